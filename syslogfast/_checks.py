@@ -1,0 +1,149 @@
+"""Every error that the package raises, so that both encoders use the same words.
+
+`check_...` returns a valid value in the form that the encoders work with; `reject_...` is for
+callers that have already found the value bad: it never returns. A message says
+`<field> must <rule>, got <repr>`, but for what may hold a token: there, only the type is named.
+"""
+
+from syslogfast.constants import (
+    FACILITIES,
+    MAX_PRECISION,
+    SEVERITIES,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import NoReturn
+
+
+def describe(value: "object") -> "str":
+    """Return a repr that cannot raise and is not longer than 100 characters."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = "<unprintable " + type(value).__name__ + ">"
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def is_float_without_time(value: "object") -> "bool":
+    """Tell NaN and the infinities, which stand for an unknown time, from other floats."""
+    return isinstance(value, float) and value - value != 0.0
+
+
+def check_code(field: "str", value: "object", names: "Mapping[str, int]") -> "int":
+    """Return the number of a severity or facility: a number in range, an enum or a keyword."""
+    highest = max(names.values())
+    if isinstance(value, int):
+        if 0 <= value <= highest:
+            return int(value)
+    elif isinstance(value, str):
+        if value in names:
+            return names[value]
+    else:
+        raise TypeError(f"{field} must be an int or a str, got {describe(value)}")
+    raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
+
+
+def check_severity(value: "object") -> "int":
+    return check_code("severity", value, SEVERITIES)
+
+
+def check_facility(value: "object") -> "int":
+    return check_code("facility", value, FACILITIES)
+
+
+def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "None":
+    if value not in choices:
+        known = ", ".join([repr(choice) for choice in choices])
+        raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
+
+
+def check_field(field: "str", value: "object") -> "str":
+    """Return a header field as text. PROCID, which is mostly a number, may be given as one."""
+    if isinstance(value, str):
+        return "".join([value])  # a subclass may pretend to be another text
+    if field == "procid" and isinstance(value, int):
+        return str(value)
+    kinds = "a str or an int" if field == "procid" else "a str"
+    raise TypeError(f"{field} must be {kinds}, got {describe(value)}")
+
+
+def check_precision(value: "object") -> "int":
+    if not isinstance(value, int):
+        raise TypeError(f"precision must be an int, got {describe(value)}")
+    if not 0 <= value <= MAX_PRECISION:
+        raise ValueError(f"precision must be in 0..{MAX_PRECISION}, got {describe(value)}")
+    return int(value)
+
+
+def check_prefix(value: "object") -> "bytes":
+    if not isinstance(value, bytes):
+        raise TypeError(f"prefix must be bytes, got {type(value).__name__}")
+    return value
+
+
+def check_max_size(value: "object", longest_header: "int") -> "int":
+    if not isinstance(value, int):
+        raise TypeError(f"max_size must be an int, got {describe(value)}")
+    if value < longest_header:
+        raise ValueError(
+            f"max_size must be at least {longest_header}, the longest header,"
+            f" got {describe(value)}"
+        )
+    if value > 0x7FFFFFFF:
+        raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")
+    return int(value)
+
+
+def reject_message(value: "object") -> "NoReturn":
+    raise TypeError(f"message must be a str or a bytes-like object, got {describe(value)}")
+
+
+def reject_messages(value: "object") -> "NoReturn":
+    raise TypeError(f"messages must be a list or a tuple, got {describe(value)}")
+
+
+def reject_time(value: "object") -> "NoReturn":
+    raise TypeError(f"time_ns must be an int, got {describe(value)}")
+
+
+def reject_structured_data(value: "object") -> "NoReturn":
+    raise TypeError(f"structured_data must be a dict or bytes, got {type(value).__name__}")
+
+
+def reject_parameters(value: "object") -> "NoReturn":
+    raise TypeError(
+        "structured_data parameters must be a dict or a list of (name, value) pairs,"
+        f" got {type(value).__name__}"
+    )
+
+
+def reject_sd_name(field: "str", value: "object") -> "NoReturn":
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    if not isinstance(value, str):
+        raise TypeError(f"structured_data {field} must be a str, got {describe(value)}")
+    raise ValueError(
+        f"structured_data {field} must be 1 to 32 printable ASCII characters other than"
+        f' = ] " and space, got {describe(value)}'
+    )
+
+
+def reject_buffer(value: "object") -> "NoReturn":
+    raise TypeError(
+        f"buffer must be a bytearray or another writable, contiguous buffer, got {describe(value)}"
+    )
+
+
+def reject_offset(value: "object", size: "int") -> "NoReturn":
+    if not isinstance(value, int):
+        raise TypeError(f"offset must be an int, got {describe(value)}")
+    raise ValueError(f"offset must be in 0..{size}, the length of buffer, got {describe(value)}")
+
+
+def reject_room(needed: "int", room: "int") -> "NoReturn":
+    raise BufferError(f"buffer must have room for {needed} bytes after offset, got {room}")
+
+
+def reject_backend(value: "str") -> "NoReturn":
+    raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")

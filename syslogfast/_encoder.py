@@ -1,0 +1,41 @@
+"""The switch between the two encoders: the compiled one where it is built, else its twin.
+
+The environment variable SYSLOGFAST_BACKEND, "c" or "python", asks for one by name and fails if
+that one cannot be had. A compiled module that is there but does not load raises: it never
+becomes the twin in silence.
+"""
+
+import os
+import sys
+
+from syslogfast._checks import reject_backend
+
+TYPE_CHECKING = False
+
+COMPILED = "syslogfast._encoder_c"
+
+backend = getattr(os, "environ", {}).get("SYSLOGFAST_BACKEND")
+if backend not in (None, "", "c", "python"):
+    reject_backend(backend)
+
+if TYPE_CHECKING:
+    from syslogfast._encoder_py import Encoder, format_timestamp
+
+    BACKEND = ""
+elif backend == "python" or (not backend and sys.implementation.name != "cpython"):
+    from syslogfast._encoder_py import Encoder, format_timestamp
+
+    BACKEND = "python"
+else:
+    try:
+        from syslogfast._encoder_c import Encoder, format_timestamp
+
+        BACKEND = "c"
+    except ModuleNotFoundError as error:
+        if backend == "c" or error.name != COMPILED:
+            raise
+        from syslogfast._encoder_py import Encoder, format_timestamp
+
+        BACKEND = "python"
+
+__all__ = ["BACKEND", "Encoder", "format_timestamp"]

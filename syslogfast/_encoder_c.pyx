@@ -1,0 +1,1000 @@
+# cython: binding=False, autotestdict=False, embedsignature=True, embedsignature.format=clinic
+"""The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
+
+What runs for every record is in the `.pxd` files that are imported here, without objects and
+without the GIL: _digits, _timestamp, _text and _record. This file takes Python's objects apart
+for it, without making new ones but for the result.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport (
+    PyByteArray_AS_STRING,
+    PyByteArray_Check,
+    PyByteArray_GET_SIZE,
+    PyByteArray_Resize,
+)
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_Check,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
+from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
+from cpython.long cimport PyLong_Check
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_GET_LENGTH
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from syslogfast._record cimport (
+    DATAGRAM,
+    LF,
+    NUL,
+    OCTET,
+    Layout,
+    Record,
+    Span,
+    get_elements,
+    get_msgid,
+    measure_frame,
+    measure_header,
+    measure_plain_record,
+    measure_record,
+    write_header,
+    write_plain_record,
+    write_record,
+)
+from syslogfast._text cimport (
+    ESCAPE_CONTROLS,
+    ESCAPE_LF,
+    ESCAPE_NUL,
+    ESCAPE_PARAM,
+    REPAIR_UTF8,
+    Measure,
+    measure_text,
+    write_text,
+)
+from syslogfast._timestamp cimport (
+    MAX_SECONDS,
+    MIN_SECONDS,
+    Timestamp,
+    measure_rfc5424_timestamp,
+    move_to_rfc3164_zone,
+    move_to_rfc5424_zone,
+    read_clock,
+    write_rfc3164_timestamp,
+    write_rfc5424_timestamp,
+)
+from syslogfast._checks import (
+    check_choice,
+    check_facility,
+    check_field,
+    check_max_size,
+    check_precision,
+    check_prefix,
+    check_severity,
+    is_float_without_time,
+    reject_buffer,
+    reject_message,
+    reject_messages,
+    reject_offset,
+    reject_parameters,
+    reject_room,
+    reject_sd_name,
+    reject_structured_data,
+    reject_time,
+)
+from syslogfast._identity import clean_msgid, render_fields
+from syslogfast.constants import CONTROLS, FRAMINGS, MAX_SIZE, MAX_SIZE_RFC3164, NILVALUE, PROTOCOLS
+
+
+cdef extern from *:
+    """
+    /* An int of one digit, from inside; -1 for any other. */
+    #if PY_VERSION_HEX >= 0x030c0000
+    #define SYSLOGFAST_READ_SMALL_INT(value) \
+        (PyUnstable_Long_IsCompact((PyLongObject *)(value)) \
+            ? PyUnstable_Long_CompactValue((PyLongObject *)(value)) : -1)
+    #else
+    #define SYSLOGFAST_READ_SMALL_INT(value) \
+        (Py_SIZE(value) == 1 ? (Py_ssize_t)((PyLongObject *)(value))->ob_digit[0] \
+            : Py_SIZE(value) == 0 ? 0 : -1)
+    #endif
+    """
+    Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
+
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    void *PyUnicode_DATA(object text)
+    bint PyUnicode_CheckExact(object text)
+    Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+
+
+cdef enum:
+    NOT_HELD = -1           # the len of a Py_buffer that has nothing to release
+    MAX_MSGID = 32          # RFC 5424 6
+    MAX_SD_NAME = 32
+    SMALL = 1024
+
+
+cdef inline void release(Py_buffer *view) noexcept:
+    if view.len != NOT_HELD:
+        PyBuffer_Release(view)
+
+
+cdef inline bint overlap(const char *dst, Py_ssize_t size, Span source) noexcept:
+    return source.start < dst + size and dst < source.start + source.size
+
+
+# --- from objects to spans -----------------------------------------------------------------------
+
+# The structured data and MSGID of one record, on the caller's stack while they are small.
+cdef struct Scratch:
+    char *elements
+    Py_ssize_t size
+    Py_ssize_t room
+    Py_ssize_t limit        # max_size: what goes beyond it is not going to be written
+    bint overflows
+    char[SMALL] small
+    char[MAX_MSGID] msgid
+
+
+cdef inline void open_scratch(Scratch *scratch, Py_ssize_t limit) noexcept:
+    scratch.elements = scratch.small
+    scratch.size = 0
+    scratch.room = SMALL
+    scratch.limit = limit
+    scratch.overflows = False
+
+
+cdef inline void close_scratch(Scratch *scratch) noexcept:
+    if scratch.elements != scratch.small:
+        PyMem_Free(scratch.elements)
+
+
+cdef char *reserve(Scratch *scratch, Py_ssize_t size) except? NULL:
+    """Return where `size` octets may be written; NULL, without an error, beyond the limit."""
+    cdef char *larger
+    cdef char *dst
+    if scratch.overflows or scratch.size + size > scratch.limit:
+        scratch.overflows = True
+        return NULL
+    if scratch.size + size > scratch.room:
+        larger = <char *>PyMem_Malloc(scratch.limit)
+        if larger == NULL:
+            raise MemoryError
+        memcpy(larger, scratch.elements, scratch.size)
+        scratch.elements = larger
+        scratch.room = scratch.limit
+    dst = scratch.elements + scratch.size
+    scratch.size += size
+    return dst
+
+
+cdef int append(Scratch *scratch, const char *src, Py_ssize_t size) except -1:
+    cdef char *dst = reserve(scratch, size)
+    if dst != NULL:
+        memcpy(dst, src, size)
+    return 0
+
+
+cdef object read_str(object text, Span *span, Py_ssize_t limit):
+    """Point `span` to the UTF-8 of a str. Return what must be kept alive meanwhile.
+
+    Of a long one that has to be converted, no more is than can be used.
+    """
+    if PyUnicode_IS_ASCII(text):
+        span.start = <const char *>PyUnicode_DATA(text)
+        span.size = PyUnicode_GET_LENGTH(text)
+        return text
+    if PyUnicode_GET_LENGTH(text) > limit:
+        text = (<str>text)[:limit]
+    try:
+        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
+    except UnicodeEncodeError:
+        text = "".join(
+            ["\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in <str>text]
+        )
+        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
+    return text
+
+
+cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssize_t limit):
+    """Point the record to a message. Return what must be kept alive meanwhile."""
+    record.repairs = 0
+    if PyUnicode_Check(message):
+        return read_str(message, &record.message, limit)
+    record.repairs = REPAIR_UTF8
+    if not PyBytes_CheckExact(message):
+        try:
+            PyObject_GetBuffer(message, view, PyBUF_SIMPLE)
+            record.message.start = <const char *>view.buf
+            record.message.size = view.len
+            return message
+        except (BufferError, TypeError):
+            pass
+        try:
+            message = bytes(memoryview(message))  # not contiguous
+        except TypeError:
+            reject_message(message)
+    record.message.start = PyBytes_AS_STRING(message)
+    record.message.size = PyBytes_GET_SIZE(message)
+    return message
+
+
+cdef int read_msgid(object msgid, Record *record, Scratch *scratch) except -1:
+    """Point the record to a MSGID, of which write_msgid makes what the field can hold."""
+    if type(msgid) is not str or not PyUnicode_IS_ASCII(msgid) or not msgid:
+        msgid = clean_msgid(check_field("msgid", msgid))
+    record.msgid.size = min(PyUnicode_GET_LENGTH(msgid), <Py_ssize_t>MAX_MSGID)
+    record.msgid.start = scratch.msgid
+    memcpy(scratch.msgid, PyUnicode_DATA(msgid), record.msgid.size)
+    return 0
+
+
+cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
+    """Take a time apart; NaN, the infinities and what no calendar knows are not known."""
+    cdef int overflow
+    cdef int64_t nanoseconds
+    timestamp.known = True
+    if not PyLong_Check(time_ns):
+        if not is_float_without_time(time_ns):
+            reject_time(time_ns)
+        timestamp.known = False
+        return 0
+    nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
+    if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
+        seconds, rest = divmod(time_ns, 1_000_000_000)
+        timestamp.known = MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400
+        if timestamp.known:
+            timestamp.seconds = seconds
+            timestamp.nanoseconds = rest
+        return 0
+    timestamp.seconds = nanoseconds // 1_000_000_000
+    timestamp.nanoseconds = nanoseconds % 1_000_000_000
+    return 0
+
+
+cdef inline int read_time(object time_ns, Timestamp *timestamp) except -1:
+    if time_ns is not None:
+        return read_given_time(time_ns, timestamp)
+    read_clock(timestamp)
+    return 0
+
+
+cdef inline int read_severity(object severity) except -1:
+    cdef Py_ssize_t code
+    if PyLong_Check(severity):
+        code = read_small_int(severity)
+        if 0 <= code <= 7:
+            return <int>code
+    return check_severity(severity)
+
+
+cdef inline bint has_octets(object message, Span *text) noexcept:
+    """Point `text` to a message that is read as it is: an ASCII str, or bytes."""
+    if PyUnicode_CheckExact(message) and PyUnicode_IS_ASCII(message):
+        text.start = <const char *>PyUnicode_DATA(message)
+        text.size = PyUnicode_GET_LENGTH(message)
+        return True
+    if PyBytes_CheckExact(message):
+        text.start = PyBytes_AS_STRING(message)
+        text.size = PyBytes_GET_SIZE(message)
+        return True
+    return False
+
+
+cdef inline bint can_be_written(const Timestamp *moment) noexcept:
+    return moment.known and MIN_SECONDS <= moment.seconds <= MAX_SECONDS
+
+
+cdef inline Py_ssize_t measure_plain(
+    const Layout *layout, int severity, object message, object time_ns, Span *text, Timestamp *moment
+) except -1:
+    """Take the arguments of a plain record apart, but for the clock: 0 if it is not one."""
+    if not has_octets(message, text):
+        return 0
+    if time_ns is not None:
+        read_given_time(time_ns, moment)
+        if not can_be_written(moment):
+            return 0
+    return measure_plain_record(layout, severity, text[0])
+
+
+# --- STRUCTURED-DATA -----------------------------------------------------------------------------
+
+cdef object check_sd_name(str field, object name):
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    cdef const uint8_t *octets
+    cdef Py_ssize_t size, i
+    if not PyUnicode_Check(name) or not PyUnicode_IS_ASCII(name):
+        reject_sd_name(field, name)
+    octets = <const uint8_t *>PyUnicode_DATA(name)
+    size = PyUnicode_GET_LENGTH(name)
+    if not 1 <= size <= MAX_SD_NAME:
+        reject_sd_name(field, name)
+    for i in range(size):
+        if not 33 <= octets[i] <= 126 or octets[i] in (c'=', c']', c'"'):
+            reject_sd_name(field, name)
+
+
+cdef int render_parameter(object name, object value, int rules, Scratch *scratch) except -1:
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    cdef Span text
+    cdef Measure measure
+    cdef char *dst
+    check_sd_name("PARAM-NAME", name)
+    if not PyUnicode_Check(value):
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            value = bytes(value)
+            rules |= REPAIR_UTF8
+        else:
+            value = str(value)
+    if PyUnicode_Check(value):
+        value = read_str(value, &text, scratch.limit + 1)
+    else:
+        text.start = PyBytes_AS_STRING(value)
+        text.size = PyBytes_GET_SIZE(value)
+    append(scratch, b" ", 1)
+    append(scratch, <const char *>PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name))
+    append(scratch, b'="', 2)
+    measure = measure_text(<const uint8_t *>text.start, text.size, rules, scratch.limit)
+    if measure.taken < text.size:
+        scratch.overflows = True
+    dst = reserve(scratch, measure.given)
+    if dst != NULL:
+        write_text(dst, <const uint8_t *>text.start, &measure, rules)
+    return append(scratch, b'"', 1)
+
+
+cdef int render_elements(object structured_data, int rules, Scratch *scratch) except -1:
+    """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
+    if not isinstance(structured_data, dict):
+        reject_structured_data(structured_data)
+    if type(structured_data) is not dict:
+        structured_data = dict(structured_data.items())
+    for sd_id, parameters in (<dict>structured_data).items():
+        check_sd_name("SD-ID", sd_id)
+        append(scratch, b"[", 1)
+        append(scratch, <const char *>PyUnicode_DATA(sd_id), PyUnicode_GET_LENGTH(sd_id))
+        if type(parameters) is dict:
+            for name, value in (<dict>parameters).items():
+                render_parameter(name, value, rules, scratch)
+        elif isinstance(parameters, dict):
+            for name, value in parameters.items():
+                render_parameter(name, value, rules, scratch)
+        elif isinstance(parameters, (list, tuple)):
+            for pair in parameters:
+                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                    reject_parameters(pair)
+                render_parameter(pair[0], pair[1], rules, scratch)
+        else:
+            reject_parameters(parameters)
+        append(scratch, b"]", 1)
+    return 0
+
+
+cdef Span split_element(Span *elements) noexcept:
+    """Take the first SD-ELEMENT off and return it."""
+    cdef Span element
+    cdef Py_ssize_t size = 0
+    # A "]" that is part of a value has a backslash before it.
+    while size < elements.size and elements.start[size] != c']':
+        size += 2 if elements.start[size] == c'\\' else 1
+    size = min(size + 1, elements.size)
+    element.start = elements.start
+    element.size = size
+    elements.start += size
+    elements.size -= size
+    return element
+
+
+cdef Span find_sd_id(Span element) noexcept:
+    """Return the SD-ID of an element; an empty one if it is not an element."""
+    cdef Span sd_id
+    sd_id.start = element.start + 1
+    sd_id.size = 0
+    if element.size and element.start[0] == c'[':
+        while sd_id.size + 1 < element.size and sd_id.start[sd_id.size] not in (c' ', c']'):
+            sd_id.size += 1
+    return sd_id
+
+
+cdef bint has_element(Span elements, Span sd_id) noexcept:
+    cdef Span other
+    while elements.size:
+        other = find_sd_id(split_element(&elements))
+        if other.size == sd_id.size and memcmp(other.start, sd_id.start, sd_id.size) == 0:
+            return True
+    return False
+
+
+cdef int join_elements(Span constant, Record *record, Scratch *scratch) except -1:
+    """Keep the constant elements, but for those that the record gives anew."""
+    cdef Span rest = constant, element, sd_id
+    cdef Py_ssize_t start = scratch.size
+    while rest.size:
+        element = split_element(&rest)
+        sd_id = find_sd_id(element)
+        if sd_id.size and has_element(record.elements, sd_id):
+            continue
+        append(scratch, element.start, element.size)
+    if start:
+        record.elements.start = scratch.elements  # they were rendered there; it may have moved
+    record.constant_elements.start = scratch.elements + start
+    record.constant_elements.size = scratch.size - start
+    return 0
+
+
+# --- the destination -----------------------------------------------------------------------------
+
+cdef Py_ssize_t read_offset(object offset, Py_ssize_t size) except -1:
+    cdef int overflow
+    cdef long long value
+    if not PyLong_Check(offset):
+        reject_offset(offset, size)
+    value = PyLong_AsLongLongAndOverflow(offset, &overflow)
+    if overflow or not 0 <= value <= size:
+        reject_offset(offset, size)
+    return <Py_ssize_t>value
+
+
+cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
+    """Return the size of a writable, contiguous buffer; a bytearray is not held."""
+    if PyByteArray_Check(buffer):
+        return PyByteArray_GET_SIZE(buffer)
+    try:
+        PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
+    except (BufferError, TypeError):
+        reject_buffer(buffer)
+    return view.len
+
+
+cdef char *make_room(object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size) except NULL:
+    """Return where `size` octets may be written; only a bytearray grows."""
+    if not PyByteArray_Check(buffer):
+        if size > view.len - offset:
+            reject_room(size, view.len - offset)
+        return <char *>view.buf + offset
+    if offset + size > PyByteArray_GET_SIZE(buffer):
+        PyByteArray_Resize(buffer, offset + size)
+    return PyByteArray_AS_STRING(buffer) + offset
+
+
+# --- one record of an encoder ---------------------------------------------------------------------
+
+cdef Py_ssize_t measure_longest_header(const Layout *layout) noexcept:
+    cdef Py_ssize_t size = layout.prefix_size + layout.fields_size
+    size += layout.priority_sizes[7]
+    if not layout.is_rfc5424:
+        return size + 15
+    size += 19 + (layout.precision + 1 if layout.precision else 0)
+    size += 6 if layout.local_time else 1
+    return size + MAX_MSGID + 2 + layout.lead_size
+
+
+cdef int read_structured_data(
+    const Layout *layout, Record *record, Scratch *scratch, object structured_data
+) except -1:
+    if isinstance(structured_data, bytes):
+        if structured_data == b"-":
+            return 0
+        record.elements.start = PyBytes_AS_STRING(structured_data)
+        record.elements.size = PyBytes_GET_SIZE(structured_data)
+    else:
+        render_elements(structured_data, layout.rules | ESCAPE_PARAM, scratch)
+        record.elements.start = scratch.elements
+        record.elements.size = scratch.size
+    if record.elements.size and record.constant_elements.size:
+        join_elements(get_elements(layout), record, scratch)
+    if scratch.overflows:  # more than any record holds: measure_header drops it
+        record.elements.size = layout.max_size + 1
+    return 0
+
+
+cdef int read_header(
+    const Layout *layout,
+    Record *record,
+    Scratch *scratch,
+    object severity,
+    object time_ns,
+    object msgid,
+    object structured_data,
+) except -1:
+    """Point the record to all that precedes its message."""
+    record.severity = read_severity(severity)
+    read_time(time_ns, &record.timestamp)
+    record.is_own = msgid is not None or structured_data is not None
+    if not record.is_own:
+        return 0
+    record.msgid = get_msgid(layout)
+    if msgid is not None:
+        read_msgid(msgid, record, scratch)
+    record.constant_elements = get_elements(layout)
+    record.elements.start = NULL
+    record.elements.size = 0
+    if structured_data is not None:
+        read_structured_data(layout, record, scratch, structured_data)
+    return 0
+
+
+cdef object read_body(
+    const Layout *layout, Record *record, object message, Py_buffer *view
+):
+    # Leading BOMs are skipped, so that with them more of the text could be used.
+    cdef Py_ssize_t limit = MAX_LENGTH if layout.lead_size > 1 else layout.max_size
+    return read_message(message, record, view, limit)
+
+
+cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) except -1:
+    """Tell whether encoding the messages that `room` may hold cannot fail.
+
+    A call that fails must leave the buffer as it was: what could fail when others have been
+    written already is encoded the long way.
+    """
+    cdef Py_ssize_t smallest = layout.prefix_size + layout.fields_size + 4
+    cdef Py_ssize_t count = room // smallest + 1
+    cdef Py_ssize_t size
+    for message in messages:
+        if count == 0:
+            break
+        count -= 1
+        if PyBytes_CheckExact(message):
+            continue
+        if not PyUnicode_CheckExact(message):
+            return False
+        if not PyUnicode_IS_ASCII(message):
+            if PyUnicode_GET_LENGTH(message) > layout.max_size:
+                return False
+            try:
+                PyUnicode_AsUTF8AndSize(message, &size)
+            except UnicodeEncodeError:
+                return False
+    return True
+
+
+cdef struct Batch:
+    Py_ssize_t size
+    Py_ssize_t count
+
+
+cdef Batch write_many(
+    const Layout *layout,
+    int severity,
+    object messages,
+    const Timestamp *moment,
+    char *dst,
+    Py_ssize_t room,
+) except *:
+    """Write as many records as have room, or measure them all if `dst` is NULL."""
+    cdef Batch batch
+    cdef Record record
+    cdef Span text
+    cdef Py_ssize_t size, frame_size
+    cdef bint writable = can_be_written(moment)
+    batch.size = 0
+    batch.count = 0
+    record.severity = severity
+    record.is_own = False
+    for message in messages:
+        size = 0
+        if writable and has_octets(message, &text):
+            size = measure_plain_record(layout, severity, text)
+        if size:
+            frame_size = measure_frame(layout, size)
+        else:
+            record.timestamp = moment[0]
+            read_body(layout, &record, message, NULL)
+            measure_record(layout, &record)
+            frame_size = record.frame_size
+        if frame_size > room - batch.size:
+            break
+        if dst != NULL and size:
+            write_plain_record(dst + batch.size, layout, severity, moment, text, size)
+        elif dst != NULL:
+            write_record(dst + batch.size, layout, &record)
+        batch.size += frame_size
+        batch.count += 1
+    return batch
+
+
+# --- the encoder ---------------------------------------------------------------------------------
+
+def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, precision=6):
+    """Return the TIMESTAMP field of a record.
+
+    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
+    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
+    RFC 5424 and local time for the others. `precision` is the number of digits after the
+    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
+    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
+
+    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
+    not one of those above.
+
+    >>> format_timestamp(1_065_910_455_003_000_000)
+    '2003-10-11T22:14:15.003000Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
+    '2003-10-11T22:14:15Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
+    'Oct 11 22:14:15'
+    """
+    cdef Timestamp timestamp
+    cdef char[64] text
+    cdef char *end
+    check_choice("protocol", protocol, PROTOCOLS)
+    digits = check_precision(precision)
+    if local_time is None:
+        local_time = protocol != "rfc5424"
+    read_time(time_ns, &timestamp)
+    if protocol == "rfc5424":
+        move_to_rfc5424_zone(&timestamp, local_time)
+        end = write_rfc5424_timestamp(text, &timestamp, digits)
+    else:
+        move_to_rfc3164_zone(&timestamp, local_time)
+        end = write_rfc3164_timestamp(text, &timestamp)
+    return text[:end - text].decode("ascii")
+
+
+cdef class Encoder:
+    """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None, msgid=None, structured_data=None, framing=None, local_time=None, precision=6, controls='escape', bom=False, max_size=None, prefix=b'')
+    --
+
+    Turns messages of one identity into syslog records.
+
+    All that is constant is rendered here, once; an encoder never changes and may be shared by
+    any number of threads.
+
+    protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
+        RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
+        STRUCTURED-DATA and BOM: there, they are left out.
+    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
+        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
+    msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
+    structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
+        with values of any type, written as by str(); or bytes that are already rendered, which
+        are trusted (RFC 5424 6.3).
+    framing: None for datagrams; "octet" puts the octet count before the record (RFC 6587
+        3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
+    local_time: None means UTC for RFC 5424 and local time for the others.
+    precision: digits after the second in RFC 5424, 0 to 6.
+    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
+        "keep" leaves them, but for the delimiter of the framing.
+    bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
+    max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
+        if that is not enough, STRUCTURED-DATA is left out.
+    prefix: bytes before the record, such as a log service's token.
+
+    TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
+
+    >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+    >>> encoder.encode("info", "sold out", time_ns=1_065_910_455_003_000_000)
+    b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
+    """
+
+    def __cinit__(
+        self,
+        *,
+        protocol="rfc5424",
+        facility="user",
+        hostname=None,
+        app_name=None,
+        procid=None,
+        msgid=None,
+        structured_data=None,
+        framing=None,
+        local_time=None,
+        precision=6,
+        controls="escape",
+        bom=False,
+        max_size=None,
+        prefix=b"",
+    ):
+        cdef Layout *layout = &self.layout
+        cdef Scratch scratch
+        check_choice("protocol", protocol, PROTOCOLS)
+        check_choice("framing", framing, FRAMINGS)
+        check_choice("controls", controls, CONTROLS)
+        self.options = {
+            "protocol": protocol,
+            "facility": facility,
+            "hostname": hostname,
+            "app_name": app_name,
+            "procid": procid,
+            "msgid": msgid,
+            "structured_data": structured_data,
+            "framing": framing,
+            "local_time": local_time,
+            "precision": precision,
+            "controls": controls,
+            "bom": bom,
+            "max_size": max_size,
+            "prefix": prefix,
+        }
+        layout.is_rfc5424 = protocol == "rfc5424"
+        layout.lowest_priority = check_facility(facility) * 8
+        for i in range(8):
+            layout.priority_sizes[i] = len(f"<{layout.lowest_priority + i}>")
+            layout.priority_sizes[i] += 2 if layout.is_rfc5424 else 0
+        start = check_prefix(prefix)
+        layout.precision = check_precision(precision)
+        fields = render_fields(protocol, hostname, app_name, procid).encode()
+        msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
+        layout.framing = (DATAGRAM, OCTET, LF, NUL)[FRAMINGS.index(framing)]
+        layout.local_time = not layout.is_rfc5424 if local_time is None else bool(local_time)
+        if controls == "escape":
+            layout.rules = ESCAPE_CONTROLS
+        else:  # a delimiter is always escaped, so that no text can end a record
+            layout.rules = ESCAPE_LF if framing == "lf" else ESCAPE_NUL if framing == "nul" else 0
+        # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
+        lead = b"" if not layout.is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
+        layout.lead_size = len(lead)
+        if max_size is None:
+            max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
+        layout.prefix_size = len(start)
+        layout.fields_size = len(fields)
+        layout.max_size = check_max_size(max_size, measure_longest_header(layout))
+        elements = b""
+        if isinstance(structured_data, bytes):
+            elements = b"" if structured_data == b"-" else structured_data
+        elif structured_data is not None:
+            # What is too long for a record is never written: it need not be kept, either.
+            open_scratch(&scratch, layout.max_size)
+            try:
+                render_elements(structured_data, layout.rules | ESCAPE_PARAM, &scratch)
+                if not scratch.overflows:
+                    elements = PyBytes_FromStringAndSize(scratch.elements, scratch.size)
+            finally:
+                close_scratch(&scratch)
+        if len(elements) > layout.max_size:
+            elements = b""
+        tail = fields
+        if layout.is_rfc5424:
+            tail += msgid.encode() + b" " + (elements or b"-") + lead
+        self.text = start + tail
+        layout.text = self.text
+        layout.msgid_size = len(msgid)
+        layout.elements_size = len(elements)
+        layout.tail_size = len(tail)
+        if layout.is_rfc5424 and not layout.local_time:
+            layout.plain_size = layout.prefix_size + 20 + layout.tail_size
+            layout.plain_size += layout.precision + 1 if layout.precision else 0
+
+    def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
+        """Return one record, framed.
+
+        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
+        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
+        encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
+
+        TypeError: an argument of the wrong kind. ValueError: a severity, SD-ID or PARAM-NAME
+        that is out of its range.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="octet")
+        >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
+        b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
+        """
+        cdef Timestamp moment
+        cdef Span text
+        cdef int code = read_severity(severity)
+        cdef Py_ssize_t size
+        if msgid is None and structured_data is None:
+            size = measure_plain(&self.layout, code, message, time_ns, &text, &moment)
+            if size:
+                result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
+                if time_ns is None:
+                    read_clock(&moment)
+                write_plain_record(
+                    PyBytes_AS_STRING(result), &self.layout, code, &moment, text, size
+                )
+                return result
+        return encode_any(self, severity, message, time_ns, msgid, structured_data)
+
+    def encode_into(
+        self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
+    ):
+        """Write one record, framed, into `buffer` at `offset` and return where it ends.
+
+        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        follows the record stays as it is, and so does the whole buffer when the call fails.
+        The other arguments are those of `encode`.
+
+        TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
+        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        exported.
+
+        >>> buffer = bytearray()
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> end = encoder.encode_into(buffer, "info", "opened", time_ns=0)
+        >>> end = encoder.encode_into(buffer, "info", "closed", end, time_ns=0)
+        >>> end, buffer[:55]
+        (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
+        """
+        cdef Timestamp moment
+        cdef Span text
+        cdef int code = read_severity(severity)
+        cdef Py_ssize_t size, frame_size, start
+        cdef char *dst
+        if msgid is None and structured_data is None and PyByteArray_Check(buffer):
+            size = measure_plain(&self.layout, code, message, time_ns, &text, &moment)
+            if size:
+                start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
+                frame_size = measure_frame(&self.layout, size)
+                dst = make_room(buffer, NULL, start, frame_size)
+                if time_ns is None:
+                    read_clock(&moment)
+                write_plain_record(dst, &self.layout, code, &moment, text, size)
+                return start + frame_size
+        return encode_any_into(
+            self, buffer, severity, message, offset, time_ns, msgid, structured_data
+        )
+
+    def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
+        """Write a record for each message of a list or tuple, one after the other.
+
+        Return where the last one ends and how many fitted: all of them in a bytearray, which
+        grows; in any other buffer those that have room. All have the same time; None reads the
+        clock once. The other arguments, and the errors, are those of `encode_into`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
+        (106, 2)
+        """
+        cdef Timestamp moment
+        cdef Py_buffer view
+        cdef Batch batch
+        cdef bint grows
+        cdef char *dst
+        cdef Py_ssize_t start, size
+        cdef int code = read_severity(severity)
+        read_time(time_ns, &moment)
+        if not isinstance(messages, (list, tuple)):
+            reject_messages(messages)
+        view.len = NOT_HELD
+        size = open_buffer(buffer, &view)
+        try:
+            start = read_offset(offset, size)
+            grows = view.len == NOT_HELD
+            if not are_safe(&self.layout, messages, MAX_LENGTH if grows else size - start):
+                return encode_each_into(self, buffer, severity, messages, start, time_ns, &moment)
+            if grows:
+                batch = write_many(&self.layout, code, messages, &moment, NULL, MAX_LENGTH)
+                size = start + batch.size
+                dst = make_room(buffer, NULL, start, batch.size)
+            else:
+                dst = <char *>view.buf + start
+            batch = write_many(&self.layout, code, messages, &moment, dst, size - start)
+            return start + batch.size, batch.count
+        finally:
+            release(&view)
+
+    def header(self, severity, *, time_ns=None, msgid=None, structured_data=None):
+        """Return all that precedes the message: prefix, header, STRUCTURED-DATA, SP and BOM.
+
+        It is for writing a long message without copying it, by `os.writev` or `socket.sendmsg`.
+        The caller then sees to the framing, the size and what is in the message. The arguments
+        and errors are those of `encode`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+        >>> encoder.header("info", time_ns=0)
+        b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
+        """
+        cdef Record record
+        cdef Scratch scratch
+        cdef Py_ssize_t lead = self.layout.lead_size
+        open_scratch(&scratch, self.layout.max_size)
+        try:
+            read_header(&self.layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+            size = measure_header(&self.layout, &record, self.layout.max_size - lead)
+            result = PyBytes_FromStringAndSize(NULL, size)
+            write_header(PyBytes_AS_STRING(result), &self.layout, &record, lead)
+            return result
+        finally:
+            close_scratch(&scratch)
+
+    def replace(self, **changes):
+        """Return another encoder with these options changed.
+
+        >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
+        Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
+        """
+        return type(self)(**dict(self.options, **changes))
+
+    def __repr__(self):
+        """Prefix and structured data stay out of it: they may hold a token."""
+        shown = ("protocol", "facility", "hostname", "app_name", "procid")
+        options = ", ".join([f"{name}={self.options[name]!r}" for name in shown])
+        return f"{type(self).__name__}({options})"
+
+
+cdef object encode_each_into(
+    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *moment
+):
+    """Encode all that fit before the first is written."""
+    cdef Py_buffer view
+    cdef Py_ssize_t size = 0, room
+    view.len = NOT_HELD
+    room = open_buffer(buffer, &view) - start
+    try:
+        if time_ns is None:
+            time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
+        records = []
+        for message in messages:
+            record = encoder.encode(severity, message, time_ns=time_ns)
+            if size + len(record) > room and not PyByteArray_Check(buffer):
+                break
+            size += len(record)
+            records.append(record)
+        data = b"".join(records)
+        memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+        return start + size, len(records)
+    finally:
+        release(&view)
+
+
+cdef object encode_any(
+    Encoder encoder, object severity, object message, object time_ns, object msgid,
+    object structured_data,
+):
+    cdef Record record
+    cdef Scratch scratch
+    cdef Py_buffer view
+    cdef Layout *layout = &encoder.layout
+    view.len = NOT_HELD
+    open_scratch(&scratch, layout.max_size)
+    try:
+        read_header(layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+        alive = read_body(layout, &record, message, &view)
+        measure_record(layout, &record)
+        result = PyBytes_FromStringAndSize(NULL, record.frame_size)
+        write_record(PyBytes_AS_STRING(result), layout, &record)
+        return result
+    finally:
+        close_scratch(&scratch)
+        release(&view)
+
+
+cdef object encode_any_into(
+    Encoder encoder,
+    object buffer,
+    object severity,
+    object message,
+    object offset,
+    object time_ns,
+    object msgid,
+    object structured_data,
+):
+    cdef Record record
+    cdef Scratch scratch
+    cdef Py_buffer view, destination
+    cdef Py_ssize_t start
+    cdef char *dst
+    cdef Layout *layout = &encoder.layout
+    view.len = NOT_HELD
+    destination.len = NOT_HELD
+    open_scratch(&scratch, layout.max_size)
+    try:
+        read_header(layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+        if message is buffer:  # else it could not grow while it is read
+            message = bytes(message)
+        alive = read_body(layout, &record, message, &view)
+        start = read_offset(offset, open_buffer(buffer, &destination))
+        measure_record(layout, &record)
+        dst = make_room(buffer, &destination, start, record.frame_size)
+        if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
+            alive = PyBytes_FromStringAndSize(record.message.start, record.message.size)
+            record.message.start = PyBytes_AS_STRING(alive)
+        write_record(dst, layout, &record)
+        return start + record.frame_size
+    finally:
+        close_scratch(&scratch)
+        release(&view)
+        release(&destination)

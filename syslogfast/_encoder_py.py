@@ -1,0 +1,711 @@
+"""The encoder in Python: the specification that `_encoder_c.pyx` must match byte for byte.
+
+It keeps to what MicroPython also runs: no typing, enum or re at run time, no codec `errors=`.
+"""
+
+import struct
+import sys
+import time
+
+from syslogfast._checks import (
+    check_choice,
+    check_facility,
+    check_field,
+    check_max_size,
+    check_precision,
+    check_prefix,
+    check_severity,
+    is_float_without_time,
+    reject_buffer,
+    reject_message,
+    reject_messages,
+    reject_offset,
+    reject_parameters,
+    reject_room,
+    reject_sd_name,
+    reject_structured_data,
+    reject_time,
+)
+from syslogfast._identity import clean_msgid, render_fields
+from syslogfast.constants import (
+    CONTROLS,
+    FRAMINGS,
+    MAX_MSGID,
+    MAX_SD_NAME,
+    MAX_SECONDS,
+    MAX_SIZE,
+    MAX_SIZE_RFC3164,
+    MIN_SECONDS,
+    NILVALUE,
+    PROTOCOLS,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    Buffer: TypeAlias = "bytes | bytearray | memoryview"
+    Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
+    StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
+
+# --- TIMESTAMP -----------------------------------------------------------------------------------
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# For each precision: how TIME-SECFRAC and TIME-OFFSET are written in UTC (RFC 5424 6.2.3), and
+# how many nanoseconds the last digit stands for.
+ENDINGS = (
+    ("Z", 0),
+    (".%01dZ", 100_000_000),
+    (".%02dZ", 10_000_000),
+    (".%03dZ", 1_000_000),
+    (".%04dZ", 100_000),
+    (".%05dZ", 10_000),
+    (".%06dZ", 1_000),
+)
+
+# The last second that was written, its ending, and the template made of both. One tuple, replaced
+# as a whole, so that no thread sees a part of another's.
+latest = (0, "", b"")
+
+
+def compute_date(days: "int") -> "tuple[int, int, int]":
+    """Return year, month and day of a number of days since 1970-01-01.
+
+    Years are counted from 1 March here, so that the leap day is the last of its year.
+    """
+    era, day_of_era = divmod(days + 719468, 146097)  # eras of 400 years, from 0000-03-01
+    year = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    return era * 400 + year + (month >= 10), month + 3 if month < 10 else month - 9, day
+
+
+def find_offset(seconds: "int") -> "int":
+    """Return how many seconds local time is ahead of UTC at that moment."""
+    if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
+        return 0
+    return getattr(time.localtime(seconds), "tm_gmtoff", 0)
+
+
+def render_second(seconds: "int") -> "str":
+    """Return RFC 3339's date and time without fraction and zone."""
+    year, month, day = compute_date(seconds // 86400)
+    minute, second = divmod(seconds % 86400, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def check_time(time_ns: "object") -> "int | None":
+    """Return a time that was given; None for NaN and the infinities."""
+    if isinstance(time_ns, int):
+        return time_ns
+    if is_float_without_time(time_ns):
+        return None
+    reject_time(time_ns)
+
+
+def render_rfc5424_timestamp(
+    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int]"
+) -> "bytes":
+    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60."""
+    global latest
+    if time_ns is None:
+        time_ns = time.time_ns()
+    elif check_time(time_ns) is None:
+        return b"-"
+    text, unit = ending
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    if local_time:
+        # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
+        minutes = (find_offset(seconds) + 30) // 60
+        if abs(minutes) < 1440:  # time-hour ends at 23: beyond that, UTC is what can be written
+            seconds += 60 * minutes
+            hours, minutes_left = divmod(abs(minutes), 60)
+            text = f"{text[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
+    second, known, template = latest
+    if second != seconds or known != text:
+        if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+            return b"-"
+        template = (render_second(seconds) + text).encode()
+        latest = (seconds, text, template)
+    return template % (nanoseconds // unit) if unit else template
+
+
+def render_rfc3164_timestamp(
+    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int] | None" = None
+) -> "bytes":
+    """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
+
+    It has no NILVALUE: for a time that cannot be written it is the present one.
+    """
+    moment = None if time_ns is None else check_time(time_ns)
+    seconds = (time.time_ns() if moment is None else moment) // 1_000_000_000
+    if local_time:
+        seconds += find_offset(seconds)
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        return render_rfc3164_timestamp(None, local_time)
+    _, month, day = compute_date(seconds // 86400)
+    minute, second = divmod(seconds % 86400, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{MONTHS[month - 1]} {day:2d} {hour:02d}:{minute:02d}:{second:02d}".encode()
+
+
+def choose_renderer(protocol: "str") -> "Callable[[int | None, bool, tuple[str, int]], bytes]":
+    return render_rfc5424_timestamp if protocol == "rfc5424" else render_rfc3164_timestamp
+
+
+def format_timestamp(
+    time_ns: "int | None" = None,
+    *,
+    protocol: "str" = "rfc5424",
+    local_time: "bool | None" = None,
+    precision: "int" = 6,
+) -> "str":
+    """Return the TIMESTAMP field of a record.
+
+    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
+    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
+    RFC 5424 and local time for the others. `precision` is the number of digits after the
+    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
+    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
+
+    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
+    not one of those above.
+
+    >>> format_timestamp(1_065_910_455_003_000_000)
+    '2003-10-11T22:14:15.003000Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
+    '2003-10-11T22:14:15Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
+    'Oct 11 22:14:15'
+    """
+    check_choice("protocol", protocol, PROTOCOLS)
+    precision = check_precision(precision)
+    if local_time is None:
+        local_time = protocol != "rfc5424"
+    return choose_renderer(protocol)(time_ns, local_time, ENDINGS[precision]).decode()
+
+
+# --- MSG and PARAM-VALUE -------------------------------------------------------------------------
+
+BOM = "\ufeff"  # RFC 5424 6.4
+REPLACEMENT = "\ufffd"
+NO_LIMIT = 0x7FFFFFFF
+
+
+def list_octets(char: "str") -> "str":
+    """Return a character as the octets of its UTF-8, "#ooo" each, as rsyslog writes them."""
+    return "".join([f"#{octet:03o}" for octet in char.encode()])
+
+
+class Escapes:
+    """What to escape in a text, and how."""
+
+    __slots__ = ("by_character", "suspects")
+
+    def __init__(self, by_character: "dict[str, str]") -> "None":
+        self.by_character = by_character
+        # A table for bytes.translate that changes the first octet of each of those characters.
+        first = [char.encode()[0] for char in by_character]
+        self.suspects = bytes([octet ^ 1 if octet in first else octet for octet in range(256)])
+
+
+# C0 but tab, DEL, C1 and the two separators that some readers take for a line's end.
+CONTROL_ESCAPES = {
+    char: list_octets(char)
+    for char in [chr(code) for code in range(0xA0) if (code < 32 or code >= 127) and code != 9]
+    + ["\u2028", "\u2029"]
+}
+# RFC 5424 6.3.3: inside PARAM-VALUE these three MUST be escaped, with a backslash.
+PARAM_ESCAPES = {'"': '\\"', "\\": "\\\\", "]": "\\]"}
+
+# By what `controls` or, if it is "keep", the framing says: a delimiter is always escaped, so that
+# no text can end a record. The first of each pair is for MSG, the second for PARAM-VALUE.
+ESCAPES = {
+    rule: (Escapes(escapes), Escapes(dict(escapes, **PARAM_ESCAPES)))
+    for rule, escapes in (
+        ("escape", CONTROL_ESCAPES),
+        ("lf", {"\n": list_octets("\n")}),
+        ("nul", {"\0": list_octets("\0")}),
+        ("octet", {}),
+        (None, {}),
+    )
+}
+
+
+def replace_ill_formed(data: "bytes") -> "str":
+    """Decode UTF-8, each ill-formed part as one U+FFFD (Unicode 3.9, maximal subparts)."""
+    pieces = []
+    start = 0
+    while start < len(data):
+        lead = data[start]
+        end = start + 1
+        missing = 0 if lead < 0x80 else 1 if lead < 0xE0 else 2 if lead < 0xF0 else 3
+        # Unicode table 3-7: which second octet a lead octet allows.
+        lowest = {0xE0: 0xA0, 0xF0: 0x90}.get(lead, 0x80)
+        highest = {0xED: 0x9F, 0xF4: 0x8F}.get(lead, 0xBF)
+        if 0x80 <= lead < 0xC2 or lead > 0xF4:
+            missing = -1
+        while missing > 0 and end < len(data) and lowest <= data[end] <= highest:
+            lowest, highest = 0x80, 0xBF
+            missing -= 1
+            end += 1
+        pieces.append(REPLACEMENT if missing else str(data[start:end], "utf-8"))
+        start = end
+    return "".join(pieces)
+
+
+# MicroPython decodes surrogates and overlong forms without a word: there, each octet is looked at.
+IS_STRICT = sys.implementation.name != "micropython"
+
+
+def read_text(value: "object") -> "str | None":
+    """Return text as a str, None if it is neither a str nor a buffer."""
+    if isinstance(value, str):
+        return "".join([value])  # a subclass may pretend to be another text
+    try:
+        data = bytes(memoryview(value))  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    try:
+        if IS_STRICT:
+            return str(data, "utf-8")
+    except UnicodeError:
+        pass
+    return replace_ill_formed(data)
+
+
+def encode_text(text: "str", escapes: "Escapes", limit: "int") -> "bytes":
+    """Return text as UTF-8, escaped, cut before the first character that goes beyond `limit`."""
+    if len(text) <= limit:
+        try:
+            data = text.encode()
+            if data.translate(escapes.suspects) == data and len(data) <= limit:
+                return data
+        except (UnicodeError, AttributeError):
+            pass  # a lone surrogate; MicroPython has no translate
+    replacements = escapes.by_character
+    pieces = []
+    for char in text[:limit]:
+        is_surrogate = "\ud800" <= char <= "\udfff"
+        piece = (REPLACEMENT if is_surrogate else replacements.get(char, char)).encode()
+        limit -= len(piece)
+        if limit < 0:
+            break
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+# --- STRUCTURED-DATA -----------------------------------------------------------------------------
+
+
+def check_sd_name(field: "str", name: "object") -> "str":
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    if isinstance(name, str) and 1 <= len(name) <= MAX_SD_NAME:
+        if all(["!" <= char <= "~" and char not in '="]' for char in name]):
+            return "".join([name])
+    reject_sd_name(field, name)
+
+
+def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    name = check_sd_name("PARAM-NAME", name)
+    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        value = str(value)
+    data = encode_text(read_text(value) or "", escapes, NO_LIMIT)
+    return f' {name}="'.encode() + data + b'"'
+
+
+def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
+    """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
+    if isinstance(structured_data, bytes):
+        return b"" if structured_data == b"-" else structured_data
+    if not isinstance(structured_data, dict):
+        reject_structured_data(structured_data)
+    pieces = []
+    for sd_id, parameters in structured_data.items():
+        pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
+        if isinstance(parameters, dict):
+            for name, value in parameters.items():
+                pieces.append(render_parameter(name, value, escapes))
+        elif isinstance(parameters, (list, tuple)):
+            for pair in parameters:
+                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                    reject_parameters(pair)
+                pieces.append(render_parameter(pair[0], pair[1], escapes))
+        else:
+            reject_parameters(parameters)
+        pieces.append(b"]")
+    return b"".join(pieces)
+
+
+def split_elements(elements: "bytes") -> "list[tuple[bytes, bytes]]":
+    """Return each SD-ELEMENT with its SD-ID; what is not one has none."""
+    split = []
+    start = 0
+    while start < len(elements):
+        end = start
+        # A "]" that is part of a value has a backslash before it.
+        while end < len(elements) and elements[end] != 0x5D:
+            end += 2 if elements[end] == 0x5C else 1
+        element = elements[start : end + 1]
+        sd_id = element[1:].split(b" ")[0].split(b"]")[0] if element[:1] == b"[" else b""
+        split.append((sd_id, element))
+        start = end + 1
+    return split
+
+
+def join_elements(constant: "bytes", given: "bytes") -> "bytes":
+    """Return the constant elements, but for those that the record gives anew, and the record's."""
+    if not constant or not given:
+        return constant + given
+    given_ids = [sd_id for sd_id, _ in split_elements(given)]
+    kept = [
+        element
+        for sd_id, element in split_elements(constant)
+        if not sd_id or sd_id not in given_ids
+    ]
+    return b"".join(kept) + given
+
+
+# --- the record ----------------------------------------------------------------------------------
+
+
+def measure_buffer(buffer: "object") -> "int":
+    """Return the size of a writable, contiguous buffer, in bytes."""
+    if isinstance(buffer, bytearray):
+        return len(buffer)
+    try:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+    except TypeError:
+        reject_buffer(buffer)
+    if view.readonly or not view.c_contiguous:
+        reject_buffer(buffer)
+    return view.nbytes
+
+
+def store(buffer: "object", offset: "object", data: "bytes") -> "int":
+    """Write `data` at `offset` and return where it ends; only a bytearray grows."""
+    size = measure_buffer(buffer)
+    if not isinstance(offset, int) or not 0 <= offset <= size:
+        reject_offset(offset, size)
+    end = offset + len(data)
+    if isinstance(buffer, bytearray):
+        buffer[offset:end] = data
+    elif end > size:
+        reject_room(len(data), size - offset)
+    else:
+        struct.pack_into(f"{len(data)}s", buffer, offset, data)  # type: ignore[arg-type]
+    return end
+
+
+class Encoder:
+    """Turns messages of one identity into syslog records.
+
+    All that is constant is rendered here, once; an encoder never changes and may be shared by
+    any number of threads.
+
+    protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
+        RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
+        STRUCTURED-DATA and BOM: there, they are left out.
+    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
+        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
+    msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
+    structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
+        with values of any type, written as by str(); or bytes that are already rendered, which
+        are trusted (RFC 5424 6.3).
+    framing: None for datagrams; "octet" puts the octet count before the record (RFC 6587
+        3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
+    local_time: None means UTC for RFC 5424 and local time for the others.
+    precision: digits after the second in RFC 5424, 0 to 6.
+    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
+        "keep" leaves them, but for the delimiter of the framing.
+    bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
+    max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
+        if that is not enough, STRUCTURED-DATA is left out.
+    prefix: bytes before the record, such as a log service's token.
+
+    TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
+
+    >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+    >>> encoder.encode("info", "sold out", time_ns=1_065_910_455_003_000_000)
+    b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
+    """
+
+    __slots__ = (
+        "_bom",
+        "_elements",
+        "_ending",
+        "_escapes",
+        "_fields",
+        "_framing",
+        "_lead",
+        "_local_time",
+        "_max_size",
+        "_msgid",
+        "_options",
+        "_param_escapes",
+        "_protocol",
+        "_starts",
+        "_tail",
+        "_timestamp",
+    )
+
+    def __init__(
+        self,
+        *,
+        protocol: "str" = "rfc5424",
+        facility: "int | str" = "user",
+        hostname: "str | None" = None,
+        app_name: "str | None" = None,
+        procid: "str | int | None" = None,
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+        framing: "str | None" = None,
+        local_time: "bool | None" = None,
+        precision: "int" = 6,
+        controls: "str" = "escape",
+        bom: "bool" = False,
+        max_size: "int | None" = None,
+        prefix: "bytes" = b"",
+    ) -> "None":
+        check_choice("protocol", protocol, PROTOCOLS)
+        check_choice("framing", framing, FRAMINGS)
+        check_choice("controls", controls, CONTROLS)
+        self._options = {
+            "protocol": protocol,
+            "facility": facility,
+            "hostname": hostname,
+            "app_name": app_name,
+            "procid": procid,
+            "msgid": msgid,
+            "structured_data": structured_data,
+            "framing": framing,
+            "local_time": local_time,
+            "precision": precision,
+            "controls": controls,
+            "bom": bom,
+            "max_size": max_size,
+            "prefix": prefix,
+        }
+        self._protocol = protocol
+        lowest = check_facility(facility) * 8
+        version = "1 " if protocol == "rfc5424" else ""
+        start = check_prefix(prefix)
+        # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
+        self._starts = [start + f"<{lowest + code}>{version}".encode() for code in range(8)]
+        self._timestamp = choose_renderer(protocol)
+        self._ending = ENDINGS[check_precision(precision)]
+        self._fields = render_fields(protocol, hostname, app_name, procid)
+        self._msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
+        self._framing = framing
+        self._local_time = protocol != "rfc5424" if local_time is None else bool(local_time)
+        rule = controls if controls == "escape" else framing
+        self._escapes, self._param_escapes = ESCAPES[rule]
+        self._bom = bool(bom) and protocol == "rfc5424"
+        # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
+        self._lead = b" \xef\xbb\xbf" if self._bom else b" " if protocol == "rfc5424" else b""
+        if max_size is None:
+            max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
+        self._max_size = check_max_size(max_size, self._measure_longest_header(precision))
+        self._elements = b""
+        if structured_data is not None:
+            self._elements = render_elements(structured_data, self._param_escapes)
+        if len(self._elements) > self._max_size:
+            self._elements = b""  # no record holds it
+        self._tail = self._join_tail(self._msgid, self._elements)
+
+    def encode(
+        self,
+        severity: "int | str",
+        message: "str | Buffer",
+        *,
+        time_ns: "int | None" = None,
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+    ) -> "bytes":
+        """Return one record, framed.
+
+        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
+        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
+        encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
+
+        TypeError: an argument of the wrong kind. ValueError: a severity, SD-ID or PARAM-NAME
+        that is out of its range.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="octet")
+        >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
+        b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
+        """
+        if type(severity) is not int or not 0 <= severity <= 7:
+            severity = check_severity(severity)
+        timestamp = self._timestamp(time_ns, self._local_time, self._ending)
+        tail = self._tail
+        if msgid is not None or structured_data is not None:
+            tail = self._render_tail(msgid, structured_data)
+        header = self._starts[severity] + timestamp + tail
+        room = self._max_size - len(header)
+        if room < -len(self._lead):
+            header = self._starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
+            room = self._max_size - len(header)
+        if type(message) is not str or self._bom:
+            message = self._read_message(message)
+        data = encode_text(message, self._escapes, room)
+        # Of a message of which nothing fits, no trace is left.
+        record = header + data if data else header[: len(header) - len(self._lead)]
+        if self._framing is None:
+            return record
+        if self._framing == "octet":
+            return f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
+        return record + (b"\n" if self._framing == "lf" else b"\0")
+
+    def encode_into(
+        self,
+        buffer: "bytearray | memoryview",
+        severity: "int | str",
+        message: "str | Buffer",
+        offset: "int" = 0,
+        *,
+        time_ns: "int | None" = None,
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+    ) -> "int":
+        """Write one record, framed, into `buffer` at `offset` and return where it ends.
+
+        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        follows the record stays as it is, and so does the whole buffer when the call fails.
+        The other arguments are those of `encode`.
+
+        TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
+        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        exported.
+
+        >>> buffer = bytearray()
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> end = encoder.encode_into(buffer, "info", "opened", time_ns=0)
+        >>> end = encoder.encode_into(buffer, "info", "closed", end, time_ns=0)
+        >>> end, buffer[:55]
+        (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
+        """
+        record = self.encode(
+            severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
+        )
+        return store(buffer, offset, record)
+
+    def encode_many_into(
+        self,
+        buffer: "bytearray | memoryview",
+        severity: "int | str",
+        messages: "Sequence[str | Buffer]",
+        offset: "int" = 0,
+        *,
+        time_ns: "int | None" = None,
+    ) -> "tuple[int, int]":
+        """Write a record for each message of a list or tuple, one after the other.
+
+        Return where the last one ends and how many fitted: all of them in a bytearray, which
+        grows; in any other buffer those that have room. All have the same time; None reads the
+        clock once. The other arguments, and the errors, are those of `encode_into`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
+        (106, 2)
+        """
+        check_severity(severity)
+        if time_ns is None:
+            time_ns = time.time_ns()
+        check_time(time_ns)
+        if not isinstance(messages, (list, tuple)):
+            reject_messages(messages)
+        size = measure_buffer(buffer)
+        if not isinstance(offset, int) or not 0 <= offset <= size:
+            reject_offset(offset, size)
+        room = None if isinstance(buffer, bytearray) else size - offset
+        records = []
+        for message in messages:
+            record = self.encode(severity, message, time_ns=time_ns)
+            if room is not None:
+                room -= len(record)
+                if room < 0:
+                    break
+            records.append(record)
+        return store(buffer, offset, b"".join(records)), len(records)
+
+    def header(
+        self,
+        severity: "int | str",
+        *,
+        time_ns: "int | None" = None,
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+    ) -> "bytes":
+        """Return all that precedes the message: prefix, header, STRUCTURED-DATA, SP and BOM.
+
+        It is for writing a long message without copying it, by `os.writev` or `socket.sendmsg`.
+        The caller then sees to the framing, the size and what is in the message. The arguments
+        and errors are those of `encode`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+        >>> encoder.header("info", time_ns=0)
+        b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
+        """
+        start = self._starts[check_severity(severity)]
+        start += self._timestamp(time_ns, self._local_time, self._ending)
+        header = start + self._render_tail(msgid, structured_data)
+        if len(header) > self._max_size:
+            header = start + self._render_tail(msgid, None, drop=True)
+        return header
+
+    def replace(self, **changes: "Any") -> "Encoder":
+        """Return another encoder with these options changed.
+
+        >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
+        Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
+        """
+        return type(self)(**dict(self._options, **changes))
+
+    def __repr__(self) -> "str":
+        """Prefix and structured data stay out of it: they may hold a token."""
+        shown = ("protocol", "facility", "hostname", "app_name", "procid")
+        options = ", ".join([f"{name}={self._options[name]!r}" for name in shown])
+        return f"{type(self).__name__}({options})"
+
+    def _measure_longest_header(self, precision: "int") -> "int":
+        size = len(self._starts[7]) + len(self._fields)
+        if self._protocol != "rfc5424":
+            return size + len("Mmm dd hh:mm:ss")
+        size += len("yyyy-mm-ddThh:mm:ss") + (precision + 1 if precision else 0)
+        size += len("+hh:mm") if self._local_time else len("Z")
+        return size + MAX_MSGID + len(" -") + len(self._lead)
+
+    def _join_tail(self, msgid: "str", elements: "bytes") -> "bytes":
+        """Return what stands between TIMESTAMP and the text of the message."""
+        if self._protocol != "rfc5424":
+            return self._fields.encode()
+        return f"{self._fields}{msgid} ".encode() + (elements or b"-") + self._lead
+
+    def _render_tail(
+        self, msgid: "str | None", structured_data: "StructuredData | None", drop: "bool" = False
+    ) -> "bytes":
+        """Return the tail with what one record brings, or without any structured data."""
+        msgid = self._msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
+        elements = b"" if drop else self._elements
+        if structured_data is not None:
+            given = render_elements(structured_data, self._param_escapes)
+            elements = join_elements(elements, given)
+        return self._join_tail(msgid, elements)
+
+    def _read_message(self, message: "object") -> "str":
+        text = read_text(message)
+        if text is None:
+            reject_message(message)
+        while self._bom and text.startswith(BOM):  # it is written anyway, and once is enough
+            text = text[1:]
+        return text

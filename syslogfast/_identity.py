@@ -1,0 +1,99 @@
+"""Who speaks: this host, this program and this process, and header fields made fit for the wire.
+
+Both encoders use this module: all of it runs once, when an encoder is made.
+"""
+
+import os
+import sys
+
+from syslogfast._checks import check_field
+from syslogfast.constants import (
+    MAX_APP_NAME,
+    MAX_HOSTNAME,
+    MAX_MSGID,
+    MAX_PROCID,
+    MAX_TAG,
+    NILVALUE,
+)
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+DIGITS = "0123456789"
+PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
+HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
+TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
+PID_CHARACTERS = PRINTUSASCII.replace("[", "").replace("]", "")
+
+
+def this_host() -> "str":
+    """Return this host's name, as the kernel has it: no look-up is made."""
+    if hasattr(os, "uname"):
+        return os.uname()[1]
+    environment = getattr(os, "environ", {})
+    return environment.get("COMPUTERNAME", NILVALUE)  # type: ignore[no-any-return]
+
+
+def this_program() -> "str":
+    """Return this program's name: that of its file or package, "python" if it has neither."""
+    argv = getattr(sys, "argv", None) or [""]
+    directory, _, name = argv[0].replace("\\", "/").rpartition("/")
+    if name == "__main__.py":  # python -m package
+        name = directory.rpartition("/")[2]
+    if name.endswith(".py"):
+        name = name[:-3]
+    return "python" if name in ("", "-", "-c", "-m") else name
+
+
+def this_process() -> "str":
+    """Return this process's number; NILVALUE where there are no processes."""
+    return str(os.getpid()) if hasattr(os, "getpid") else NILVALUE
+
+
+def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "str":
+    """Return `text` as a header field: other octets than `allowed` as "_", cut, never empty.
+
+    An octet, not a character, is the unit: "é" gives "__".
+    """
+    characters = []
+    for char in text[:limit]:
+        # U+07FF is the last character of two octets, U+FFFF the last of three, as lone
+        # surrogates are once they have become U+FFFD.
+        octets = 1 if char < "\x80" else 2 if char < "\u0800" else 3 if char <= "\uffff" else 4
+        characters.append(char if char in allowed else "_" * octets)
+    return "".join(characters)[:limit] or NILVALUE
+
+
+def clean_msgid(text: "str") -> "str":
+    return clean_field(text, MAX_MSGID)
+
+
+def shorten_hostname(name: "str") -> "str":
+    """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
+    if ":" in name or not name.strip(DIGITS + "."):
+        return name
+    return name.partition(".")[0] or NILVALUE
+
+
+def render_fields(
+    protocol: "str",
+    hostname: "str | None",
+    app_name: "str | None",
+    procid: "str | int | None",
+) -> "str":
+    """Return what stands between TIMESTAMP and MSGID (RFC 5424) or MSG (RFC 3164), SPs included.
+
+    None stands for this host, this program, this process.
+    """
+    hostname = this_host() if hostname is None else check_field("hostname", hostname)
+    app_name = this_program() if app_name is None else check_field("app_name", app_name)
+    procid = this_process() if procid is None else check_field("procid", procid)
+    if protocol == "rfc5424":
+        hostname = clean_field(hostname, MAX_HOSTNAME)
+        app_name = clean_field(app_name, MAX_APP_NAME)
+        return f" {hostname} {app_name} {clean_field(procid, MAX_PROCID)} "
+    tag = clean_field(app_name, MAX_TAG, TAG_CHARACTERS)
+    pid = clean_field(procid, MAX_PROCID, PID_CHARACTERS)
+    process = "" if pid == NILVALUE else f"[{pid}]"
+    if protocol == "local":
+        return f" {tag}{process}: "
+    host = shorten_hostname(clean_field(hostname, MAX_HOSTNAME, HOST_CHARACTERS))
+    return f" {host} {tag}{process}: "

@@ -1,0 +1,284 @@
+"""MSG and PARAM-VALUE: what must be escaped is found at memory speed, then measured, then written.
+
+`take_step` alone says what becomes of an octet that may need care; measuring and writing both
+follow it, so that what is written is what was measured. No objects, no GIL.
+"""
+
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcpy
+
+
+cdef enum:
+    # What to look for in a text; a set.
+    ESCAPE_CONTROLS = 1     # C0 but tab, DEL, C1, U+2028 and U+2029
+    ESCAPE_LF = 2
+    ESCAPE_NUL = 4
+    ESCAPE_PARAM = 8        # " \ ], RFC 5424 6.3.3
+    REPAIR_UTF8 = 16        # the text is not from a str: ill-formed parts become U+FFFD
+
+
+cdef enum:
+    COPY, OCTAL, BACKSLASH, REPLACE
+
+
+ctypedef struct Step:
+    int action
+    Py_ssize_t taken        # octets read
+    Py_ssize_t given        # octets to write
+
+
+ctypedef struct Measure:
+    Py_ssize_t taken        # octets of the text that fit
+    Py_ssize_t given        # octets that they become
+    bint clean              # they are written as they are
+
+
+cdef inline uint64_t repeat_octet(uint64_t octet) noexcept nogil:
+    return octet * 0x0101010101010101ULL
+
+
+cdef inline uint64_t find_zero(uint64_t word) noexcept nogil:
+    """Mark, in each octet's high bit, the octets that are zero; exact up to the first of them."""
+    return (word - repeat_octet(1)) & ~word & repeat_octet(0x80)
+
+
+cdef inline uint64_t load_word(const uint8_t *src) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, src, 8)
+    return word
+
+
+cdef inline uint64_t mark_not_plain(uint64_t word) noexcept nogil:
+    """Non-zero if an octet is a control character, DEL or not ASCII. The fewest operations.
+
+    Without one of those no octet borrows or carries into the next.
+    """
+    return ((word - repeat_octet(0x20)) | (word + repeat_octet(1)) | word) & repeat_octet(0x80)
+
+
+cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
+    """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028, 9)."""
+    return (
+        ((word - repeat_octet(0x20)) & ~word & repeat_octet(0x80))
+        | find_zero(word ^ repeat_octet(0x7F))
+        | find_zero((word & repeat_octet(0xDF)) ^ repeat_octet(0xC2))
+    )
+
+
+cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
+    """Tell whether `take_step` has to look at an octet."""
+    if octet < 0x20:
+        if rules & ESCAPE_CONTROLS:
+            return octet != c'\t'
+        return (octet == c'\n' and rules & ESCAPE_LF) or (octet == 0 and rules & ESCAPE_NUL)
+    if octet >= 0x80:
+        return rules & REPAIR_UTF8 or (rules & ESCAPE_CONTROLS and (octet & 0xDF) == 0xC2)
+    if octet == 0x7F:
+        return rules & ESCAPE_CONTROLS
+    return rules & ESCAPE_PARAM and (octet == c'"' or octet == c'\\' or octet == c']')
+
+
+cdef inline const uint8_t *find_suspect(
+    const uint8_t *src, const uint8_t *end, int rules
+) noexcept nogil:
+    """Return the first octet that may need care, `end` if there is none."""
+    cdef const uint8_t *stop
+    cdef uint64_t word
+    if rules == 0:
+        return end
+    while src < end:
+        if not rules & ESCAPE_PARAM:
+            while end - src >= 8:
+                word = load_word(src)
+                if mark_not_plain(word) and (rules & REPAIR_UTF8 or mark_suspects(word)):
+                    break
+                src += 8
+        stop = src + 8 if end - src >= 8 else end
+        while src < stop:
+            if is_suspect(src[0], rules):
+                return src
+            src += 1
+    return end
+
+
+cdef extern from *:
+    """
+    #include <string.h>
+
+    /* Compilers turn both inner loops into a few vector instructions. Octets from 0x20 to 0x7e
+       are those that, plus one, are above 0x20 as signed numbers. */
+    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    {
+        enum { BLOCK = 16 };
+        const unsigned char *last = src + size - BLOCK;
+        unsigned char plain[BLOCK];
+        unsigned long long halves[2];
+        int i;
+        memset(plain, 0xff, BLOCK);
+        for (; src < last; src += BLOCK)
+            for (i = 0; i < BLOCK; i++)
+                plain[i] &= (signed char)(src[i] + 1) > 0x20 ? 0xff : 0;
+        for (i = 0; i < BLOCK; i++)     /* may overlap the block before it */
+            plain[i] &= (signed char)(last[i] + 1) > 0x20 ? 0xff : 0;
+        memcpy(halves, plain, BLOCK);
+        return (halves[0] & halves[1]) == ~0ULL;
+    }
+    """
+    # Tell whether a text is printable ASCII alone, which most messages are; size >= 16.
+    bint is_plain "syslogfast_is_plain"(const uint8_t *src, Py_ssize_t size) nogil
+
+
+cdef inline bint continues(uint8_t octet) noexcept nogil:
+    return octet & 0xC0 == 0x80
+
+
+cdef inline Py_ssize_t measure_sequence(
+    const uint8_t *src, const uint8_t *end, bint *well_formed
+) noexcept nogil:
+    """Return the octets of one character, or of one maximal ill-formed part (Unicode 3.9)."""
+    cdef uint8_t lead = src[0], lowest = 0x80, highest = 0xBF
+    cdef Py_ssize_t taken = 1, wanted
+    if lead < 0x80:
+        wanted = 1
+    elif lead < 0xC2 or lead > 0xF4:
+        wanted = 0
+    elif lead < 0xE0:
+        wanted = 2
+    elif lead < 0xF0:
+        wanted = 3
+        if lead == 0xE0:            # Unicode table 3-7: overlong forms, surrogates
+            lowest = 0xA0
+        elif lead == 0xED:
+            highest = 0x9F
+    else:
+        wanted = 4
+        if lead == 0xF0:            # overlong forms, beyond U+10FFFF
+            lowest = 0x90
+        elif lead == 0xF4:
+            highest = 0x8F
+    while taken < wanted and src + taken < end and lowest <= src[taken] <= highest:
+        lowest, highest = 0x80, 0xBF
+        taken += 1
+    well_formed[0] = taken == wanted
+    return taken
+
+
+cdef inline Step take_step(const uint8_t *src, const uint8_t *end, int rules) noexcept nogil:
+    """Say what becomes of the character at `src`; src < end."""
+    cdef Step step
+    cdef bint well_formed
+    step.taken = measure_sequence(src, end, &well_formed)
+    step.action = COPY
+    step.given = step.taken
+    if not well_formed:
+        step.action = REPLACE
+        step.given = 3
+    elif step.taken == 1:
+        if src[0] == c'"' or src[0] == c'\\' or src[0] == c']':
+            if rules & ESCAPE_PARAM:
+                step.action = BACKSLASH
+                step.given = 2
+        elif is_suspect(src[0], rules):
+            step.action = OCTAL
+            step.given = 4
+    elif rules & ESCAPE_CONTROLS and (
+        (src[0] == 0xC2 and src[1] < 0xA0)
+        or (src[0] == 0xE2 and src[1] == 0x80 and (src[2] == 0xA8 or src[2] == 0xA9))
+    ):
+        step.action = OCTAL
+        step.given = 4 * step.taken
+    return step
+
+
+cdef inline Measure measure_text(
+    const uint8_t *src, Py_ssize_t size, int rules, Py_ssize_t limit
+) noexcept nogil:
+    """Measure as much of a text as fits in `limit` octets; only whole characters and escapes."""
+    cdef Measure measure
+    if 16 <= size <= limit and not rules & ESCAPE_PARAM and is_plain(src, size):
+        measure.taken = size
+        measure.given = size
+        measure.clean = True
+        return measure
+    return measure_each(src, size, rules, limit)
+
+
+cdef inline Measure measure_each(
+    const uint8_t *src, Py_ssize_t size, int rules, Py_ssize_t limit
+) noexcept nogil:
+    """What measure_text does, for any text."""
+    cdef const uint8_t *start = src
+    cdef const uint8_t *end = src + size
+    cdef const uint8_t *next
+    cdef Py_ssize_t room = limit if limit > 0 else 0
+    cdef Measure measure
+    cdef Step step
+    # No octet becomes less than one, so that what is far beyond the limit need not be read.
+    if size > room + 4:
+        end = src + room + 4
+    measure.clean = True
+    while True:
+        next = find_suspect(src, end, rules)
+        if next - src > room:
+            next = src + room
+            while next > src and continues(next[0]):
+                next -= 1
+            room -= next - src
+            src = next
+            break
+        room -= next - src
+        src = next
+        if src == end:
+            break
+        step = take_step(src, end, rules)
+        if step.given > room:
+            break
+        room -= step.given
+        src += step.taken
+        if step.action != COPY:
+            measure.clean = False
+    measure.taken = src - start
+    measure.given = (limit if limit > 0 else 0) - room
+    return measure
+
+
+cdef inline char *write_octal(char *dst, uint8_t octet) noexcept nogil:
+    """"#ooo", as rsyslog writes a control character"""
+    dst[0] = c'#'
+    dst[1] = c'0' + (octet >> 6)
+    dst[2] = c'0' + (octet >> 3 & 7)
+    dst[3] = c'0' + (octet & 7)
+    return dst + 4
+
+
+cdef inline char *write_text(
+    char *dst, const uint8_t *src, const Measure *measure, int rules
+) noexcept nogil:
+    """Write what was measured."""
+    cdef const uint8_t *end = src + measure.taken
+    cdef const uint8_t *next
+    cdef Step step
+    cdef Py_ssize_t i
+    if measure.clean:
+        memcpy(dst, src, measure.taken)
+        return dst + measure.taken
+    while True:
+        next = find_suspect(src, end, rules)
+        memcpy(dst, src, next - src)
+        dst += next - src
+        src = next
+        if src == end:
+            return dst
+        step = take_step(src, end, rules)
+        if step.action == COPY:
+            memcpy(dst, src, step.taken)
+        elif step.action == REPLACE:
+            memcpy(dst, b"\xef\xbf\xbd", 3)
+        elif step.action == BACKSLASH:
+            dst[0] = c'\\'
+            dst[1] = src[0]
+        else:
+            for i in range(step.taken):
+                write_octal(dst + 4 * i, src[i])
+        dst += step.given
+        src += step.taken

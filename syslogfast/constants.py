@@ -1,0 +1,73 @@
+"""Facilities, severities and limits as plain numbers, each with the section that sets it."""
+
+# RFC 5424 6.2.1, table 1. The keywords are those of syslog.h and logger(1); 12 to 15 have no
+# keyword there, so each has the one that is most used and the standard library's beside it.
+FACILITIES = {
+    "kern": 0,
+    "user": 1,
+    "mail": 2,
+    "daemon": 3,
+    "auth": 4,
+    "security": 4,  # syslog.h: the old name of auth
+    "syslog": 5,
+    "lpr": 6,
+    "news": 7,
+    "uucp": 8,
+    "cron": 9,
+    "authpriv": 10,
+    "ftp": 11,
+    "ntp": 12,
+    "audit": 13,
+    "alert": 14,
+    "console": 14,
+    "clock": 15,
+    "solaris-cron": 15,
+    "local0": 16,
+    "local1": 17,
+    "local2": 18,
+    "local3": 19,
+    "local4": 20,
+    "local5": 21,
+    "local6": 22,
+    "local7": 23,
+}
+
+# RFC 5424 6.2.1, table 2. The RFC's keyword, then the other spellings that programs use.
+SEVERITIES = {
+    "emerg": 0,
+    "emergency": 0,
+    "panic": 0,
+    "alert": 1,
+    "crit": 2,
+    "critical": 2,
+    "err": 3,
+    "error": 3,
+    "warning": 4,
+    "warn": 4,
+    "notice": 5,
+    "info": 6,
+    "debug": 7,
+}
+
+NILVALUE = "-"  # RFC 5424 6
+
+PROTOCOLS = ("rfc5424", "rfc3164", "local")
+FRAMINGS = (None, "octet", "lf", "nul")
+CONTROLS = ("escape", "keep")
+
+MAX_HOSTNAME = 255  # RFC 5424 6, the ABNF of each field
+MAX_APP_NAME = 48
+MAX_PROCID = 128
+MAX_MSGID = 32
+MAX_SD_NAME = 32
+MAX_TAG = 32  # RFC 3164 4.1.3
+
+MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
+MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
+MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
+
+MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits
+
+# Years 0001 to 9999, as seconds since the epoch: what RFC 3339 can write.
+MIN_SECONDS = -62135596800
+MAX_SECONDS = 253402300799

@@ -241,6 +241,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
     cdef int overflow
     cdef int64_t nanoseconds
     timestamp.known = True
+    timestamp.has_offset = False
     if not PyLong_Check(time_ns):
         if not is_float_without_time(time_ns):
             reject_time(time_ns)

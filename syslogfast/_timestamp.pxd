@@ -94,9 +94,11 @@ cdef inline void move_to_rfc5424_zone(Timestamp *timestamp, bint local_time) noe
     """Turn seconds since the epoch into what the zone's clocks show, if they can be written."""
     cdef int64_t rounded
     timestamp.has_offset = False
+    if not timestamp.known:
+        return
     if local_time:
         # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
-        # Halves go up, as in floor division; 2,000 minutes keep the dividend positive.
+        # Halves go up, as in floor division; 100,000 minutes keep the dividend positive.
         rounded = (find_offset(timestamp.seconds) + 30 + 60 * 100000) // 60 - 100000
         if -1440 < rounded < 1440:  # time-hour ends at 23: beyond that, UTC
             timestamp.has_offset = True

@@ -147,3 +147,7 @@ def reject_room(needed: "int", room: "int") -> "NoReturn":
 
 def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
+
+
+def reject_url(rule: "str", url: "str") -> "NoReturn":
+    raise ValueError(f"url must {rule}, got {describe(url)}")

@@ -1,0 +1,71 @@
+"""TCP (RFC 6587): framed records, one after the other."""
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports.url import Url
+
+LINGER = 5.0  # seconds for the collector to acknowledge the last bytes
+
+
+def connect_stream(host: "str", port: "int", timeout: "float") -> "_socket.socket":
+    """Return a socket connected to the first of the host's addresses that answers."""
+    failure = None
+    for family, kind, protocol, _, address in _socket.getaddrinfo(
+        host, port, 0, _socket.SOCK_STREAM
+    ):
+        stream = _socket.socket(family, kind, protocol)
+        try:
+            stream.settimeout(timeout)
+            stream.connect(address)
+            return stream
+        except OSError as error:
+            stream.close()
+            failure = error
+    raise failure or OSError("the host has no address")
+
+
+def count_unacknowledged(stream: "_socket.socket") -> "int":
+    """Return how many bytes the peer's kernel has not confirmed; 0 where nobody can say."""
+    try:
+        from fcntl import ioctl
+        from termios import TIOCOUTQ
+    except ImportError:
+        return 0
+    return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), "little")
+
+
+class TcpRoad:
+    """A blocking TCP connection: a slow collector is waited for, nothing is dropped."""
+
+    def __init__(self, url: "Url", timeout: "float") -> "None":
+        self.url = url
+        self._socket = connect_stream(url.host, url.port or 0, timeout)
+        self._socket.settimeout(None)
+
+    def send(self, data: "memoryview") -> "None":
+        self._socket.sendall(data)
+
+    def close(self) -> "None":
+        """Wait until the collector has acknowledged all, or has closed, too.
+
+        TCP takes bytes for a collector that is gone and says so only afterwards.
+        """
+        try:
+            self._socket.shutdown(_socket.SHUT_WR)
+            self._socket.settimeout(0.01)
+            waited = 0.0
+            while True:
+                try:
+                    if not self._socket.recv(4096):
+                        return
+                except TimeoutError:
+                    waited += 0.01
+                    left = count_unacknowledged(self._socket)
+                    if not left:
+                        return
+                    if waited >= LINGER:
+                        raise TimeoutError(f"{left} bytes are not acknowledged") from None
+        finally:
+            self._socket.close()

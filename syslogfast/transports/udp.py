@@ -1,0 +1,52 @@
+"""UDP (RFC 5426): one record, one datagram; whether it arrives, nobody says."""
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports.url import Url
+
+
+class UdpRoad:
+    """A connected UDP socket, so that a host without a collector can at least refuse."""
+
+    def __init__(self, url: "Url") -> "None":
+        self.url = url
+        self._addresses = _socket.getaddrinfo(url.host, url.port or 0, 0, _socket.SOCK_DGRAM)
+        self._proven = False
+        self._connect_next()
+
+    def _connect_next(self) -> "None":
+        """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
+        family, kind, protocol, _, address = self._addresses.pop(0)
+        self._socket = _socket.socket(family, kind, protocol)
+        self._socket.connect(address)
+
+    def _check(self) -> "None":
+        """Raise what became of the datagram before; a refusal on this host is known at once."""
+        error = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if error:
+            from os import strerror
+
+            raise OSError(error, strerror(error))
+
+    def send(self, data: "memoryview") -> "None":
+        while True:
+            try:
+                self._socket.send(data)
+                if not self._proven:
+                    self._check()
+            except ConnectionRefusedError:
+                if self._proven or not self._addresses:
+                    raise
+                self._socket.close()
+                self._connect_next()
+            else:
+                self._proven = True
+                return
+
+    def close(self) -> "None":
+        try:
+            self._check()
+        finally:
+            self._socket.close()

@@ -1,0 +1,86 @@
+"""What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, fd://1."""
+
+from syslogfast._checks import reject_url
+
+# For each scheme: its port if none is given (the IANA's for syslog, RFC 5426 3.3 and RFC 6587),
+# and its framings, the default first. Every collector takes "lf" on TCP, and as the encoder
+# escapes it no text can forge it.
+PORTS = {"udp": 514, "tcp": 601, "fd": None}
+STREAM_FRAMINGS = ("lf", "octet", "nul")
+FRAMINGS: "dict[str, tuple[str | None, ...]]" = {
+    "udp": (None,),  # RFC 5426 3.1: one record, one datagram
+    "tcp": STREAM_FRAMINGS,
+    "fd": STREAM_FRAMINGS,
+}
+
+
+class Url:
+    """A parsed URL: `scheme`, `host` (of fd: the number), `port`, `framing`; str() gives it back."""
+
+    __slots__ = ("framing", "host", "port", "scheme", "text")
+
+    def __init__(
+        self, text: "str", scheme: "str", host: "str", port: "int | None", framing: "str | None"
+    ) -> "None":
+        self.text = text
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.framing = framing
+
+    def __str__(self) -> "str":
+        return self.text
+
+
+def parse_options(query: "str", url: "str") -> "dict[str, str]":
+    options: dict[str, str] = {}
+    for pair in query.split("&") if query else ():
+        name, equals, value = pair.partition("=")
+        if not equals or name in options:
+            reject_url("have options of the form name=value, each once", url)
+        options[name] = value
+    return options
+
+
+def parse_port(text: "str", url: "str") -> "int":
+    if not (text.isdigit() and text.isascii() and 0 < int(text) < 65536):
+        reject_url("have a port in 1..65535", url)
+    return int(text)
+
+
+def parse_url(url: "str") -> "Url":
+    """Return the parts of a URL; ValueError says what is wrong with it.
+
+    >>> parse_url("tcp://[::1]:6514?framing=octet").host
+    '::1'
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in PORTS:
+        known = ", ".join([name + "://" for name in PORTS])
+        reject_url(f"begin with one of {known}", url)
+    place, _, query = rest.partition("?")
+    options = parse_options(query, url)
+    framing: str | None = options.pop("framing", "") or FRAMINGS[scheme][0]
+    if framing not in FRAMINGS[scheme]:
+        known = ", ".join([str(name) for name in FRAMINGS[scheme] if name]) or "none"
+        reject_url(f"have a framing that {scheme} can use ({known})", url)
+    if options:
+        reject_url(f"have no option {min(options)!r}, which {scheme} does not know", url)
+    if scheme == "fd":
+        if not (place.isdigit() and place.isascii()):
+            reject_url("have the number of a file descriptor", url)
+        return Url(url, scheme, place, None, framing)
+    if place.startswith("["):
+        host, bracket, port = place[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            reject_url("have an IPv6 address within [ and ]", url)
+        port = port[1:]
+        has_port = place.endswith(":") or bool(port)
+    else:
+        host, colon, port = place.partition(":")
+        has_port = bool(colon)
+        if ":" in port:
+            reject_url("have an IPv6 address within [ and ]", url)
+    if not host or "/" in place or "@" in place:
+        reject_url("have a host, and nothing after it but a port and options", url)
+    return Url(url, scheme, host, parse_port(port, url) if has_port else PORTS[scheme], framing)

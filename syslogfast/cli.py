@@ -48,9 +48,10 @@ def parse_element(text: str) -> tuple[str, list[tuple[str, str]]]:
     import shlex
 
     try:
-        sd_id, *pairs = shlex.split(text)
+        words = shlex.split(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    sd_id, pairs = (words[0], words[1:]) if words else ("", [])
     parameters = []
     for pair in pairs:
         name, equals, value = pair.partition("=")

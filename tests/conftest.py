@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+import collectors
 import pytest
 
 import syslogfast
@@ -47,6 +48,13 @@ def load_backend(name: str) -> ModuleType:
 def encoder_module(request: pytest.FixtureRequest) -> ModuleType:
     """One encoder, then the other: both have Encoder and format_timestamp."""
     return load_backend(request.param)
+
+
+@pytest.fixture(params=["c", "python"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of one encoder, then of the other, for tests that run the command."""
+    load_backend(request.param)
+    return str(request.param)
 
 
 @pytest.fixture
@@ -89,6 +97,19 @@ def run_python() -> object:
         )
 
     return run
+
+
+@pytest.fixture(params=["rsyslog", "syslog-ng"])
+def collector(
+    request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> Iterator[collectors.Collector]:
+    """A private collector on loopback: rsyslog, then syslog-ng."""
+    kind = {"rsyslog": collectors.Rsyslog, "syslog-ng": collectors.SyslogNg}[request.param]
+    if kind.executable() is None:
+        pytest.skip(f"{request.param} is not on this machine")
+    daemon = kind(tmp_path)
+    yield daemon
+    daemon.stop()
 
 
 @pytest.fixture(scope="session")

@@ -88,8 +88,7 @@ def check_max_size(value: "object", longest_header: "int") -> "int":
         raise TypeError(f"max_size must be an int, got {describe(value)}")
     if value < longest_header:
         raise ValueError(
-            f"max_size must be at least {longest_header}, the longest header,"
-            f" got {describe(value)}"
+            f"max_size must be at least {longest_header}, the longest header, got {describe(value)}"
         )
     if value > 0x7FFFFFFF:
         raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")

@@ -1,10 +1,10 @@
 """The encoder in Python: the specification that `_encoder_c.pyx` must match byte for byte.
 
-It keeps to what MicroPython also runs: no typing, enum or re at run time, no codec `errors=`.
+It and what it imports keep to what MicroPython also runs: no typing, enum or re at run time, no
+codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of a record.
 """
 
 import struct
-import sys
 import time
 
 from syslogfast._checks import (
@@ -15,146 +15,34 @@ from syslogfast._checks import (
     check_precision,
     check_prefix,
     check_severity,
-    is_float_without_time,
     reject_buffer,
     reject_message,
     reject_messages,
     reject_offset,
-    reject_parameters,
     reject_room,
-    reject_sd_name,
-    reject_structured_data,
-    reject_time,
 )
 from syslogfast._identity import clean_msgid, render_fields
+from syslogfast._structured_data import join_elements, render_elements
+from syslogfast._text import BOM, ESCAPES, encode_text, read_text
+from syslogfast._timestamp import ENDINGS, check_time, choose_renderer
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
     MAX_MSGID,
-    MAX_SD_NAME,
-    MAX_SECONDS,
     MAX_SIZE,
     MAX_SIZE_RFC3164,
-    MIN_SECONDS,
     NILVALUE,
     PROTOCOLS,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
     StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
-
-# --- TIMESTAMP -----------------------------------------------------------------------------------
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-# For each precision: how TIME-SECFRAC and TIME-OFFSET are written in UTC (RFC 5424 6.2.3), and
-# how many nanoseconds the last digit stands for.
-ENDINGS = (
-    ("Z", 0),
-    (".%01dZ", 100_000_000),
-    (".%02dZ", 10_000_000),
-    (".%03dZ", 1_000_000),
-    (".%04dZ", 100_000),
-    (".%05dZ", 10_000),
-    (".%06dZ", 1_000),
-)
-
-# The last second that was written, its ending, and the template made of both. One tuple, replaced
-# as a whole, so that no thread sees a part of another's.
-latest = (0, "", b"")
-
-
-def compute_date(days: "int") -> "tuple[int, int, int]":
-    """Return year, month and day of a number of days since 1970-01-01.
-
-    Years are counted from 1 March here, so that the leap day is the last of its year.
-    """
-    era, day_of_era = divmod(days + 719468, 146097)  # eras of 400 years, from 0000-03-01
-    year = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
-    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * day_of_year + 2) // 153
-    day = day_of_year - (153 * month + 2) // 5 + 1
-    return era * 400 + year + (month >= 10), month + 3 if month < 10 else month - 9, day
-
-
-def find_offset(seconds: "int") -> "int":
-    """Return how many seconds local time is ahead of UTC at that moment."""
-    if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
-        return 0
-    return getattr(time.localtime(seconds), "tm_gmtoff", 0)
-
-
-def render_second(seconds: "int") -> "str":
-    """Return RFC 3339's date and time without fraction and zone."""
-    year, month, day = compute_date(seconds // 86400)
-    minute, second = divmod(seconds % 86400, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
-
-
-def check_time(time_ns: "object") -> "int | None":
-    """Return a time that was given; None for NaN and the infinities."""
-    if isinstance(time_ns, int):
-        return time_ns
-    if is_float_without_time(time_ns):
-        return None
-    reject_time(time_ns)
-
-
-def render_rfc5424_timestamp(
-    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int]"
-) -> "bytes":
-    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60."""
-    global latest
-    if time_ns is None:
-        time_ns = time.time_ns()
-    elif check_time(time_ns) is None:
-        return b"-"
-    text, unit = ending
-    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    if local_time:
-        # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
-        minutes = (find_offset(seconds) + 30) // 60
-        if abs(minutes) < 1440:  # time-hour ends at 23: beyond that, UTC is what can be written
-            seconds += 60 * minutes
-            hours, minutes_left = divmod(abs(minutes), 60)
-            text = f"{text[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
-    second, known, template = latest
-    if second != seconds or known != text:
-        if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-            return b"-"
-        template = (render_second(seconds) + text).encode()
-        latest = (seconds, text, template)
-    return template % (nanoseconds // unit) if unit else template
-
-
-def render_rfc3164_timestamp(
-    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int] | None" = None
-) -> "bytes":
-    """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
-
-    It has no NILVALUE: for a time that cannot be written it is the present one.
-    """
-    moment = None if time_ns is None else check_time(time_ns)
-    seconds = (time.time_ns() if moment is None else moment) // 1_000_000_000
-    if local_time:
-        seconds += find_offset(seconds)
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        return render_rfc3164_timestamp(None, local_time)
-    _, month, day = compute_date(seconds // 86400)
-    minute, second = divmod(seconds % 86400, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{MONTHS[month - 1]} {day:2d} {hour:02d}:{minute:02d}:{second:02d}".encode()
-
-
-def choose_renderer(protocol: "str") -> "Callable[[int | None, bool, tuple[str, int]], bytes]":
-    return render_rfc5424_timestamp if protocol == "rfc5424" else render_rfc3164_timestamp
 
 
 def format_timestamp(
@@ -187,191 +75,6 @@ def format_timestamp(
     if local_time is None:
         local_time = protocol != "rfc5424"
     return choose_renderer(protocol)(time_ns, local_time, ENDINGS[precision]).decode()
-
-
-# --- MSG and PARAM-VALUE -------------------------------------------------------------------------
-
-BOM = "\ufeff"  # RFC 5424 6.4
-REPLACEMENT = "\ufffd"
-NO_LIMIT = 0x7FFFFFFF
-
-
-def list_octets(char: "str") -> "str":
-    """Return a character as the octets of its UTF-8, "#ooo" each, as rsyslog writes them."""
-    return "".join([f"#{octet:03o}" for octet in char.encode()])
-
-
-class Escapes:
-    """What to escape in a text, and how."""
-
-    __slots__ = ("by_character", "suspects")
-
-    def __init__(self, by_character: "dict[str, str]") -> "None":
-        self.by_character = by_character
-        # A table for bytes.translate that changes the first octet of each of those characters.
-        first = [char.encode()[0] for char in by_character]
-        self.suspects = bytes([octet ^ 1 if octet in first else octet for octet in range(256)])
-
-
-# C0 but tab, DEL, C1 and the two separators that some readers take for a line's end.
-CONTROL_ESCAPES = {
-    char: list_octets(char)
-    for char in [chr(code) for code in range(0xA0) if (code < 32 or code >= 127) and code != 9]
-    + ["\u2028", "\u2029"]
-}
-# RFC 5424 6.3.3: inside PARAM-VALUE these three MUST be escaped, with a backslash.
-PARAM_ESCAPES = {'"': '\\"', "\\": "\\\\", "]": "\\]"}
-
-# By what `controls` or, if it is "keep", the framing says: a delimiter is always escaped, so that
-# no text can end a record. The first of each pair is for MSG, the second for PARAM-VALUE.
-ESCAPES = {
-    rule: (Escapes(escapes), Escapes(dict(escapes, **PARAM_ESCAPES)))
-    for rule, escapes in (
-        ("escape", CONTROL_ESCAPES),
-        ("lf", {"\n": list_octets("\n")}),
-        ("nul", {"\0": list_octets("\0")}),
-        ("octet", {}),
-        (None, {}),
-    )
-}
-
-
-def replace_ill_formed(data: "bytes") -> "str":
-    """Decode UTF-8, each ill-formed part as one U+FFFD (Unicode 3.9, maximal subparts)."""
-    pieces = []
-    start = 0
-    while start < len(data):
-        lead = data[start]
-        end = start + 1
-        missing = 0 if lead < 0x80 else 1 if lead < 0xE0 else 2 if lead < 0xF0 else 3
-        # Unicode table 3-7: which second octet a lead octet allows.
-        lowest = {0xE0: 0xA0, 0xF0: 0x90}.get(lead, 0x80)
-        highest = {0xED: 0x9F, 0xF4: 0x8F}.get(lead, 0xBF)
-        if 0x80 <= lead < 0xC2 or lead > 0xF4:
-            missing = -1
-        while missing > 0 and end < len(data) and lowest <= data[end] <= highest:
-            lowest, highest = 0x80, 0xBF
-            missing -= 1
-            end += 1
-        pieces.append(REPLACEMENT if missing else str(data[start:end], "utf-8"))
-        start = end
-    return "".join(pieces)
-
-
-# MicroPython decodes surrogates and overlong forms without a word: there, each octet is looked at.
-IS_STRICT = sys.implementation.name != "micropython"
-
-
-def read_text(value: "object") -> "str | None":
-    """Return text as a str, None if it is neither a str nor a buffer."""
-    if isinstance(value, str):
-        return "".join([value])  # a subclass may pretend to be another text
-    try:
-        data = bytes(memoryview(value))  # type: ignore[arg-type]
-    except TypeError:
-        return None
-    try:
-        if IS_STRICT:
-            return str(data, "utf-8")
-    except UnicodeError:
-        pass
-    return replace_ill_formed(data)
-
-
-def encode_text(text: "str", escapes: "Escapes", limit: "int") -> "bytes":
-    """Return text as UTF-8, escaped, cut before the first character that goes beyond `limit`."""
-    if len(text) <= limit:
-        try:
-            data = text.encode()
-            if data.translate(escapes.suspects) == data and len(data) <= limit:
-                return data
-        except (UnicodeError, AttributeError):
-            pass  # a lone surrogate; MicroPython has no translate
-    replacements = escapes.by_character
-    pieces = []
-    for char in text[:limit]:
-        is_surrogate = "\ud800" <= char <= "\udfff"
-        piece = (REPLACEMENT if is_surrogate else replacements.get(char, char)).encode()
-        limit -= len(piece)
-        if limit < 0:
-            break
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-# --- STRUCTURED-DATA -----------------------------------------------------------------------------
-
-
-def check_sd_name(field: "str", name: "object") -> "str":
-    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if isinstance(name, str) and 1 <= len(name) <= MAX_SD_NAME:
-        if all(["!" <= char <= "~" and char not in '="]' for char in name]):
-            return "".join([name])
-    reject_sd_name(field, name)
-
-
-def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
-    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
-    name = check_sd_name("PARAM-NAME", name)
-    if not isinstance(value, (str, bytes, bytearray, memoryview)):
-        value = str(value)
-    data = encode_text(read_text(value) or "", escapes, NO_LIMIT)
-    return f' {name}="'.encode() + data + b'"'
-
-
-def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
-    """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
-    if isinstance(structured_data, bytes):
-        return b"" if structured_data == b"-" else structured_data
-    if not isinstance(structured_data, dict):
-        reject_structured_data(structured_data)
-    pieces = []
-    for sd_id, parameters in structured_data.items():
-        pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
-        if isinstance(parameters, dict):
-            for name, value in parameters.items():
-                pieces.append(render_parameter(name, value, escapes))
-        elif isinstance(parameters, (list, tuple)):
-            for pair in parameters:
-                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                    reject_parameters(pair)
-                pieces.append(render_parameter(pair[0], pair[1], escapes))
-        else:
-            reject_parameters(parameters)
-        pieces.append(b"]")
-    return b"".join(pieces)
-
-
-def split_elements(elements: "bytes") -> "list[tuple[bytes, bytes]]":
-    """Return each SD-ELEMENT with its SD-ID; what is not one has none."""
-    split = []
-    start = 0
-    while start < len(elements):
-        end = start
-        # A "]" that is part of a value has a backslash before it.
-        while end < len(elements) and elements[end] != 0x5D:
-            end += 2 if elements[end] == 0x5C else 1
-        element = elements[start : end + 1]
-        sd_id = element[1:].split(b" ")[0].split(b"]")[0] if element[:1] == b"[" else b""
-        split.append((sd_id, element))
-        start = end + 1
-    return split
-
-
-def join_elements(constant: "bytes", given: "bytes") -> "bytes":
-    """Return the constant elements, but for those that the record gives anew, and the record's."""
-    if not constant or not given:
-        return constant + given
-    given_ids = [sd_id for sd_id, _ in split_elements(given)]
-    kept = [
-        element
-        for sd_id, element in split_elements(constant)
-        if not sd_id or sd_id not in given_ids
-    ]
-    return b"".join(kept) + given
-
-
-# --- the record ----------------------------------------------------------------------------------
 
 
 def measure_buffer(buffer: "object") -> "int":
@@ -552,7 +255,7 @@ class Encoder:
             tail = self._render_tail(msgid, structured_data)
         header = self._starts[severity] + timestamp + tail
         room = self._max_size - len(header)
-        if room < -len(self._lead):
+        if room < 0 and room < -len(self._lead):
             header = self._starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
             room = self._max_size - len(header)
         if type(message) is not str or self._bom:

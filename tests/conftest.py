@@ -25,9 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
     if report.skipped and item.config.getoption("--no-skip"):
         report.outcome = "failed"
@@ -93,7 +91,10 @@ def run_python() -> object:
         environment = {**os.environ, "SYSLOGFAST_BACKEND": backend}
         return subprocess.run(
             [sys.executable, *options, "-c", code, *arguments],
-            env=environment, capture_output=True, text=True, timeout=120,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return run

@@ -112,10 +112,10 @@ class Reader:
             text = self.data[start:end].decode("utf-8")
         except UnicodeDecodeError as error:
             self.fail(f"{name} with ill-formed UTF-8", start + error.start)
-        for index, char in enumerate(text):
-            if char in CONTROLS and not keeps_controls:
-                where = start + len(text[:index].encode())
-                self.fail(f"{name} with control character U+{ord(char):04X}", where)
+        if not keeps_controls and not CONTROLS.isdisjoint(text):
+            index = next(index for index, char in enumerate(text) if char in CONTROLS)
+            where = start + len(text[:index].encode())
+            self.fail(f"{name} with control character U+{ord(text[index]):04X}", where)
         self.position = end
         return text
 

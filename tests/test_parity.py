@@ -186,7 +186,7 @@ wrong_elements = elements_of(st.sampled_from(SD_NAMES + NOT_SD_NAMES), NOT_PARAM
 RENDERED = [
     b"-", b"", b'[a@1 x="y"]', b'[a@1 x="\\]y"][b@32473 n="\\\\"]', b"[a@1]", b"[a@1", b"[", b"]",
     b"[]", b"garbage", b'[origin a="b"]\\', b'[origin ip="::1"] ', b"[a@1]" * 30, b'[a v="\xff"]',
-    b'[big v="' + b"x" * 700 + b'"]', b'[huge v="' + b"x" * 9000 + b'"]', Octets(b"[a]"), Octets(b"-"),
+    b'[big v="' + b"x" * 700 + b'"]', b'[huge v="' + b"x" * 9000 + b'"]',
 ]  # fmt: skip
 HUGE = [{"a@1": {"v": "x" * 1100}}, {"b@32473": {"v": "\u20ac" * 4000}}, {"a": {"v": "\n" * 2500}}]
 NOT_STRUCTURED_DATA = [5, "x", [1], [("a", {})], bytearray(b"-"), memoryview(b"[a]")]
@@ -266,7 +266,7 @@ OPTIONS = {
     "controls": st.sampled_from(["escape", "keep"]),
     "bom": st.booleans(),
     "max_size": st.one_of(st.none(), st.integers(0, 60), st.integers(0, 700)),  # above the least
-    "prefix": st.sampled_from([b"", b"TOKEN ", b"\n\xff", b"p" * 300, Octets(b"octets")]),
+    "prefix": st.sampled_from([b"", b"TOKEN ", b"\n\xff", b"p" * 300]),
 }
 WRONG_OPTIONS = {
     "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
@@ -326,7 +326,7 @@ def find_outcome(call: Callable[[], object]) -> tuple[object, ...]:
     try:
         result = call()
     except Exception as error:
-        return type(error), str(error)
+        return type(error), re.sub(" at 0x[0-9a-fA-F]+>", ">", str(error))
     return "returned", type(result), result
 
 
@@ -559,9 +559,19 @@ AWKWARD_CALLS: "dict[str, Callable[[ModuleType, object], object]]" = {
     "value unprintable": lambda m, e: e.header(6, structured_data={"a": {"b": UNPRINTABLE}}),
     "timestamp unprintable": lambda m, e: m.format_timestamp(UNPRINTABLE),
     "precision unprintable": lambda m, e: m.format_timestamp(0, precision=UNPRINTABLE),
+    "prefix that lies": lambda m, e: m.Encoder(**{**PLAIN, "prefix": Octets(b"octets")}).encode(
+        6, "x", time_ns=0
+    ),
+    "constant elements that lie": lambda m, e: m.Encoder(
+        **{**PLAIN, "structured_data": Octets(b'[a b="c"]')}
+    ).encode(6, "x", time_ns=0),
+    "elements that lie": lambda m, e: e.encode(
+        6, "x", time_ns=0, structured_data=Octets(b'[a b="c"]')
+    ),
+    "SD-ID that lies": lambda m, e: e.encode(6, "x", time_ns=0, structured_data={Text("a"): {}}),
+    "empty SD-ID that lies": lambda m, e: e.encode(6, "x", structured_data={Text(""): {}}),
     "replace nothing": lambda m, e: repr(e.replace()),
     "attributes": lambda m, e: sorted(name for name in dir(e) if not name.startswith("_")),
-    "new attribute": lambda m, e: setattr(e, "colour", "red") or "set",
     "prefix with the octet count": lambda m, e: m.Encoder(
         **PLAIN, prefix=b"x" * 96, framing="octet"
     ).encode(6, "", time_ns=0),

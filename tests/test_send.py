@@ -110,7 +110,9 @@ def test_every_field_can_be_set(backend: str) -> None:
 
 @pytest.mark.parametrize("protocol", ["rfc3164", "local"])
 def test_other_protocols(backend: str, protocol: str) -> None:
-    result = run(backend, "--protocol", protocol, "--hostname", "web1.x.org", "-m", "up", "-p", "err")
+    result = run(
+        backend, "--protocol", protocol, "--hostname", "web1.x.org", "-m", "up", "-p", "err"
+    )
     assert result.returncode == 0
     (frame,) = split_frames(result.stdout, "lf")
     record = parse_rfc3164(frame, hostname=protocol == "rfc3164")
@@ -292,8 +294,11 @@ def test_standard_output_that_is_closed_is_an_error(backend: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
-        [*COMMAND, "-m", "up"], env=make_environment(backend), stdout=writing,
-        stderr=subprocess.PIPE, timeout=60,
+        [*COMMAND, "-m", "up"],
+        env=make_environment(backend),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
     )
     os.close(writing)
     assert result.returncode == 1
@@ -323,8 +328,13 @@ def test_bad_arguments_get_one_clear_line(
     backend: str, root: pathlib.Path, arguments: list[str], message: str
 ) -> None:
     result = subprocess.run(
-        [*COMMAND, *arguments], env=make_environment(backend), cwd=root,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        [*COMMAND, *arguments],
+        env=make_environment(backend),
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert result.returncode == 2
     assert result.stderr.startswith("syslogfast")
@@ -345,7 +355,9 @@ def test_progress_on_a_terminal(backend: str, tmp_path: pathlib.Path) -> None:
     path.write_bytes(b"a line of some length, as lines are\n" * 400_000)
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, str(path)], env=make_environment(backend), stdout=subprocess.DEVNULL,
+        [*COMMAND, str(path)],
+        env=make_environment(backend),
+        stdout=subprocess.DEVNULL,
         stderr=slave,
     ) as process:
         os.close(slave)

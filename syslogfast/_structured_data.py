@@ -1,0 +1,74 @@
+"""STRUCTURED-DATA (RFC 5424 6.3), for the twin."""
+
+from syslogfast._checks import reject_parameters, reject_sd_name, reject_structured_data
+from syslogfast._text import NO_LIMIT, Escapes, encode_text, read_text
+from syslogfast.constants import MAX_SD_NAME
+
+
+def check_sd_name(field: "str", name: "object") -> "str":
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    if isinstance(name, str) and 1 <= len(name) <= MAX_SD_NAME:
+        if all(["!" <= char <= "~" and char not in '="]' for char in name]):
+            return "".join([name])
+    reject_sd_name(field, name)
+
+
+def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    name = check_sd_name("PARAM-NAME", name)
+    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        value = str(value)
+    data = encode_text(read_text(value) or "", escapes, NO_LIMIT)
+    return f' {name}="'.encode() + data + b'"'
+
+
+def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
+    """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
+    if isinstance(structured_data, bytes):
+        return b"" if structured_data == b"-" else structured_data
+    if not isinstance(structured_data, dict):
+        reject_structured_data(structured_data)
+    pieces = []
+    for sd_id, parameters in structured_data.items():
+        pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
+        if isinstance(parameters, dict):
+            for name, value in parameters.items():
+                pieces.append(render_parameter(name, value, escapes))
+        elif isinstance(parameters, (list, tuple)):
+            for pair in parameters:
+                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                    reject_parameters(pair)
+                pieces.append(render_parameter(pair[0], pair[1], escapes))
+        else:
+            reject_parameters(parameters)
+        pieces.append(b"]")
+    return b"".join(pieces)
+
+
+def split_elements(elements: "bytes") -> "list[tuple[bytes, bytes]]":
+    """Return each SD-ELEMENT with its SD-ID; what is not one has none."""
+    split = []
+    start = 0
+    while start < len(elements):
+        end = start
+        # A "]" that is part of a value has a backslash before it.
+        while end < len(elements) and elements[end] != 0x5D:
+            end += 2 if elements[end] == 0x5C else 1
+        element = elements[start : end + 1]
+        sd_id = element[1:].split(b" ")[0].split(b"]")[0] if element[:1] == b"[" else b""
+        split.append((sd_id, element))
+        start = end + 1
+    return split
+
+
+def join_elements(constant: "bytes", given: "bytes") -> "bytes":
+    """Return the constant elements, but for those that the record gives anew, and the record's."""
+    if not constant or not given:
+        return constant + given
+    given_ids = [sd_id for sd_id, _ in split_elements(given)]
+    kept = [
+        element
+        for sd_id, element in split_elements(constant)
+        if not sd_id or sd_id not in given_ids
+    ]
+    return b"".join(kept) + given

@@ -1,0 +1,117 @@
+"""TIMESTAMP, for the twin; `_timestamp.pxd` is the same in C."""
+
+import time
+
+from syslogfast._checks import is_float_without_time, reject_time
+from syslogfast.constants import MAX_SECONDS, MIN_SECONDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Renderer = Callable[[int | None, bool, tuple[str, int]], bytes]
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# For each precision: how TIME-SECFRAC and TIME-OFFSET are written in UTC (RFC 5424 6.2.3), and
+# how many nanoseconds the last digit stands for.
+ENDINGS = (
+    ("Z", 0),
+    (".%01dZ", 100_000_000),
+    (".%02dZ", 10_000_000),
+    (".%03dZ", 1_000_000),
+    (".%04dZ", 100_000),
+    (".%05dZ", 10_000),
+    (".%06dZ", 1_000),
+)
+
+# The last second that was written, its ending, and the template made of both. One tuple, replaced
+# as a whole, so that no thread sees a part of another's.
+latest = (0, "", b"")
+
+
+def compute_date(days: "int") -> "tuple[int, int, int]":
+    """Return year, month and day of a number of days since 1970-01-01.
+
+    Years are counted from 1 March here, so that the leap day is the last of its year.
+    """
+    era, day_of_era = divmod(days + 719468, 146097)  # eras of 400 years, from 0000-03-01
+    year = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    return era * 400 + year + (month >= 10), month + 3 if month < 10 else month - 9, day
+
+
+def find_offset(seconds: "int") -> "int":
+    """Return how many seconds local time is ahead of UTC at that moment."""
+    if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
+        return 0
+    return getattr(time.localtime(seconds), "tm_gmtoff", 0)
+
+
+def render_second(seconds: "int") -> "str":
+    """Return RFC 3339's date and time without fraction and zone."""
+    year, month, day = compute_date(seconds // 86400)
+    minute, second = divmod(seconds % 86400, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def check_time(time_ns: "object") -> "int | None":
+    """Return a time that was given; None for NaN and the infinities."""
+    if isinstance(time_ns, int):
+        return time_ns
+    if is_float_without_time(time_ns):
+        return None
+    reject_time(time_ns)
+
+
+def render_rfc5424_timestamp(
+    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int]"
+) -> "bytes":
+    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60."""
+    global latest
+    if time_ns is None:
+        time_ns = time.time_ns()
+    elif check_time(time_ns) is None:
+        return b"-"
+    text, unit = ending
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    if local_time:
+        # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
+        minutes = (find_offset(seconds) + 30) // 60
+        if abs(minutes) < 1440:  # time-hour ends at 23: beyond that, UTC is what can be written
+            seconds += 60 * minutes
+            hours, minutes_left = divmod(abs(minutes), 60)
+            text = f"{text[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
+    second, known, template = latest
+    if second != seconds or known != text:
+        if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+            return b"-"
+        template = (render_second(seconds) + text).encode()
+        latest = (seconds, text, template)
+    return template % (nanoseconds // unit) if unit else template
+
+
+def render_rfc3164_timestamp(
+    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int] | None" = None
+) -> "bytes":
+    """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
+
+    It has no NILVALUE: for a time that cannot be written it is the present one.
+    """
+    moment = None if time_ns is None else check_time(time_ns)
+    seconds = (time.time_ns() if moment is None else moment) // 1_000_000_000
+    if local_time:
+        seconds += find_offset(seconds)
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        return render_rfc3164_timestamp(None, local_time)
+    _, month, day = compute_date(seconds // 86400)
+    minute, second = divmod(seconds % 86400, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{MONTHS[month - 1]} {day:2d} {hour:02d}:{minute:02d}:{second:02d}".encode()
+
+
+def choose_renderer(protocol: "str") -> "Renderer":
+    return render_rfc5424_timestamp if protocol == "rfc5424" else render_rfc3164_timestamp

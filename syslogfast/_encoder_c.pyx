@@ -277,7 +277,7 @@ cdef inline int read_severity(object severity) except -1:
 
 
 cdef inline bint has_octets(object message, Span *text) noexcept:
-    """Point `text` to a message that is read as it is: an ASCII str, or bytes."""
+    """Point `text` to a message that can be read as it is: an ASCII str, or bytes."""
     if PyUnicode_CheckExact(message) and PyUnicode_IS_ASCII(message):
         text.start = <const char *>PyUnicode_DATA(message)
         text.size = PyUnicode_GET_LENGTH(message)
@@ -287,23 +287,6 @@ cdef inline bint has_octets(object message, Span *text) noexcept:
         text.size = PyBytes_GET_SIZE(message)
         return True
     return False
-
-
-cdef inline bint can_be_written(const Timestamp *moment) noexcept:
-    return moment.known and MIN_SECONDS <= moment.seconds <= MAX_SECONDS
-
-
-cdef inline Py_ssize_t measure_plain(
-    const Layout *layout, int severity, object message, object time_ns, Span *text, Timestamp *moment
-) except -1:
-    """Take the arguments of a plain record apart, but for the clock: 0 if it is not one."""
-    if not has_octets(message, text):
-        return 0
-    if time_ns is not None:
-        read_given_time(time_ns, moment)
-        if not can_be_written(moment):
-            return 0
-    return measure_plain_record(layout, severity, text[0])
 
 
 # --- STRUCTURED-DATA -----------------------------------------------------------------------------
@@ -497,18 +480,10 @@ cdef int read_structured_data(
     return 0
 
 
-cdef int read_header(
-    const Layout *layout,
-    Record *record,
-    Scratch *scratch,
-    object severity,
-    object time_ns,
-    object msgid,
-    object structured_data,
+cdef int read_own_fields(
+    const Layout *layout, Record *record, Scratch *scratch, object msgid, object structured_data
 ) except -1:
-    """Point the record to all that precedes its message."""
-    record.severity = read_severity(severity)
-    read_time(time_ns, &record.timestamp)
+    """Point the record to its MSGID and STRUCTURED-DATA, if it has its own."""
     record.is_own = msgid is not None or structured_data is not None
     if not record.is_own:
         return 0
@@ -576,15 +551,14 @@ cdef Batch write_many(
     cdef Record record
     cdef Span text
     cdef Py_ssize_t size, frame_size
-    cdef bint writable = can_be_written(moment)
     batch.size = 0
     batch.count = 0
     record.severity = severity
     record.is_own = False
     for message in messages:
         size = 0
-        if writable and has_octets(message, &text):
-            size = measure_plain_record(layout, severity, text)
+        if has_octets(message, &text):
+            size = measure_plain_record(layout, severity, moment, text)
         if size:
             frame_size = measure_frame(layout, size)
         else:
@@ -787,17 +761,16 @@ cdef class Encoder:
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size
-        if msgid is None and structured_data is None:
-            size = measure_plain(&self.layout, code, message, time_ns, &text, &moment)
+        read_time(time_ns, &moment)
+        if msgid is None and structured_data is None and has_octets(message, &text):
+            size = measure_plain_record(&self.layout, code, &moment, text)
             if size:
                 result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
-                if time_ns is None:
-                    read_clock(&moment)
                 write_plain_record(
                     PyBytes_AS_STRING(result), &self.layout, code, &moment, text, size
                 )
                 return result
-        return encode_any(self, severity, message, time_ns, msgid, structured_data)
+        return encode_any(self, code, message, &moment, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
@@ -824,18 +797,20 @@ cdef class Encoder:
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size, frame_size, start
         cdef char *dst
-        if msgid is None and structured_data is None and PyByteArray_Check(buffer):
-            size = measure_plain(&self.layout, code, message, time_ns, &text, &moment)
+        read_time(time_ns, &moment)
+        if (
+            msgid is None and structured_data is None
+            and PyByteArray_Check(buffer) and has_octets(message, &text)
+        ):
+            size = measure_plain_record(&self.layout, code, &moment, text)
             if size:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 dst = make_room(buffer, NULL, start, frame_size)
-                if time_ns is None:
-                    read_clock(&moment)
                 write_plain_record(dst, &self.layout, code, &moment, text, size)
                 return start + frame_size
         return encode_any_into(
-            self, buffer, severity, message, offset, time_ns, msgid, structured_data
+            self, buffer, code, message, offset, &moment, msgid, structured_data
         )
 
     def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
@@ -893,7 +868,9 @@ cdef class Encoder:
         cdef Py_ssize_t lead = self.layout.lead_size
         open_scratch(&scratch, self.layout.max_size)
         try:
-            read_header(&self.layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+            record.severity = read_severity(severity)
+            read_time(time_ns, &record.timestamp)
+            read_own_fields(&self.layout, &record, &scratch, msgid, structured_data)
             size = measure_header(&self.layout, &record, self.layout.max_size - lead)
             result = PyBytes_FromStringAndSize(NULL, size)
             write_header(PyBytes_AS_STRING(result), &self.layout, &record, lead)
@@ -942,7 +919,11 @@ cdef object encode_each_into(
 
 
 cdef object encode_any(
-    Encoder encoder, object severity, object message, object time_ns, object msgid,
+    Encoder encoder,
+    int severity,
+    object message,
+    const Timestamp *moment,
+    object msgid,
     object structured_data,
 ):
     cdef Record record
@@ -952,7 +933,9 @@ cdef object encode_any(
     view.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)
     try:
-        read_header(layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+        record.severity = severity
+        record.timestamp = moment[0]
+        read_own_fields(layout, &record, &scratch, msgid, structured_data)
         alive = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)
@@ -966,10 +949,10 @@ cdef object encode_any(
 cdef object encode_any_into(
     Encoder encoder,
     object buffer,
-    object severity,
+    int severity,
     object message,
     object offset,
-    object time_ns,
+    const Timestamp *moment,
     object msgid,
     object structured_data,
 ):
@@ -983,7 +966,9 @@ cdef object encode_any_into(
     destination.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)
     try:
-        read_header(layout, &record, &scratch, severity, time_ns, msgid, structured_data)
+        record.severity = severity
+        record.timestamp = moment[0]
+        read_own_fields(layout, &record, &scratch, msgid, structured_data)
         if message is buffer:  # else it could not grow while it is read
             message = bytes(message)
         alive = read_body(layout, &record, message, &view)

@@ -12,6 +12,8 @@ from libc.string cimport memcpy
 from syslogfast._digits cimport count_digits, write_decimal
 from syslogfast._text cimport Measure, is_plain, measure_text, write_text
 from syslogfast._timestamp cimport (
+    MAX_SECONDS,
+    MIN_SECONDS,
     Timestamp,
     measure_rfc5424_timestamp,
     move_to_rfc3164_zone,
@@ -247,14 +249,14 @@ cdef inline char *write_record(char *dst, const Layout *layout, const Record *re
 # octets or more. The same octets as from measure_record and write_record, with less to look at.
 
 cdef inline Py_ssize_t measure_plain_record(
-    const Layout *layout, int severity, Span message
+    const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
     """Return the size of the record; 0 if it is not such a one."""
-    cdef Py_ssize_t size = (
-        layout.plain_size + message.size + layout.priority_sizes[severity]
-    )
+    cdef Py_ssize_t size = layout.plain_size + layout.priority_sizes[severity] + message.size
     if (
-        layout.plain_size == 0 or message.size < 16 or size > layout.max_size
+        layout.plain_size == 0 or not timestamp.known
+        or not MIN_SECONDS <= timestamp.seconds <= MAX_SECONDS
+        or message.size < 16 or size > layout.max_size
         or not is_plain(<const uint8_t *>message.start, message.size)
     ):
         return 0

@@ -112,10 +112,11 @@ def test_6_2_1_keywords_and_enums(encoder_module: ModuleType) -> None:
 def test_6_2_1_keywords_of_the_tables(encoder_module: ModuleType) -> None:
     """Tables 1 and 2, read again: the codes of syslog.h's keywords."""
     facilities = (
-        "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock"
-        " local0 local1 local2 local3 local4 local5 local6 local7"
-    ).split()
-    severities = "emerg alert crit err warning notice info debug".split()
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+        "authpriv", "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2",
+        "local3", "local4", "local5", "local6", "local7",
+    )  # fmt: skip
+    severities = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
     for facility, name in enumerate(facilities):
         encoder = encoder_module.Encoder(facility=name, **IDENTITY)
         assert encoder.encode("emerg", "x").startswith(f"<{facility * 8}>1 ".encode()), name

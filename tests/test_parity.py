@@ -1,4 +1,4 @@
-"""The compiled encoder and its Python twin give the same bytes and the same errors, whatever goes in.
+"""Both encoders give the same bytes and the same errors, whatever goes in.
 
 SYSLOGFAST_EXAMPLES is how many calls to compare: 2,000 unless given. The last test counts them.
 """
@@ -97,19 +97,28 @@ class Printable:
     __repr__ = __str__
 
 
-# Each of the first group is one that a scan of 8 or 16 octets at a time may meet, or miss.
-FRAGMENTS = (
-    ["", "a", " ", "x" * 7, "y" * 8, "z" * 15, "plain words of a log", "w" * 33, "v" * 200]
-    + ["\n", "\0", "\t", "\r", "\x1b[31m", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\xa0"]
-    + ["\u2028", "\u2029", "\u202a", "\u2027", "\u20a8", "\ufeff", "\ufeff\ufeff", "\ufffd"]
-    + ["\ud800", "\udfff", "\udc80", "\U0001f600", "\U0010ffff", "\u00e9", "\u20ac", "\uffff"]
-    + ['"', "\\", "]", "[", "=", "#012", "%s", "e\u0301" * 9, "\u0436" * 20, "\U0001f4a9" * 12]
-)
-BYTE_FRAGMENTS = [fragment.encode("utf-8", "surrogatepass") for fragment in FRAGMENTS] + [
-    b"\x80", b"\xbf", b"\xc0\x80", b"\xc1", b"\xc2", b"\xc3", b"\xa9", b"\xe0\x80\x80", b"\xe0\xa0",
-    b"\xe2", b"\xe2\x80", b"\xed\xa0\x80", b"\xed\x9f\xbf", b"\xef\xbb", b"\xf0\x9f", b"\xf0\x8f\x80",
-    b"\xf0\x9f\x98", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5", b"\xff", b"\xfe" * 20,
-]  # fmt: skip
+# A scan that takes 8 or 16 octets at a time has to meet each of these at each place.
+FRAGMENTS = [
+    *["", "a", " ", "x" * 7, "y" * 8, "z" * 15, "plain words of a log", "w" * 33, "v" * 200],
+    *["\n", "\0", "\t", "\r", "\x1b[31m", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\xa0"],
+    *["\u2028", "\u2029", "\u202a", "\u2027", "\u20a8", "\ufeff", "\ufeff\ufeff", "\ufffd"],
+    *["\ud800", "\udfff", "\udc80", "\U0001f600", "\U0010ffff", "\u00e9", "\u20ac", "\uffff"],
+    *['"', "\\", "]", "[", "=", "#012", "%s", "e\u0301" * 9, "\u0436" * 20, "\U0001f4a9" * 12],
+]
+ILL_FORMED = [
+    *[b"\x80", b"\xbf", b"\xc0\x80", b"\xc1", b"\xc2", b"\xc3", b"\xa9", b"\xe0\x80\x80"],
+    *[b"\xe0\xa0", b"\xe2", b"\xe2\x80", b"\xed\xa0\x80", b"\xed\x9f\xbf", b"\xef\xbb"],
+    *[b"\xf0\x9f", b"\xf0\x8f\x80", b"\xf0\x9f\x98", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80"],
+    *[b"\xf5", b"\xff", b"\xfe" * 20],
+]
+BYTE_FRAGMENTS = [*[text.encode("utf-8", "surrogatepass") for text in FRAGMENTS], *ILL_FORMED]
+
+
+def mostly(usual: st.SearchStrategy, unusual: st.SearchStrategy) -> st.SearchStrategy:
+    """Return a strategy that draws one value of 16 from the second."""
+    return st.sampled_from([usual] * 15 + [unusual]).flatmap(lambda chosen: chosen)
+
+
 texts = st.one_of(
     st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join),
     st.text(st.characters(codec=None), max_size=20),
@@ -141,9 +150,7 @@ messages = st.one_of(
         ["x" * 9000, "\u20ac" * 3000, b"\xe2\x82\xac" * 3000, "\n" * 2500, "ok", b"ok"]
     ),
 )
-any_messages = st.one_of(
-    *[messages] * 15, st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view))
-)
+any_messages = mostly(messages, st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view)))
 
 SD_NAMES = ["a", "origin", "a@1", "b@32473", "n" * 32, "!#$%&'()*+,-./:;<>?@[\\^_`{|}~"]
 NOT_SD_NAMES = [
@@ -161,8 +168,9 @@ NOT_SD_NAMES = [
     b"a",
 ]
 NOT_TEXTS = [5, True, None, 1.5, 10**30, Number.TWO, BigInt(7), [1, "\n"], Printable(), b"", "-"]
-values = st.one_of(texts, octets, octets.map(bytearray), octets.map(memoryview),
-                   st.sampled_from(NOT_TEXTS))  # fmt: skip
+values = st.one_of(
+    texts, octets, octets.map(bytearray), octets.map(memoryview), st.sampled_from(NOT_TEXTS)
+)
 NOT_PARAMETERS = [None, 5, "ab", b"ab", [5], [("a",)], [("a", 1, 2)], ["ab"], {1, 2}, iter(())]
 
 
@@ -183,10 +191,23 @@ def elements_of(names: st.SearchStrategy, others: list[object]) -> st.SearchStra
 elements = elements_of(st.sampled_from([*SD_NAMES, Text("a@1")]), [])
 wrong_elements = elements_of(st.sampled_from(SD_NAMES + NOT_SD_NAMES), NOT_PARAMETERS)
 RENDERED = [
-    b"-", b"", b'[a@1 x="y"]', b'[a@1 x="\\]y"][b@32473 n="\\\\"]', b"[a@1]", b"[a@1", b"[", b"]",
-    b"[]", b"garbage", b'[origin a="b"]\\', b'[origin ip="::1"] ', b"[a@1]" * 30, b'[a v="\xff"]',
-    b'[big v="' + b"x" * 700 + b'"]', b'[huge v="' + b"x" * 9000 + b'"]',
-]  # fmt: skip
+    b"-",
+    b"",
+    b'[a@1 x="y"]',
+    b'[a@1 x="\\]y"][b@32473 n="\\\\"]',
+    b"[a@1]",
+    b"[a@1",
+    b"[",
+    b"]",
+    b"[]",
+    b"garbage",
+    b'[origin a="b"]\\',
+    b'[origin ip="::1"] ',
+    b"[a@1]" * 30,
+    b'[a v="\xff"]',
+    b'[big v="' + b"x" * 700 + b'"]',
+    b'[huge v="' + b"x" * 9000 + b'"]',
+]
 HUGE = [{"a@1": {"v": "x" * 1100}}, {"b@32473": {"v": "\u20ac" * 4000}}, {"a": {"v": "\n" * 2500}}]
 NOT_STRUCTURED_DATA = [5, "x", [1], [("a", {})], bytearray(b"-"), memoryview(b"[a]")]
 structured_data = st.one_of(
@@ -196,20 +217,41 @@ structured_data = st.one_of(
     st.sampled_from(RENDERED),
     st.sampled_from(HUGE + RENDERED),
 )
-any_structured_data = st.one_of(
-    *[structured_data] * 9, wrong_elements, st.sampled_from(NOT_STRUCTURED_DATA)
+any_structured_data = mostly(
+    structured_data, st.one_of(wrong_elements, st.sampled_from(NOT_STRUCTURED_DATA))
 )
 
 FIRST, LAST = -62135596800 * 10**9, 253402300800 * 10**9 - 1  # of the years 0001 and 9999
 TIMES = [
-    0, 1, -1, 10**18, 951782400123456789, 1763871234345590123, 4107542399999999999, True,
-    FIRST, FIRST - 1, FIRST + 86400 * 10**9, LAST, LAST + 1, LAST - 86400 * 10**9, Number.TWO,
-    2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**30, -(10**30), float("nan"), float("-inf"),
-    BigInt(10**18), None,
-]  # fmt: skip
+    0,
+    1,
+    -1,
+    10**18,
+    951782400123456789,
+    1763871234345590123,
+    4107542399999999999,
+    True,
+    FIRST,
+    FIRST - 1,
+    FIRST + 86400 * 10**9,
+    LAST,
+    LAST + 1,
+    LAST - 86400 * 10**9,
+    Number.TWO,
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    -(2**63) - 1,
+    10**30,
+    -(10**30),
+    float("nan"),
+    float("-inf"),
+    BigInt(10**18),
+    None,
+]
 NOT_TIMES = [1.5, "0", b"0", [], 0j]
 times = st.one_of(st.sampled_from(TIMES), st.integers(FIRST, LAST), st.integers(0, 2**61))
-any_times = st.one_of(*[times] * 9, st.sampled_from(NOT_TIMES))
+any_times = mostly(times, st.sampled_from(NOT_TIMES))
 
 SEVERITIES = [
     *range(8),
@@ -223,29 +265,57 @@ SEVERITIES = [
     Number.TWO,
     BigInt(3),
 ]
-NOT_SEVERITIES = [8, -1, 10**30, -(2**64), "", "INFO", b"info", None, 1.5, [],
-                  Number.SEVENTEEN, BigInt(8), Text("info")]  # fmt: skip
-any_severities = st.sampled_from(SEVERITIES * 8 + NOT_SEVERITIES)
-any_msgids = st.sampled_from(
-    [None, None, "ID47", "", "\u00e9", "\ud800", "a b", "m" * 40, "\U0001f600" * 9, "-", Text("x")]
-    * 4
-    + [5, b"ID"]
-)
+NOT_SEVERITIES = [
+    8,
+    -1,
+    10**30,
+    -(2**64),
+    "",
+    "INFO",
+    b"info",
+    None,
+    1.5,
+    [],
+    Number.SEVENTEEN,
+    BigInt(8),
+    Text("info"),
+]
+any_severities = mostly(st.sampled_from(SEVERITIES), st.sampled_from(NOT_SEVERITIES))
+MSGIDS = [None, "ID47", "", "\u00e9", "\ud800", "a b", "m" * 40, "\U0001f600" * 9, "-", Text("x")]
+any_msgids = mostly(st.sampled_from(MSGIDS), st.sampled_from([5, b"ID", 1.5]))
 OFFSETS = [0, 0, 0, 0, 1, 7, 40, True, Number.TWO]
-any_offsets = st.sampled_from(
-    OFFSETS * 4 + [300, 301, 2000, -1, 2**31, 2**63, -(2**70), BigInt(1), 1.0, None, "0", []]
-)
-any_batches = st.one_of(
-    *[st.lists(texts, max_size=5), st.lists(st.one_of(texts, octets), max_size=6)] * 3,
-    st.lists(messages, max_size=5).map(tuple),
-    st.lists(any_messages, max_size=5),
-    st.sampled_from(
-        [[], (), ["x" * 50] * 30, [b"ok", "\ud800", "\n" * 90] * 4, None, "ab", iter("a"), {"a": 1}]
+NOT_OFFSETS = [300, 301, 2000, -1, 2**31, 2**63, -(2**70), BigInt(1), 1.0, None, "0", []]
+any_offsets = mostly(st.sampled_from(OFFSETS), st.sampled_from(NOT_OFFSETS))
+BATCHES = [[], (), ["x" * 50] * 30, [b"ok", "\ud800", "\n" * 90] * 4, ["x", "\u20ac" * 3000] * 3]
+any_batches = mostly(
+    st.one_of(
+        st.lists(texts, max_size=5),
+        st.lists(st.one_of(texts, octets), max_size=6),
+        st.lists(messages, max_size=5).map(tuple),
+        st.sampled_from(BATCHES),
+    ),
+    st.one_of(
+        st.lists(any_messages, max_size=5),
+        st.sampled_from([None, "ab", b"ab", iter("a"), {"a": 1}]),
     ),
 )
 
-FIELDS = ["web1", "web1.example.com", "192.0.2.1", "fe80::1%eth0", "\u00e9 b", "", "-", ".x", "x" * 300,
-          "su]d[o", "a/b c\n", "\ud800", "\U0001f600" * 70, Text("web2")]  # fmt: skip
+FIELDS = [
+    "web1",
+    "web1.example.com",
+    "192.0.2.1",
+    "fe80::1%eth0",
+    "\u00e9 b",
+    "",
+    "-",
+    ".x",
+    "x" * 300,
+    "su]d[o",
+    "a/b c\n",
+    "\ud800",
+    "\U0001f600" * 70,
+    Text("web2"),
+]
 fields = st.sampled_from(FIELDS)
 OPTIONS = {
     "protocol": st.sampled_from(["rfc5424", "rfc5424", "rfc3164", "local"]),
@@ -298,13 +368,24 @@ some_options = st.lists(
 
 # POSIX's own notation needs no files: whole hours, other minutes, seconds, summer time on both
 # halves of the Earth, and more than a day off.
-ZONES = ["UTC0", "EST5EDT,M3.2.0,M11.1.0", "NZST-12NZDT,M9.5.0,M4.1.0/3", "<+0545>-5:45", "LMT0:44:30",
-         "AMT-0:19:32", "<-2359>23:59:59", "FAR-24:59:59", "FAR24:59:59", "ODD-0:00:29", "ODD0:00:30"]  # fmt: skip
+ZONES = [
+    "UTC0",
+    "EST5EDT,M3.2.0,M11.1.0",
+    "NZST-12NZDT,M9.5.0,M4.1.0/3",
+    "<+0545>-5:45",
+    "LMT0:44:30",
+    "AMT-0:19:32",
+    "<-2359>23:59:59",
+    "FAR-24:59:59",
+    "FAR24:59:59",
+    "ODD-0:00:29",
+    "ODD0:00:30",
+]
 zones = st.sampled_from(ZONES)
 
 
 def enlarge_max_size(module: ModuleType, options: dict[str, object]) -> dict[str, object]:
-    """Return options whose max_size, if it has one, is that much above the least that is allowed."""
+    """Return options whose max_size, if there is one, is that much above the least allowed."""
     if options.get("max_size") is None:
         return options
     with pytest.raises(ValueError, match=r"max_size must be at least") as caught:
@@ -368,8 +449,8 @@ BUFFERS: "dict[str, Callable[[bytearray], object]]" = {
     "str": str,
     "list": list,
 }
-any_buffers = st.sampled_from(["itself"] * 12 + ["view"] * 6 + list(BUFFERS))
-sources = st.sampled_from(["given"] * 12 + ["the buffer", "a part of it"])
+any_buffers = st.sampled_from(["itself"] * 36 + ["view"] * 18 + list(BUFFERS))
+sources = st.sampled_from(["given"] * 18 + ["the buffer", "a part of it"])
 
 
 def write(
@@ -397,9 +478,9 @@ def write(
     return result, mask_fraction(memory) if call.time_ns is None else bytes(memory)
 
 
-def make(encoder: object, method: str, call: Call, given: tuple[str, ...]) -> object:
-    """Call a method with those keyword arguments that are given, and return what it brings."""
-    keywords = {name: getattr(call, name) for name in given}
+def make(encoder: object, method: str, call: Call, names: tuple[str, ...]) -> object:
+    """Call a method with those keyword arguments; return what it returns and writes."""
+    keywords = {name: getattr(call, name) for name in names}
     if method in ("encode_into", "encode_many_into"):
         return write(encoder, method, call, keywords)
     positional = (call.severity,) if method == "header" else (call.severity, call.message)
@@ -441,7 +522,7 @@ def pools_of(strategy: st.SearchStrategy, size: int) -> st.SearchStrategy:
         msgid=pools_of(any_msgids, 3),
         structured_data=pools_of(any_structured_data, 4),
         buffer=pools_of(any_buffers, 4),
-        size=pools_of(st.sampled_from([0, 2, 40, 120, 300, 2000, 40000]), 3),
+        size=pools_of(st.sampled_from([0, 40, 120, 300, 2000, 9000, 40000]), 3),
         offset=pools_of(any_offsets, 3),
         source=pools_of(sources, 3),
     ),
@@ -455,14 +536,14 @@ def test_records(both_modules, set_zone, options, zone, pools) -> None:
     options = enlarge_max_size(both_modules[1], options)
     encoders = [module.Encoder(**options) for module in both_modules]
     rows = zip(*[itertools.cycle(pool) for pool in pools], strict=True)
-    for (method, given), row in itertools.islice(
+    for (method, names), row in itertools.islice(
         zip(itertools.cycle(METHODS), rows, strict=True), CALLS
     ):
         call = Call(*row)
         try:
-            compare(method, lambda i: make(encoders[i], method, call, given))  # noqa: B023
+            compare(method, lambda i: make(encoders[i], method, call, names))  # noqa: B023
         except AssertionError:
-            note(f"{encoders[1]!r}, {options!r}: {method} with {given} of {call}")
+            note(f"{encoders[1]!r}, {options!r}: {method} with {names} of {call}")
             raise
 
 
@@ -482,7 +563,7 @@ def test_encoders(both_modules, set_zone, options, changes, zone) -> None:
         changed = encoder.replace(**change)
         return repr(encoder), repr(changed), changed.encode(6, "text\n", time_ns=0)
 
-    for change in changes:
+    for change in itertools.islice(itertools.cycle(changes), 5):
         both = {**options, **change}
         compare("Encoder", lambda i: construct(both_modules[i], both))  # noqa: B023
         compare("replace", lambda i: replace(encoders[i], change))  # noqa: B023
@@ -508,12 +589,10 @@ def test_timestamps(both_modules, set_zone, zone, moments, protocol, local_time,
         )
         return mask_fraction(text.encode()) if moment is None else text
 
-    for moment, distance in itertools.product(moments, (0, -1, 1, 86400 * 10**9)):
-        if distance:
-            if not isinstance(moment, int):
-                continue
-            moment += distance
-        compare("format_timestamp", lambda i: render(both_modules[i], moment))  # noqa: B023
+    for moment in itertools.islice(itertools.cycle(moments), 5):
+        for distance in (0, -1, 1, 86400 * 10**9):
+            near = moment + distance if isinstance(moment, int) else moment
+            compare("format_timestamp", lambda i: render(both_modules[i], near))  # noqa: B023
 
 
 # --- what no strategy draws ----------------------------------------------------------------------
@@ -678,7 +757,7 @@ def test_doctests(encoder_module) -> None:
 def test_enough_was_compared(both_modules) -> None:
     """As many calls were compared as SYSLOGFAST_EXAMPLES asks for, of every method.
 
-    It counts what the tests above did in this process, so that it fails if one of them was left out.
+    It counts what the tests above did in this process: it fails if one of them was left out.
     """
     total = sum(compared.values()) - compared["returned"]
     assert total >= ASKED

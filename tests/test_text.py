@@ -128,7 +128,7 @@ def test_kept_controls_do_not_keep_what_is_ill_formed(
     ("text", "written"),
     [
         ("\ud800", "\ufffd"),
-        ("\udfff", "\ufffd"),
+        ("b\udfff", "b\ufffd"),
         ("a\udcffb", "a\ufffdb"),
         ("\ud83d\ude00", "\ufffd\ufffd"),
         ("\udbff\udfff x", "\ufffd\ufffd x"),
@@ -530,10 +530,11 @@ def test_a_cut_is_between_characters(
     for size in range(smallest, len(header) + sum(map(len, pieces)) + 5):
         encoder = encoder_module.Encoder(max_size=size, **IDENTITY, **options)
         room = size - len(header)
-        fitting = list(itertools.takewhile(
-            lambda end: end <= room, itertools.accumulate(map(len, pieces))
-        ))  # fmt: skip
-        body = b"".join(pieces[: len(fitting)])
+        body = b""
+        for piece in pieces:
+            if len(body) + len(piece) > room:
+                break
+            body += piece
         expected = header + body if body else header[: len(header) - lead]
         assert len(expected) <= size
         framed = {
@@ -604,10 +605,8 @@ def test_the_smallest_max_size_holds_every_header(encoder_module: ModuleType, se
                     protocol=protocol, max_size=smallest - 1, **IDENTITY, **options
                 )
             encoder = encoder_module.Encoder(
-                protocol=protocol, max_size=smallest, facility=23, **IDENTITY, **options
-            ) if protocol == "x" else encoder_module.Encoder(
                 protocol=protocol, max_size=smallest, **IDENTITY, **options
-            )  # fmt: skip
+            )
             record = encoder.encode(
                 7, "x" * 100, msgid="m" * 32, structured_data={"a@1": {"b": "c"}}
             )
@@ -647,11 +646,8 @@ HUNDRED_MB = 100_000_000
         ("bytearray", HUNDRED_MB),
     ],
 )
-def test_a_huge_message_takes_no_memory(kind: str, size: int, bom: bool) -> None:
+def test_a_huge_message_takes_no_memory(both_modules, kind: str, size: int, bom: bool) -> None:
     """100 MB cost the compiled encoder no more than a record: what cannot fit is not read."""
-    import syslogfast
-
-    assert syslogfast.BACKEND == "c"
     message = {
         "ascii": lambda: "x" * size,
         "controls": lambda: "\n" * size,
@@ -661,7 +657,7 @@ def test_a_huge_message_takes_no_memory(kind: str, size: int, bom: bool) -> None
         "ill-formed": lambda: b"\xff" * size,
         "bytearray": lambda: bytearray(size),
     }[kind]()
-    encoder = syslogfast.Encoder(bom=bom, **IDENTITY)
+    encoder = both_modules[0].Encoder(bom=bom, **IDENTITY)
     tracemalloc.start()
     try:
         record = encoder.encode("info", message)
@@ -674,12 +670,10 @@ def test_a_huge_message_takes_no_memory(kind: str, size: int, bom: bool) -> None
     assert peak < 1_000_000
 
 
-def test_a_huge_message_is_no_matter_for_the_python_twin() -> None:
+def test_a_huge_message_is_no_matter_for_the_python_twin(both_modules) -> None:
     """Of a str, the twin looks at what can fit, too."""
-    from syslogfast import _encoder_py
-
     message = "x" * HUNDRED_MB
-    encoder = _encoder_py.Encoder(**IDENTITY)
+    encoder = both_modules[1].Encoder(**IDENTITY)
     tracemalloc.start()
     try:
         record = encoder.encode("info", message)

@@ -6,7 +6,6 @@ without the GIL: _digits, _timestamp, _text and _record. This file takes Python'
 for it, without making new ones but for the result.
 """
 
-cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport (
     PyByteArray_AS_STRING,
@@ -16,12 +15,10 @@ from cpython.bytearray cimport (
 )
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
-    PyBytes_Check,
     PyBytes_CheckExact,
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.long cimport PyLong_Check
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_GET_LENGTH
@@ -60,7 +57,6 @@ from syslogfast._timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,
-    measure_rfc5424_timestamp,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,
     read_clock,
@@ -438,7 +434,9 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     return view.len
 
 
-cdef char *make_room(object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size) except NULL:
+cdef char *make_room(
+    object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
+) except NULL:
     """Return where `size` octets may be written; only a bytearray grows."""
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
@@ -616,8 +614,10 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
 
 
 cdef class Encoder:
-    """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None, msgid=None, structured_data=None, framing=None, local_time=None, precision=6, controls='escape', bom=False, max_size=None, prefix=b'')
-    --
+    """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
+    msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
+    controls='escape', bom=False, max_size=None, prefix=b'')
+--
 
     Turns messages of one identity into syslog records.
 
@@ -936,7 +936,7 @@ cdef object encode_any(
         record.severity = severity
         record.timestamp = moment[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        alive = read_body(layout, &record, message, &view)
+        message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)
         write_record(PyBytes_AS_STRING(result), layout, &record)
@@ -971,13 +971,13 @@ cdef object encode_any_into(
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         if message is buffer:  # else it could not grow while it is read
             message = bytes(message)
-        alive = read_body(layout, &record, message, &view)
+        message = read_body(layout, &record, message, &view)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
         dst = make_room(buffer, &destination, start, record.frame_size)
         if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
-            alive = PyBytes_FromStringAndSize(record.message.start, record.message.size)
-            record.message.start = PyBytes_AS_STRING(alive)
+            message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
+            record.message.start = PyBytes_AS_STRING(message)
         write_record(dst, layout, &record)
         return start + record.frame_size
     finally:

@@ -235,7 +235,9 @@ cdef inline char *close_frame(char *dst, const Layout *layout) noexcept nogil:
     return dst
 
 
-cdef inline char *write_record(char *dst, const Layout *layout, const Record *record) noexcept nogil:
+cdef inline char *write_record(
+    char *dst, const Layout *layout, const Record *record
+) noexcept nogil:
     """Write a measured record, framed; frame_size octets at dst are the caller's."""
     dst = open_frame(dst, layout, record.size)
     dst = write_header(dst, layout, record, layout.lead_size if record.text.given else 0)

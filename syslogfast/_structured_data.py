@@ -7,10 +7,11 @@ from syslogfast.constants import MAX_SD_NAME
 
 def check_sd_name(field: "str", name: "object") -> "str":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if isinstance(name, str) and 1 <= len(name) <= MAX_SD_NAME:
-        if all(["!" <= char <= "~" and char not in '="]' for char in name]):
-            return "".join([name])
-    reject_sd_name(field, name)
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_SD_NAME:
+        reject_sd_name(field, name)
+    if not all("!" <= char <= "~" and char not in '="]' for char in name):
+        reject_sd_name(field, name)
+    return "".join([name])
 
 
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":

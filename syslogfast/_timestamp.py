@@ -62,9 +62,9 @@ def check_time(time_ns: "object") -> "int | None":
     """Return a time that was given; None for NaN and the infinities."""
     if isinstance(time_ns, int):
         return time_ns
-    if is_float_without_time(time_ns):
-        return None
-    reject_time(time_ns)
+    if not is_float_without_time(time_ns):
+        reject_time(time_ns)
+    return None
 
 
 def render_rfc5424_timestamp(

@@ -130,7 +130,7 @@ class Collector:
             self.process.wait()
 
     def _choose_ports(self) -> dict[str, int]:
-        return dict(zip(ROADS, free_ports(len(ROADS))))
+        return dict(zip(ROADS, free_ports(len(ROADS)), strict=True))
 
     def _configuration(self) -> str:
         raise NotImplementedError
@@ -172,7 +172,7 @@ class Rsyslog(Collector):
         return shutil.which("rsyslogd", path=os.environ.get("PATH", os.defpath) + ":" + SBIN)
 
     def _choose_ports(self) -> dict[str, int]:
-        ports = dict(zip(("udp", "tcp"), free_ports(2)))
+        ports = dict(zip(("udp", "tcp"), free_ports(2), strict=True))
         return {road: ports[road.partition("-")[0]] for road in ROADS}
 
     def _configuration(self) -> str:

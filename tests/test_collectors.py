@@ -116,8 +116,10 @@ def test_records_arrive_over_udp(collector: Collector, protocol: str, backend: s
     host, port = collector.address("udp" if protocol == "rfc5424" else "udp-3164")
     lines = [f"line {number} €" for number in range(100)]
     result = subprocess.run(
-        [sys.executable, "-Im", "syslogfast", "send", "--to", f"udp://{host}:{port}"]
-        + ["--protocol", protocol, "--hostname", "web1", "-t", "app"],
+        [
+            *[sys.executable, "-Im", "syslogfast", "send", "--to", f"udp://{host}:{port}"],
+            *["--protocol", protocol, "--hostname", "web1", "-t", "app"],
+        ],
         env={**os.environ, "SYSLOGFAST_BACKEND": backend},
         input="\n".join(lines).encode(),
         capture_output=True,

@@ -4,6 +4,7 @@ Only the compiled encoder is looked at. Where allocations have to fail, CPython'
 makes them fail: Debian's python3 and python.org's installers have it.
 """
 
+import contextlib
 import gc
 import itertools
 import sys
@@ -84,7 +85,7 @@ def test_encode_into_needs_no_memory(encoder, fail_allocations, name) -> None:
     buffer = bytearray(600)
     call = SILENT_CALLS[name](encoder.encode_into, buffer)
     expected = call()  # warms up: CPython caches the UTF-8 of a str, its frames and its zone
-    assert 40 < expected <= 256
+    assert 20 < expected <= 256
     set_nomemory(0)
     try:
         end = call()
@@ -323,10 +324,8 @@ WATCHED = [NON_ASCII, ELEMENTS, NUMBERS, BYTES, BYTEARRAY, VIEW, TIME, RAISES, L
 
 def try_often(call: Callable[[], object], times: int) -> None:
     for _ in itertools.repeat(None, times):
-        try:
+        with contextlib.suppress(Exception):
             call()
-        except Exception:
-            pass
 
 
 @pytest.mark.parametrize("name", STEADY_NAMES)

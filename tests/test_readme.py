@@ -41,7 +41,8 @@ def test_the_first_command_does_its_main_job(root: pathlib.Path) -> None:
     lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
     records = result.stdout.decode().splitlines()
     assert len(records) == len(lines)
-    assert [record.split(" ", 7)[7:] for record in records] == [[line] if line else [] for line in lines]
+    texts = [record.split(" ", 7)[7:] for record in records]
+    assert texts == [[line] if line else [] for line in lines]
 
 
 def test_the_second_command_is_the_one_that_runs_these_tests(root: pathlib.Path) -> None:
@@ -76,7 +77,10 @@ def test_cython_example(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     )
     subprocess.run(
         [sys.executable, "-I", "setup.py", "--quiet", "build_ext", "--inplace"],
-        cwd=tmp_path, check=True, capture_output=True, timeout=300,
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        timeout=300,
     )
     assert (tmp_path / f"example{sysconfig.get_config_var('EXT_SUFFIX')}").exists()
     code = (

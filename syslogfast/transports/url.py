@@ -15,7 +15,7 @@ FRAMINGS: "dict[str, tuple[str | None, ...]]" = {
 
 
 class Url:
-    """A parsed URL: `scheme`, `host` (of fd: the number), `port`, `framing`; str() gives it back."""
+    """A URL's scheme, host (of fd: the number), port and framing; str() gives the URL back."""
 
     __slots__ = ("framing", "host", "port", "scheme", "text")
 

@@ -8,24 +8,11 @@ import os
 
 from setuptools import Extension, setup
 
+encoder = Extension(
+    "syslogfast._encoder_c",
+    ["syslogfast/_encoder_c.pyx"],
+    extra_compile_args=[] if os.name == "nt" else ["-O3"],
+    optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
+)
 
-def list_extensions() -> list[Extension]:
-    if os.environ.get("SYSLOGFAST_PURE"):
-        return []
-    from Cython.Build import cythonize
-
-    optimise = [] if os.name == "nt" else ["-O3"]
-    optional = not os.environ.get("SYSLOGFAST_REQUIRE_C")
-    return cythonize(
-        [
-            Extension(
-                "syslogfast._encoder_c",
-                ["syslogfast/_encoder_c.pyx"],
-                extra_compile_args=optimise,
-                optional=optional,
-            )
-        ]
-    )
-
-
-setup(ext_modules=list_extensions())
+setup(ext_modules=[] if os.environ.get("SYSLOGFAST_PURE") else [encoder])

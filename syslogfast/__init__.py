@@ -18,3 +18,7 @@ def __getattr__(name: "str") -> "object":
         globals().update(Facility=enums.Facility, Severity=enums.Severity)
         return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> "list[str]":
+    return sorted(set(list(globals()) + __all__))

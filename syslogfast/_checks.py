@@ -80,7 +80,7 @@ def check_precision(value: "object") -> "int":
 def check_prefix(value: "object") -> "bytes":
     if not isinstance(value, bytes):
         raise TypeError(f"prefix must be bytes, got {type(value).__name__}")
-    return value
+    return b"".join([value])  # a subclass may pretend to be other bytes
 
 
 def check_max_size(value: "object", longest_header: "int") -> "int":

@@ -21,7 +21,12 @@ from cpython.bytes cimport (
 )
 from cpython.long cimport PyLong_Check
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_GET_LENGTH
+from cpython.unicode cimport (
+    PyUnicode_AsUTF8AndSize,
+    PyUnicode_Check,
+    PyUnicode_GET_LENGTH,
+    PyUnicode_READ_CHAR,
+)
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp, memcpy
 
@@ -310,7 +315,7 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     check_sd_name("PARAM-NAME", name)
     if not PyUnicode_Check(value):
         if isinstance(value, (bytes, bytearray, memoryview)):
-            value = bytes(value)
+            value = bytes(memoryview(value))
             rules |= REPAIR_UTF8
         else:
             value = str(value)
@@ -331,21 +336,50 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     return append(scratch, b'"', 1)
 
 
+cdef tuple QUIET_TYPES = (str, bytes, int, float, bool, type(None))
+
+
+cdef object list_parameters(object parameters):
+    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    if isinstance(parameters, dict):
+        return list(parameters.items())
+    return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
+
+
+cdef bint is_quiet(object structured_data) except -1:
+    """Tell whether it can be read in place: no code of its values runs, which could change it."""
+    if type(structured_data) is not dict:
+        return False
+    for parameters in (<dict>structured_data).values():
+        if type(parameters) is dict:
+            for value in (<dict>parameters).values():
+                if type(value) not in QUIET_TYPES:
+                    return False
+        elif type(parameters) in (list, tuple):
+            for pair in parameters:
+                if type(pair) not in (list, tuple) or len(pair) != 2:
+                    return False
+                if type(pair[1]) not in QUIET_TYPES:
+                    return False
+        else:
+            return False
+    return True
+
+
 cdef int render_elements(object structured_data, int rules, Scratch *scratch) except -1:
     """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
-    if type(structured_data) is not dict:
-        structured_data = dict(structured_data.items())
+    if not is_quiet(structured_data):
+        structured_data = {
+            sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()
+        }
     for sd_id, parameters in (<dict>structured_data).items():
         check_sd_name("SD-ID", sd_id)
         append(scratch, b"[", 1)
         append(scratch, <const char *>PyUnicode_DATA(sd_id), PyUnicode_GET_LENGTH(sd_id))
         if type(parameters) is dict:
             for name, value in (<dict>parameters).items():
-                render_parameter(name, value, rules, scratch)
-        elif isinstance(parameters, dict):
-            for name, value in parameters.items():
                 render_parameter(name, value, rules, scratch)
         elif isinstance(parameters, (list, tuple)):
             for pair in parameters:
@@ -463,10 +497,10 @@ cdef int read_structured_data(
     const Layout *layout, Record *record, Scratch *scratch, object structured_data
 ) except -1:
     if isinstance(structured_data, bytes):
-        if structured_data == b"-":
-            return 0
         record.elements.start = PyBytes_AS_STRING(structured_data)
         record.elements.size = PyBytes_GET_SIZE(structured_data)
+        if record.elements.size == 1 and record.elements.start[0] == c'-':
+            record.elements.size = 0
     else:
         render_elements(structured_data, layout.rules | ESCAPE_PARAM, scratch)
         record.elements.start = scratch.elements
@@ -496,11 +530,19 @@ cdef int read_own_fields(
     return 0
 
 
+cdef Py_ssize_t count_boms(object text) noexcept:
+    cdef Py_ssize_t count = 0
+    while count < PyUnicode_GET_LENGTH(text) and PyUnicode_READ_CHAR(text, count) == 0xFEFF:
+        count += 1
+    return count
+
+
 cdef object read_body(
     const Layout *layout, Record *record, object message, Py_buffer *view
 ):
-    # Leading BOMs are skipped, so that with them more of the text could be used.
-    cdef Py_ssize_t limit = MAX_LENGTH if layout.lead_size > 1 else layout.max_size
+    cdef Py_ssize_t limit = layout.max_size
+    if layout.lead_size > 1 and PyUnicode_Check(message):
+        limit += count_boms(message)  # they are skipped: more of the text can be used
     return read_message(message, record, view, limit)
 
 
@@ -544,7 +586,7 @@ cdef Batch write_many(
     char *dst,
     Py_ssize_t room,
 ) except *:
-    """Write as many records as have room, or measure them all if `dst` is NULL."""
+    """Write as many records as have room; only measure them if `dst` is NULL."""
     cdef Batch batch
     cdef Record record
     cdef Span text
@@ -654,7 +696,7 @@ cdef class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    def __cinit__(
+    def __init__(
         self,
         *,
         protocol="rfc5424",
@@ -718,7 +760,9 @@ cdef class Encoder:
         layout.max_size = check_max_size(max_size, measure_longest_header(layout))
         elements = b""
         if isinstance(structured_data, bytes):
-            elements = b"" if structured_data == b"-" else structured_data
+            elements = b"".join([structured_data])
+            if elements == b"-":
+                elements = b""
         elif structured_data is not None:
             # What is too long for a record is never written: it need not be kept, either.
             open_scratch(&scratch, layout.max_size)
@@ -806,9 +850,10 @@ cdef class Encoder:
             if size:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
+                end = <object>(start + frame_size)  # what can fail comes before the first octet
                 dst = make_room(buffer, NULL, start, frame_size)
                 write_plain_record(dst, &self.layout, code, &moment, text, size)
-                return start + frame_size
+                return end
         return encode_any_into(
             self, buffer, code, message, offset, &moment, msgid, structured_data
         )
@@ -829,7 +874,7 @@ cdef class Encoder:
         cdef Batch batch
         cdef bint grows
         cdef char *dst
-        cdef Py_ssize_t start, size
+        cdef Py_ssize_t start, size, room
         cdef int code = read_severity(severity)
         read_time(time_ns, &moment)
         if not isinstance(messages, (list, tuple)):
@@ -839,16 +884,14 @@ cdef class Encoder:
         try:
             start = read_offset(offset, size)
             grows = view.len == NOT_HELD
-            if not are_safe(&self.layout, messages, MAX_LENGTH if grows else size - start):
+            room = MAX_LENGTH if grows else size - start
+            if not are_safe(&self.layout, messages, room):
                 return encode_each_into(self, buffer, severity, messages, start, time_ns, &moment)
-            if grows:
-                batch = write_many(&self.layout, code, messages, &moment, NULL, MAX_LENGTH)
-                size = start + batch.size
-                dst = make_room(buffer, NULL, start, batch.size)
-            else:
-                dst = <char *>view.buf + start
-            batch = write_many(&self.layout, code, messages, &moment, dst, size - start)
-            return start + batch.size, batch.count
+            batch = write_many(&self.layout, code, messages, &moment, NULL, room)
+            result = (start + batch.size, batch.count)  # what can fail comes before the first octet
+            dst = make_room(buffer, &view, start, batch.size)
+            write_many(&self.layout, code, messages, &moment, dst, batch.size)
+            return result
         finally:
             release(&view)
 
@@ -912,8 +955,9 @@ cdef object encode_each_into(
             size += len(record)
             records.append(record)
         data = b"".join(records)
+        result = (start + size, len(records))
         memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
-        return start + size, len(records)
+        return result
     finally:
         release(&view)
 
@@ -969,17 +1013,18 @@ cdef object encode_any_into(
         record.severity = severity
         record.timestamp = moment[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        if message is buffer:  # else it could not grow while it is read
+        if message is buffer and PyByteArray_Check(buffer):  # it cannot grow while it is read
             message = bytes(message)
         message = read_body(layout, &record, message, &view)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
+        end = <object>(start + record.frame_size)  # what can fail comes before the first octet
         dst = make_room(buffer, &destination, start, record.frame_size)
         if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
             message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
             record.message.start = PyBytes_AS_STRING(message)
         write_record(dst, layout, &record)
-        return start + record.frame_size
+        return end
     finally:
         close_scratch(&scratch)
         release(&view)

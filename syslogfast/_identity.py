@@ -66,11 +66,17 @@ def clean_msgid(text: "str") -> "str":
     return clean_field(text, MAX_MSGID)
 
 
+def is_address(name: "str") -> "bool":
+    """Tell an IP address from a name."""
+    if ":" in name:
+        return not name.strip(DIGITS + "abcdefABCDEF:.")
+    parts = name.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+
+
 def shorten_hostname(name: "str") -> "str":
     """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
-    if ":" in name or not name.strip(DIGITS + "."):
-        return name
-    return name.partition(".")[0] or NILVALUE
+    return name if is_address(name) else name.partition(".")[0] or NILVALUE
 
 
 def render_fields(

@@ -7,11 +7,14 @@ from syslogfast.constants import MAX_SD_NAME
 
 def check_sd_name(field: "str", name: "object") -> "str":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if not isinstance(name, str) or not 1 <= len(name) <= MAX_SD_NAME:
+    if not isinstance(name, str):
         reject_sd_name(field, name)
-    if not all("!" <= char <= "~" and char not in '="]' for char in name):
+    text = "".join([name])
+    if not 1 <= len(text) <= MAX_SD_NAME:
         reject_sd_name(field, name)
-    return "".join([name])
+    if not all("!" <= char <= "~" and char not in '="]' for char in text):
+        reject_sd_name(field, name)
+    return text
 
 
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
@@ -23,25 +26,31 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
     return f' {name}="'.encode() + data + b'"'
 
 
+def list_parameters(parameters: "object") -> "object":
+    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    if isinstance(parameters, dict):
+        return list(parameters.items())
+    return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
+
+
 def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
     if isinstance(structured_data, bytes):
-        return b"" if structured_data == b"-" else structured_data
+        elements = b"".join([structured_data])
+        return b"" if elements == b"-" else elements
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
+    # Read before any value's __str__ is called, which may change what is being read.
+    read = [(sd_id, list_parameters(parameters)) for sd_id, parameters in structured_data.items()]
     pieces = []
-    for sd_id, parameters in structured_data.items():
+    for sd_id, parameters in read:
         pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
-        if isinstance(parameters, dict):
-            for name, value in parameters.items():
-                pieces.append(render_parameter(name, value, escapes))
-        elif isinstance(parameters, (list, tuple)):
-            for pair in parameters:
-                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                    reject_parameters(pair)
-                pieces.append(render_parameter(pair[0], pair[1], escapes))
-        else:
+        if not isinstance(parameters, list):
             reject_parameters(parameters)
+        for pair in parameters:
+            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                reject_parameters(pair)
+            pieces.append(render_parameter(pair[0], pair[1], escapes))
         pieces.append(b"]")
     return b"".join(pieces)
 

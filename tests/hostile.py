@@ -10,7 +10,8 @@ TEXTS: list[str] = [
     # nothing, and next to nothing
     "", " ", "\t", "-", ".", " leading", "trailing ", "a  b",
     # ends of records: line feeds, NULs, and what some readers take for either
-    "\n", "\0", "\r\n", "a\nb", "a\0b", "a\r<0>x", "\x85", "\u2028\u2029", "\v\f\x1c\x1d\x1e", "x\n" * 500,
+    "\n", "\0", "\r\n", "a\nb", "a\0b", "a\r<0>x", "\x85", "\u2028\u2029", "\v\f\x1c\x1d\x1e",
+    "x\n" * 500,
     # forged records, frames and elements
     "a\n<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",
     "a\0<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",
@@ -19,20 +20,26 @@ TEXTS: list[str] = [
     "12 <34>1 fake octet count", "99999999999999999999 x", "0 ", "[a@1]", '- [x@1 y="z"]',
     '] [x@1 y="z"] ', '"]', "a]b", 'a"b', "a\\b", "\\", "\\\\]", '\\"',
     # terminals
-    "\x1b[31mred\x1b[0m", "\x1b]0;title\a", "\x1b[2J", "\x9b31m", "\b\b\bno", "\x7f", "\x80", "\xff",
+    "\x1b[31mred\x1b[0m", "\x1b]0;title\a", "\x1b[2J", "\x9b31m", "\b\b\bno", "\x7f", "\x80",
+    "\xff",
     CONTROL_CHARACTERS, "".join(map(chr, range(256))),
     # direction, byte order and combination marks
-    "\u202eevil", "\u2066x\u2069", "\ufeff", "\ufeff\ufeffx", "x\ufeff", "\ufffe\uffff", "e\u0301", "\u200b",
+    "\u202eevil", "\u2066x\u2069", "\ufeff", "\ufeff\ufeffx", "x\ufeff", "\ufffe\uffff",
+    "e\u0301", "\u200b",
     # surrogates, alone and in pairs
-    "\ud800", "\udfff", "\udbff\udfff", "\ud83d\ude00 pair", "\ud83c\udf89", "a\udcffb", "\udcff" * 3000,
+    "\ud800", "\udfff", "\udbff\udfff", "\ud83d\ude00 pair", "\ud83c\udf89", "a\udcffb",
+    "\udcff" * 3000,
     # formats and look-ups
-    "%s %d %n", "%", "%(name)s", "{0}", "{}", "${jndi:ldap://x}", "$(id)", "#000 #012", "#", "##012",
+    "%s %d %n", "%", "%(name)s", "{0}", "{}", "${jndi:ldap://x}", "$(id)", "#000 #012", "#",
+    "##012",
     # other scripts, and the last characters there are
-    "\u00e9", "\u65e5\u672c\u8a9e", "\U0001f600", "\U0010ffff", "\u00a0", "\u0800", "\u07ff\u0800\uffff",
+    "\u00e9", "\u65e5\u672c\u8a9e", "\U0001f600", "\U0010ffff", "\u00a0", "\u0800",
+    "\u07ff\u0800\uffff",
     # sizes around every limit that somebody has
     *["x" * size for size in (7, 8, 15, 16, 17, 31, 33, 255, 480, 1023, 1024, 1025, 2048, 8191)],
     *["x" * size for size in (8192, 8193, 65_507, 65_508, 200_000, 200_001)],
-    "\u00e9" * 32_754, "\U0001f600" * 3000, "\n" * 70_000, "]" * 9000, "\u2028" * 3000, "\ufeff" * 3000,
+    "\u00e9" * 32_754, "\U0001f600" * 3000, "\n" * 70_000, "]" * 9000, "\u2028" * 3000,
+    "\ufeff" * 3000,
     *["x" * size + "\u20ac" * 20 + "\n" * 9 for size in range(960, 980)],
 ]  # fmt: skip
 
@@ -41,7 +48,8 @@ OCTETS: list[bytes] = [
     b"\xed\xa0\x80", b"\xed\xa0\xbd\xed\xb8\x80", b"\xf0\x9f\x98", b"\xf4\x90\x80\x80", b"\xfe\xff",
     b"\xef\xbb\xbf", b"\xef\xbb\xbf" * 2 + b"x", b"\xef\xbb", b"x\xc2\n", b"x\xe2\x80\n<0>1 forged",
     b"\xc2\x85", b"\xff" * 10_000, b"\xe2" * 10_000, b"\xf0\x90" * 5000, b"\x1b" * 3000,
-    bytes(range(256)), bytes(range(255, -1, -1)), "caf\u00e9".encode("latin-1"), "x".encode("utf-16"),
+    bytes(range(256)), bytes(range(255, -1, -1)), "caf\u00e9".encode("latin-1"),
+    "x".encode("utf-16"),
     "x\u00e9".encode("utf-32"), b"x" * 1019 + b"\xe2\x82\xac\xe2\x82",
 ]  # fmt: skip
 
@@ -100,14 +108,16 @@ STRUCTURED_DATA: list[object] = [
 
 BAD_STRUCTURED_DATA: list[object] = [
     *[{name: {}} for name in ("", " ", "a b", "a=b", 'a"b', "a]b", "a\n", "\u00e9", "\ud800")],
-    *[{"a": {name: 1}} for name in ("", "a b", "a=", '"', "]", "\0", "\x7f", "n" * 33, "\U0001f600")],
+    *[{"a": {name: 1}}
+      for name in ("", "a b", "a=", '"', "]", "\0", "\x7f", "n" * 33, "\U0001f600")],
     {"n" * 33: {}}, {7: {}}, {None: {}}, {b"a": {}}, {"a": {7: 1}}, {"a": None}, {"a": "b"},
     {"a": [1]}, {"a": ["bc"]}, {"a": [("b",)]}, {"a": [("b", 1, 2)]}, "[a]", 7, [("a", {})],
     bytearray(b"[a]"), {"a": {"b": 10**5000}},
 ]  # fmt: skip
 
 BAD_SEVERITIES: list[object] = [
-    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR", "fatal", "0", None, 3.0, b"err", [],
+    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR", "fatal", "0", None, 3.0,
+    b"err", [],
 ]  # fmt: skip
 
 BAD_FACILITIES: list[object] = [

@@ -96,7 +96,8 @@ def test_encode_into_needs_no_memory(encoder, fail_allocations, name) -> None:
 
 def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
     """Return how much memory calls need at most, and how many blocks they leave behind."""
-    call()
+    for _ in itertools.repeat(None, 2000):  # Python 3.10 gives code a cache at call 1024
+        call()
     tracemalloc.start()
     call()
     gc.disable()
@@ -250,7 +251,7 @@ def test_every_allocation_may_fail(compiled, fail_allocations, name, stop) -> No
         assert buffer == expected_buffer
         number += 1
         assert number < 5000
-    assert failed or name == "encode_into"  # else nothing was tested
+    assert failed or "_into" in name  # which may need no memory at all
 
 
 # --- leaks ---------------------------------------------------------------------------------------

@@ -66,17 +66,30 @@ def clean_msgid(text: "str") -> "str":
     return clean_field(text, MAX_MSGID)
 
 
-def is_address(name: "str") -> "bool":
-    """Tell an IP address from a name."""
-    if ":" in name:
-        return not name.strip(DIGITS + "abcdefABCDEF:.")
+def is_ipv4_address(name: "str") -> "bool":
     parts = name.split(".")
-    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+    return len(parts) == 4 and all(
+        part and not part.strip(DIGITS) and int(part) < 256 for part in parts
+    )
+
+
+def is_ipv6_address(name: "str") -> "bool":
+    """RFC 4291 2.2: eight groups, or fewer around one "::"; the last two may be an IPv4 address."""
+    groups = name.partition("%")[0].split(":")  # RFC 4007 11: what follows % is the zone
+    if is_ipv4_address(groups[-1]):
+        groups[-1:] = ["0", "0"]
+    if any(len(group) > 4 or group.strip(DIGITS + "abcdefABCDEF") for group in groups):
+        return False
+    return len(groups) == 8 and all(groups) if name.count("::") != 1 else len(groups) <= 9
+
+
+def is_address(name: "str") -> "bool":
+    return is_ipv4_address(name) or (":" in name and is_ipv6_address(name))
 
 
 def shorten_hostname(name: "str") -> "str":
     """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
-    return name if is_address(name) else name.partition(".")[0] or NILVALUE
+    return name if is_address(name) else name.partition(".")[0]
 
 
 def render_fields(
@@ -101,5 +114,5 @@ def render_fields(
     process = "" if pid == NILVALUE else f"[{pid}]"
     if protocol == "local":
         return f" {tag}{process}: "
-    host = shorten_hostname(clean_field(hostname, MAX_HOSTNAME, HOST_CHARACTERS))
+    host = clean_field(shorten_hostname(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
     return f" {host} {tag}{process}: "

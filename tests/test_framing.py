@@ -571,6 +571,99 @@ def test_a_subclass_may_have_its_own_constructor(encoder_module: ModuleType) -> 
     assert Spoken("h/a").encode("info", "x", time_ns=0) == HEADER + b"x"
 
 
+# An encoder never changes, and no misuse of it reads memory that is not its own. A crash would take
+# the tests along: these run in another process.
+MISUSES = {
+    "good options": """
+try:
+    encoder.__init__(hostname="other", prefix=b"p" * 4000)
+except (RuntimeError, TypeError):
+    pass
+""",
+    "a bad option": """
+try:
+    encoder.__init__(prefix=b"p" * 4000, max_size=10)
+except ValueError:
+    pass
+""",
+    "a bad name": """
+try:
+    encoder.__init__(prefix=b"p" * 4000, structured_data={"a b": {}})
+except ValueError:
+    pass
+""",
+    "used meanwhile": """
+class Using:
+    def __str__(self):
+        assert encoder.encode("info", "a message of some length", time_ns=0) == before
+        raise KeyError
+
+try:
+    encoder.__init__(prefix=b"p" * 4000, structured_data={"a": {"b": Using()}})
+except KeyError:
+    pass
+""",
+    "never initialised": """
+blank = Encoder.__new__(Encoder)
+for call in (
+    lambda: blank.encode("info", "a message of some length"),
+    lambda: blank.encode("info", "x", msgid="m", structured_data={"a": {"b": 1}}),
+    lambda: blank.encode_into(bytearray(), "info", "x"),
+    lambda: blank.encode_many_into(bytearray(), "info", ["x", "a message of some length"]),
+    lambda: blank.header("info"),
+    lambda: blank.replace(),
+    lambda: repr(blank),
+):
+    try:
+        call()
+    except (AttributeError, TypeError, ValueError):
+        pass
+""",
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_an_encoder_never_changes(encoder_module: ModuleType, run_python, misuse: str) -> None:
+    """A constructor that is called again, whether it fails or not, leaves it as it was."""
+    result = run_python(
+        f"""
+from {encoder_module.__name__} import Encoder
+
+encoder = Encoder(hostname="h", app_name="a", procid=1)
+before = encoder.encode("info", "a message of some length", time_ns=0)
+{MISUSES[misuse]}
+assert encoder.encode("info", "a message of some length", time_ns=0) == before
+"""
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_encoder_of_a_subclass_is_whole_or_not_there(
+    encoder_module: ModuleType, run_python
+) -> None:
+    """A subclass that uses itself before it has been initialised gets no other memory's bytes."""
+    result = run_python(
+        f"""
+from {encoder_module.__name__} import Encoder
+
+class Using(Encoder):
+    def __init__(self):
+        super().__init__(prefix=b"p" * 4000, structured_data={{"a": {{"b": self}}}})
+
+    def __str__(self):
+        try:
+            record = self.encode("info", "a message of some length", time_ns=0)
+        except (AttributeError, TypeError, ValueError):
+            return "not yet"
+        assert len(record) < 50 or record.startswith(b"p" * 4000 + b"<14>1 1970-"), record[:50]
+        return "whole"
+
+assert len(Using().encode("info", "x", time_ns=0)) > 4000
+"""
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 # --- the constructor's errors --------------------------------------------------------------------
 
 PROTOCOL_RULE = "protocol must be one of 'rfc5424', 'rfc3164', 'local'"

@@ -116,9 +116,13 @@ def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", SILENT_CALLS)
 def test_encode_into_takes_no_memory(encoder, name) -> None:
-    """100,000 records need not a byte more than as many calls of a function that does nothing."""
+    """100,000 records need no more than as many calls of a function that does nothing."""
     call = SILENT_CALLS[name](encoder.encode_into, bytearray(600))
-    assert measure_peak(call, 100_000) == measure_peak(lambda: None, 100_000)
+    (idle_peak, idle_blocks), (peak, blocks) = (
+        measure_peak(function, 100_000) for function in (lambda: None, call)
+    )
+    assert peak - idle_peak < 16  # no object is that small
+    assert blocks - idle_blocks < 10  # Python's own free lists come and go
 
 
 # --- failing allocations -------------------------------------------------------------------------

@@ -315,7 +315,7 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     check_sd_name("PARAM-NAME", name)
     if not PyUnicode_Check(value):
         if isinstance(value, (bytes, bytearray, memoryview)):
-            value = bytes(memoryview(value))
+            value = value if PyBytes_CheckExact(value) else bytes(memoryview(value))
             rules |= REPAIR_UTF8
         else:
             value = str(value)

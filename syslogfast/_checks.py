@@ -95,6 +95,14 @@ def check_max_size(value: "object", longest_header: "int") -> "int":
     return int(value)
 
 
+def reject_change() -> "NoReturn":
+    raise TypeError("an Encoder must not be initialised twice: replace() makes another")
+
+
+def reject_unready() -> "NoReturn":
+    raise AttributeError("an Encoder must be initialised before it is used")
+
+
 def reject_message(value: "object") -> "NoReturn":
     raise TypeError(f"message must be a str or a bytes-like object, got {describe(value)}")
 

@@ -28,7 +28,7 @@ from cpython.unicode cimport (
     PyUnicode_READ_CHAR,
 )
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from syslogfast._record cimport (
     DATAGRAM,
@@ -78,6 +78,7 @@ from syslogfast._checks import (
     check_severity,
     is_float_without_time,
     reject_buffer,
+    reject_change,
     reject_message,
     reject_messages,
     reject_offset,
@@ -86,6 +87,7 @@ from syslogfast._checks import (
     reject_sd_name,
     reject_structured_data,
     reject_time,
+    reject_unready,
 )
 from syslogfast._identity import clean_msgid, render_fields
 from syslogfast.constants import CONTROLS, FRAMINGS, MAX_SIZE, MAX_SIZE_RFC3164, NILVALUE, PROTOCOLS
@@ -714,12 +716,16 @@ cdef class Encoder:
         max_size=None,
         prefix=b"",
     ):
-        cdef Layout *layout = &self.layout
+        # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
+        cdef Layout layout
         cdef Scratch scratch
+        memset(&layout, 0, sizeof(Layout))
+        if self.text is not None:
+            reject_change()
         check_choice("protocol", protocol, PROTOCOLS)
         check_choice("framing", framing, FRAMINGS)
         check_choice("controls", controls, CONTROLS)
-        self.options = {
+        options = {
             "protocol": protocol,
             "facility": facility,
             "hostname": hostname,
@@ -757,7 +763,7 @@ cdef class Encoder:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         layout.prefix_size = len(start)
         layout.fields_size = len(fields)
-        layout.max_size = check_max_size(max_size, measure_longest_header(layout))
+        layout.max_size = check_max_size(max_size, measure_longest_header(&layout))
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -777,14 +783,19 @@ cdef class Encoder:
         tail = fields
         if layout.is_rfc5424:
             tail += msgid.encode() + b" " + (elements or b"-") + lead
-        self.text = start + tail
-        layout.text = self.text
+        text = start + tail
+        layout.text = text
         layout.msgid_size = len(msgid)
         layout.elements_size = len(elements)
         layout.tail_size = len(tail)
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.tail_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
+        if self.text is not None:
+            reject_change()
+        self.text = text
+        self.options = options
+        self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
         """Return one record, framed.
@@ -876,7 +887,13 @@ cdef class Encoder:
         cdef char *dst
         cdef Py_ssize_t start, size, room
         cdef int code = read_severity(severity)
+        check_ready(self)
         read_time(time_ns, &moment)
+        # RFC 3164 has no NILVALUE: for a time that it cannot write it is the present one.
+        if not self.layout.is_rfc5424 and not (
+            moment.known and MIN_SECONDS <= moment.seconds <= MAX_SECONDS
+        ):
+            read_clock(&moment)
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         view.len = NOT_HELD
@@ -909,6 +926,7 @@ cdef class Encoder:
         cdef Record record
         cdef Scratch scratch
         cdef Py_ssize_t lead = self.layout.lead_size
+        check_ready(self)
         open_scratch(&scratch, self.layout.max_size)
         try:
             record.severity = read_severity(severity)
@@ -927,10 +945,12 @@ cdef class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
+        check_ready(self)
         return type(self)(**dict(self.options, **changes))
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
+        check_ready(self)
         shown = ("protocol", "facility", "hostname", "app_name", "procid")
         options = ", ".join([f"{name}={self.options[name]!r}" for name in shown])
         return f"{type(self).__name__}({options})"
@@ -962,6 +982,13 @@ cdef object encode_each_into(
         release(&view)
 
 
+cdef inline int check_ready(Encoder encoder) except -1:
+    """Refuse what `Encoder.__new__` alone has made; it has no plain_size, so it comes here."""
+    if encoder.text is None:
+        reject_unready()
+    return 0
+
+
 cdef object encode_any(
     Encoder encoder,
     int severity,
@@ -974,6 +1001,7 @@ cdef object encode_any(
     cdef Scratch scratch
     cdef Py_buffer view
     cdef Layout *layout = &encoder.layout
+    check_ready(encoder)
     view.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)
     try:
@@ -1006,6 +1034,7 @@ cdef object encode_any_into(
     cdef Py_ssize_t start
     cdef char *dst
     cdef Layout *layout = &encoder.layout
+    check_ready(encoder)
     view.len = NOT_HELD
     destination.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)

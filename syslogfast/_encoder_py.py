@@ -16,6 +16,7 @@ from syslogfast._checks import (
     check_prefix,
     check_severity,
     reject_buffer,
+    reject_change,
     reject_message,
     reject_messages,
     reject_offset,
@@ -24,7 +25,7 @@ from syslogfast._checks import (
 from syslogfast._identity import clean_msgid, render_fields
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._text import BOM, ESCAPES, encode_text, read_text
-from syslogfast._timestamp import ENDINGS, check_time, choose_renderer
+from syslogfast._timestamp import ENDINGS, check_time, choose_renderer, is_writable
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
@@ -178,6 +179,8 @@ class Encoder:
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
     ) -> "None":
+        if hasattr(self, "_tail"):
+            reject_change()
         check_choice("protocol", protocol, PROTOCOLS)
         check_choice("framing", framing, FRAMINGS)
         check_choice("controls", controls, CONTROLS)
@@ -322,9 +325,10 @@ class Encoder:
         (106, 2)
         """
         check_severity(severity)
-        if time_ns is None:
+        moment = time.time_ns() if time_ns is None else check_time(time_ns)
+        # RFC 3164 has no NILVALUE: for a time that it cannot write it is the present one.
+        if time_ns is None or (self._protocol != "rfc5424" and not is_writable(moment)):
             time_ns = time.time_ns()
-        check_time(time_ns)
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
@@ -409,6 +413,9 @@ class Encoder:
         text = read_text(message)
         if text is None:
             reject_message(message)
-        while self._bom and text.startswith(BOM):  # it is written anyway, and once is enough
-            text = text[1:]
-        return text
+        if not self._bom:
+            return text
+        start = 0
+        while text[start : start + 1] == BOM:  # it is written anyway, and once is enough
+            start += 1
+        return text[start:]

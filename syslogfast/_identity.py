@@ -18,6 +18,7 @@ from syslogfast.constants import (
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
+HEX_DIGITS = DIGITS + "abcdefABCDEF"
 PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
 HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
 TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
@@ -67,20 +68,21 @@ def clean_msgid(text: "str") -> "str":
 
 
 def is_ipv4_address(name: "str") -> "bool":
+    numbers = [str(number) for number in range(256)]
     parts = name.split(".")
-    return len(parts) == 4 and all(
-        part and not part.strip(DIGITS) and int(part) < 256 for part in parts
-    )
+    return len(parts) == 4 and all(part in numbers for part in parts)
 
 
 def is_ipv6_address(name: "str") -> "bool":
     """RFC 4291 2.2: eight groups, or fewer around one "::"; the last two may be an IPv4 address."""
-    groups = name.partition("%")[0].split(":")  # RFC 4007 11: what follows % is the zone
-    if is_ipv4_address(groups[-1]):
-        groups[-1:] = ["0", "0"]
-    if any(len(group) > 4 or group.strip(DIGITS + "abcdefABCDEF") for group in groups):
+    name = name.partition("%")[0]  # RFC 4007 11: what follows is the zone
+    left, gap, right = name.partition("::")
+    groups = (left.split(":") if left else []) + (right.split(":") if right else [])
+    if groups and is_ipv4_address(groups[-1]) and (right or not gap):
+        groups = groups[:-1] + ["0", "0"]
+    if not all(0 < len(group) <= 4 and not group.strip(HEX_DIGITS) for group in groups):
         return False
-    return len(groups) == 8 and all(groups) if name.count("::") != 1 else len(groups) <= 9
+    return len(groups) < 8 if gap else len(groups) == 8
 
 
 def is_address(name: "str") -> "bool":

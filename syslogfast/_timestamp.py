@@ -67,6 +67,11 @@ def check_time(time_ns: "object") -> "int | None":
     return None
 
 
+def is_writable(moment: "int | None") -> "bool":
+    """Tell whether RFC 3339 can write a time: years 0001 to 9999."""
+    return moment is not None and MIN_SECONDS <= moment // 1_000_000_000 <= MAX_SECONDS
+
+
 def render_rfc5424_timestamp(
     time_ns: "int | None", local_time: "bool", ending: "tuple[str, int]"
 ) -> "bytes":

@@ -583,14 +583,18 @@ except (RuntimeError, TypeError):
     "a bad option": """
 try:
     encoder.__init__(prefix=b"p" * 4000, max_size=10)
-except ValueError:
-    pass
+except TypeError as error:
+    assert "must not be initialised twice" in str(error)
+else:
+    raise AssertionError
 """,
     "a bad name": """
 try:
     encoder.__init__(prefix=b"p" * 4000, structured_data={"a b": {}})
-except ValueError:
-    pass
+except TypeError as error:
+    assert "must not be initialised twice" in str(error)
+else:
+    raise AssertionError
 """,
     "used meanwhile": """
 class Using:
@@ -600,8 +604,10 @@ class Using:
 
 try:
     encoder.__init__(prefix=b"p" * 4000, structured_data={"a": {"b": Using()}})
-except KeyError:
-    pass
+except TypeError as error:
+    assert "must not be initialised twice" in str(error)
+else:
+    raise AssertionError
 """,
     "never initialised": """
 blank = Encoder.__new__(Encoder)
@@ -616,8 +622,10 @@ for call in (
 ):
     try:
         call()
-    except (AttributeError, TypeError, ValueError):
+    except AttributeError:
         pass
+    else:
+        raise AssertionError(call)
 """,
 }
 

@@ -121,7 +121,7 @@ def test_encode_into_takes_no_memory(encoder, name) -> None:
     (idle_peak, idle_blocks), (peak, blocks) = (
         measure_peak(function, 100_000) for function in (lambda: None, call)
     )
-    assert peak - idle_peak < 16  # no object is that small
+    assert peak <= idle_peak
     assert blocks - idle_blocks < 10  # Python's own free lists come and go
 
 

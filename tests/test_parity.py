@@ -147,7 +147,15 @@ messages = st.one_of(
     octets.map(Octets),
     octets.map(Growing),
     st.sampled_from(
-        ["x" * 9000, "\u20ac" * 3000, b"\xe2\x82\xac" * 3000, "\n" * 2500, "ok", b"ok"]
+        [
+            "\ufeff\ufeffx",
+            "x" * 9000,
+            "\u20ac" * 3000,
+            b"\xe2\x82\xac" * 3000,
+            "\n" * 2500,
+            "ok",
+            b"ok",
+        ]
     ),
 )
 any_messages = mostly(messages, st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view)))
@@ -700,6 +708,18 @@ def test_every_size(both_modules, size) -> None:
             text = "x" * place + special + "y" * (size - place)
             for message in (text, text.encode("utf-8", "surrogatepass")):
                 compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
+
+
+@pytest.mark.parametrize("count", range(5))
+@pytest.mark.parametrize("room", [*range(8), 500])
+def test_leading_boms(both_modules, count, room) -> None:
+    """With and without `bom`, any number of BOMs before the text agrees, however little fits."""
+    for bom, rest in itertools.product([True, False], ["", "x", "text\n", "\ufffe"]):
+        options = enlarge_max_size(both_modules[1], {**PLAIN, "bom": bom, "max_size": room})
+        encoders = [module.Encoder(**options) for module in both_modules]
+        text = "\ufeff" * count + rest
+        for message in (text, text.encode(), bytearray(text.encode()), text.encode()[:-1]):
+            compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
 
 
 # --- what can be seen without calling ------------------------------------------------------------

@@ -79,7 +79,8 @@ def is_ipv6_address(name: "str") -> "bool":
     left, gap, right = name.partition("::")
     groups = (left.split(":") if left else []) + (right.split(":") if right else [])
     if groups and is_ipv4_address(groups[-1]) and (right or not gap):
-        groups = groups[:-1] + ["0", "0"]
+        groups.pop()
+        groups += ["0", "0"]
     if not all(0 < len(group) <= 4 and not group.strip(HEX_DIGITS) for group in groups):
         return False
     return len(groups) < 8 if gap else len(groups) == 8

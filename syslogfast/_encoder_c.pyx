@@ -948,6 +948,13 @@ cdef class Encoder:
         check_ready(self)
         return type(self)(**dict(self.options, **changes))
 
+    def __reduce__(self):
+        """Copies and pickles hold the options: where they are read, all is rendered anew."""
+        from functools import partial
+
+        check_ready(self)
+        return partial(type(self), **self.options), ()
+
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
         check_ready(self)

@@ -378,6 +378,12 @@ class Encoder:
         """
         return type(self)(**dict(self._options, **changes))
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """Copies and pickles hold the options: where they are read, all is rendered anew."""
+        from functools import partial
+
+        return partial(type(self), **self._options), ()
+
     def __repr__(self) -> "str":
         """Prefix and structured data stay out of it: they may hold a token."""
         shown = ("protocol", "facility", "hostname", "app_name", "procid")

@@ -1,8 +1,10 @@
 """Frames (RFC 6587, RFC 5425), the buffers they are written to, and the encoder as an object."""
 
 import array
+import copy
 import mmap
 import os
+import pickle
 import random
 from types import ModuleType
 
@@ -558,6 +560,16 @@ def test_replace_keeps_the_class(encoder_module: ModuleType) -> None:
     loud = Loud(**IDENTITY).replace(facility="local0")
     assert loud.shout("fire") == b"<129>1 1970-01-01T00:00:00.000000Z h a 1 - - FIRE"
     assert repr(loud).startswith("Loud(protocol='rfc5424', facility='local0', ")
+
+
+def test_copies_and_pickles(encoder_module: ModuleType) -> None:
+    """A copy, or one that another process gets, writes the same."""
+    encoder = encoder_module.Encoder(
+        hostname="h", app_name="a", procid=1, prefix=b"p ", structured_data={"a": {"b": 1}}
+    )
+    for other in (copy.copy(encoder), copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):
+        assert type(other) is type(encoder)
+        assert other.encode("info", "x", time_ns=0) == encoder.encode("info", "x", time_ns=0)
 
 
 def test_a_subclass_may_have_its_own_constructor(encoder_module: ModuleType) -> None:

@@ -184,7 +184,7 @@ class Encoder:
         check_choice("protocol", protocol, PROTOCOLS)
         check_choice("framing", framing, FRAMINGS)
         check_choice("controls", controls, CONTROLS)
-        self._options = {
+        self._options: dict[str, Any] = {
             "protocol": protocol,
             "facility": facility,
             "hostname": hostname,

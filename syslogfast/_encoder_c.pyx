@@ -62,6 +62,7 @@ from syslogfast._timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,
+    is_writable,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,
     read_clock,
@@ -889,11 +890,9 @@ cdef class Encoder:
         cdef int code = read_severity(severity)
         check_ready(self)
         read_time(time_ns, &moment)
-        # RFC 3164 has no NILVALUE: for a time that it cannot write it is the present one.
-        if not self.layout.is_rfc5424 and not (
-            moment.known and MIN_SECONDS <= moment.seconds <= MAX_SECONDS
-        ):
-            read_clock(&moment)
+        if not self.layout.is_rfc5424 and not is_writable(&moment, self.layout.local_time):
+            read_clock(&moment)  # RFC 3164 has no NILVALUE: it is the present time, for all
+            time_ns = None
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         view.len = NOT_HELD

@@ -326,9 +326,10 @@ class Encoder:
         """
         check_severity(severity)
         moment = time.time_ns() if time_ns is None else check_time(time_ns)
-        # RFC 3164 has no NILVALUE: for a time that it cannot write it is the present one.
-        if time_ns is None or (self._protocol != "rfc5424" and not is_writable(moment)):
-            time_ns = time.time_ns()
+        if time_ns is None:
+            time_ns = moment
+        elif self._protocol != "rfc5424" and not is_writable(moment, self._local_time):
+            time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)

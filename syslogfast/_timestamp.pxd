@@ -107,6 +107,17 @@ cdef inline void move_to_rfc5424_zone(Timestamp *timestamp, bint local_time) noe
     timestamp.known = MIN_SECONDS <= timestamp.seconds <= MAX_SECONDS
 
 
+cdef inline bint is_writable(const Timestamp *timestamp, bint local_time) noexcept nogil:
+    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    cdef int64_t seconds
+    if not timestamp.known:
+        return False
+    seconds = timestamp.seconds
+    if local_time:
+        seconds += find_offset(seconds)
+    return MIN_SECONDS <= seconds <= MAX_SECONDS
+
+
 cdef inline void move_to_rfc3164_zone(Timestamp *timestamp, bint local_time) noexcept nogil:
     """The same for RFC 3164, which shows no offset and, for an unknown time, the present one."""
     if timestamp.known:

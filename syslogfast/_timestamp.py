@@ -67,9 +67,14 @@ def check_time(time_ns: "object") -> "int | None":
     return None
 
 
-def is_writable(moment: "int | None") -> "bool":
-    """Tell whether RFC 3339 can write a time: years 0001 to 9999."""
-    return moment is not None and MIN_SECONDS <= moment // 1_000_000_000 <= MAX_SECONDS
+def is_writable(moment: "int | None", local_time: "bool") -> "bool":
+    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    if moment is None:
+        return False
+    seconds = moment // 1_000_000_000
+    if local_time:
+        seconds += find_offset(seconds)
+    return MIN_SECONDS <= seconds <= MAX_SECONDS
 
 
 def render_rfc5424_timestamp(

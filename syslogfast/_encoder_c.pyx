@@ -526,7 +526,7 @@ cdef int read_own_fields(
     if msgid is not None:
         read_msgid(msgid, record, scratch)
     record.constant_elements = get_elements(layout)
-    record.elements.start = NULL
+    record.elements.start = layout.text
     record.elements.size = 0
     if structured_data is not None:
         read_structured_data(layout, record, scratch, structured_data)
@@ -784,10 +784,10 @@ cdef class Encoder:
         tail = fields
         if layout.is_rfc5424:
             tail += msgid.encode() + b" " + (elements or b"-") + lead
+            layout.msgid_size = len(msgid)
+            layout.elements_size = len(elements)
         text = start + tail
         layout.text = text
-        layout.msgid_size = len(msgid)
-        layout.elements_size = len(elements)
         layout.tail_size = len(tail)
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.tail_size

@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_encoder_c.pyx"],
-    extra_compile_args=[] if os.name == "nt" else ["-O3"],
+    extra_compile_args=[] if os.name == "nt" else ["-O2"],
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 

@@ -25,7 +25,7 @@ from syslogfast._checks import (
 from syslogfast._identity import clean_msgid, render_fields
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._text import BOM, ESCAPES, encode_text, read_text
-from syslogfast._timestamp import ENDINGS, check_time, choose_renderer, is_writable
+from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
@@ -75,7 +75,7 @@ def format_timestamp(
     precision = check_precision(precision)
     if local_time is None:
         local_time = protocol != "rfc5424"
-    return choose_renderer(protocol)(time_ns, local_time, ENDINGS[precision]).decode()
+    return choose_renderer(protocol)(time_ns, FORMS[bool(local_time), precision]).decode()
 
 
 def measure_buffer(buffer: "object") -> "int":
@@ -145,12 +145,11 @@ class Encoder:
     __slots__ = (
         "_bom",
         "_elements",
-        "_ending",
         "_escapes",
         "_fields",
+        "_form",
         "_framing",
         "_lead",
-        "_local_time",
         "_max_size",
         "_msgid",
         "_options",
@@ -207,11 +206,12 @@ class Encoder:
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
         self._starts = [start + f"<{lowest + code}>{version}".encode() for code in range(8)]
         self._timestamp = choose_renderer(protocol)
-        self._ending = ENDINGS[check_precision(precision)]
+        precision = check_precision(precision)
         self._fields = render_fields(protocol, hostname, app_name, procid)
         self._msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
         self._framing = framing
-        self._local_time = protocol != "rfc5424" if local_time is None else bool(local_time)
+        local_time = protocol != "rfc5424" if local_time is None else bool(local_time)
+        self._form = FORMS[local_time, precision]
         rule = controls if controls == "escape" else framing
         self._escapes, self._param_escapes = ESCAPES[rule]
         self._bom = bool(bom) and protocol == "rfc5424"
@@ -252,7 +252,7 @@ class Encoder:
         """
         if type(severity) is not int or not 0 <= severity <= 7:
             severity = check_severity(severity)
-        timestamp = self._timestamp(time_ns, self._local_time, self._ending)
+        timestamp = self._timestamp(time_ns, self._form)
         tail = self._tail
         if msgid is not None or structured_data is not None:
             tail = self._render_tail(msgid, structured_data)
@@ -328,7 +328,7 @@ class Encoder:
         moment = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
             time_ns = moment
-        elif self._protocol != "rfc5424" and not is_writable(moment, self._local_time):
+        elif self._protocol != "rfc5424" and not is_writable(moment, self._form.local_time):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
@@ -365,7 +365,7 @@ class Encoder:
         b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
         """
         start = self._starts[check_severity(severity)]
-        start += self._timestamp(time_ns, self._local_time, self._ending)
+        start += self._timestamp(time_ns, self._form)
         header = start + self._render_tail(msgid, structured_data)
         if len(header) > self._max_size:
             header = start + self._render_tail(msgid, None, drop=True)
@@ -396,7 +396,7 @@ class Encoder:
         if self._protocol != "rfc5424":
             return size + len("Mmm dd hh:mm:ss")
         size += len("yyyy-mm-ddThh:mm:ss") + (precision + 1 if precision else 0)
-        size += len("+hh:mm") if self._local_time else len("Z")
+        size += len("+hh:mm") if self._form.local_time else len("Z")
         return size + MAX_MSGID + len(" -") + len(self._lead)
 
     def _join_tail(self, msgid: "str", elements: "bytes") -> "bytes":

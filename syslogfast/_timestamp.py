@@ -1,33 +1,41 @@
 """TIMESTAMP, for the twin; `_timestamp.pxd` is the same in C."""
 
 import time
+from time import time_ns as read_clock
 
 from syslogfast._checks import is_float_without_time, reject_time
-from syslogfast.constants import MAX_SECONDS, MIN_SECONDS
+from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Renderer = Callable[[int | None, bool, tuple[str, int]], bytes]
+    Renderer = Callable[[int | None, "Form"], bytes]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-# For each precision: how TIME-SECFRAC and TIME-OFFSET are written in UTC (RFC 5424 6.2.3), and
-# how many nanoseconds the last digit stands for.
-ENDINGS = (
-    ("Z", 0),
-    (".%01dZ", 100_000_000),
-    (".%02dZ", 10_000_000),
-    (".%03dZ", 1_000_000),
-    (".%04dZ", 100_000),
-    (".%05dZ", 10_000),
-    (".%06dZ", 1_000),
-)
 
-# The last second that was written, its ending, and the template made of both. One tuple, replaced
-# as a whole, so that no thread sees a part of another's.
-latest = (0, "", b"")
+class Form:
+    """How a timestamp is written: in which zone, with how many digits after the second."""
+
+    __slots__ = ("ending", "local_time", "unit")
+
+    def __init__(self, local_time: "bool", precision: "int") -> "None":
+        self.local_time = local_time
+        # RFC 5424 6.2.3: TIME-SECFRAC and TIME-OFFSET, and the nanoseconds of the last digit.
+        self.ending = f".%0{precision}dZ" if precision else "Z"
+        self.unit = 10 ** (9 - precision) if precision else 0
+
+
+FORMS = {
+    (local_time, precision): Form(local_time, precision)
+    for local_time in (False, True)
+    for precision in range(MAX_PRECISION + 1)
+}
+
+# The last second that was written in UTC, its form, and the template and unit made of them. One
+# tuple, replaced as a whole, so that no thread sees a part of another's.
+latest = (0, FORMS[False, 0], b"1970-01-01T00:00:00Z", 0)
 
 
 def compute_date(days: "int") -> "tuple[int, int, int]":
@@ -77,46 +85,51 @@ def is_writable(moment: "int | None", local_time: "bool") -> "bool":
     return MIN_SECONDS <= seconds <= MAX_SECONDS
 
 
-def render_rfc5424_timestamp(
-    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int]"
-) -> "bytes":
-    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60."""
-    global latest
-    if time_ns is None:
-        time_ns = time.time_ns()
-    elif check_time(time_ns) is None:
-        return b"-"
-    text, unit = ending
-    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    if local_time:
+def make_template(seconds: "int", form: "Form") -> "tuple[bytes, int]":
+    """Return how a second is written, but for its fraction, and the unit of that; 0: it has none.
+
+    RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60.
+    """
+    ending = form.ending
+    if form.local_time:
         # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
         minutes = (find_offset(seconds) + 30) // 60
         if abs(minutes) < 1440:  # time-hour ends at 23: beyond that, UTC is what can be written
             seconds += 60 * minutes
             hours, minutes_left = divmod(abs(minutes), 60)
-            text = f"{text[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
-    second, known, template = latest
-    if second != seconds or known != text:
-        if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-            return b"-"
-        template = (render_second(seconds) + text).encode()
-        latest = (seconds, text, template)
+            ending = f"{ending[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        return b"-", 0
+    return (render_second(seconds) + ending).encode(), form.unit
+
+
+def render_rfc5424_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
+    """Return TIMESTAMP; None stands for the present."""
+    global latest
+    if time_ns is None:
+        time_ns = read_clock()
+    elif check_time(time_ns) is None:
+        return b"-"
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    second, known, template, unit = latest
+    if second != seconds or known is not form:
+        template, unit = make_template(seconds, form)
+        if not form.local_time:
+            latest = (seconds, form, template, unit)
     return template % (nanoseconds // unit) if unit else template
 
 
-def render_rfc3164_timestamp(
-    time_ns: "int | None", local_time: "bool", ending: "tuple[str, int] | None" = None
-) -> "bytes":
+def render_rfc3164_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
     """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
 
     It has no NILVALUE: for a time that cannot be written it is the present one.
     """
     moment = None if time_ns is None else check_time(time_ns)
-    seconds = (time.time_ns() if moment is None else moment) // 1_000_000_000
-    if local_time:
+    seconds = (read_clock() if moment is None else moment) // 1_000_000_000
+    if form.local_time:
         seconds += find_offset(seconds)
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        return render_rfc3164_timestamp(None, local_time)
+        return render_rfc3164_timestamp(None, form)
     _, month, day = compute_date(seconds // 86400)
     minute, second = divmod(seconds % 86400, 60)
     hour, minute = divmod(minute, 60)

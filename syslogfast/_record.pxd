@@ -40,7 +40,7 @@ cdef extern from *:
 
 
 cdef enum:
-    DATAGRAM, OCTET, LF, NUL    # framing
+    DATAGRAM, OCTET, LF, NUL    # framing; the last two have a delimiter
 
 
 ctypedef struct Span:
@@ -229,7 +229,7 @@ cdef inline char *open_frame(char *dst, const Layout *layout, Py_ssize_t size) n
 
 cdef inline char *close_frame(char *dst, const Layout *layout) noexcept nogil:
     """RFC 6587 3.4.2"""
-    if layout.framing == LF or layout.framing == NUL:
+    if layout.framing >= LF:
         dst[0] = c'\n' if layout.framing == LF else c'\0'
         dst += 1
     return dst

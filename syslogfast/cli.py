@@ -81,13 +81,28 @@ def check_readable(path: str) -> str:
     return path
 
 
+def make_formatter(prog: str) -> argparse.HelpFormatter:
+    """Fit help to the terminal, without the import of shutil that argparse would do for it."""
+    try:
+        width = os.get_terminal_size().columns
+    except OSError:
+        width = 100
+    return argparse.HelpFormatter(prog, width=width - 2)
+
+
 def make_parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog="syslogfast", description=__doc__, allow_abbrev=False)
+    parser = OneLineParser(
+        prog="syslogfast",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=make_formatter,
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     send = commands.add_parser(
         "send",
         allow_abbrev=False,
+        formatter_class=make_formatter,
         help="send one record a line, from files or standard input",
         description="Send one record a line, from files or standard input.",
     )

@@ -141,6 +141,10 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class UnreadableError(Exception):
+    """A FILE that could not be read to its end, and why."""
+
+
 class Interruption:
     """SIGINT: ends a wait for input at once, but lets a record on its way be finished."""
 
@@ -272,11 +276,14 @@ def list_inputs(options: argparse.Namespace, interruption: Interruption) -> "Ite
         yield [options.message.encode(errors="surrogateescape")]
         return
     for path in options.files or ["-"]:
-        if path == "-":
-            yield from read_lines(0, interruption)
-        else:
-            with open(path, "rb", buffering=0) as file:
-                yield from read_lines(file.fileno(), interruption)
+        try:
+            if path == "-":
+                yield from read_lines(0, interruption)
+            else:
+                with open(path, "rb", buffering=0) as file:
+                    yield from read_lines(file.fileno(), interruption)
+        except OSError as error:
+            raise UnreadableError(f"cannot read {path}: {error.strerror}") from None
 
 
 def send_lines(options: argparse.Namespace) -> int:
@@ -301,10 +308,12 @@ def send_lines(options: argparse.Namespace) -> int:
         for lines in list_inputs(options, interruption):
             sender.send(lines, tally)
         road.close()
-    except OSError as error:
+    except (OSError, UnreadableError) as error:
         tally.close()
-        reason = error.strerror or str(error)
-        sys.stderr.write(f"{options.parser.prog}: cannot send to {place}: {reason}\n")
+        what = str(error)
+        if isinstance(error, OSError):
+            what = f"cannot send to {place}: {error.strerror or error}"
+        sys.stderr.write(f"{options.parser.prog}: {what}\n")
         return 1
     except KeyboardInterrupt:
         interruption.came = True

@@ -289,6 +289,20 @@ def test_a_collector_that_breaks_off_is_an_error(backend: str) -> None:
             assert b"cannot send to tcp://127.0.0.1" in process.stderr.read()
 
 
+def test_a_file_that_cannot_be_read_is_an_error(backend: str, tmp_path: pathlib.Path) -> None:
+    """What came before it is sent; the message names the file, not the collector."""
+    unreadable = pathlib.Path("/proc/self/mem")  # its first page is nobody's: EIO
+    if not unreadable.exists():
+        pytest.skip("this system has no /proc")
+    first = tmp_path / "first"
+    first.write_bytes(b"one\n")
+    result = run(backend, str(first), str(unreadable))
+    assert result.returncode == 1
+    assert result.stdout.endswith(b" one\n")
+    last = result.stderr.decode().splitlines()[-1]
+    assert last == f"syslogfast send: cannot read {unreadable}: Input/output error"
+
+
 def test_standard_output_that_is_closed_is_an_error(backend: str) -> None:
     """`syslogfast send FILE | head -1` ends without a traceback."""
     reading, writing = os.pipe()

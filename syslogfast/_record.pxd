@@ -105,15 +105,13 @@ cdef inline char *write_bytes(char *dst, const char *src, Py_ssize_t size) noexc
     return dst + size
 
 
-cdef inline char *write_priority(
-    char *dst, const Layout *layout, const Record *record
-) noexcept nogil:
+cdef inline char *write_priority(char *dst, const Layout *layout, int severity) noexcept nogil:
     """RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros; 6.2.2: VERSION = "1".
 
     Eight octets are written, however few of them count.
     """
-    memcpy(dst, priorities[layout.lowest_priority + record.severity], 8)
-    return dst + layout.priority_sizes[record.severity]
+    memcpy(dst, priorities[layout.lowest_priority + severity], 8)
+    return dst + layout.priority_sizes[severity]
 
 
 cdef inline char *write_msgid(char *dst, Span msgid) noexcept nogil:
@@ -167,7 +165,7 @@ cdef inline char *write_header(
     cdef Py_ssize_t tail_size = layout.tail_size - layout.lead_size
     if layout.prefix_size:
         dst = write_bytes(dst, layout.text, layout.prefix_size)
-    dst = write_priority(dst, layout, record)
+    dst = write_priority(dst, layout, record.severity)
     if layout.is_rfc5424:
         dst = write_rfc5424_timestamp(dst, &record.timestamp, layout.precision)
     else:
@@ -276,8 +274,7 @@ cdef inline char *write_plain_record(
     dst = open_frame(dst, layout, size)
     if layout.prefix_size:
         dst = write_bytes(dst, layout.text, layout.prefix_size)
-    memcpy(dst, priorities[layout.lowest_priority + severity], 8)
-    dst += layout.priority_sizes[severity]
+    dst = write_priority(dst, layout, severity)
     dst = write_rfc5424_timestamp(dst, timestamp, layout.precision)
     dst = write_bytes(dst, layout.text + layout.prefix_size, layout.tail_size)
     dst = write_bytes(dst, message.start, message.size)

@@ -36,6 +36,16 @@ def run(
     )
 
 
+def start(backend: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start a command that sends what it is then fed."""
+    return subprocess.Popen(
+        [*COMMAND, "--to", f"tcp://127.0.0.1:{port}"],
+        env=make_environment(backend),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 class Sink:
     """A TCP listener that keeps all it is sent."""
 
@@ -190,12 +200,7 @@ def test_long_lines_are_cut_and_counted(backend: str) -> None:
 
 def test_a_line_is_sent_as_soon_as_it_is_read(backend: str, sink: Sink) -> None:
     """`tail -f | syslogfast send` must not wait for a block to fill."""
-    with subprocess.Popen(
-        [*COMMAND, "--to", f"tcp://127.0.0.1:{sink.port}"],
-        env=make_environment(backend),
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with start(backend, sink.port) as process:
         assert process.stdin is not None
         process.stdin.write(b"first\nhalf a li")
         process.stdin.flush()
@@ -210,12 +215,7 @@ def test_a_line_is_sent_as_soon_as_it_is_read(backend: str, sink: Sink) -> None:
 
 def test_sigint_ends_cleanly(backend: str, sink: Sink) -> None:
     """What was read is sent whole, the closing line is there, the status is 130, no traceback."""
-    with subprocess.Popen(
-        [*COMMAND, "--to", f"tcp://127.0.0.1:{sink.port}"],
-        env=make_environment(backend),
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with start(backend, sink.port) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(b"first\nunfinished")
@@ -271,12 +271,7 @@ def test_a_collector_that_breaks_off_is_an_error(backend: str) -> None:
     """A connection that is reset is reported even if all was handed over before."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with subprocess.Popen(
-            [*COMMAND, "--to", f"tcp://127.0.0.1:{port}"],
-            env=make_environment(backend),
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
+        with start(backend, port) as process:
             assert process.stdin is not None
             assert process.stderr is not None
             connection, _ = listener.accept()

@@ -126,6 +126,16 @@ def reject_parameters(value: "object") -> "NoReturn":
     )
 
 
+def reject_attributes(value: "object") -> "NoReturn":
+    raise TypeError(
+        f"attributes must be a dict of dicts of str, {{sd_id: {{name: attribute}}}}, got {describe(value)}"
+    )
+
+
+def reject_unframed(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out unless pri is True: it goes before PRI")
+
+
 def reject_sd_name(field: "str", value: "object") -> "NoReturn":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
     if not isinstance(value, str):

@@ -19,23 +19,23 @@ if backend not in (None, "", "c", "python"):
     reject_backend(backend)
 
 if TYPE_CHECKING:
-    from syslogfast._encoder_py import Encoder, format_timestamp
+    from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 
     BACKEND = ""
 elif backend == "python" or (not backend and sys.implementation.name != "cpython"):
-    from syslogfast._encoder_py import Encoder, format_timestamp
+    from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 
     BACKEND = "python"
 else:
     try:
-        from syslogfast._encoder_c import Encoder, format_timestamp
+        from syslogfast._encoder_c import Encoder, RecordFormatter, format_timestamp
 
         BACKEND = "c"
     except ModuleNotFoundError as error:
         if backend == "c" or error.name != COMPILED:
             raise
-        from syslogfast._encoder_py import Encoder, format_timestamp
+        from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 
         BACKEND = "python"
 
-__all__ = ["BACKEND", "Encoder", "format_timestamp"]
+__all__ = ["BACKEND", "Encoder", "RecordFormatter", "format_timestamp"]

@@ -1,9 +1,17 @@
 """The compiled encoder, for other Cython code."""
 
+from libc.stdint cimport int8_t, int32_t
+
 from syslogfast._record cimport Layout
 
 
 cdef class Encoder:
     cdef Layout layout          # what is constant, as the C functions of _record want it
     cdef bytes text             # what the spans of `layout` point to
-    cdef dict options           # the arguments as given, for replace
+    cdef dict options           # the other arguments as given, for replace: siblings share them
+    cdef tuple names            # hostname, app_name, procid as given; None: as they are in `text`
+    cdef int32_t fields_room    # as long as the fields may be for another process
+    cdef int32_t process        # whose records need no look at their process; -1: all
+    cdef int8_t given           # which names were given, a bit for each
+    cdef bint is_ascii          # `text` is
+    cdef bint reads_attributes

@@ -1,4 +1,4 @@
-# cython: binding=False, autotestdict=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, autotestdict=False, auto_pickle=False, embedsignature=True, embedsignature.format=clinic
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
 What runs for every record is in the `.pxd` files that are imported here, without objects and
@@ -19,22 +19,22 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.long cimport PyLong_Check
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
+    PyUnicode_DecodeUTF8,
     PyUnicode_GET_LENGTH,
     PyUnicode_READ_CHAR,
 )
+from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
 
+from syslogfast._digits cimport count_digits
 from syslogfast._record cimport (
-    DATAGRAM,
-    LF,
-    NUL,
-    OCTET,
     Layout,
     Record,
     Span,
@@ -46,6 +46,7 @@ from syslogfast._record cimport (
     measure_record,
     write_header,
     write_plain_record,
+    write_plain_rest,
     write_record,
 )
 from syslogfast._text cimport (
@@ -71,11 +72,8 @@ from syslogfast._timestamp cimport (
 )
 from syslogfast._checks import (
     check_choice,
-    check_facility,
     check_field,
-    check_max_size,
     check_precision,
-    check_prefix,
     check_severity,
     is_float_without_time,
     reject_buffer,
@@ -90,8 +88,17 @@ from syslogfast._checks import (
     reject_time,
     reject_unready,
 )
-from syslogfast._identity import clean_msgid, render_fields
-from syslogfast.constants import CONTROLS, FRAMINGS, MAX_SIZE, MAX_SIZE_RFC3164, NILVALUE, PROTOCOLS
+from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
+from syslogfast._log_record import (
+    choose_severity,
+    clean_elements,
+    print_value,
+    read_created,
+    read_elements,
+    read_record_text,
+)
+from syslogfast._options import Settings, render_own_fields
+from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
 
 
 cdef extern from *:
@@ -114,9 +121,12 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void *PyUnicode_DATA(object text)
     bint PyUnicode_CheckExact(object text)
+    str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
+
+import sys
 
 cdef enum:
     NOT_HELD = -1           # the len of a Py_buffer that has nothing to release
@@ -486,16 +496,6 @@ cdef char *make_room(
 
 # --- one record of an encoder ---------------------------------------------------------------------
 
-cdef Py_ssize_t measure_longest_header(const Layout *layout) noexcept:
-    cdef Py_ssize_t size = layout.prefix_size + layout.fields_size
-    size += layout.priority_sizes[7]
-    if not layout.is_rfc5424:
-        return size + 15
-    size += 19 + (layout.precision + 1 if layout.precision else 0)
-    size += 6 if layout.local_time else 1
-    return size + MAX_MSGID + 2 + layout.lead_size
-
-
 cdef int read_structured_data(
     const Layout *layout, Record *record, Scratch *scratch, object structured_data
 ) except -1:
@@ -661,7 +661,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
 cdef class Encoder:
     """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
     msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
-    controls='escape', bom=False, max_size=None, prefix=b'')
+    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None)
 --
 
     Turns messages of one identity into syslog records.
@@ -691,6 +691,8 @@ cdef class Encoder:
         for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
         if that is not enough, STRUCTURED-DATA is left out.
     prefix: bytes before the record, such as a log service's token.
+    attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
+        structured data; an attribute that a record lacks, or that is None, is left out.
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -716,6 +718,7 @@ cdef class Encoder:
         bom=False,
         max_size=None,
         prefix=b"",
+        attributes=None,
     ):
         # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
         cdef Layout layout
@@ -723,15 +726,10 @@ cdef class Encoder:
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
-        check_choice("protocol", protocol, PROTOCOLS)
-        check_choice("framing", framing, FRAMINGS)
-        check_choice("controls", controls, CONTROLS)
+        names = (hostname, app_name, procid)
         options = {
             "protocol": protocol,
             "facility": facility,
-            "hostname": hostname,
-            "app_name": app_name,
-            "procid": procid,
             "msgid": msgid,
             "structured_data": structured_data,
             "framing": framing,
@@ -741,30 +739,30 @@ cdef class Encoder:
             "bom": bom,
             "max_size": max_size,
             "prefix": prefix,
+            "attributes": attributes,
         }
-        layout.is_rfc5424 = protocol == "rfc5424"
-        layout.lowest_priority = check_facility(facility) * 8
+        settings = Settings(names, options)
+        start = <bytes?>settings.start
+        fields = <str?>settings.fields
+        lead = <bytes?>settings.lead
+        rule = settings.rule
+        layout.is_rfc5424 = bool(lead)
+        layout.lowest_priority = settings.lowest
         for i in range(8):
-            layout.priority_sizes[i] = len(f"<{layout.lowest_priority + i}>")
-            layout.priority_sizes[i] += 2 if layout.is_rfc5424 else 0
-        start = check_prefix(prefix)
-        layout.precision = check_precision(precision)
-        fields = render_fields(protocol, hostname, app_name, procid).encode()
-        msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
-        layout.framing = (DATAGRAM, OCTET, LF, NUL)[FRAMINGS.index(framing)]
-        layout.local_time = not layout.is_rfc5424 if local_time is None else bool(local_time)
-        if controls == "escape":
-            layout.rules = ESCAPE_CONTROLS
-        else:  # a delimiter is always escaped, so that no text can end a record
-            layout.rules = ESCAPE_LF if framing == "lf" else ESCAPE_NUL if framing == "nul" else 0
-        # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
-        lead = b"" if not layout.is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
+            # "<n>", and "1 " after it in RFC 5424
+            layout.priority_sizes[i] = 2 + count_digits(layout.lowest_priority + i)
+            layout.priority_sizes[i] += 2 * layout.is_rfc5424
+        layout.precision = settings.precision
+        layout.local_time = settings.local_time
+        layout.framing = FRAMINGS.index(framing)  # as the enum counts them
         layout.lead_size = len(lead)
-        if max_size is None:
-            max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         layout.prefix_size = len(start)
         layout.fields_size = len(fields)
-        layout.max_size = check_max_size(max_size, measure_longest_header(&layout))
+        layout.max_size = settings.max_size
+        if rule == "escape":
+            layout.rules = ESCAPE_CONTROLS
+        else:
+            layout.rules = ESCAPE_LF if rule == "lf" else ESCAPE_NUL if rule == "nul" else 0
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -781,10 +779,10 @@ cdef class Encoder:
                 close_scratch(&scratch)
         if len(elements) > layout.max_size:
             elements = b""
-        tail = fields
+        tail = fields.encode()
         if layout.is_rfc5424:
-            tail += msgid.encode() + b" " + (elements or b"-") + lead
-            layout.msgid_size = len(msgid)
+            tail += settings.msgid.encode() + b" " + (elements or b"-") + lead
+            layout.msgid_size = len(settings.msgid)
             layout.elements_size = len(elements)
         text = start + tail
         layout.text = text
@@ -796,6 +794,12 @@ cdef class Encoder:
             reject_change()
         self.text = text
         self.options = options
+        self.given = read_back(names, fields) if layout.is_rfc5424 else -1
+        self.names = names if self.given < 0 else None
+        self.fields_room = layout.max_size - settings.longest + layout.fields_size
+        self.process = int(this_process()) if procid is None else -1
+        self.is_ascii = text.isascii()
+        self.reads_attributes = attributes is not None
         self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
@@ -911,6 +915,26 @@ cdef class Encoder:
         finally:
             release(&view)
 
+    def encode_record(self, record, message=None):
+        """Return one record, framed, that says what a logging.LogRecord says.
+
+        Its message comes with its exception and stack; `message` stands for all three. It has
+        the record's own time and, unless `procid` was given, the record's own process. A level
+        is of the severity whose level it reaches: 10 debug, 20 info, 25 notice, 30 warning, 40
+        err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
+        `extra` sets, are those of `encode`.
+
+        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
+        raises, are named in the text, and wrong names of structured data are made to fit.
+
+        >>> import logging
+        >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
+        >>> record.created = 1_065_910_455.003
+        >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
+        b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
+        """
+        return encode_log_record(self, record, message, AS_BYTES)
+
     def header(self, severity, *, time_ns=None, msgid=None, structured_data=None):
         """Return all that precedes the message: prefix, header, STRUCTURED-DATA, SP and BOM.
 
@@ -945,21 +969,41 @@ cdef class Encoder:
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
         check_ready(self)
-        return type(self)(**dict(self.options, **changes))
+        sibling = type(self)(**dict(list_options(self), **changes))
+        for name in changes:
+            if name not in IDENTITY:
+                return sibling
+        (<Encoder?>sibling).options = self.options  # 10,000 siblings share what they can
+        return sibling
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
         from functools import partial
 
         check_ready(self)
-        return partial(type(self), **self.options), ()
+        return partial(type(self), **list_options(self)), ()
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
         check_ready(self)
+        given = list_options(self)
         shown = ("protocol", "facility", "hostname", "app_name", "procid")
-        options = ", ".join([f"{name}={self.options[name]!r}" for name in shown])
+        options = ", ".join([f"{name}={given[name]!r}" for name in shown])
         return f"{type(self).__name__}({options})"
+
+
+cdef tuple list_names(Encoder encoder):
+    """Return hostname, app_name and procid as they were given."""
+    cdef const Layout *layout = &encoder.layout
+    if encoder.names is not None:
+        return encoder.names
+    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.fields_size]
+    return restore_names(encoder.given, fields.decode())
+
+
+cdef dict list_options(Encoder encoder):
+    """Return all options as they were given."""
+    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
 
 
 cdef object encode_each_into(
@@ -1064,3 +1108,168 @@ cdef object encode_any_into(
         close_scratch(&scratch)
         release(&view)
         release(&destination)
+
+
+# --- records of logging --------------------------------------------------------------------------
+
+cdef enum Form:
+    AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
+
+cdef object LogRecord = None    # logging's, once it is there: nobody else imports it here
+
+
+cdef bint is_log_record(object record) except -1:
+    """Tell whether its getMessage is that of logging."""
+    global LogRecord
+    if LogRecord is None:
+        LogRecord = getattr(sys.modules.get("logging"), "LogRecord", None)
+    return LogRecord is not None and type(record) is LogRecord
+
+
+cdef object read_plain_message(object record):
+    """Return the text of a record; where its args are mere values, without Python code of ours."""
+    if is_log_record(record):
+        message = record.msg
+        if (
+            PyUnicode_CheckExact(message)
+            and record.exc_info is None and record.exc_text is None and record.stack_info is None
+        ):
+            args = record.args
+            if args is None or (type(args) is tuple and not <tuple>args):
+                return message
+            if type(args) is tuple:
+                try:
+                    return <str>message % args
+                except Exception:
+                    pass  # once more, to say what failed
+    return read_record_text(record)
+
+
+cdef int read_level(object levelno) except -1:
+    cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
+    if level < 0:
+        return choose_severity(levelno)
+    if level < 25:
+        return 7 if level < 20 else 6
+    if level < 50:
+        return 5 if level < 30 else 4 if level < 40 else 3
+    return 2 if level < 60 else 1 if level < 70 else 0
+
+
+cdef int read_record_time(object created, Timestamp *timestamp) except -1:
+    """Take the time of a record apart, to the nearest microsecond."""
+    cdef double seconds
+    cdef int64_t microseconds
+    if not PyFloat_CheckExact(created):
+        return read_given_time(read_created(created), timestamp)
+    seconds = PyFloat_AS_DOUBLE(created)
+    timestamp.has_offset = False
+    timestamp.known = -1e12 < seconds < 1e12
+    if timestamp.known:
+        microseconds = llrint(seconds * 1e6)
+        timestamp.seconds = microseconds // 1_000_000
+        timestamp.nanoseconds = microseconds % 1_000_000 * 1000
+    return 0
+
+
+cdef Encoder speak_for(Encoder encoder, object process):
+    """Return an encoder for the records of a process."""
+    cdef Encoder other
+    cdef Layout layout = encoder.layout
+    cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
+    fields = render_own_fields(
+        list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
+        encoder.fields_room,
+    )
+    if fields is None:
+        return encoder
+    other = Encoder.__new__(Encoder)
+    other.text = encoder.text[:layout.prefix_size] + fields.encode() + encoder.text[end:]
+    layout.text = other.text
+    layout.fields_size = len(fields)
+    layout.tail_size += layout.fields_size - encoder.layout.fields_size
+    if layout.plain_size:
+        layout.plain_size += layout.fields_size - encoder.layout.fields_size
+    other.layout = layout
+    other.is_ascii = encoder.is_ascii
+    return other
+
+
+cdef object encode_log_record(Encoder encoder, object record, object message, Form form):
+    cdef Timestamp moment
+    cdef Span text
+    cdef Py_ssize_t size, skipped
+    cdef int severity
+    check_ready(encoder)
+    if message is None:
+        message = read_plain_message(record)
+    process = record.process
+    severity = read_level(record.levelno)
+    read_record_time(record.created, &moment)
+    msgid = getattr(record, "msgid", None)
+    if encoder.reads_attributes:
+        structured_data = read_elements(record, encoder.options["attributes"])
+    else:
+        structured_data = getattr(record, "structured_data", None)
+    if (
+        encoder.process >= 0
+        and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
+    ):
+        encoder = speak_for(encoder, process)
+    if msgid is None and structured_data is None and has_octets(message, &text):
+        size = measure_plain_record(&encoder.layout, severity, &moment, text)
+        if size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI:
+            return write_plain_text(encoder, severity, &moment, text, size)
+        if size and form == AS_BYTES:
+            data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
+            write_plain_record(
+                PyBytes_AS_STRING(data), &encoder.layout, severity, &moment, text, size
+            )
+            return data
+    if msgid is not None:
+        msgid = print_value(msgid)
+    try:
+        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+    except Exception:  # of structured data, or of the __str__ of one of its values
+        structured_data = clean_elements(structured_data)
+        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+    if form == AS_BYTES:
+        return data
+    skipped = data.index(b">") + 1 if form == AS_TEXT_WITHOUT_PRI else 0
+    return PyUnicode_DecodeUTF8(
+        PyBytes_AS_STRING(data) + skipped, PyBytes_GET_SIZE(data) - skipped, b"replace"
+    )
+
+
+cdef str write_plain_text(
+    Encoder encoder, int severity, const Timestamp *moment, Span message, Py_ssize_t size
+):
+    """Return a plain record without PRI: straight into the str."""
+    cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
+    cdef str text = PyUnicode_New(size - pri_size, 127)
+    cdef char *dst = <char *>PyUnicode_DATA(text)
+    memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
+    write_plain_rest(dst + 2, &encoder.layout, moment, message)
+    return text
+
+
+cdef class RecordFormatter:
+    """What is fast of `syslogfast.Formatter`, which see."""
+
+    cdef Encoder _encoder
+    cdef Form _form
+    cdef bint _is_plain
+
+    def __init__(self, Encoder encoder not None, pri, is_plain):
+        self._encoder = encoder
+        self._form = AS_TEXT if pri else AS_TEXT_WITHOUT_PRI
+        self._is_plain = is_plain
+
+    def format(self, record):
+        """Return a LogRecord as a syslog record, without PRI unless that was asked for."""
+        message = None if self._is_plain else self.format_text(record)
+        return encode_log_record(self._encoder, record, message, self._form)
+
+    def format_text(self, record):
+        """Return the text after the header, where that is not simply the record's."""
+        raise NotImplementedError

@@ -9,11 +9,8 @@ import time
 
 from syslogfast._checks import (
     check_choice,
-    check_facility,
     check_field,
-    check_max_size,
     check_precision,
-    check_prefix,
     check_severity,
     reject_buffer,
     reject_change,
@@ -22,22 +19,24 @@ from syslogfast._checks import (
     reject_offset,
     reject_room,
 )
-from syslogfast._identity import clean_msgid, render_fields
+from syslogfast._identity import clean_msgid, this_process
+from syslogfast._log_record import (
+    choose_severity,
+    clean_elements,
+    print_value,
+    read_created,
+    read_elements,
+    read_record_text,
+)
+from syslogfast._options import Settings, render_own_fields
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._text import BOM, ESCAPES, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
-from syslogfast.constants import (
-    CONTROLS,
-    FRAMINGS,
-    MAX_MSGID,
-    MAX_SIZE,
-    MAX_SIZE_RFC3164,
-    NILVALUE,
-    PROTOCOLS,
-)
+from syslogfast.constants import IDENTITY, PROTOCOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
@@ -134,6 +133,8 @@ class Encoder:
         for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
         if that is not enough, STRUCTURED-DATA is left out.
     prefix: bytes before the record, such as a log service's token.
+    attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
+        structured data; an attribute that a record lacks, or that is None, is left out.
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -143,17 +144,21 @@ class Encoder:
     """
 
     __slots__ = (
+        "_attributes",
         "_bom",
         "_elements",
         "_escapes",
         "_fields",
+        "_fields_room",
         "_form",
         "_framing",
         "_lead",
         "_max_size",
         "_msgid",
+        "_names",
         "_options",
         "_param_escapes",
+        "_process",
         "_protocol",
         "_starts",
         "_tail",
@@ -177,18 +182,14 @@ class Encoder:
         bom: "bool" = False,
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
+        attributes: "Mapping[str, Mapping[str, str]] | None" = None,
     ) -> "None":
         if hasattr(self, "_tail"):
             reject_change()
-        check_choice("protocol", protocol, PROTOCOLS)
-        check_choice("framing", framing, FRAMINGS)
-        check_choice("controls", controls, CONTROLS)
+        self._names = (hostname, app_name, procid)
         self._options: dict[str, Any] = {
             "protocol": protocol,
             "facility": facility,
-            "hostname": hostname,
-            "app_name": app_name,
-            "procid": procid,
             "msgid": msgid,
             "structured_data": structured_data,
             "framing": framing,
@@ -198,33 +199,32 @@ class Encoder:
             "bom": bom,
             "max_size": max_size,
             "prefix": prefix,
+            "attributes": attributes,
         }
+        settings = Settings(self._names, self._options)
         self._protocol = protocol
-        lowest = check_facility(facility) * 8
         version = "1 " if protocol == "rfc5424" else ""
-        start = check_prefix(prefix)
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
-        self._starts = [start + f"<{lowest + code}>{version}".encode() for code in range(8)]
+        self._starts = [
+            settings.start + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+        ]
         self._timestamp = choose_renderer(protocol)
-        precision = check_precision(precision)
-        self._fields = render_fields(protocol, hostname, app_name, procid)
-        self._msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
+        self._form = FORMS[settings.local_time, settings.precision]
+        self._process = this_process() if procid is None else None
+        self._fields = settings.fields
+        self._fields_room = settings.max_size - settings.longest + len(settings.fields)
+        self._msgid = settings.msgid
         self._framing = framing
-        local_time = protocol != "rfc5424" if local_time is None else bool(local_time)
-        self._form = FORMS[local_time, precision]
-        rule = controls if controls == "escape" else framing
-        self._escapes, self._param_escapes = ESCAPES[rule]
-        self._bom = bool(bom) and protocol == "rfc5424"
-        # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
-        self._lead = b" \xef\xbb\xbf" if self._bom else b" " if protocol == "rfc5424" else b""
-        if max_size is None:
-            max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
-        self._max_size = check_max_size(max_size, self._measure_longest_header(precision))
+        self._escapes, self._param_escapes = ESCAPES[settings.rule]
+        self._lead = settings.lead
+        self._bom = len(settings.lead) > 1
+        self._max_size = settings.max_size
         self._elements = b""
         if structured_data is not None:
             self._elements = render_elements(structured_data, self._param_escapes)
         if len(self._elements) > self._max_size:
             self._elements = b""  # no record holds it
+        self._attributes = attributes
         self._tail = self._join_tail(self._msgid, self._elements)
 
     def encode(
@@ -346,6 +346,44 @@ class Encoder:
             records.append(record)
         return store(buffer, offset, b"".join(records)), len(records)
 
+    def encode_record(
+        self, record: "logging.LogRecord", message: "str | None" = None
+    ) -> "bytes":
+        """Return one record, framed, that says what a logging.LogRecord says.
+
+        Its message comes with its exception and stack; `message` stands for all three. It has
+        the record's own time and, unless `procid` was given, the record's own process. A level
+        is of the severity whose level it reaches: 10 debug, 20 info, 25 notice, 30 warning, 40
+        err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
+        `extra` sets, are those of `encode`.
+
+        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
+        raises, are named in the text, and wrong names of structured data are made to fit.
+
+        >>> import logging
+        >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
+        >>> record.created = 1_065_910_455.003
+        >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
+        b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
+        """
+        text = read_record_text(record) if message is None else message
+        encoder = self._speak_for(record.process)
+        severity = choose_severity(record.levelno)
+        time_ns = read_created(record.created)
+        msgid = getattr(record, "msgid", None)
+        if msgid is not None:
+            msgid = print_value(msgid)
+        structured_data = read_elements(record, self._attributes)
+        try:
+            return encoder.encode(
+                severity, text, time_ns=time_ns, msgid=msgid, structured_data=structured_data
+            )
+        except Exception:  # of structured data, or of the __str__ of one of its values
+            structured_data = clean_elements(structured_data)
+            return encoder.encode(
+                severity, text, time_ns=time_ns, msgid=msgid, structured_data=structured_data
+            )
+
     def header(
         self,
         severity: "int | str",
@@ -377,27 +415,44 @@ class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
-        return type(self)(**dict(self._options, **changes))
+        sibling = type(self)(**dict(self._list_options(), **changes))
+        if all([name in IDENTITY for name in changes]):  # 10,000 siblings share what they can
+            sibling._options = self._options
+            sibling._starts = self._starts
+        return sibling
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
         from functools import partial
 
-        return partial(type(self), **self._options), ()
+        return partial(type(self), **self._list_options()), ()
 
     def __repr__(self) -> "str":
         """Prefix and structured data stay out of it: they may hold a token."""
+        given = self._list_options()
         shown = ("protocol", "facility", "hostname", "app_name", "procid")
-        options = ", ".join([f"{name}={self._options[name]!r}" for name in shown])
+        options = ", ".join([f"{name}={given[name]!r}" for name in shown])
         return f"{type(self).__name__}({options})"
 
-    def _measure_longest_header(self, precision: "int") -> "int":
-        size = len(self._starts[7]) + len(self._fields)
-        if self._protocol != "rfc5424":
-            return size + len("Mmm dd hh:mm:ss")
-        size += len("yyyy-mm-ddThh:mm:ss") + (precision + 1 if precision else 0)
-        size += len("+hh:mm") if self._form.local_time else len("Z")
-        return size + MAX_MSGID + len(" -") + len(self._lead)
+    def _list_options(self) -> "dict[str, Any]":
+        """Return all options as they were given."""
+        return dict(zip(IDENTITY, self._names), **self._options)
+
+    def _speak_for(self, process: "object") -> "Encoder":
+        """Return an encoder for the records of a process."""
+        if self._process is None:
+            return self
+        fields = render_own_fields(
+            self._names, self._protocol, process, self._process, self._fields_room
+        )
+        if fields is None:
+            return self
+        other = object.__new__(Encoder)
+        for name in Encoder.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._fields = fields
+        other._tail = other._join_tail(self._msgid, self._elements)
+        return other
 
     def _join_tail(self, msgid: "str", elements: "bytes") -> "bytes":
         """Return what stands between TIMESTAMP and the text of the message."""
@@ -426,3 +481,22 @@ class Encoder:
         while text[start : start + 1] == BOM:  # it is written anyway, and once is enough
             start += 1
         return text[start:]
+
+
+class RecordFormatter:
+    """What is fast of `syslogfast.Formatter`, which see."""
+
+    def __init__(self, encoder: "Encoder", pri: "bool", is_plain: "bool") -> "None":
+        self._encoder = encoder
+        self._pri = pri
+        self._is_plain = is_plain
+
+    def format(self, record: "logging.LogRecord") -> "str":
+        """Return a LogRecord as a syslog record, without PRI unless that was asked for."""
+        message = None if self._is_plain else self.format_text(record)
+        text = self._encoder.encode_record(record, message).decode("utf-8", "replace")
+        return text if self._pri else text[text.index(">") + 1 :]
+
+    def format_text(self, record: "logging.LogRecord") -> "str":
+        """Return the text after the header, where that is not simply the record's."""
+        raise NotImplementedError

@@ -95,6 +95,27 @@ def shorten_hostname(name: "str") -> "str":
     return name if is_address(name) else name.partition(".")[0]
 
 
+def read_back(names: "tuple[object, ...]", fields: "str") -> "int":
+    """Return which of hostname, app_name and procid were given, a bit for each.
+
+    -1 if `fields`, rendered for RFC 5424, does not have them as they were given: then they have
+    to be kept beside it.
+    """
+    given = 0
+    for bit, name, field in zip((1, 2, 4), names, fields.split()):
+        if name is not None:
+            if type(name) is not str or name != field:
+                return -1
+            given |= bit
+    return given
+
+
+def restore_names(given: "int", fields: "str") -> "tuple[str | None, ...]":
+    """Undo what `read_back` has allowed to be forgotten."""
+    names = zip((1, 2, 4), fields.split())
+    return tuple([field if given & bit else None for bit, field in names])
+
+
 def render_fields(
     protocol: "str",
     hostname: "str | None",

@@ -6,7 +6,7 @@ Whoever calls from C fills in a Layout once and a Record each time, then:
     end = write_record(dst, &layout, &record)   # end == dst + record.frame_size
 """
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
 from syslogfast._digits cimport count_digits, write_decimal
@@ -53,21 +53,21 @@ ctypedef struct Span:
 # (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM.
 ctypedef struct Layout:
     const char *text
-    Py_ssize_t prefix_size
-    Py_ssize_t fields_size
-    Py_ssize_t msgid_size
-    Py_ssize_t elements_size    # 0: none, "-"
-    Py_ssize_t tail_size        # fields and all that follows
-    Py_ssize_t plain_size       # prefix, TIMESTAMP and tail in RFC 5424 and UTC, else 0
-    Py_ssize_t max_size         # from the prefix to the end of MSG
-    int rules                   # what to escape in MSG
+    int32_t prefix_size
+    int32_t fields_size
+    int32_t msgid_size
+    int32_t elements_size       # 0: none, "-"
+    int32_t tail_size           # fields and all that follows
+    int32_t plain_size          # prefix, TIMESTAMP and tail in RFC 5424 and UTC, else 0
+    int32_t max_size            # from the prefix to the end of MSG
+    uint8_t rules               # what to escape in MSG
     uint8_t lowest_priority     # PRIVAL of severity 0
     uint8_t[8] priority_sizes   # of PRI and VERSION
     uint8_t precision           # 0 to 6
     uint8_t framing
     uint8_t lead_size           # 0 (RFC 3164), 1 or, with a BOM, 4
-    bint is_rfc5424
-    bint local_time
+    uint8_t is_rfc5424
+    uint8_t local_time
 
 
 ctypedef struct Record:
@@ -252,7 +252,7 @@ cdef inline Py_ssize_t measure_plain_record(
     const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
     """Return the size of the record; 0 if it is not such a one."""
-    cdef Py_ssize_t size = layout.plain_size + layout.priority_sizes[severity] + message.size
+    cdef Py_ssize_t size = message.size + layout.plain_size + layout.priority_sizes[severity]
     if (
         layout.plain_size == 0 or not timestamp.known
         or not MIN_SECONDS <= timestamp.seconds <= MAX_SECONDS
@@ -275,7 +275,14 @@ cdef inline char *write_plain_record(
     if layout.prefix_size:
         dst = write_bytes(dst, layout.text, layout.prefix_size)
     dst = write_priority(dst, layout, severity)
+    dst = write_plain_rest(dst, layout, timestamp, message)
+    return close_frame(dst, layout)
+
+
+cdef inline char *write_plain_rest(
+    char *dst, const Layout *layout, const Timestamp *timestamp, Span message
+) noexcept nogil:
+    """Write what follows PRI and VERSION."""
     dst = write_rfc5424_timestamp(dst, timestamp, layout.precision)
     dst = write_bytes(dst, layout.text + layout.prefix_size, layout.tail_size)
-    dst = write_bytes(dst, message.start, message.size)
-    return close_frame(dst, layout)
+    return write_bytes(dst, message.start, message.size)

@@ -725,7 +725,7 @@ def test_leading_boms(both_modules, count, room) -> None:
 # --- what can be seen without calling ------------------------------------------------------------
 
 PUBLIC = ["Encoder", "format_timestamp"]
-METHOD_NAMES = ["encode", "encode_into", "encode_many_into", "header", "replace"]
+METHOD_NAMES = ["encode", "encode_into", "encode_many_into", "encode_record", "header", "replace"]
 
 
 def list_callables(module: ModuleType) -> dict[str, object]:

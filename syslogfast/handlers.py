@@ -1,0 +1,64 @@
+"""The doors of the standard library's logging: change one import, and the bytes are right."""
+
+import logging
+
+from syslogfast._checks import reject_unframed
+from syslogfast._encoder import Encoder, RecordFormatter
+from syslogfast._log_record import read_record_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Literal
+
+
+class Formatter(RecordFormatter, logging.Formatter):
+    """A logging.Formatter that turns a LogRecord into a syslog record.
+
+    fmt, datefmt, style, validate, defaults: as in logging.Formatter; they format the message,
+        not the header. None: the message as it is. Exception and stack follow.
+    pri: True writes PRI ("<14>"), for handlers that do not: streams, files, sockets. The
+        standard SysLogHandler does.
+    options: those of Encoder. `prefix` and `framing` go around PRI: they need pri=True.
+
+    Everything else comes from the record, as in Encoder.encode_record. TypeError, ValueError:
+    an option is wrong.
+
+    >>> formatter = Formatter(hostname="web1", app_name="shop", procid=42)
+    >>> record = logging.makeLogRecord({"msg": "sold out", "created": 1_065_910_455.003})
+    >>> formatter.format(record)
+    '1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
+    """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: "Literal['%', '{', '$']" = "%",
+        validate: bool = True,
+        *,
+        defaults: "Mapping[str, Any] | None" = None,
+        pri: bool = False,
+        **options: "Any",
+    ) -> None:
+        logging.Formatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
+        if not pri:
+            for option in ("prefix", "framing"):
+                if options.get(option):
+                    reject_unframed(option)
+        kind = type(self)
+        is_plain = (
+            self._fmt == "%(message)s"
+            and kind.formatMessage is logging.Formatter.formatMessage
+            and kind.formatException is logging.Formatter.formatException
+            and kind.formatStack is logging.Formatter.formatStack
+        )
+        RecordFormatter.__init__(self, Encoder(**options), bool(pri), is_plain)
+
+    def format_text(self, record: logging.LogRecord) -> str:
+        """Return what logging.Formatter.format does; the record's own text if that fails."""
+        try:
+            return logging.Formatter.format(self, record)
+        except Exception:
+            text = read_record_text(record)
+            return text if isinstance(text, str) else text.decode("utf-8", "replace")

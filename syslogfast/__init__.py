@@ -4,11 +4,27 @@ from syslogfast._encoder import BACKEND, Encoder, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
     from syslogfast.handlers import Formatter
 
-__all__ = ["BACKEND", "Encoder", "Facility", "Formatter", "Severity", "format_timestamp"]
-LAZY = {"Facility": "enums", "Severity": "enums", "Formatter": "handlers"}  # where they are
+__all__ = [
+    "BACKEND",
+    "Emitter",
+    "Encoder",
+    "Facility",
+    "Formatter",
+    "Severity",
+    "connect",
+    "format_timestamp",
+]
+LAZY = {  # where they are
+    "Emitter": "emitter",
+    "Facility": "enums",
+    "Formatter": "handlers",
+    "Severity": "enums",
+    "connect": "emitter",
+}
 __version__ = "0.1.0"
 
 

@@ -162,6 +162,30 @@ def reject_room(needed: "int", room: "int") -> "NoReturn":
     raise BufferError(f"buffer must have room for {needed} bytes after offset, got {room}")
 
 
+def check_seconds(field: "str", value: "object") -> "float":
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{field} must be a number of seconds, got {describe(value)}")
+    if not 0 <= value < 1e9:
+        raise ValueError(f"{field} must be in 0..1e9 seconds, got {describe(value)}")
+    return float(value)
+
+
+def check_queue_bytes(value: "object") -> "int":
+    if not isinstance(value, int):
+        raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
+    if not 1 <= value < 1 << 62:
+        raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
+    return int(value)
+
+
+def reject_identity(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be the same for all emitters of one road")
+
+
+def reject_missing_url() -> "NoReturn":
+    raise ValueError("urls must not be empty unless SYSLOGFAST_URL is set")
+
+
 def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 

@@ -6,10 +6,12 @@ without the GIL: _digits, _timestamp, _text and _record. This file takes Python'
 for it, without making new ones but for the result.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport (
     PyByteArray_AS_STRING,
     PyByteArray_Check,
+    PyByteArray_FromStringAndSize,
     PyByteArray_GET_SIZE,
     PyByteArray_Resize,
 )
@@ -30,7 +32,7 @@ from cpython.unicode cimport (
     PyUnicode_READ_CHAR,
 )
 from libc.math cimport llrint
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from syslogfast._digits cimport count_digits
@@ -90,9 +92,12 @@ from syslogfast._checks import (
 )
 from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
 from syslogfast._log_record import (
+    choose_arguments,
     choose_severity,
     clean_elements,
+    format_message,
     print_value,
+    read_any_message,
     read_created,
     read_elements,
     read_record_text,
@@ -1267,9 +1272,14 @@ cdef class RecordFormatter:
 
     def format(self, record):
         """Return a LogRecord as a syslog record, without PRI unless that was asked for."""
+        if self._encoder is None:
+            reject_unready()
         message = None if self._is_plain else self.format_text(record)
         return encode_log_record(self._encoder, record, message, self._form)
 
     def format_text(self, record):
         """Return the text after the header, where that is not simply the record's."""
         raise NotImplementedError
+
+
+include "_emitter_c.pxi"

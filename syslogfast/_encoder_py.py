@@ -30,7 +30,7 @@ from syslogfast._log_record import (
 )
 from syslogfast._options import Settings, render_own_fields
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._text import BOM, ESCAPES, encode_text, read_text
+from syslogfast._text import BOM, ESCAPES, NO_LIMIT, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
@@ -160,6 +160,7 @@ class Encoder:
         "_param_escapes",
         "_process",
         "_protocol",
+        "_spare_size",
         "_starts",
         "_tail",
         "_timestamp",
@@ -226,6 +227,7 @@ class Encoder:
             self._elements = b""  # no record holds it
         self._attributes = attributes
         self._tail = self._join_tail(self._msgid, self._elements)
+        self._spare_size = settings.max_size - settings.longest - len(self._elements)
 
     def encode(
         self,
@@ -447,11 +449,24 @@ class Encoder:
         )
         if fields is None:
             return self
+        other = self._copy()
+        other._fields = fields
+        other._tail = other._join_tail(self._msgid, self._elements)
+        return other
+
+    def _copy(self) -> "Encoder":
         other = object.__new__(Encoder)
         for name in Encoder.__slots__:
             setattr(other, name, getattr(self, name))
-        other._fields = fields
-        other._tail = other._join_tail(self._msgid, self._elements)
+        return other
+
+    def _has_room(self, size: "int") -> "bool":
+        """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
+        return self._spare_size >= size
+
+    def _without_limit(self) -> "Encoder":
+        other = self._copy()
+        other._max_size = NO_LIMIT
         return other
 
     def _join_tail(self, msgid: "str", elements: "bytes") -> "bytes":

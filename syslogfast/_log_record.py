@@ -73,6 +73,23 @@ def format_message(template: "object", args: "object") -> "str | bytes":
         return f"{text} {describe_unprintable(args, error)}"
 
 
+def choose_arguments(args: "tuple[object, ...]") -> "object":
+    """Return what a template is given: one dict, for a template with names, stands for itself."""
+    return args[0] if len(args) == 1 and isinstance(args[0], dict) and args[0] else args
+
+
+def read_any_message(message: "object") -> "str | bytes":
+    """Return a message as text or UTF-8, whatever it is."""
+    if type(message) is str or type(message) is bytes:
+        return message
+    if not isinstance(message, str):
+        try:
+            return bytes(memoryview(message))  # type: ignore[arg-type]
+        except Exception:
+            pass  # not a buffer, or one that cannot be read
+    return print_value(message)
+
+
 def format_exception(exc_info: "object") -> "str":
     """Return the text of an exception, as logging.Formatter.formatException does."""
     from traceback import format_exception

@@ -54,6 +54,7 @@ NILVALUE = "-"  # RFC 5424 6
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")
 CONTROLS = ("escape", "keep")
+OVERFLOWS = ("drop-newest", "drop-oldest", "block")
 IDENTITY = ("hostname", "app_name", "procid")  # the options in which 10,000 emitters differ
 
 MAX_HOSTNAME = 255  # RFC 5424 6, the ABNF of each field

@@ -11,14 +11,32 @@ if TYPE_CHECKING:
 
         url: "Url"
 
-        def send(self, data: "memoryview") -> "None":
-            """Hand over all of `data`, waiting while the road is full. OSError: it broke."""
+        def send(self, data: "memoryview") -> "int":
+            """Hand over what can be without waiting: how many bytes; 0: the road is full.
 
-        def close(self) -> "None":
+            A datagram goes as a whole. OSError: the road broke.
+            """
+
+        def wait(self, timeout: "float | None" = None) -> "None":
+            """Wait until the road takes more, or until so many seconds have passed."""
+
+        def close(self, timeout: "float" = 5.0) -> "None":
             """Make as sure as the road can that all has arrived, then close it. OSError: not."""
 
+        def abort(self) -> "None":
+            """Close the road at once."""
 
-__all__ = ["Url", "open_road", "parse_url"]
+
+__all__ = ["Url", "open_road", "parse_url", "send_all"]
+
+
+def send_all(road: "Road", data: "memoryview") -> "None":
+    """Hand over all of `data`, waiting while the road is full. OSError: it broke."""
+    while data:
+        size = road.send(data)
+        if not size:
+            road.wait()
+        data = data[size:]
 
 
 def open_road(url: "Url", timeout: "float" = 5.0) -> "Road":

@@ -2,9 +2,15 @@
 
 import os
 
+from syslogfast.transports.readiness import wait_writable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.url import Url
+
+# POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals
+# do, too. The descriptor is another's, who would wonder if it were made non-blocking.
+PIPE_BUF = 4096
 
 
 class FdRoad:
@@ -15,14 +21,19 @@ class FdRoad:
         self._fd = int(url.host)
         os.fstat(self._fd)  # OSError now rather than at the first record
 
-    def send(self, data: "memoryview") -> "None":
-        while data:
-            try:
-                data = data[os.write(self._fd, data) :]
-            except BlockingIOError:
-                from select import select
+    def send(self, data: "memoryview") -> "int":
+        if not wait_writable(self._fd, 0):
+            return 0
+        try:
+            return os.write(self._fd, data[:PIPE_BUF])
+        except BlockingIOError:
+            return 0
 
-                select([], [self._fd], [])
+    def wait(self, timeout: "float | None" = None) -> "None":
+        wait_writable(self._fd, timeout)
 
-    def close(self) -> "None":
+    def close(self, timeout: "float" = 0.0) -> "None":
+        pass
+
+    def abort(self) -> "None":
         pass

@@ -2,11 +2,11 @@
 
 import _socket
 
+from syslogfast.transports.readiness import wait_writable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.url import Url
-
-LINGER = 5.0  # seconds for the collector to acknowledge the last bytes
 
 
 def connect_stream(host: "str", port: "int", timeout: "float") -> "_socket.socket":
@@ -37,17 +37,32 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
 
 
 class TcpRoad:
-    """A blocking TCP connection: a slow collector is waited for, nothing is dropped."""
+    """A TCP connection, never waited for but in `wait` and `close`."""
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._socket = connect_stream(url.host, url.port or 0, timeout)
-        self._socket.settimeout(None)
+        self._socket.settimeout(0)
 
-    def send(self, data: "memoryview") -> "None":
-        self._socket.sendall(data)
+    def send(self, data: "memoryview") -> "int":
+        """Look first whether the collector has gone: TCP takes bytes for it all the same."""
+        try:
+            if not self._socket.recv(4096):
+                raise ConnectionResetError("the collector has closed the connection")
+        except BlockingIOError:
+            pass  # as it should be: collectors say nothing
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
 
-    def close(self) -> "None":
+    def wait(self, timeout: "float | None" = None) -> "None":
+        wait_writable(self._socket.fileno(), timeout)
+
+    def abort(self) -> "None":
+        self._socket.close()
+
+    def close(self, timeout: "float" = 5.0) -> "None":
         """Wait until the collector has acknowledged all, or has closed, too.
 
         TCP takes bytes for a collector that is gone and says so only afterwards.
@@ -65,7 +80,7 @@ class TcpRoad:
                     left = count_unacknowledged(self._socket)
                     if not left:
                         return
-                    if waited >= LINGER:
+                    if waited >= timeout:
                         raise TimeoutError(f"{left} bytes are not acknowledged") from None
         finally:
             self._socket.close()

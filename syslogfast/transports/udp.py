@@ -2,6 +2,8 @@
 
 import _socket
 
+from syslogfast.transports.readiness import wait_writable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.url import Url
@@ -21,6 +23,7 @@ class UdpRoad:
         family, kind, protocol, _, address = self._addresses.pop(0)
         self._socket = _socket.socket(family, kind, protocol)
         self._socket.connect(address)
+        self._socket.settimeout(0)
 
     def _check(self) -> "None":
         """Raise what became of the datagram before; a refusal on this host is known at once."""
@@ -30,12 +33,14 @@ class UdpRoad:
 
             raise OSError(error, strerror(error))
 
-    def send(self, data: "memoryview") -> "None":
+    def send(self, data: "memoryview") -> "int":
         while True:
             try:
-                self._socket.send(data)
+                size = self._socket.send(data)
                 if not self._proven:
                     self._check()
+            except BlockingIOError:
+                return 0
             except ConnectionRefusedError:
                 if self._proven or not self._addresses:
                     raise
@@ -43,9 +48,15 @@ class UdpRoad:
                 self._connect_next()
             else:
                 self._proven = True
-                return
+                return size
 
-    def close(self) -> "None":
+    def wait(self, timeout: "float | None" = None) -> "None":
+        wait_writable(self._socket.fileno(), timeout)
+
+    def abort(self) -> "None":
+        self._socket.close()
+
+    def close(self, timeout: "float" = 0.0) -> "None":
         try:
             self._check()
         finally:

@@ -17,11 +17,12 @@ FRAMINGS: "dict[str, tuple[str | None, ...]]" = {
 class Url:
     """A URL's scheme, host (of fd: the number), port and framing; str() gives the URL back."""
 
-    __slots__ = ("framing", "host", "port", "scheme", "text")
+    __slots__ = ("framing", "has_framing", "host", "port", "scheme", "text")
 
     def __init__(
         self, text: "str", scheme: "str", host: "str", port: "int | None", framing: "str | None"
     ) -> "None":
+        self.has_framing = "framing=" in text  # or else it is the default
         self.text = text
         self.scheme = scheme
         self.host = host
@@ -84,3 +85,18 @@ def parse_url(url: "str") -> "Url":
     if not host or "/" in place or "@" in place:
         reject_url("have a host, and nothing after it but a port and options", url)
     return Url(url, scheme, host, parse_port(port, url) if has_port else PORTS[scheme], framing)
+
+
+def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
+    """Give all URLs the framing that was asked for, or else that of the first; return it.
+
+    What is queued has been framed already, for whichever road it will go. ValueError: one of the
+    URLs says otherwise, or cannot have it.
+    """
+    if framing is None:
+        framing = urls[0].framing
+    for url in urls:
+        if framing not in FRAMINGS[url.scheme] or (url.has_framing and url.framing != framing):
+            reject_url(f"have the framing {framing} that is asked for elsewhere", url.text)
+        url.framing = framing
+    return framing

@@ -1,0 +1,309 @@
+"""From `emit` into the queue, in Python: the specification that `_emitter_c.pxi` must match.
+
+A record is encoded on the caller's thread, put into the queue, and left to the delivery.
+"""
+
+import _thread
+import time
+from collections import deque
+
+from syslogfast._checks import check_severity
+from syslogfast._encoder_py import Encoder
+from syslogfast._log_record import choose_arguments, format_message, read_any_message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    from syslogfast._encoder_py import StructuredData
+    from syslogfast.transports.delivery import Delivery
+
+    class LevelMethod(Protocol):
+        def __call__(
+            self,
+            voice: "Voice",
+            message: "object",
+            *args: "object",
+            msgid: "str | None" = None,
+            structured_data: "StructuredData | None" = None,
+            time_ns: "int | None" = None,
+        ) -> "None": ...
+
+BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
+WIDEST = 12  # octets that a character can take: U+2028 as "#342#200#250"
+
+
+class Queue:
+    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+
+    limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
+    `threshold` is the size from which on the emitter calls the delivery.
+    """
+
+    __slots__ = (
+        "_cuts",
+        "_dropped",
+        "_frames",
+        "_held",
+        "_lock",
+        "_offered",
+        "_position",
+        "_sent",
+        "_sent_bytes",
+        "closed",
+        "count",
+        "limit",
+        "size",
+        "threshold",
+    )
+
+    def __init__(self, limit: "int") -> "None":
+        self.limit = limit
+        self.threshold = 0
+        self.closed = False
+        self.count = 0
+        self.size = 0
+        self._frames: deque[bytes] = deque()
+        self._position = 0  # bytes of the first frame that have been sent
+        self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
+        self._lock = _thread.RLock()  # a signal's handler may log while this thread holds it
+        self._offered = 0
+        self._sent = 0
+        self._sent_bytes = 0
+        self._cuts = 0
+        self._dropped: dict[str, int] = {}
+
+    def put(self, frame: "bytes", is_cut: "bool") -> "bool":
+        """Queue a record if there is room."""
+        with self._lock:
+            if self.closed or self.size + len(frame) > self.limit:
+                return False
+            self._frames.append(frame)
+            self.count += 1
+            self.size += len(frame)
+            self._offered += 1
+            self._cuts += is_cut
+            return True
+
+    def drop(self, reason: "str") -> "None":
+        """Count a record that was offered and that is not going to be queued."""
+        with self._lock:
+            self._offered += 1
+            self._count_drops(reason, 1)
+
+    def peek(self, one: "bool" = False) -> "memoryview | None":
+        """Return bytes that are to be sent next, of one record or of many; None: there are none."""
+        with self._lock:
+            if not self._frames:
+                return None
+            self._held = 1
+            data = self._frames[0]
+            if not one and len(data) < BLOCK_SIZE:
+                size = 0
+                self._held = 0
+                for frame in self._frames:
+                    size += len(frame)
+                    if size > BLOCK_SIZE:
+                        break
+                    self._held += 1
+                data = b"".join([self._frames[index] for index in range(self._held)])
+            return memoryview(data)[self._position :]
+
+    def advance(self, size: "int") -> "None":
+        """Take note that the road has taken so many of the bytes that `peek` has given."""
+        with self._lock:
+            if not self._held:
+                return  # all was dropped meanwhile
+            self.size -= size
+            self._sent_bytes += size
+            self._position += size
+            while self._frames and self._position >= len(self._frames[0]):
+                self._position -= len(self._frames.popleft())
+                self.count -= 1
+                self._sent += 1
+            self._held = 0
+
+    def rewind(self) -> "None":
+        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        with self._lock:
+            self.size += self._position
+            self._sent_bytes -= self._position
+            self._position = 0
+            self._held = 0
+
+    def drop_first(self, reason: "str") -> "None":
+        """Drop the record that `peek` has given: no road takes it."""
+        with self._lock:
+            if self._held:
+                self._drop_frame(0, reason)
+            self._held = 0
+
+    def drop_oldest(self, size: "int") -> "None":
+        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        with self._lock:
+            first = max(self._held, self._position > 0)
+            while len(self._frames) > first and self.size + size > self.limit:
+                self._drop_frame(first, "full")
+
+    def clear(self, reason: "str") -> "None":
+        """Drop all that is queued."""
+        with self._lock:
+            self._held = 0
+            while self._frames:
+                self._drop_frame(0, reason)
+
+    def count_all(self) -> "dict[str, Any]":
+        """Return what became of all records: offered == sent + queued + dropped."""
+        with self._lock:
+            return {
+                "offered": self._offered,
+                "sent": self._sent,
+                "queued": self.count,
+                "dropped": dict(self._dropped),
+                "truncated": self._cuts,
+                "bytes": self._sent_bytes,
+            }
+
+    def _count_drops(self, reason: "str", count: "int") -> "None":
+        self._dropped[reason] = self._dropped.get(reason, 0) + count
+
+    def _drop_frame(self, index: "int", reason: "str") -> "None":
+        size = len(self._frames[index])
+        del self._frames[index]
+        if index == 0:
+            size -= self._position
+            self._position = 0
+        self.size -= size
+        self.count -= 1
+        self._count_drops(reason, 1)
+
+
+def is_cut(
+    encoder: "Encoder",
+    frame: "bytes",
+    severity: "int",
+    message: "str | bytes",
+    time_ns: "int",
+    msgid: "str | None",
+    structured_data: "StructuredData | None",
+) -> "bool":
+    """Tell whether a record would be longer if there were no `max_size`."""
+    if structured_data is None and encoder._has_room(WIDEST * len(message)):
+        return False
+    unlimited = encoder._without_limit()
+    record = unlimited.encode(
+        severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
+    )
+    return len(record) > len(frame)
+
+
+def make_level_method(severity: "int", name: "str", meaning: "str") -> "LevelMethod":
+    """Return `emit` for one severity (RFC 5424 6.2.1, table 2)."""
+
+    def send(
+        self: "Voice",
+        message: "object",
+        *args: "object",
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+        time_ns: "int | None" = None,
+    ) -> "None":
+        self.emit(
+            severity, message, *args, msgid=msgid, structured_data=structured_data, time_ns=time_ns
+        )
+
+    send.__name__ = name
+    send.__qualname__ = f"Voice.{name}"
+    send.__doc__ = f"Send a record of severity {severity}: {meaning}."
+    return send
+
+
+class Voice:
+    """What is fast of `syslogfast.Emitter`, which see."""
+
+    __slots__ = ("_delivery", "_encoder", "_queue")
+
+    def __init__(self, encoder: "Encoder", queue: "Queue", delivery: "Delivery") -> "None":
+        self._encoder = encoder
+        self._queue = queue
+        self._delivery = delivery
+
+    def emit(
+        self,
+        severity: "int | str",
+        message: "object",
+        *args: "object",
+        msgid: "str | None" = None,
+        structured_data: "StructuredData | None" = None,
+        time_ns: "int | None" = None,
+    ) -> "None":
+        """Send one record.
+
+        `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
+        so are the errors that they raise. `message` may be anything: bytes and other buffers
+        are UTF-8, all else is written as by str(); with `args` it is the template of a
+        %-formatting, as in `logging`. What cannot be printed is named in the text.
+
+        It waits only if overflow="block"; what becomes of the record is in `stats`.
+        """
+        code = check_severity(severity)
+        if args:
+            message = format_message(message, choose_arguments(args))
+        text = read_any_message(message)
+        moment = time.time_ns() if time_ns is None else time_ns
+        self._put(code, text, moment, msgid, structured_data)
+
+    def emit_many(self, severity: "int | str", messages: "Iterable[object]") -> "None":
+        """Send one record for each message, as `emit` does.
+
+        The clock is read once for all that go out together.
+        """
+        code = check_severity(severity)
+        moment = None
+        for message in messages:
+            text = read_any_message(message)
+            if moment is None:
+                moment = time.time_ns()
+            if self._put(code, text, moment, None, None):
+                moment = None
+
+    def _put(
+        self,
+        severity: "int",
+        message: "str | bytes",
+        time_ns: "int",
+        msgid: "str | None",
+        structured_data: "StructuredData | None",
+    ) -> "bool":
+        """Queue one record; tell whether the delivery has been called to send."""
+        encoder, queue = self._encoder, self._queue
+        frame = encoder.encode(
+            severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
+        )
+        cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
+        if not queue.put(frame, cut):
+            if queue.closed:
+                queue.drop("closed")
+                return False
+            if len(frame) > queue.limit:
+                queue.drop("too large")
+                return False
+            if not self._delivery.make_room(len(frame)) or not queue.put(frame, cut):
+                queue.drop("closed" if queue.closed else "full")
+                return True
+        if queue.size >= queue.threshold or severity <= 3:
+            self._delivery.drive()
+            return True
+        if queue.count == 1:
+            self._delivery.begin()
+        return False
+
+    emergency = make_level_method(0, "emergency", "the system is unusable")
+    alert = make_level_method(1, "alert", "action must be taken immediately")
+    critical = make_level_method(2, "critical", "critical conditions")
+    error = make_level_method(3, "error", "error conditions")
+    warning = make_level_method(4, "warning", "warning conditions")
+    notice = make_level_method(5, "notice", "a normal but significant condition")
+    info = make_level_method(6, "info", "informational")
+    debug = make_level_method(7, "debug", "for debugging")

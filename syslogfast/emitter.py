@@ -1,0 +1,151 @@
+"""One identity that speaks over a road: connect(), Emitter, child(), stats."""
+
+import os
+import sys
+
+from syslogfast._checks import (
+    check_choice,
+    check_queue_bytes,
+    check_seconds,
+    reject_identity,
+    reject_missing_url,
+)
+from syslogfast._encoder import BACKEND, Encoder
+from syslogfast._log_record import (
+    append_lines,
+    choose_arguments,
+    format_exception,
+    format_message,
+    print_value,
+)
+from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS
+from syslogfast.transports.delivery import Delivery
+from syslogfast.transports.url import agree_on_framing, parse_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+if TYPE_CHECKING or BACKEND == "python":
+    from syslogfast._emitter_py import Queue, Voice
+else:
+    from syslogfast._encoder_c import Queue, Voice
+
+
+class Emitter(Voice):
+    """Sends records of one identity; `connect` makes the first, `child` makes others.
+
+    Any number of threads may share it. What cannot be sent yet is queued, what cannot be
+    queued is dropped and counted: see `stats`.
+    """
+
+    __slots__ = ()
+
+    def exception(self, message: object, *args: object) -> None:
+        """Send a record of severity 3 with the exception that is being handled, and its traceback.
+
+        It stands after the message, as in logging's `exception`.
+        """
+        text = print_value(format_message(message, choose_arguments(args)))
+        self.error(append_lines(text, format_exception(sys.exc_info())))
+
+    def child(self, **identity: "Any") -> "Emitter":
+        """Return an emitter of another identity on the same road, which costs no descriptor.
+
+        `identity`: options of Encoder, such as hostname and app_name. Closing a child only
+        flushes. ValueError: framing and protocol are the road's and must stay.
+        """
+        for option in ("framing", "protocol"):
+            if option in identity:
+                reject_identity(option)
+        return Child(self._encoder.replace(**identity), self._queue, self._delivery)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all records have been taken by the road; False if that takes too long.
+
+        `timeout` is in seconds; None: that of `connect`.
+        """
+        return self._delivery.flush(timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Flush, and close the road. What is emitted after that is dropped as "closed"."""
+        self._delivery.close(timeout)
+
+    @property
+    def stats(self) -> "dict[str, Any]":
+        """What became of the records of the whole road: offered == sent + queued + dropped.
+
+        sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
+        "too large" (for the queue), "closed", "refused" and "error" (datagrams). truncated:
+        cut to `max_size`. reconnects: connections after the first. bytes: sent so far.
+        """
+        counts = self._queue.count_all()
+        counts["reconnects"] = self._delivery.reconnects
+        return counts
+
+    def __enter__(self) -> "Emitter":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._encoder!r}>"
+
+
+class Child(Emitter):
+    """An emitter on a road that is another's to close."""
+
+    __slots__ = ()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Flush: the road is the parent's."""
+        self._delivery.flush(timeout)
+
+
+def connect(
+    *urls: str,
+    linger: float = 0.0,
+    queue_bytes: int = 1 << 20,
+    overflow: str = "drop-newest",
+    timeout: float = 5.0,
+    **options: "Any",
+) -> Emitter:
+    """Return an emitter for the first of these collectors that can be reached.
+
+    urls: such as "udp://127.0.0.1:514", "tcp://collector:601?framing=octet", "fd://1"; none:
+        those in the environment variable SYSLOGFAST_URL. Nothing is connected and no name
+        looked up before there is a record, nor is it an error that the collector is away.
+    linger: seconds that a record may wait for others to go with it; one of severity "err" or
+        worse never does.
+    queue_bytes: the most bytes that may wait.
+    overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
+        "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
+    timeout: seconds that connecting, flushing and closing may take.
+    options: those of Encoder. `framing` is the URL's, `max_size` 2048 for UDP (RFC 5426 3.2).
+
+    TypeError, ValueError: an argument is wrong, or the URL and an option contradict each other.
+
+    >>> log = connect("udp://127.0.0.1:5514", hostname="web1", app_name="shop")
+    >>> log.info("%d sold", 3, msgid="SALE", structured_data={"order@32473": {"id": 17}})
+    >>> log.stats["offered"]
+    1
+    """
+    if not urls:
+        urls = tuple(os.environ.get("SYSLOGFAST_URL", "").split())
+    if not urls:
+        reject_missing_url()
+    check_choice("overflow", overflow, OVERFLOWS)
+    roads = [parse_url(url) for url in urls]
+    options["framing"] = agree_on_framing(roads, options.get("framing"))
+    if options["framing"] is None and options.get("protocol") != "rfc3164":
+        options.setdefault("max_size", MAX_SIZE_UDP)
+    queue = Queue(check_queue_bytes(queue_bytes))
+    delivery = Delivery(
+        roads,
+        queue,
+        linger=check_seconds("linger", linger),
+        overflow=overflow,
+        timeout=check_seconds("timeout", timeout),
+    )
+    return Emitter(Encoder(**options), queue, delivery)

@@ -5,13 +5,21 @@ SYSLOGFAST_REQUIRE_C=1 makes that an error.
 """
 
 import os
+import sys
 
 from setuptools import Extension, setup
 
 encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_encoder_c.pyx"],
+    # A tenth smaller, and no slower: these speed up what is rare here, such as calls of methods.
+    define_macros=[
+        ("CYTHON_UNPACK_METHODS", "0"),
+        ("CYTHON_FAST_THREAD_STATE", "0"),
+        ("CYTHON_USE_DICT_VERSIONS", "0"),
+    ],
     extra_compile_args=[] if os.name == "nt" else ["-O2"],
+    extra_link_args=["-Wl,-z,noseparate-code"] if sys.platform == "linux" else [],
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 

@@ -283,7 +283,7 @@ cdef bint put_record(
     cdef Py_ssize_t size = 0, frame_size
     cdef char *dst
     if msgid is None and structured_data is None and has_octets(message, &text):
-        size = measure_plain_record(layout, severity, moment, text)
+        size = measure_plain(layout, severity, moment, text)
     if size:
         frame_size = measure_frame(layout, size)
         dst = claim(queue, frame_size)
@@ -291,7 +291,7 @@ cdef bint put_record(
             dst = find_room(voice, frame_size)
             if dst == NULL:
                 return True
-        write_plain_record(dst, layout, severity, moment, text, size)
+        write_plain(dst, layout, severity, moment, text, size)
         commit(queue, frame_size, False)
     elif not put_any(voice, severity, message, moment, msgid, structured_data):
         return True

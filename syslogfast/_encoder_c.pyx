@@ -23,6 +23,7 @@ from cpython.bytes cimport (
 )
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
+from cpython.object cimport PyObject
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
@@ -102,7 +103,8 @@ from syslogfast._log_record import (
     read_elements,
     read_record_text,
 )
-from syslogfast._options import Settings, render_own_fields
+from syslogfast._batch import encode_each
+from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
 from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
 
 
@@ -118,8 +120,20 @@ cdef extern from *:
         (Py_SIZE(value) == 1 ? (Py_ssize_t)((PyLongObject *)(value))->ob_digit[0] \
             : Py_SIZE(value) == 0 ? 0 : -1)
     #endif
+
+    /* template % args; None if that raises an Exception. */
+    static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
+        PyObject *text = PyUnicode_Format(template, args);
+        if (text == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+            PyErr_Clear();
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return text;
+    }
     """
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
+    object try_format "syslogfast_try_format"(object template, object args)
 
 
 cdef extern from "Python.h":
@@ -128,6 +142,8 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object text)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
+    PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
+    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
 
@@ -268,11 +284,12 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         return 0
     nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
     if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
-        seconds, rest = divmod(time_ns, 1_000_000_000)
-        timestamp.known = MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400
-        if timestamp.known:
-            timestamp.seconds = seconds
-            timestamp.nanoseconds = rest
+        seconds = time_ns // 1_000_000_000
+        timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
+        timestamp.known = (
+            not overflow and MIN_SECONDS - 86400 <= timestamp.seconds <= MAX_SECONDS + 86400
+        )
+        timestamp.nanoseconds = time_ns - seconds * 1_000_000_000
         return 0
     timestamp.seconds = nanoseconds // 1_000_000_000
     timestamp.nanoseconds = nanoseconds % 1_000_000_000
@@ -373,15 +390,33 @@ cdef bint is_quiet(object structured_data) except -1:
             for value in (<dict>parameters).values():
                 if type(value) not in QUIET_TYPES:
                     return False
-        elif type(parameters) in (list, tuple):
-            for pair in parameters:
-                if type(pair) not in (list, tuple) or len(pair) != 2:
+        elif type(parameters) is list or type(parameters) is tuple:
+            for i in range(PySequence_Fast_GET_SIZE(parameters)):
+                pair = <object>PySequence_Fast_GET_ITEM(parameters, i)
+                if type(pair) is not tuple or len(<tuple>pair) != 2:
                     return False
-                if type(pair[1]) not in QUIET_TYPES:
+                if type((<tuple>pair)[1]) not in QUIET_TYPES:
                     return False
         else:
             return False
     return True
+
+
+cdef int render_pairs(object pairs, int rules, Scratch *scratch) except -1:
+    cdef Py_ssize_t i
+    if not isinstance(pairs, (list, tuple)):
+        reject_parameters(pairs)
+    for i in range(PySequence_Fast_GET_SIZE(pairs)):
+        pair = <object>PySequence_Fast_GET_ITEM(pairs, i)
+        if not isinstance(pair, (list, tuple)) or PySequence_Fast_GET_SIZE(pair) != 2:
+            reject_parameters(pair)
+        render_parameter(
+            <object>PySequence_Fast_GET_ITEM(pair, 0),
+            <object>PySequence_Fast_GET_ITEM(pair, 1),
+            rules,
+            scratch,
+        )
+    return 0
 
 
 cdef int render_elements(object structured_data, int rules, Scratch *scratch) except -1:
@@ -399,13 +434,8 @@ cdef int render_elements(object structured_data, int rules, Scratch *scratch) ex
         if type(parameters) is dict:
             for name, value in (<dict>parameters).items():
                 render_parameter(name, value, rules, scratch)
-        elif isinstance(parameters, (list, tuple)):
-            for pair in parameters:
-                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                    reject_parameters(pair)
-                render_parameter(pair[0], pair[1], rules, scratch)
         else:
-            reject_parameters(parameters)
+            render_pairs(parameters, rules, scratch)
         append(scratch, b"]", 1)
     return 0
 
@@ -581,6 +611,20 @@ cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) excep
     return True
 
 
+# The plain record where a call is not what counts: in the methods of Encoder it is inlined.
+
+cdef Py_ssize_t measure_plain(
+    const Layout *layout, int severity, const Timestamp *moment, Span text
+) noexcept:
+    return measure_plain_record(layout, severity, moment, text)
+
+
+cdef void write_plain(
+    char *dst, const Layout *layout, int severity, const Timestamp *moment, Span text, Py_ssize_t size
+) noexcept:
+    write_plain_record(dst, layout, severity, moment, text, size)
+
+
 cdef struct Batch:
     Py_ssize_t size
     Py_ssize_t count
@@ -606,7 +650,7 @@ cdef Batch write_many(
     for message in messages:
         size = 0
         if has_octets(message, &text):
-            size = measure_plain_record(layout, severity, moment, text)
+            size = measure_plain(layout, severity, moment, text)
         if size:
             frame_size = measure_frame(layout, size)
         else:
@@ -617,7 +661,7 @@ cdef Batch write_many(
         if frame_size > room - batch.size:
             break
         if dst != NULL and size:
-            write_plain_record(dst + batch.size, layout, severity, moment, text, size)
+            write_plain(dst + batch.size, layout, severity, moment, text, size)
         elif dst != NULL:
             write_record(dst + batch.size, layout, &record)
         batch.size += frame_size
@@ -728,46 +772,32 @@ cdef class Encoder:
         # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
         cdef Layout layout
         cdef Scratch scratch
+        cdef Py_ssize_t[10] numbers
+        cdef Py_ssize_t i = 0
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
-        names = (hostname, app_name, procid)
-        options = {
-            "protocol": protocol,
-            "facility": facility,
-            "msgid": msgid,
-            "structured_data": structured_data,
-            "framing": framing,
-            "local_time": local_time,
-            "precision": precision,
-            "controls": controls,
-            "bom": bom,
-            "max_size": max_size,
-            "prefix": prefix,
-            "attributes": attributes,
-        }
-        settings = Settings(names, options)
-        start = <bytes?>settings.start
-        fields = <str?>settings.fields
-        lead = <bytes?>settings.lead
-        rule = settings.rule
-        layout.is_rfc5424 = bool(lead)
-        layout.lowest_priority = settings.lowest
+        settings = Settings(
+            protocol, facility, hostname, app_name, procid, msgid, structured_data, framing,
+            local_time, precision, controls, bom, max_size, prefix, attributes,
+        )
+        for number in <tuple?>settings.count():
+            numbers[i] = number
+            i += 1
+        layout.is_rfc5424 = numbers[9] > 0
+        layout.lowest_priority = numbers[0]
         for i in range(8):
             # "<n>", and "1 " after it in RFC 5424
             layout.priority_sizes[i] = 2 + count_digits(layout.lowest_priority + i)
             layout.priority_sizes[i] += 2 * layout.is_rfc5424
-        layout.precision = settings.precision
-        layout.local_time = settings.local_time
-        layout.framing = FRAMINGS.index(framing)  # as the enum counts them
-        layout.lead_size = len(lead)
-        layout.prefix_size = len(start)
-        layout.fields_size = len(fields)
-        layout.max_size = settings.max_size
-        if rule == "escape":
-            layout.rules = ESCAPE_CONTROLS
-        else:
-            layout.rules = ESCAPE_LF if rule == "lf" else ESCAPE_NUL if rule == "nul" else 0
+        layout.precision = numbers[1]
+        layout.local_time = numbers[2]
+        layout.framing = numbers[3]
+        layout.rules = [0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS][numbers[4]]
+        layout.max_size = numbers[5]
+        layout.prefix_size = numbers[7]
+        layout.fields_size = numbers[8]
+        layout.lead_size = numbers[9]
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -784,12 +814,12 @@ cdef class Encoder:
                 close_scratch(&scratch)
         if len(elements) > layout.max_size:
             elements = b""
-        tail = fields.encode()
+        tail = <bytes?>settings.fields.encode()
         if layout.is_rfc5424:
-            tail += settings.msgid.encode() + b" " + (elements or b"-") + lead
-            layout.msgid_size = len(settings.msgid)
+            tail += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", settings.lead)
+            layout.msgid_size = len(<str?>settings.msgid)
             layout.elements_size = len(elements)
-        text = start + tail
+        text = <bytes?>settings.start + tail
         layout.text = text
         layout.tail_size = len(tail)
         if layout.is_rfc5424 and not layout.local_time:
@@ -798,10 +828,10 @@ cdef class Encoder:
         if self.text is not None:
             reject_change()
         self.text = text
-        self.options = options
-        self.given = read_back(names, fields) if layout.is_rfc5424 else -1
-        self.names = names if self.given < 0 else None
-        self.fields_room = layout.max_size - settings.longest + layout.fields_size
+        self.options = settings.options
+        self.given = read_back(settings.names, settings.fields) if layout.is_rfc5424 else -1
+        self.names = settings.names if self.given < 0 else None
+        self.fields_room = numbers[6]
         self.process = int(this_process()) if procid is None else -1
         self.is_ascii = text.isascii()
         self.reads_attributes = attributes is not None
@@ -911,7 +941,7 @@ cdef class Encoder:
             grows = view.len == NOT_HELD
             room = MAX_LENGTH if grows else size - start
             if not are_safe(&self.layout, messages, room):
-                return encode_each_into(self, buffer, severity, messages, start, time_ns, &moment)
+                return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
             batch = write_many(&self.layout, code, messages, &moment, NULL, room)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             dst = make_room(buffer, &view, start, batch.size)
@@ -983,18 +1013,13 @@ cdef class Encoder:
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
-        from functools import partial
-
         check_ready(self)
-        return partial(type(self), **list_options(self)), ()
+        return reduce_options(type(self), list_options(self))
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
         check_ready(self)
-        given = list_options(self)
-        shown = ("protocol", "facility", "hostname", "app_name", "procid")
-        options = ", ".join([f"{name}={given[name]!r}" for name in shown])
-        return f"{type(self).__name__}({options})"
+        return describe_options(type(self), list_options(self))
 
 
 cdef tuple list_names(Encoder encoder):
@@ -1011,26 +1036,21 @@ cdef dict list_options(Encoder encoder):
     return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
 
 
-cdef object encode_each_into(
+cdef object encode_long_way(
     Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *moment
 ):
-    """Encode all that fit before the first is written."""
+    """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
-    cdef Py_ssize_t size = 0, room
+    cdef Py_ssize_t room
     view.len = NOT_HELD
     room = open_buffer(buffer, &view) - start
     try:
         if time_ns is None:
             time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
-        records = []
-        for message in messages:
-            record = encoder.encode(severity, message, time_ns=time_ns)
-            if size + len(record) > room and not PyByteArray_Check(buffer):
-                break
-            size += len(record)
-            records.append(record)
-        data = b"".join(records)
-        result = (start + size, len(records))
+        grows = PyByteArray_Check(buffer)
+        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
+        size = PyBytes_GET_SIZE(data)
+        result = (start + size, count)
         memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
         return result
     finally:
@@ -1143,10 +1163,9 @@ cdef object read_plain_message(object record):
             if args is None or (type(args) is tuple and not <tuple>args):
                 return message
             if type(args) is tuple:
-                try:
-                    return <str>message % args
-                except Exception:
-                    pass  # once more, to say what failed
+                message = try_format(message, args)
+                if message is not None:
+                    return message
     return read_record_text(record)
 
 
@@ -1222,12 +1241,12 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     ):
         encoder = speak_for(encoder, process)
     if msgid is None and structured_data is None and has_octets(message, &text):
-        size = measure_plain_record(&encoder.layout, severity, &moment, text)
+        size = measure_plain(&encoder.layout, severity, &moment, text)
         if size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI:
             return write_plain_text(encoder, severity, &moment, text, size)
         if size and form == AS_BYTES:
             data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
-            write_plain_record(
+            write_plain(
                 PyBytes_AS_STRING(data), &encoder.layout, severity, &moment, text, size
             )
             return data
@@ -1261,13 +1280,12 @@ cdef str write_plain_text(
 cdef class RecordFormatter:
     """What is fast of `syslogfast.Formatter`, which see."""
 
-    cdef Encoder _encoder
-    cdef Form _form
-    cdef bint _is_plain
+    cdef readonly Encoder _encoder
+    cdef readonly bint _pri, _is_plain
 
     def __init__(self, Encoder encoder not None, pri, is_plain):
         self._encoder = encoder
-        self._form = AS_TEXT if pri else AS_TEXT_WITHOUT_PRI
+        self._pri = pri
         self._is_plain = is_plain
 
     def format(self, record):
@@ -1275,7 +1293,9 @@ cdef class RecordFormatter:
         if self._encoder is None:
             reject_unready()
         message = None if self._is_plain else self.format_text(record)
-        return encode_log_record(self._encoder, record, message, self._form)
+        return encode_log_record(
+            self._encoder, record, message, AS_TEXT if self._pri else AS_TEXT_WITHOUT_PRI
+        )
 
     def format_text(self, record):
         """Return the text after the header, where that is not simply the record's."""

@@ -28,7 +28,8 @@ from syslogfast._log_record import (
     read_elements,
     read_record_text,
 )
-from syslogfast._options import Settings, render_own_fields
+from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
+from syslogfast._batch import encode_each
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._text import BOM, ESCAPES, NO_LIMIT, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
@@ -187,22 +188,25 @@ class Encoder:
     ) -> "None":
         if hasattr(self, "_tail"):
             reject_change()
-        self._names = (hostname, app_name, procid)
-        self._options: dict[str, Any] = {
-            "protocol": protocol,
-            "facility": facility,
-            "msgid": msgid,
-            "structured_data": structured_data,
-            "framing": framing,
-            "local_time": local_time,
-            "precision": precision,
-            "controls": controls,
-            "bom": bom,
-            "max_size": max_size,
-            "prefix": prefix,
-            "attributes": attributes,
-        }
-        settings = Settings(self._names, self._options)
+        settings = Settings(
+            protocol,
+            facility,
+            hostname,
+            app_name,
+            procid,
+            msgid,
+            structured_data,
+            framing,
+            local_time,
+            precision,
+            controls,
+            bom,
+            max_size,
+            prefix,
+            attributes,
+        )
+        self._names = settings.names
+        self._options: dict[str, Any] = settings.options
         self._protocol = protocol
         version = "1 " if protocol == "rfc5424" else ""
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
@@ -338,15 +342,8 @@ class Encoder:
         if not isinstance(offset, int) or not 0 <= offset <= size:
             reject_offset(offset, size)
         room = None if isinstance(buffer, bytearray) else size - offset
-        records = []
-        for message in messages:
-            record = self.encode(severity, message, time_ns=time_ns)
-            if room is not None:
-                room -= len(record)
-                if room < 0:
-                    break
-            records.append(record)
-        return store(buffer, offset, b"".join(records)), len(records)
+        data, count = encode_each(self, severity, messages, time_ns, room)
+        return store(buffer, offset, data), count
 
     def encode_record(
         self, record: "logging.LogRecord", message: "str | None" = None
@@ -425,16 +422,11 @@ class Encoder:
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
-        from functools import partial
-
-        return partial(type(self), **self._list_options()), ()
+        return reduce_options(type(self), self._list_options())
 
     def __repr__(self) -> "str":
         """Prefix and structured data stay out of it: they may hold a token."""
-        given = self._list_options()
-        shown = ("protocol", "facility", "hostname", "app_name", "procid")
-        options = ", ".join([f"{name}={given[name]!r}" for name in shown])
-        return f"{type(self).__name__}({options})"
+        return describe_options(type(self), self._list_options())
 
     def _list_options(self) -> "dict[str, Any]":
         """Return all options as they were given."""

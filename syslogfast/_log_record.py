@@ -6,7 +6,7 @@ imported: where there are records, somebody else has done so.
 
 import sys
 
-from syslogfast._checks import reject_attributes
+from syslogfast._checks import reject_attributes, reject_sd_name
 from syslogfast.constants import MAX_SD_NAME
 
 TYPE_CHECKING = False
@@ -61,11 +61,8 @@ def format_message(template: "object", args: "object") -> "str | bytes":
 
     If that fails the template is kept, and what failed is named.
     """
-    try:
-        if not args:
-            return template if type(template) is bytes else print_value(template)
-    except Exception as error:  # of its __bool__
-        return f"{print_value(template)} {describe_unprintable(args, error)}"
+    if not is_given(args):
+        return template if type(template) is bytes else print_value(template)
     text = print_value(template)
     try:
         return text % args
@@ -104,6 +101,14 @@ def format_exception(exc_info: "object") -> "str":
     return text[:-1] if text.endswith("\n") else text
 
 
+def is_given(value: "object") -> "bool":
+    """Return bool(value); True if that fails."""
+    try:
+        return bool(value)
+    except Exception:
+        return True
+
+
 def append_lines(text: "str", lines: "object") -> "str":
     separator = "" if text.endswith("\n") else "\n"
     return f"{text}{separator}{print_value(lines)}"
@@ -127,12 +132,11 @@ def read_record_text(record: "logging.LogRecord") -> "str | bytes":
     As logging.Formatter.format does, it leaves the exception's text in `record.exc_text`.
     """
     message = read_message(record)
-    if record.exc_info and not record.exc_text:
+    if is_given(record.exc_info) and not is_given(record.exc_text):
         record.exc_text = format_exception(record.exc_info)
-    if record.exc_text:
-        message = append_lines(print_value(message), record.exc_text)
-    if record.stack_info:
-        message = append_lines(print_value(message), record.stack_info)
+    for lines in (record.exc_text, record.stack_info):
+        if is_given(lines):
+            message = append_lines(print_value(message), lines)
     return message
 
 
@@ -143,10 +147,11 @@ def check_attributes(attributes: "object") -> "None":
     for sd_id, names in attributes.items():
         if not isinstance(names, dict):
             reject_attributes(names)
+        check_sd_name("SD-ID", sd_id)
         for name, attribute in names.items():
-            for text in (sd_id, name, attribute):
-                if not isinstance(text, str):
-                    reject_attributes(text)
+            check_sd_name("PARAM-NAME", name)
+            if not isinstance(attribute, str):
+                reject_attributes(attribute)
 
 
 def read_elements(
@@ -171,6 +176,11 @@ def read_elements(
     if isinstance(given, dict):
         elements.update(given)
     return elements or None
+
+
+def check_sd_name(field: "str", name: "object") -> "None":
+    if not isinstance(name, str) or clean_sd_name(name) != name:
+        reject_sd_name(field, name)
 
 
 def clean_sd_name(name: "object") -> "str":

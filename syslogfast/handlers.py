@@ -19,7 +19,8 @@ class Formatter(RecordFormatter, logging.Formatter):
         not the header. None: the message as it is. Exception and stack follow.
     pri: True writes PRI ("<14>"), for handlers that do not: streams, files, sockets. The
         standard SysLogHandler does.
-    options: those of Encoder. `prefix` and `framing` go around PRI: they need pri=True.
+    options: those of Encoder. `prefix` and `framing` go around PRI: they need pri=True. So does
+        `facility` to have an effect: it is in PRI.
 
     Everything else comes from the record, as in Encoder.encode_record. TypeError, ValueError:
     an option is wrong.
@@ -55,6 +56,11 @@ class Formatter(RecordFormatter, logging.Formatter):
         )
         RecordFormatter.__init__(self, Encoder(**options), bool(pri), is_plain)
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """Copies have what this has: with encoder and form, which are not in its __dict__."""
+        parts = (self._encoder, self._pri, self._is_plain)
+        return restore_formatter, (type(self), parts, self.__dict__.copy())
+
     def format_text(self, record: logging.LogRecord) -> str:
         """Return what logging.Formatter.format does; the record's own text if that fails."""
         try:
@@ -62,3 +68,12 @@ class Formatter(RecordFormatter, logging.Formatter):
         except Exception:
             text = read_record_text(record)
             return text if isinstance(text, str) else text.decode("utf-8", "replace")
+
+
+def restore_formatter(
+    kind: type[Formatter], parts: tuple[Encoder, bool, bool], state: "dict[str, Any]"
+) -> Formatter:
+    formatter = kind.__new__(kind)
+    RecordFormatter.__init__(formatter, *parts)
+    formatter.__dict__.update(state)
+    return formatter

@@ -1,0 +1,26 @@
+"""Many records in one go: those that fit, as one."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from syslogfast._encoder_py import Buffer, Encoder
+
+
+def encode_each(
+    encoder: "Encoder",
+    severity: "int | str",
+    messages: "Sequence[str | Buffer]",
+    time_ns: "int",
+    room: "int | None",
+) -> "tuple[bytes, int]":
+    """Return records that take no more than `room` together, and how many; None: there is plenty."""
+    records = []
+    for message in messages:
+        record = encoder.encode(severity, message, time_ns=time_ns)
+        if room is not None:
+            room -= len(record)
+            if room < 0:
+                break
+        records.append(record)
+    return b"".join(records), len(records)

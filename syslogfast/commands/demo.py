@@ -1,0 +1,162 @@
+"""What `syslogfast demo` does: many emitters on one road, and a collector that counts."""
+
+import os
+import signal
+import subprocess
+import sys
+from time import monotonic, process_time
+
+from syslogfast import BACKEND, Emitter, connect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+LINGER = 0.02  # seconds
+TIMEOUT = 2.0  # seconds that a record may wait for room; then it is looked whether there is hope
+PROGRESS_INTERVAL = 0.1
+
+
+class SecondProcess:
+    """The embedded collector: what it has counted so far, and how it ended."""
+
+    def __init__(self) -> None:
+        # The same sys.path: this may run from a zip, or from a folder that is not installed.
+        code = (
+            f"import runpy, sys; sys.path[:] = {sys.path!r};"
+            " runpy.run_module('syslogfast.commands.collector', run_name='__main__')"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.received = 0
+        self.malformed = 0
+        self._rest = b""
+        assert self._process.stdout is not None
+        self.pid = self._process.pid
+        self.port = int(self._process.stdout.readline())
+        os.set_blocking(self._process.stdout.fileno(), False)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def read_counts(self) -> None:
+        assert self._process.stdout is not None
+        data = self._process.stdout.read() or b""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if lines:
+            self.received, self.malformed = map(int, lines[-1].split())
+
+    def end(self) -> str:
+        """Let it count to the end; return what was wrong with it, or nothing."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            status = self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        os.set_blocking(self._process.stdout.fileno(), True)
+        self.read_counts()
+        self._process.stdout.close()
+        if status < 0:
+            return f"the collector was killed by {signal.Signals(-status).name}"
+        return f"the collector ended with status {status}" if status else ""
+
+
+class Progress:
+    """A line on a terminal that tells how far it is."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._is_shown = sys.stderr.isatty()
+        self._last = 0.0
+
+    def is_due(self) -> bool:
+        due = monotonic() - self._last >= PROGRESS_INTERVAL
+        if due:
+            self._last = monotonic()
+        return due
+
+    def show(self, offered: int, received: int | None) -> None:
+        if self._is_shown:
+            arrived = "" if received is None else f", {received:,} received"
+            sys.stderr.write(f"\r{offered:,} of {self._total:,} offered{arrived}\x1b[K")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def speak(emitter: Emitter, step: int, records: int) -> None:
+    """Emit the record of one step in an emitter's life."""
+    if step == 0:
+        data = {"demo@32473": {"records": records}}
+        emitter.notice("booted and awake", msgid="BOOT", structured_data=data)
+    elif step < records - 1:
+        emitter.info("request %d served in %d us", step, 100 + step % 900, msgid="WORK")
+    else:
+        emitter.notice("about to end", msgid="END")
+
+
+def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess | None) -> bool:
+    """Let all emitters live, in turn; False if the collector has died."""
+    progress = Progress(emitters * records)
+    children = [
+        log.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
+        for number in range(1, emitters + 1)
+    ]
+    offered = 0
+    for step in range(records):
+        for child in children:
+            speak(child, step, records)
+            offered += 1
+            if offered % 256 == 0 and progress.is_due():
+                if second:
+                    second.read_counts()
+                    if not second.is_alive():
+                        progress.clear()
+                        return False
+                progress.show(offered, second and second.received)
+    progress.clear()
+    return True
+
+
+def demonstrate(options: "Namespace") -> int:
+    """Do what `syslogfast demo` says; return the exit status."""
+    second = None if options.to else SecondProcess()
+    url = str(options.to) if options.to else f"tcp://127.0.0.1:{second.port}"  # type: ignore[union-attr]
+    print(
+        f"{options.emitters} emitters, {options.records} records each, on one road to {url};"
+        f" backend {BACKEND}",
+        flush=True,
+    )
+    started, cpu_started = monotonic(), process_time()
+    log = connect(url, linger=LINGER, overflow="block", timeout=TIMEOUT, hostname="demo")
+    is_alive = run_lives(log, options.emitters, options.records, second)
+    if is_alive:
+        while log.stats["queued"] and not log.flush(TIMEOUT):
+            if second is None or not second.is_alive():
+                break
+    log.close(None if is_alive else 0)
+    cpu = process_time() - cpu_started
+    trouble = second.end() if second else ""
+    elapsed = monotonic() - started
+    stats = log.stats
+    arrived = second.received if second else stats["sent"]
+    offered = stats["offered"]
+    lost = offered - arrived
+    malformed = second.malformed if second else 0
+    if trouble:
+        print(f"{trouble} before the end")
+    for reason, count in stats["dropped"].items():
+        print(f"dropped: {count} ({reason})")
+    if malformed:
+        print(f"malformed: {malformed}")
+    print(
+        f"offered {offered} {'received' if second else 'sent'} {arrived} lost {lost};"
+        f" {offered / elapsed:,.0f} records/s, {cpu / max(offered, 1) * 1e6:.2f} us of CPU a record"
+    )
+    return 1 if trouble or lost or malformed else 0

@@ -136,6 +136,10 @@ def reject_unframed(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out unless pri is True: it goes before PRI")
 
 
+def reject_octets() -> "NoReturn":
+    raise ValueError("prefix and structured_data must be UTF-8 in a Formatter: it returns a str")
+
+
 def reject_sd_name(field: "str", value: "object") -> "NoReturn":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
     if not isinstance(value, str):

@@ -23,7 +23,8 @@ from cpython.bytes cimport (
 )
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyObject_Size
+from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
@@ -38,6 +39,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from syslogfast._digits cimport count_digits
 from syslogfast._record cimport (
+    DATAGRAM,
     Layout,
     Record,
     Span,
@@ -97,8 +99,10 @@ from syslogfast._log_record import (
     choose_severity,
     clean_elements,
     format_message,
+    is_standard,
     print_value,
     read_any_message,
+    read_attribute,
     read_created,
     read_elements,
     read_record_text,
@@ -121,6 +125,8 @@ cdef extern from *:
             : Py_SIZE(value) == 0 ? 0 : -1)
     #endif
 
+    #define SYSLOGFAST_GET_VERSION(kind) (((PyTypeObject *)(kind))->tp_version_tag)
+
     /* template % args; None if that raises an Exception. */
     static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
         PyObject *text = PyUnicode_Format(template, args);
@@ -134,6 +140,7 @@ cdef extern from *:
     """
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
+    unsigned int get_version "SYSLOGFAST_GET_VERSION"(object kind)
 
 
 cdef extern from "Python.h":
@@ -146,8 +153,6 @@ cdef extern from "Python.h":
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
-
-import sys
 
 cdef enum:
     NOT_HELD = -1           # the len of a Py_buffer that has nothing to release
@@ -408,13 +413,10 @@ cdef int render_pairs(object pairs, int rules, Scratch *scratch) except -1:
         reject_parameters(pairs)
     for i in range(PySequence_Fast_GET_SIZE(pairs)):
         pair = <object>PySequence_Fast_GET_ITEM(pairs, i)
-        if not isinstance(pair, (list, tuple)) or PySequence_Fast_GET_SIZE(pair) != 2:
+        if not isinstance(pair, (list, tuple)) or PyObject_Size(pair) != 2:
             reject_parameters(pair)
         render_parameter(
-            <object>PySequence_Fast_GET_ITEM(pair, 0),
-            <object>PySequence_Fast_GET_ITEM(pair, 1),
-            rules,
-            scratch,
+            PySequence_GetItem(pair, 0), PySequence_GetItem(pair, 1), rules, scratch
         )
     return 0
 
@@ -1140,32 +1142,41 @@ cdef object encode_any_into(
 cdef enum Form:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
-cdef object LogRecord = None    # logging's, once it is there: nobody else imports it here
+# A class of records that run no code when they are read, and the version of it for which that was
+# found: CPython changes the tag when a class is changed, to 0 at first.
+cdef object plain_kind = None
+cdef unsigned int plain_version = 0
 
 
-cdef bint is_log_record(object record) except -1:
-    """Tell whether its getMessage is that of logging."""
-    global LogRecord
-    if LogRecord is None:
-        LogRecord = getattr(sys.modules.get("logging"), "LogRecord", None)
-    return LogRecord is not None and type(record) is LogRecord
+cdef bint is_plain_record(object record) except -1:
+    """Tell whether a record is logging's own."""
+    global plain_kind, plain_version
+    kind = type(record)
+    if kind is plain_kind and plain_version and get_version(kind) == plain_version:
+        return True
+    if not is_standard(kind):
+        return False
+    plain_kind = kind
+    plain_version = get_version(kind)
+    return True
 
 
 cdef object read_plain_message(object record):
-    """Return the text of a record; where its args are mere values, without Python code of ours."""
-    if is_log_record(record):
-        message = record.msg
-        if (
-            PyUnicode_CheckExact(message)
-            and record.exc_info is None and record.exc_text is None and record.stack_info is None
-        ):
-            args = record.args
-            if args is None or (type(args) is tuple and not <tuple>args):
+    """Return the text of a plain record; where its args are mere values, without code of ours."""
+    message = getattr(record, "msg", None)
+    if (
+        PyUnicode_CheckExact(message)
+        and getattr(record, "exc_info", None) is None
+        and getattr(record, "exc_text", None) is None
+        and getattr(record, "stack_info", None) is None
+    ):
+        args = getattr(record, "args", None)
+        if args is None or (type(args) is tuple and not <tuple>args):
+            return message
+        if type(args) is tuple:
+            message = try_format(message, args)
+            if PyUnicode_CheckExact(message):
                 return message
-            if type(args) is tuple:
-                message = try_format(message, args)
-                if message is not None:
-                    return message
     return read_record_text(record)
 
 
@@ -1225,16 +1236,24 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     cdef Py_ssize_t size, skipped
     cdef int severity
     check_ready(encoder)
-    if message is None:
-        message = read_plain_message(record)
-    process = record.process
-    severity = read_level(record.levelno)
-    read_record_time(record.created, &moment)
-    msgid = getattr(record, "msgid", None)
+    if is_plain_record(record):
+        if message is None:
+            message = read_plain_message(record)
+        process = getattr(record, "process", None)
+        severity = read_level(getattr(record, "levelno", None))
+        read_record_time(getattr(record, "created", None), &moment)
+        msgid = getattr(record, "msgid", None)
+    else:
+        if message is None:
+            message = read_record_text(record)
+        process = read_attribute(record, "process")
+        severity = choose_severity(read_attribute(record, "levelno"))
+        read_given_time(read_created(read_attribute(record, "created")), &moment)
+        msgid = read_attribute(record, "msgid")
     if encoder.reads_attributes:
         structured_data = read_elements(record, encoder.options["attributes"])
     else:
-        structured_data = getattr(record, "structured_data", None)
+        structured_data = read_attribute(record, "structured_data")
     if (
         encoder.process >= 0
         and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
@@ -1242,7 +1261,10 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         encoder = speak_for(encoder, process)
     if msgid is None and structured_data is None and has_octets(message, &text):
         size = measure_plain(&encoder.layout, severity, &moment, text)
-        if size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI:
+        if (
+            size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
+            and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
+        ):
             return write_plain_text(encoder, severity, &moment, text, size)
         if size and form == AS_BYTES:
             data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
@@ -1281,7 +1303,8 @@ cdef class RecordFormatter:
     """What is fast of `syslogfast.Formatter`, which see."""
 
     cdef readonly Encoder _encoder
-    cdef readonly bint _pri, _is_plain
+    cdef readonly bint _pri
+    cdef public bint _is_plain
 
     def __init__(self, Encoder encoder not None, pri, is_plain):
         self._encoder = encoder

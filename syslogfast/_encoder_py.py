@@ -24,6 +24,7 @@ from syslogfast._log_record import (
     choose_severity,
     clean_elements,
     print_value,
+    read_attribute,
     read_created,
     read_elements,
     read_record_text,
@@ -229,7 +230,7 @@ class Encoder:
             self._elements = render_elements(structured_data, self._param_escapes)
         if len(self._elements) > self._max_size:
             self._elements = b""  # no record holds it
-        self._attributes = attributes
+        self._attributes = settings.options["attributes"]
         self._tail = self._join_tail(self._msgid, self._elements)
         self._spare_size = settings.max_size - settings.longest - len(self._elements)
 
@@ -366,22 +367,19 @@ class Encoder:
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
         text = read_record_text(record) if message is None else message
-        encoder = self._speak_for(record.process)
-        severity = choose_severity(record.levelno)
-        time_ns = read_created(record.created)
-        msgid = getattr(record, "msgid", None)
+        encoder = self._speak_for(read_attribute(record, "process"))
+        severity = choose_severity(read_attribute(record, "levelno"))
+        time_ns = read_created(read_attribute(record, "created"))
+        msgid = read_attribute(record, "msgid")
         if msgid is not None:
             msgid = print_value(msgid)
-        structured_data = read_elements(record, self._attributes)
+        data = read_elements(record, self._attributes)
+        encode = Encoder.encode  # not a subclass's, who knows what that takes
         try:
-            return encoder.encode(
-                severity, text, time_ns=time_ns, msgid=msgid, structured_data=structured_data
-            )
+            return encode(encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data)
         except Exception:  # of structured data, or of the __str__ of one of its values
-            structured_data = clean_elements(structured_data)
-            return encoder.encode(
-                severity, text, time_ns=time_ns, msgid=msgid, structured_data=structured_data
-            )
+            data = clean_elements(data)
+            return encode(encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data)
 
     def header(
         self,

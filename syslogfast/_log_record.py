@@ -4,8 +4,6 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
-import sys
-
 from syslogfast._checks import reject_attributes, reject_sd_name
 from syslogfast.constants import MAX_SD_NAME
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
-    Elements = dict[str, list[tuple[str, object]]]
+    Elements = dict[str, list[tuple[str, str]]]
 
 UNKNOWN_TIME = float("nan")
 
@@ -23,9 +21,18 @@ UNKNOWN_TIME = float("nan")
 LOWEST_LEVELS = ((70, 0), (60, 1), (50, 2), (40, 3), (30, 4), (25, 5), (20, 6))
 
 
+def is_a(value: "object", *kinds: "type") -> "bool":
+    """Tell whether a value is of these types, whatever its `__class__` pretends."""
+    return issubclass(type(value), kinds)
+
+
 def choose_severity(levelno: "object") -> "int":
     """Return the severity of a level; that of a warning for what is not a number."""
-    if not isinstance(levelno, (int, float)):
+    if is_a(levelno, int):
+        levelno = int.__add__(levelno, 0)  # type: ignore[operator]
+    elif is_a(levelno, float):
+        levelno = float.__add__(levelno, 0.0)  # type: ignore[operator]
+    else:
         return 4
     for lowest, severity in LOWEST_LEVELS:
         if levelno >= lowest:
@@ -35,25 +42,43 @@ def choose_severity(levelno: "object") -> "int":
 
 def read_created(created: "object") -> "int | float":
     """Return nanoseconds since the epoch, to the nearest microsecond: a float has no more."""
-    if isinstance(created, (int, float)) and -1e12 < created < 1e12:
-        return round(float(created) * 1e6) * 1000
+    if is_a(created, int) and -(10**12) < int.__add__(created, 0) < 10**12:  # type: ignore[operator]
+        return int.__mul__(created, 10**9)  # type: ignore[operator]
+    if is_a(created, float):
+        seconds = float.__add__(created, 0.0)  # type: ignore[operator]
+        if -1e12 < seconds < 1e12:
+            return round(seconds * 1e6) * 1000
     return UNKNOWN_TIME
 
 
+def name_kind(value: "object") -> "str":
+    try:
+        return "".join([type(value).__name__])
+    except Exception:  # of a metaclass
+        return "object"
+
+
 def describe_unprintable(value: "object", error: "Exception") -> "str":
-    return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+    return f"<unprintable {name_kind(value)}: {name_kind(error)}>"
 
 
 def print_value(value: "object") -> "str":
     """Return str(value), or UTF-8 as text; what stands for it if it cannot be printed."""
     try:
-        if isinstance(value, str):
-            return "".join([value])  # a subclass may pretend to be another text
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value).decode("utf-8", "replace")
-        return str(value)
+        if is_a(value, bytes, bytearray, memoryview):
+            return bytes(memoryview(value)).decode("utf-8", "replace")  # type: ignore[arg-type]
+        # A subclass may pretend to be another text.
+        return "".join([value if is_a(value, str) else str(value)])  # type: ignore[list-item]
     except Exception as error:
         return describe_unprintable(value, error)
+
+
+def is_given(value: "object") -> "bool":
+    """Return bool(value); True if that fails."""
+    try:
+        return bool(value)
+    except Exception:
+        return True
 
 
 def format_message(template: "object", args: "object") -> "str | bytes":
@@ -61,11 +86,11 @@ def format_message(template: "object", args: "object") -> "str | bytes":
 
     If that fails the template is kept, and what failed is named.
     """
-    if not is_given(args):
-        return template if type(template) is bytes else print_value(template)
     text = print_value(template)
     try:
-        return text % args
+        if not args:
+            return template if type(template) is bytes else text
+        return print_value(text % args)
     except Exception as error:
         return f"{text} {describe_unprintable(args, error)}"
 
@@ -101,29 +126,45 @@ def format_exception(exc_info: "object") -> "str":
     return text[:-1] if text.endswith("\n") else text
 
 
-def is_given(value: "object") -> "bool":
-    """Return bool(value); True if that fails."""
-    try:
-        return bool(value)
-    except Exception:
-        return True
-
-
 def append_lines(text: "str", lines: "object") -> "str":
     separator = "" if text.endswith("\n") else "\n"
     return f"{text}{separator}{print_value(lines)}"
 
 
+def read_attribute(record: "object", name: "str") -> "object":
+    try:
+        return getattr(record, name, None)
+    except Exception:  # of a property
+        return None
+
+
+def has_own_message(kind: "type") -> "bool":
+    """Tell whether records of a class format in their own way, unlike logging's getMessage."""
+    method = read_attribute(kind, "getMessage")
+    return method is not None and (
+        getattr(method, "__module__", None) != "logging"
+        or getattr(method, "__qualname__", None) != "LogRecord.getMessage"
+    )
+
+
+def is_standard(kind: "type") -> "bool":
+    """Tell whether a class is logging's LogRecord as it was made: it runs no code when read."""
+    return (
+        getattr(kind, "__module__", None) == "logging"
+        and kind.__qualname__ == "LogRecord"
+        and not has_own_message(kind)
+    )
+
+
 def read_message(record: "logging.LogRecord") -> "str | bytes":
     """Return what getMessage() does, of a subclass, too, that formats in its own way."""
-    standard = getattr(sys.modules.get("logging"), "LogRecord", None)
-    method = getattr(type(record), "getMessage", None)
-    if method is None or method is getattr(standard, "getMessage", None):
-        return format_message(record.msg, record.args)
+    template, args = record.msg, read_attribute(record, "args")
+    if not has_own_message(type(record)):
+        return format_message(template, args)
     try:
         return print_value(record.getMessage())
     except Exception as error:
-        return f"{print_value(record.msg)} {describe_unprintable(record.args, error)}"
+        return f"{print_value(template)} {describe_unprintable(args, error)}"
 
 
 def read_record_text(record: "logging.LogRecord") -> "str | bytes":
@@ -132,26 +173,34 @@ def read_record_text(record: "logging.LogRecord") -> "str | bytes":
     As logging.Formatter.format does, it leaves the exception's text in `record.exc_text`.
     """
     message = read_message(record)
-    if is_given(record.exc_info) and not is_given(record.exc_text):
-        record.exc_text = format_exception(record.exc_info)
-    for lines in (record.exc_text, record.stack_info):
+    exc_info, exc_text = read_attribute(record, "exc_info"), read_attribute(record, "exc_text")
+    if is_given(exc_info) and not is_given(exc_text):
+        exc_text = format_exception(exc_info)
+        try:
+            record.exc_text = exc_text
+        except Exception:
+            pass  # it is for others, and can be made anew
+    for lines in (exc_text, read_attribute(record, "stack_info")):
         if is_given(lines):
             message = append_lines(print_value(message), lines)
     return message
 
 
-def check_attributes(attributes: "object") -> "None":
-    """Refuse what is not {sd_id: {name: attribute}}."""
+def copy_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
+    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
     if not isinstance(attributes, dict):
         reject_attributes(attributes)
+    copied = {}
     for sd_id, names in attributes.items():
         if not isinstance(names, dict):
             reject_attributes(names)
         check_sd_name("SD-ID", sd_id)
+        copied[sd_id] = dict(names)
         for name, attribute in names.items():
             check_sd_name("PARAM-NAME", name)
             if not isinstance(attribute, str):
                 reject_attributes(attribute)
+    return copied
 
 
 def read_elements(
@@ -161,25 +210,30 @@ def read_elements(
 
     An element of its own replaces one of the same SD-ID; bytes replace them all.
     """
-    given = getattr(record, "structured_data", None)
-    if attributes is None or isinstance(given, bytes):
+    given = read_attribute(record, "structured_data")
+    if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
     for sd_id, names in attributes.items():
         parameters = {}
         for name, attribute in names.items():
-            value = getattr(record, attribute, None)
+            value = read_attribute(record, attribute)
             if value is not None:
                 parameters[name] = value
         if parameters:
             elements[sd_id] = parameters
-    if isinstance(given, dict):
-        elements.update(given)
+    if is_a(given, dict):
+        try:
+            elements.update(given)  # type: ignore[arg-type]
+        except Exception:
+            return given  # to be cleaned
     return elements or None
 
 
 def check_sd_name(field: "str", name: "object") -> "None":
-    if not isinstance(name, str) or clean_sd_name(name) != name:
+    if not isinstance(name, str):
+        reject_attributes(name)
+    if clean_sd_name(name) != name:
         reject_sd_name(field, name)
 
 
@@ -190,19 +244,32 @@ def clean_sd_name(name: "object") -> "str":
     return "".join(kept) or "_"
 
 
+def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
+    """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
+    pairs = []
+    try:
+        if is_a(parameters, dict):
+            parameters = list(parameters.items())  # type: ignore[attr-defined]
+        if not is_a(parameters, list, tuple):
+            parameters = [parameters]
+        for pair in list(parameters):  # type: ignore[call-overload]
+            if is_a(pair, list, tuple) and len(pair) == 2:
+                name, value = pair
+            else:
+                name, value = "value", pair
+            pairs.append((clean_sd_name(name), print_value(value)))
+    except Exception as error:
+        pairs.append(("value", describe_unprintable(parameters, error)))
+    return pairs
+
+
 def clean_elements(structured_data: "object") -> "Elements | None":
     """Return structured data that any encoder takes, made of what one has refused."""
-    if not isinstance(structured_data, dict):
-        return None
     elements: Elements = {}
-    for sd_id, parameters in list(structured_data.items()):
-        pairs = elements.setdefault(clean_sd_name(sd_id), [])
-        if isinstance(parameters, dict):
-            parameters = list(parameters.items())
-        if not isinstance(parameters, (list, tuple)):
-            parameters = [("value", parameters)]
-        for pair in list(parameters):
-            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                pair = ("value", pair)
-            pairs.append((clean_sd_name(pair[0]), print_value(pair[1])))
-    return elements
+    try:
+        if is_a(structured_data, dict):
+            for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
+                elements.setdefault(clean_sd_name(sd_id), []).extend(clean_pairs(parameters))
+    except Exception:
+        pass  # what can be read of it has been
+    return elements or None

@@ -9,7 +9,7 @@ from syslogfast._checks import (
     check_prefix,
 )
 from syslogfast._identity import clean_msgid, render_fields
-from syslogfast._log_record import check_attributes, print_value
+from syslogfast._log_record import copy_attributes, print_value
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
@@ -69,6 +69,8 @@ class Settings:
         prefix: "Any",
         attributes: "Any",
     ) -> "None":
+        if attributes is not None:
+            attributes = copy_attributes(attributes)
         self.names = (hostname, app_name, procid)
         self.options = {
             "protocol": protocol,
@@ -102,8 +104,6 @@ class Settings:
         if max_size is None:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         self.max_size = check_max_size(max_size, self.longest)
-        if attributes is not None:
-            check_attributes(attributes)
 
     def count(self) -> "tuple[int, ...]":
         """Return all that is a number, for C."""

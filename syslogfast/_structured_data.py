@@ -7,7 +7,7 @@ from syslogfast.constants import MAX_SD_NAME
 
 def check_sd_name(field: "str", name: "object") -> "str":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if not isinstance(name, str):
+    if not issubclass(type(name), str):
         reject_sd_name(field, name)
     text = "".join([name])
     if not 1 <= len(text) <= MAX_SD_NAME:
@@ -20,7 +20,7 @@ def check_sd_name(field: "str", name: "object") -> "str":
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
     """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
     name = check_sd_name("PARAM-NAME", name)
-    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+    if not issubclass(type(value), (str, bytes, bytearray, memoryview)):
         value = str(value)
     data = encode_text(read_text(value) or "", escapes, NO_LIMIT)
     return f' {name}="'.encode() + data + b'"'
@@ -28,27 +28,27 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
 
 def list_parameters(parameters: "object") -> "object":
     """Return a list of (name, value) pairs; what cannot be one, as it is."""
-    if isinstance(parameters, dict):
+    if issubclass(type(parameters), dict):
         return list(parameters.items())
-    return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
+    return list(parameters) if issubclass(type(parameters), (list, tuple)) else parameters
 
 
 def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
-    if isinstance(structured_data, bytes):
+    if issubclass(type(structured_data), bytes):
         elements = b"".join([structured_data])
         return b"" if elements == b"-" else elements
-    if not isinstance(structured_data, dict):
+    if not issubclass(type(structured_data), dict):
         reject_structured_data(structured_data)
     # Read before any value's __str__ is called, which may change what is being read.
-    read = [(sd_id, list_parameters(parameters)) for sd_id, parameters in structured_data.items()]
+    read = {sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()}
     pieces = []
-    for sd_id, parameters in read:
+    for sd_id, parameters in read.items():
         pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
-        if not isinstance(parameters, list):
+        if not issubclass(type(parameters), list):
             reject_parameters(parameters)
         for pair in parameters:
-            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            if not issubclass(type(pair), (list, tuple)) or len(pair) != 2:
                 reject_parameters(pair)
             pieces.append(render_parameter(pair[0], pair[1], escapes))
         pieces.append(b"]")

@@ -2,14 +2,17 @@
 
 import logging
 
-from syslogfast._checks import reject_unframed
+from syslogfast._checks import reject_octets, reject_unframed
 from syslogfast._encoder import Encoder, RecordFormatter
-from syslogfast._log_record import read_record_text
+from syslogfast._log_record import print_value, read_record_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal
+
+# What a subclass may replace of logging.Formatter.format.
+PARTS = ("formatMessage", "formatException", "formatStack")
 
 
 class Formatter(RecordFormatter, logging.Formatter):
@@ -43,18 +46,27 @@ class Formatter(RecordFormatter, logging.Formatter):
         **options: "Any",
     ) -> None:
         logging.Formatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
-        if not pri:
-            for option in ("prefix", "framing"):
-                if options.get(option):
-                    reject_unframed(option)
+        encoder = Encoder(**options)
+        header = encoder.header(7)
+        if not pri and not header.startswith(b"<"):
+            reject_unframed("prefix")
+        if not pri and options.get("framing") is not None:
+            reject_unframed("framing")
+        try:
+            header.decode()
+        except UnicodeDecodeError:
+            reject_octets()
         kind = type(self)
-        is_plain = (
-            self._fmt == "%(message)s"
-            and kind.formatMessage is logging.Formatter.formatMessage
-            and kind.formatException is logging.Formatter.formatException
-            and kind.formatStack is logging.Formatter.formatStack
+        is_plain = self._fmt == "%(message)s" and all(
+            getattr(kind, name) is getattr(logging.Formatter, name) for name in PARTS
         )
-        RecordFormatter.__init__(self, Encoder(**options), bool(pri), is_plain)
+        RecordFormatter.__init__(self, encoder, bool(pri), is_plain)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Take note of parts that are replaced on one formatter alone."""
+        super().__setattr__(name, value)
+        if name in PARTS:
+            self._is_plain = False
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copies have what this has: with encoder and form, which are not in its __dict__."""
@@ -64,10 +76,10 @@ class Formatter(RecordFormatter, logging.Formatter):
     def format_text(self, record: logging.LogRecord) -> str:
         """Return what logging.Formatter.format does; the record's own text if that fails."""
         try:
-            return logging.Formatter.format(self, record)
+            text = logging.Formatter.format(self, record)
         except Exception:
             text = read_record_text(record)
-            return text if isinstance(text, str) else text.decode("utf-8", "replace")
+        return text if isinstance(text, str) else print_value(read_record_text(record))
 
 
 def restore_formatter(

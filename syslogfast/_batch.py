@@ -11,10 +11,10 @@ def encode_each(
     encoder: "Encoder",
     severity: "int | str",
     messages: "Sequence[str | Buffer]",
-    time_ns: "int",
+    time_ns: "int | None",
     room: "int | None",
 ) -> "tuple[bytes, int]":
-    """Return records that take no more than `room` together, and how many; None: there is plenty."""
+    """Return the records that fit into `room`, if that is not None, and how many they are."""
     records = []
     for message in messages:
         record = encoder.encode(severity, message, time_ns=time_ns)

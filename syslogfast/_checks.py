@@ -128,7 +128,8 @@ def reject_parameters(value: "object") -> "NoReturn":
 
 def reject_attributes(value: "object") -> "NoReturn":
     raise TypeError(
-        f"attributes must be a dict of dicts of str, {{sd_id: {{name: attribute}}}}, got {describe(value)}"
+        "attributes must be a dict of dicts of str, {sd_id: {name: attribute}},"
+        f" got {describe(value)}"
     )
 
 

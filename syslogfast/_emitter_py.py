@@ -13,22 +13,11 @@ from syslogfast._log_record import choose_arguments, format_message, read_any_me
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Protocol
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.delivery import Delivery
-
-    class LevelMethod(Protocol):
-        def __call__(
-            self,
-            voice: "Voice",
-            message: "object",
-            *args: "object",
-            msgid: "str | None" = None,
-            structured_data: "StructuredData | None" = None,
-            time_ns: "int | None" = None,
-        ) -> "None": ...
 
 BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
 WIDEST = 12  # octets that a character can take: U+2028 as "#342#200#250"
@@ -198,7 +187,7 @@ def is_cut(
     return len(record) > len(frame)
 
 
-def make_level_method(severity: "int", name: "str", meaning: "str") -> "LevelMethod":
+def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable[..., None]":
     """Return `emit` for one severity (RFC 5424 6.2.1, table 2)."""
 
     def send(

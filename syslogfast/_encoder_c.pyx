@@ -1,4 +1,5 @@
-# cython: binding=False, autotestdict=False, auto_pickle=False, embedsignature=True, embedsignature.format=clinic
+# cython: binding=False, autotestdict=False, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
 What runs for every record is in the `.pxd` files that are imported here, without objects and
@@ -109,7 +110,7 @@ from syslogfast._log_record import (
 )
 from syslogfast._batch import encode_each
 from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
-from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
+from syslogfast.constants import IDENTITY, PROTOCOLS
 
 
 cdef extern from *:
@@ -622,7 +623,12 @@ cdef Py_ssize_t measure_plain(
 
 
 cdef void write_plain(
-    char *dst, const Layout *layout, int severity, const Timestamp *moment, Span text, Py_ssize_t size
+    char *dst,
+    const Layout *layout,
+    int severity,
+    const Timestamp *moment,
+    Span text,
+    Py_ssize_t size,
 ) noexcept:
     write_plain_record(dst, layout, severity, moment, text, size)
 
@@ -1163,14 +1169,14 @@ cdef bint is_plain_record(object record) except -1:
 
 cdef object read_plain_message(object record):
     """Return the text of a plain record; where its args are mere values, without code of ours."""
-    message = getattr(record, "msg", None)
+    message = record.msg
     if (
         PyUnicode_CheckExact(message)
-        and getattr(record, "exc_info", None) is None
-        and getattr(record, "exc_text", None) is None
-        and getattr(record, "stack_info", None) is None
+        and record.exc_info is None
+        and record.exc_text is None
+        and record.stack_info is None
     ):
-        args = getattr(record, "args", None)
+        args = record.args
         if args is None or (type(args) is tuple and not <tuple>args):
             return message
         if type(args) is tuple:
@@ -1239,10 +1245,11 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     if is_plain_record(record):
         if message is None:
             message = read_plain_message(record)
-        process = getattr(record, "process", None)
-        severity = read_level(getattr(record, "levelno", None))
-        read_record_time(getattr(record, "created", None), &moment)
+        process = record.process if encoder.process >= 0 else None
+        severity = read_level(record.levelno)
+        read_record_time(record.created, &moment)
         msgid = getattr(record, "msgid", None)
+        structured_data = getattr(record, "structured_data", None)
     else:
         if message is None:
             message = read_record_text(record)
@@ -1250,10 +1257,9 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         severity = choose_severity(read_attribute(record, "levelno"))
         read_given_time(read_created(read_attribute(record, "created")), &moment)
         msgid = read_attribute(record, "msgid")
+        structured_data = read_attribute(record, "structured_data")
     if encoder.reads_attributes:
         structured_data = read_elements(record, encoder.options["attributes"])
-    else:
-        structured_data = read_attribute(record, "structured_data")
     if (
         encoder.process >= 0
         and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)

@@ -7,6 +7,7 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 import struct
 import time
 
+from syslogfast._batch import encode_each
 from syslogfast._checks import (
     check_choice,
     check_field,
@@ -19,7 +20,7 @@ from syslogfast._checks import (
     reject_offset,
     reject_room,
 )
-from syslogfast._identity import clean_msgid, this_process
+from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
 from syslogfast._log_record import (
     choose_severity,
     clean_elements,
@@ -30,7 +31,6 @@ from syslogfast._log_record import (
     read_record_text,
 )
 from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
-from syslogfast._batch import encode_each
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._text import BOM, ESCAPES, NO_LIMIT, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
@@ -107,6 +107,55 @@ def store(buffer: "object", offset: "object", data: "bytes") -> "int":
     return end
 
 
+class Style:
+    """What an encoder has in common with its siblings, who differ in their names alone."""
+
+    __slots__ = (
+        "attributes",
+        "bom",
+        "elements",
+        "escapes",
+        "form",
+        "framing",
+        "lead",
+        "max_size",
+        "msgid",
+        "options",
+        "param_escapes",
+        "process",
+        "protocol",
+        "room",
+        "starts",
+        "timestamp",
+    )
+
+    def __init__(self, settings: "Settings") -> "None":
+        self.options = settings.options
+        self.protocol: str = self.options["protocol"]
+        version = "1 " if self.protocol == "rfc5424" else ""
+        # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
+        self.starts = [
+            settings.start + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+        ]
+        self.timestamp = choose_renderer(self.protocol)
+        self.form = FORMS[settings.local_time, settings.precision]
+        self.process = this_process()
+        self.msgid = settings.msgid
+        self.framing = self.options["framing"]
+        self.escapes, self.param_escapes = ESCAPES[settings.rule]
+        self.lead = settings.lead
+        self.bom = len(settings.lead) > 1
+        self.max_size = settings.max_size
+        # What the names may take, and the message, if there is no more in the header than can be.
+        self.room = settings.max_size - settings.longest + len(settings.fields)
+        self.elements = b""
+        if self.options["structured_data"] is not None:
+            self.elements = render_elements(self.options["structured_data"], self.param_escapes)
+        if len(self.elements) > self.max_size:
+            self.elements = b""  # no record holds it
+        self.attributes = self.options["attributes"]
+
+
 class Encoder:
     """Turns messages of one identity into syslog records.
 
@@ -145,28 +194,7 @@ class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    __slots__ = (
-        "_attributes",
-        "_bom",
-        "_elements",
-        "_escapes",
-        "_fields",
-        "_fields_room",
-        "_form",
-        "_framing",
-        "_lead",
-        "_max_size",
-        "_msgid",
-        "_names",
-        "_options",
-        "_param_escapes",
-        "_process",
-        "_protocol",
-        "_spare_size",
-        "_starts",
-        "_tail",
-        "_timestamp",
-    )
+    __slots__ = ("_fields_size", "_given", "_names", "_style", "_tail")
 
     def __init__(
         self,
@@ -206,33 +234,9 @@ class Encoder:
             prefix,
             attributes,
         )
-        self._names = settings.names
-        self._options: dict[str, Any] = settings.options
-        self._protocol = protocol
-        version = "1 " if protocol == "rfc5424" else ""
-        # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
-        self._starts = [
-            settings.start + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
-        ]
-        self._timestamp = choose_renderer(protocol)
-        self._form = FORMS[settings.local_time, settings.precision]
-        self._process = this_process() if procid is None else None
-        self._fields = settings.fields
-        self._fields_room = settings.max_size - settings.longest + len(settings.fields)
-        self._msgid = settings.msgid
-        self._framing = framing
-        self._escapes, self._param_escapes = ESCAPES[settings.rule]
-        self._lead = settings.lead
-        self._bom = len(settings.lead) > 1
-        self._max_size = settings.max_size
-        self._elements = b""
-        if structured_data is not None:
-            self._elements = render_elements(structured_data, self._param_escapes)
-        if len(self._elements) > self._max_size:
-            self._elements = b""  # no record holds it
-        self._attributes = settings.options["attributes"]
-        self._tail = self._join_tail(self._msgid, self._elements)
-        self._spare_size = settings.max_size - settings.longest - len(self._elements)
+        self._keep_names(settings.names, settings.fields)
+        self._style = Style(settings)
+        self._tail = self._join_tail(settings.fields, settings.msgid, self._style.elements)
 
     def encode(
         self,
@@ -259,25 +263,26 @@ class Encoder:
         """
         if type(severity) is not int or not 0 <= severity <= 7:
             severity = check_severity(severity)
-        timestamp = self._timestamp(time_ns, self._form)
+        style = self._style
+        timestamp = style.timestamp(time_ns, style.form)
         tail = self._tail
         if msgid is not None or structured_data is not None:
             tail = self._render_tail(msgid, structured_data)
-        header = self._starts[severity] + timestamp + tail
-        room = self._max_size - len(header)
-        if room < 0 and room < -len(self._lead):
-            header = self._starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
-            room = self._max_size - len(header)
-        if type(message) is not str or self._bom:
+        header = style.starts[severity] + timestamp + tail
+        room = style.max_size - len(header)
+        if room < 0 and room < -len(style.lead):
+            header = style.starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
+            room = style.max_size - len(header)
+        if type(message) is not str or style.bom:
             message = self._read_message(message)
-        data = encode_text(message, self._escapes, room)
+        data = encode_text(message, style.escapes, room)
         # Of a message of which nothing fits, no trace is left.
-        record = header + data if data else header[: len(header) - len(self._lead)]
-        if self._framing is None:
+        record = header + data if data else header[: len(header) - len(style.lead)]
+        if style.framing is None:
             return record
-        if self._framing == "octet":
+        if style.framing == "octet":
             return f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
-        return record + (b"\n" if self._framing == "lf" else b"\0")
+        return record + (b"\n" if style.framing == "lf" else b"\0")
 
     def encode_into(
         self,
@@ -331,11 +336,12 @@ class Encoder:
         >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
         (106, 2)
         """
+        style = self._style
         check_severity(severity)
         moment = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
             time_ns = moment
-        elif self._protocol != "rfc5424" and not is_writable(moment, self._form.local_time):
+        elif style.protocol != "rfc5424" and not is_writable(moment, style.form.local_time):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
@@ -346,9 +352,7 @@ class Encoder:
         data, count = encode_each(self, severity, messages, time_ns, room)
         return store(buffer, offset, data), count
 
-    def encode_record(
-        self, record: "logging.LogRecord", message: "str | None" = None
-    ) -> "bytes":
+    def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.
 
         Its message comes with its exception and stack; `message` stands for all three. It has
@@ -369,17 +373,21 @@ class Encoder:
         text = read_record_text(record) if message is None else message
         encoder = self._speak_for(read_attribute(record, "process"))
         severity = choose_severity(read_attribute(record, "levelno"))
-        time_ns = read_created(read_attribute(record, "created"))
+        time_ns: Any = read_created(read_attribute(record, "created"))
         msgid = read_attribute(record, "msgid")
         if msgid is not None:
             msgid = print_value(msgid)
-        data = read_elements(record, self._attributes)
+        data: Any = read_elements(record, self._style.attributes)
         encode = Encoder.encode  # not a subclass's, who knows what that takes
         try:
-            return encode(encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data)
+            return encode(
+                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
+            )
         except Exception:  # of structured data, or of the __str__ of one of its values
             data = clean_elements(data)
-            return encode(encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data)
+            return encode(
+                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
+            )
 
     def header(
         self,
@@ -399,10 +407,11 @@ class Encoder:
         >>> encoder.header("info", time_ns=0)
         b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
         """
-        start = self._starts[check_severity(severity)]
-        start += self._timestamp(time_ns, self._form)
+        style = self._style
+        start = style.starts[check_severity(severity)]
+        start += style.timestamp(time_ns, style.form)
         header = start + self._render_tail(msgid, structured_data)
-        if len(header) > self._max_size:
+        if len(header) > style.max_size:
             header = start + self._render_tail(msgid, None, drop=True)
         return header
 
@@ -413,9 +422,8 @@ class Encoder:
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
         sibling = type(self)(**dict(self._list_options(), **changes))
-        if all([name in IDENTITY for name in changes]):  # 10,000 siblings share what they can
-            sibling._options = self._options
-            sibling._starts = self._starts
+        if not [name for name in changes if name not in IDENTITY]:
+            sibling._style = self._style  # 10,000 siblings share what they can
         return sibling
 
     def __reduce__(self) -> "tuple[Any, ...]":
@@ -426,61 +434,83 @@ class Encoder:
         """Prefix and structured data stay out of it: they may hold a token."""
         return describe_options(type(self), self._list_options())
 
+    def _keep_names(self, names: "tuple[Any, Any, Any]", fields: "str") -> "None":
+        """Keep what `replace` has to know, if it cannot be read from the tail."""
+        self._fields_size = len(fields)
+        protocol_has_them = fields.endswith(" ") and fields.count(" ") == 4
+        self._given = read_back(names, fields) if protocol_has_them else -1
+        self._names = names if self._given < 0 else None
+
+    def _list_names(self) -> "tuple[Any, Any, Any]":
+        """Return hostname, app_name and procid as they were given."""
+        return self._names or restore_names(self._given, self._get_fields())
+
+    def _get_fields(self) -> "str":
+        return self._tail[: self._fields_size].decode()
+
     def _list_options(self) -> "dict[str, Any]":
         """Return all options as they were given."""
-        return dict(zip(IDENTITY, self._names), **self._options)
+        options = dict(self._style.options)
+        options["hostname"], options["app_name"], options["procid"] = self._list_names()
+        return options
 
     def _speak_for(self, process: "object") -> "Encoder":
         """Return an encoder for the records of a process."""
-        if self._process is None:
+        style = self._style
+        if type(process) is int and print_value(process) == style.process:
             return self
-        fields = render_own_fields(
-            self._names, self._protocol, process, self._process, self._fields_room
-        )
+        names = self._list_names()
+        if names[2] is not None:
+            return self
+        fields = render_own_fields(names, style.protocol, process, style.process, style.room)
         if fields is None:
             return self
-        other = self._copy()
-        other._fields = fields
-        other._tail = other._join_tail(self._msgid, self._elements)
-        return other
-
-    def _copy(self) -> "Encoder":
-        other = object.__new__(Encoder)
-        for name in Encoder.__slots__:
-            setattr(other, name, getattr(self, name))
+        other: Encoder = object.__new__(Encoder)
+        other._names, other._given = names, -1
+        other._fields_size = len(fields)
+        other._style = style
+        other._tail = other._join_tail(fields, style.msgid, style.elements)
         return other
 
     def _has_room(self, size: "int") -> "bool":
         """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
-        return self._spare_size >= size
+        style = self._style
+        return style.room - self._fields_size - len(style.elements) >= size
 
     def _without_limit(self) -> "Encoder":
-        other = self._copy()
-        other._max_size = NO_LIMIT
+        style: Style = object.__new__(Style)
+        for name in Style.__slots__:
+            setattr(style, name, getattr(self._style, name))
+        style.max_size = NO_LIMIT
+        other: Encoder = object.__new__(Encoder)
+        for name in Encoder.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._style = style
         return other
 
-    def _join_tail(self, msgid: "str", elements: "bytes") -> "bytes":
+    def _join_tail(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
         """Return what stands between TIMESTAMP and the text of the message."""
-        if self._protocol != "rfc5424":
-            return self._fields.encode()
-        return f"{self._fields}{msgid} ".encode() + (elements or b"-") + self._lead
+        if self._style.protocol != "rfc5424":
+            return fields.encode()
+        return f"{fields}{msgid} ".encode() + (elements or b"-") + self._style.lead
 
     def _render_tail(
         self, msgid: "str | None", structured_data: "StructuredData | None", drop: "bool" = False
     ) -> "bytes":
         """Return the tail with what one record brings, or without any structured data."""
-        msgid = self._msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
-        elements = b"" if drop else self._elements
+        style = self._style
+        msgid = style.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
+        elements = b"" if drop else style.elements
         if structured_data is not None:
-            given = render_elements(structured_data, self._param_escapes)
+            given = render_elements(structured_data, style.param_escapes)
             elements = join_elements(elements, given)
-        return self._join_tail(msgid, elements)
+        return self._join_tail(self._get_fields(), msgid, elements)
 
     def _read_message(self, message: "object") -> "str":
         text = read_text(message)
         if text is None:
             reject_message(message)
-        if not self._bom:
+        if not self._style.bom:
             return text
         start = 0
         while text[start : start + 1] == BOM:  # it is written anyway, and once is enough

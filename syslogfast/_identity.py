@@ -102,18 +102,23 @@ def read_back(names: "tuple[object, ...]", fields: "str") -> "int":
     to be kept beside it.
     """
     given = 0
-    for bit, name, field in zip((1, 2, 4), names, fields.split()):
+    rendered = fields.split()
+    for index in range(3):
+        name = names[index]
         if name is not None:
-            if type(name) is not str or name != field:
+            if type(name) is not str or name != rendered[index]:
                 return -1
-            given |= bit
+            given |= 1 << index
     return given
 
 
-def restore_names(given: "int", fields: "str") -> "tuple[str | None, ...]":
+def restore_names(given: "int", fields: "str") -> "tuple[str | None, str | None, str | None]":
     """Undo what `read_back` has allowed to be forgotten."""
-    names = zip((1, 2, 4), fields.split())
-    return tuple([field if given & bit else None for bit, field in names])
+    rendered = fields.split()
+    hostname, app_name, procid = [
+        rendered[index] if given >> index & 1 else None for index in range(3)
+    ]
+    return hostname, app_name, procid
 
 
 def render_fields(

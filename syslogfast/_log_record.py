@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
+    from typing import Any
 
     Elements = dict[str, list[tuple[str, str]]]
 
@@ -117,9 +118,10 @@ def format_exception(exc_info: "object") -> "str":
     from traceback import format_exception
 
     try:
+        parts: Any = exc_info
         if isinstance(exc_info, BaseException):
-            exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
-        kind, value, trace = exc_info  # type: ignore[misc]
+            parts = (type(exc_info), exc_info, exc_info.__traceback__)
+        kind, value, trace = parts
         text = "".join(format_exception(kind, value, trace))
     except Exception as error:
         return describe_unprintable(exc_info, error)
@@ -224,7 +226,7 @@ def read_elements(
             elements[sd_id] = parameters
     if is_a(given, dict):
         try:
-            elements.update(given)  # type: ignore[arg-type]
+            elements.update(given)  # type: ignore[call-overload]
         except Exception:
             return given  # to be cleaned
     return elements or None

@@ -4,12 +4,16 @@ from syslogfast._checks import reject_parameters, reject_sd_name, reject_structu
 from syslogfast._text import NO_LIMIT, Escapes, encode_text, read_text
 from syslogfast.constants import MAX_SD_NAME
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def check_sd_name(field: "str", name: "object") -> "str":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
     if not issubclass(type(name), str):
         reject_sd_name(field, name)
-    text = "".join([name])
+    text = "".join([name])  # type: ignore[list-item]
     if not 1 <= len(text) <= MAX_SD_NAME:
         reject_sd_name(field, name)
     if not all("!" <= char <= "~" and char not in '="]' for char in text):
@@ -29,11 +33,13 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
 def list_parameters(parameters: "object") -> "object":
     """Return a list of (name, value) pairs; what cannot be one, as it is."""
     if issubclass(type(parameters), dict):
-        return list(parameters.items())
-    return list(parameters) if issubclass(type(parameters), (list, tuple)) else parameters
+        return list(parameters.items())  # type: ignore[attr-defined]
+    if issubclass(type(parameters), (list, tuple)):
+        return list(parameters)  # type: ignore[call-overload]
+    return parameters
 
 
-def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
+def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
     if issubclass(type(structured_data), bytes):
         elements = b"".join([structured_data])
@@ -41,7 +47,9 @@ def render_elements(structured_data: "object", escapes: "Escapes") -> "bytes":
     if not issubclass(type(structured_data), dict):
         reject_structured_data(structured_data)
     # Read before any value's __str__ is called, which may change what is being read.
-    read = {sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()}
+    read: dict[Any, Any] = {
+        sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()
+    }
     pieces = []
     for sd_id, parameters in read.items():
         pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())

@@ -1,28 +1,19 @@
-"""The command `syslogfast`: sends lines of files, or of other programs, as syslog records."""
+"""The command `syslogfast`: sends lines as syslog records, and shows records that arrive."""
 
 import argparse
 import os
-import signal
 import stat
-import sys
-import time
 
-from syslogfast import Encoder, __version__
-from syslogfast._checks import check_facility, check_severity
-from syslogfast.constants import MAX_SIZE, MAX_SIZE_RFC3164, MAX_SIZE_UDP, PROTOCOLS
-from syslogfast.transports import Url, open_road, parse_url
+from syslogfast import __version__
+from syslogfast._checks import check_facility, check_severity, describe
+from syslogfast.constants import PROTOCOLS
+from syslogfast.transports import Url, parse_url
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing alone would take a tenth of the time that the command does
-    from collections.abc import Iterator
-    from types import FrameType
+if TYPE_CHECKING:  # typing alone would take a tenth of the time that a command does
     from typing import NoReturn
 
-    from syslogfast.transports import Road
-
-READ_SIZE = 1 << 17  # bytes of input taken at a time
-BLOCK_SIZE = 1 << 18  # bytes of records that a stream is given at a time
-PROGRESS_INTERVAL = 0.1  # seconds
+    Commands = argparse._SubParsersAction["OneLineParser"]
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -68,6 +59,19 @@ def parse_target(text: str) -> Url:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of "HOST:PORT", "[IPV6]:PORT", ":PORT" or "PORT"."""
+    host, _, port = text.rpartition(":")
+    forbidden = "[]/@ :"
+    if host.startswith("[") and host.endswith("]") and ":" in host:
+        host, forbidden = host[1:-1], "[]/@ "
+    is_host = host.isprintable() and not set(host) & set(forbidden)
+    is_port = port.isdigit() and port.isascii() and len(port) <= 5 and int(port) < 65536
+    if not (is_host and is_port):
+        raise argparse.ArgumentTypeError(f"ADDR must be HOST:PORT, got {describe(text)}")
+    return host or "127.0.0.1", int(port)
+
+
 def check_readable(path: str) -> str:
     """Refuse a wrong FILE before anything is sent."""
     if path != "-":
@@ -90,15 +94,7 @@ def make_formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.HelpFormatter(prog, width=width - 2)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog="syslogfast",
-        description=__doc__,
-        allow_abbrev=False,
-        formatter_class=make_formatter,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add_send(commands: "Commands") -> None:
     send = commands.add_parser(
         "send",
         allow_abbrev=False,
@@ -137,188 +133,89 @@ def make_parser() -> argparse.ArgumentParser:
         help="an element of structured data; may be repeated",
     )
     add("--protocol", choices=PROTOCOLS, default="rfc5424")
-    send.set_defaults(run=send_lines, parser=send)
-    return parser
+    send.set_defaults(run=run_send, parser=send)
 
 
-class UnreadableError(Exception):
-    """A FILE that could not be read to its end, and why."""
+def run_send(options: argparse.Namespace) -> int:
+    from syslogfast.commands.send import send_lines
+
+    return send_lines(options)
 
 
-class Interruption:
-    """SIGINT: ends a wait for input at once, but lets a record on its way be finished."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self.waiting = False
-
-    def __call__(self, number: int, frame: "FrameType | None") -> None:
-        if self.waiting or self.came:
-            raise KeyboardInterrupt
-        self.came = True
-
-    def read(self, fd: int) -> bytes:
-        """Return some input; nothing at its end or once SIGINT has come."""
-        self.waiting = True
-        try:
-            return b"" if self.came else os.read(fd, READ_SIZE)
-        except KeyboardInterrupt:
-            self.came = True
-            return b""
-        finally:
-            self.waiting = False
-
-
-def read_lines(fd: int, interruption: Interruption) -> "Iterator[list[bytes]]":
-    """Yield the lines of a file as they come, many at a time, without their LF."""
-    pieces: list[bytes] = []
-    while data := interruption.read(fd):
-        *lines, rest = data.split(b"\n")
-        if lines:
-            pieces.append(lines[0])
-            lines[0] = b"".join(pieces)
-            pieces = []
-            yield lines
-        pieces.append(rest)
-    if last := b"".join(pieces):
-        yield [last]
-
-
-class Tally:
-    """What was sent, and how fast; shown while it goes on if somebody looks."""
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.lines = 0
-        self.bytes = 0
-        self.cut = 0
-        self.started = time.monotonic()
-        self.shown = self.started
-        self.live = sys.stderr.isatty()
-
-    def add(self, lines: int, size: int) -> None:
-        self.lines += lines
-        self.bytes += size
-        if self.live and time.monotonic() - self.shown >= PROGRESS_INTERVAL:
-            self.shown = time.monotonic()
-            sys.stderr.write(f"\r{self}\x1b[K")
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        sys.stderr.write(f"\r{self}\x1b[K\n" if self.live else f"{self}\n")
-
-    def __str__(self) -> str:
-        elapsed = max(time.monotonic() - self.started, 1e-9)
-        cut = f", {self.cut:,} of them cut" if self.cut else ""
-        return (
-            f"{self.lines:,} lines{cut}, {self.bytes:,} bytes to {self.target}"
-            f" in {elapsed:.2f} s: {self.lines / elapsed:,.0f} records/s"
-        )
-
-
-class Sender:
-    """Encodes lines into one block and hands them to a road."""
-
-    def __init__(self, encoder: Encoder, severity: int, max_size: int, road: "Road") -> None:
-        self.encoder = encoder
-        self.severity = severity
-        self.max_size = max_size
-        self.road = road
-        self.block = memoryview(bytearray(BLOCK_SIZE))
-        self.unlimited = encoder.replace(max_size=1 << 30, framing=None)
-        # A shorter line has room, even if each of its octets is escaped and becomes four.
-        self.suspect_size = (max_size - len(encoder.header(severity))) // 4
-
-    def is_cut(self, line: bytes) -> bool:
-        return len(self.unlimited.encode(self.severity, line, time_ns=0)) > self.max_size
-
-    def send(self, lines: list[bytes], tally: Tally) -> None:
-        if max(map(len, lines)) >= self.suspect_size:
-            tally.cut += sum(map(self.is_cut, lines))
-        if self.road.url.framing is None:  # a datagram is one record
-            for line in lines:
-                end = self.encoder.encode_into(self.block, self.severity, line)
-                self.road.send(self.block[:end])
-                tally.add(1, end)
-            return
-        while lines:
-            end, count = self.encoder.encode_many_into(self.block, self.severity, lines)
-            self.road.send(self.block[:end])
-            tally.add(count, end)
-            lines = lines[count:]
-
-
-def choose_target(options: argparse.Namespace) -> Url:
-    if options.to:
-        return options.to  # type: ignore[no-any-return]
-    return parse_target(os.environ.get("SYSLOGFAST_URL") or "fd://1")
-
-
-def make_encoder(options: argparse.Namespace, target: Url, max_size: int) -> Encoder:
-    elements: dict[str, list[tuple[str, str]]] = {}
-    for sd_id, parameters in options.sd:
-        elements.setdefault(sd_id, []).extend(parameters)
-    return Encoder(
-        protocol=options.protocol,
-        facility=options.priority[0],
-        hostname=options.hostname,
-        app_name=options.app_name,
-        procid=os.getpid() if options.id else "-",
-        msgid=options.msgid,
-        structured_data=elements,
-        framing=target.framing,
-        max_size=max_size,
+def add_listen(commands: "Commands") -> None:
+    listen = commands.add_parser(
+        "listen",
+        allow_abbrev=False,
+        formatter_class=make_formatter,
+        help="show the records that arrive over UDP and TCP",
+        description="Show the records that arrive over UDP and TCP, one a line, field by field.",
+        epilog="ADDR is HOST:PORT, [IPV6]:PORT, :PORT or PORT; the host is 127.0.0.1 if none is"
+        " given, and port 0 is any that is free. Without --udp and --tcp it listens on both, on"
+        " 127.0.0.1:5514. SIGINT or SIGTERM ends it.",
     )
+    add = listen.add_argument
+    for name, what in (("--udp", "datagrams"), ("--tcp", "connections")):
+        add(
+            name,
+            action="append",
+            type=parse_address,
+            default=[],
+            metavar="ADDR",
+            help=f"take {what} here; may be repeated",
+        )
+    add("--json", action="store_true", help="print one JSON object a line")
+    listen.set_defaults(run=run_listen, parser=listen)
 
 
-def list_inputs(options: argparse.Namespace, interruption: Interruption) -> "Iterator[list[bytes]]":
-    if options.message is not None:
-        yield [options.message.encode(errors="surrogateescape")]
-        return
-    for path in options.files or ["-"]:
-        try:
-            if path == "-":
-                yield from read_lines(0, interruption)
-            else:
-                with open(path, "rb", buffering=0) as file:
-                    yield from read_lines(file.fileno(), interruption)
-        except OSError as error:
-            raise UnreadableError(f"cannot read {path}: {error.strerror}") from None
+def run_listen(options: argparse.Namespace) -> int:
+    from syslogfast.commands.listen import show_records
+
+    return show_records(options)
 
 
-def send_lines(options: argparse.Namespace) -> int:
-    """Do what `syslogfast send` says; return the exit status."""
-    if options.message is not None and options.files:
-        options.parser.error("-m and FILE exclude each other")
-    try:
-        target = choose_target(options)
-        max_size = MAX_SIZE_RFC3164 if options.protocol == "rfc3164" else MAX_SIZE
-        if target.scheme == "udp":
-            max_size = min(max_size, MAX_SIZE_UDP)
-        encoder = make_encoder(options, target, max_size)
-    except (ValueError, argparse.ArgumentTypeError) as error:
-        options.parser.error(str(error))
-    interruption = Interruption()
-    signal.signal(signal.SIGINT, interruption)
-    place = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
-    tally = Tally(place)
-    try:
-        road = open_road(target)
-        sender = Sender(encoder, options.priority[1], max_size, road)
-        for lines in list_inputs(options, interruption):
-            sender.send(lines, tally)
-        road.close()
-    except (OSError, UnreadableError) as error:
-        tally.close()
-        what = str(error)
-        if isinstance(error, OSError):
-            what = f"cannot send to {place}: {error.strerror or error}"
-        sys.stderr.write(f"{options.parser.prog}: {what}\n")
-        return 1
-    except KeyboardInterrupt:
-        interruption.came = True
-    tally.close()
-    return 130 if interruption.came else 0
+def parse_count(text: str) -> int:
+    if not (text.isdigit() and text.isascii() and 0 < int(text) <= 10_000_000):
+        raise argparse.ArgumentTypeError(f"must be in 1..10000000, got {describe(text)}")
+    return int(text)
+
+
+def add_demo(commands: "Commands") -> None:
+    demo = commands.add_parser(
+        "demo",
+        allow_abbrev=False,
+        formatter_class=make_formatter,
+        help="let many emitters speak on one road, and count what arrives",
+        description="Let many emitters, each with its own HOSTNAME and APP-NAME, boot, work and"
+        " end on one road, and count what arrives: at a collector that is started in a second"
+        " process, unless --to names another, which cannot be asked. Exit status 1 if a record"
+        " was lost or malformed.",
+    )
+    add = demo.add_argument
+    add("--emitters", type=parse_count, default=1000, metavar="N", help="default: 1000")
+    add("--records", type=parse_count, default=100, metavar="N", help="of each; default: 100")
+    add("--to", type=parse_target, metavar="URL", help="as for send")
+    demo.set_defaults(run=run_demo, parser=demo)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    from syslogfast.commands.demo import demonstrate
+
+    return demonstrate(options)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="syslogfast",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=make_formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_send(commands)
+    add_listen(commands)
+    add_demo(commands)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -77,9 +77,11 @@ class Formatter(RecordFormatter, logging.Formatter):
         """Return what logging.Formatter.format does; the record's own text if that fails."""
         try:
             text = logging.Formatter.format(self, record)
+            if isinstance(text, str):
+                return text
         except Exception:
-            text = read_record_text(record)
-        return text if isinstance(text, str) else print_value(read_record_text(record))
+            pass  # the record's own text is better than none
+        return print_value(read_record_text(record))
 
 
 def restore_formatter(

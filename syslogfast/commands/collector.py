@@ -13,6 +13,7 @@ from syslogfast.commands.parse import MalformedError, parse_record, split_frames
 
 REPORT_INTERVAL = 0.1  # seconds
 READ_SIZE = 1 << 18
+STDIN = 0
 
 
 class Collector:
@@ -27,7 +28,7 @@ class Collector:
         self._rests: dict[socket.socket, bytearray] = {}
         self._is_ending = False
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(sys.stdin, selectors.EVENT_READ)
+        self._selector.register(STDIN, selectors.EVENT_READ)
         self.report(self._listener.getsockname()[1])
 
     def report(self, *numbers: int) -> None:
@@ -44,9 +45,9 @@ class Collector:
         self.report(self.received, self.malformed)
 
     def read(self, source: object) -> None:
-        if source is sys.stdin:
+        if source == STDIN:
             self._is_ending = True
-            self._selector.unregister(sys.stdin)
+            self._selector.unregister(STDIN)
         elif source is self._listener:
             connection, _ = self._listener.accept()
             self._rests[connection] = bytearray()

@@ -1,9 +1,9 @@
 """What `syslogfast demo` does: many emitters on one road, and a collector that counts."""
 
-import os
 import signal
 import subprocess
 import sys
+import threading
 from time import monotonic, process_time
 
 from syslogfast import BACKEND, Emitter, connect
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LINGER = 0.02  # seconds
 TIMEOUT = 2.0  # seconds that a record may wait for room; then it is looked whether there is hope
+PATIENCE = 60.0  # seconds for the collector to count what has arrived
 PROGRESS_INTERVAL = 0.1
 
 
@@ -27,39 +28,30 @@ class SecondProcess:
             " runpy.run_module('syslogfast.commands.collector', run_name='__main__')"
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self.port = int(self._output.readline())
         self.received = 0
         self.malformed = 0
-        self._rest = b""
-        assert self._process.stdout is not None
-        self.pid = self._process.pid
-        self.port = int(self._process.stdout.readline())
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self.has_ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def read_counts(self) -> None:
-        assert self._process.stdout is not None
-        data = self._process.stdout.read() or b""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if lines:
-            self.received, self.malformed = map(int, lines[-1].split())
+    def _read(self) -> None:
+        for line in self._output:
+            self.received, self.malformed = map(int, line.split())
+        self.has_ended = True
 
     def end(self) -> str:
         """Let it count to the end; return what was wrong with it, or nothing."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        try:
-            status = self._process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
+        self._input.close()
+        self._reader.join(PATIENCE)
+        if not self.has_ended:
             self._process.kill()
-            status = self._process.wait()
-        os.set_blocking(self._process.stdout.fileno(), True)
-        self.read_counts()
-        self._process.stdout.close()
+        status = self._process.wait()
         if status < 0:
             return f"the collector was killed by {signal.Signals(-status).name}"
         return f"the collector ended with status {status}" if status else ""
@@ -113,13 +105,11 @@ def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess |
         for child in children:
             speak(child, step, records)
             offered += 1
+            if second and second.has_ended:
+                progress.clear()
+                return False
             if offered % 256 == 0 and progress.is_due():
-                if second:
-                    second.read_counts()
-                    if not second.is_alive():
-                        progress.clear()
-                        return False
-                progress.show(offered, second and second.received)
+                progress.show(offered, second.received if second else None)
     progress.clear()
     return True
 
@@ -138,9 +128,9 @@ def demonstrate(options: "Namespace") -> int:
     is_alive = run_lives(log, options.emitters, options.records, second)
     if is_alive:
         while log.stats["queued"] and not log.flush(TIMEOUT):
-            if second is None or not second.is_alive():
+            if second is None or second.has_ended:
                 break
-    log.close(None if is_alive else 0)
+    log.close(TIMEOUT if is_alive else 0)
     cpu = process_time() - cpu_started
     trouble = second.end() if second else ""
     elapsed = monotonic() - started

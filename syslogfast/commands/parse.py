@@ -1,0 +1,456 @@
+"""A strict parser of what arrives: records (RFC 5424, RFC 3164) and the frames of a TCP stream.
+
+The grammar is a table of steps, read from left to right. Joined, they are one regular expression
+that takes an ordinary header apart at once; where it does not match, the steps are gone through
+one by one, and the first that fails tells what is wrong, and where. So no step may match in two
+ways of which the one, but not the other, lets those after it match.
+"""
+
+import re
+
+from syslogfast._identity import is_address
+from syslogfast.constants import (
+    MAX_APP_NAME,
+    MAX_HOSTNAME,
+    MAX_MSGID,
+    MAX_PROCID,
+    MAX_SD_NAME,
+    MAX_TAG,
+    NILVALUE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    Steps = list[tuple[str, str]]
+    Elements = list[tuple[str, list[tuple[str, str]]]]
+
+MAX_FRAME = 10 << 20  # bytes of one frame of a TCP stream
+BOM = "\ufeff"  # RFC 5424 6.4
+
+
+class MalformedError(ValueError):
+    """A record or frame that a sender must not send: what is wrong, and at which byte of it."""
+
+    def __init__(self, what: str, offset: int) -> None:
+        super().__init__(what, offset)
+        self.what = what
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"{self.what}, at byte {self.offset}"
+
+
+class Parsed:
+    """The fields of a record; None is NILVALUE, or a field that is not there."""
+
+    __slots__ = (
+        "app_name",
+        "bom",
+        "facility",
+        "hostname",
+        "message",
+        "msgid",
+        "procid",
+        "protocol",
+        "severity",
+        "structured_data",
+        "timestamp",
+    )
+
+    def __init__(
+        self,
+        protocol: str,
+        prival: int,
+        timestamp: str | None,
+        hostname: str | None,
+        app_name: str | None,
+        procid: str | None,
+        msgid: str | None,
+        structured_data: "Elements",
+        message: str,
+        bom: bool,
+    ) -> None:
+        self.protocol = protocol  # "rfc5424" or "rfc3164"
+        self.facility = prival >> 3
+        self.severity = prival & 7
+        self.timestamp = timestamp
+        self.hostname = hostname
+        self.app_name = app_name
+        self.procid = procid
+        self.msgid = msgid
+        self.structured_data = structured_data  # PARAM-VALUEs without their escapes
+        self.message = message  # without the BOM
+        self.bom = bom
+
+    def __repr__(self) -> str:
+        fields = ", ".join([f"{name}={getattr(self, name)!r}" for name in self.__slots__])
+        return f"{type(self).__name__}({fields})"
+
+
+# --- the grammar ---------------------------------------------------------------------------------
+
+
+def make_range(field: str, limit: int, characters: str) -> str:
+    return f"{field} must be 1 to {limit} {characters}"
+
+
+def make_field(field: str, limit: int) -> "Steps":
+    """RFC 5424 6: NILVALUE, which is no group, or 1*limit PRINTUSASCII; then SP."""
+    rule = make_range(field, limit, "printable ASCII characters")
+    return [(rf"(?:-(?= )|([!-~]{{1,{limit}}}))", rule), (" ", rule)]
+
+
+def join(steps: "Steps") -> str:
+    return "".join([pattern for pattern, _ in steps])
+
+
+# RFC 5424 6.2.1, RFC 3164 4.1.1
+PRI_RULE = "PRI must be <0> to <191>, without leading zeros"
+PRI: "Steps" = [
+    ("<", PRI_RULE),
+    ("((?:1[0-8][0-9]|19[01]|[1-9]?[0-9])(?![0-9]))", PRI_RULE),
+    (">", PRI_RULE),
+]
+
+TIME_OF_DAY: "Steps" = [
+    ("(?:[01][0-9]|2[0-3])", "the hour of TIMESTAMP must be 00 to 23"),
+    (":", "the hour of TIMESTAMP must be followed by a colon"),
+    ("[0-5][0-9]", "the minute of TIMESTAMP must be 00 to 59"),
+    (":", "the minute of TIMESTAMP must be followed by a colon"),
+    ("[0-5][0-9]", "the second of TIMESTAMP must be 00 to 59"),  # RFC 5424 6.2.3: no leap second
+]
+AFTER_TIMESTAMP = (" ", "TIMESTAMP must be followed by a space")
+
+# RFC 5424 6.2.3. The look-behinds leave 29, 30 and 31 to the months, and years, that have them.
+LEAP = "(?:[0-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+DAY = (
+    "(?:0[1-9]|1[0-9]|2[0-8]"
+    f"|29(?:(?<!-02-29)|(?<={LEAP}-02-29))|30(?<!-02-30)"
+    "|31(?<=-(?:01|03|05|07|08|10|12)-31))"
+)
+OFFSET_RULE = "TIME-OFFSET must be Z, +hh:mm or -hh:mm, and not -00:00"
+FRACTION_RULE = "TIME-SECFRAC must be 1 to 6 digits"
+TIMESTAMP: "Steps" = [
+    ("(?!0000)[0-9]{4}", "TIMESTAMP must be - or begin with a year, 0001 to 9999"),
+    ("-", "the year of TIMESTAMP must be followed by a hyphen"),
+    ("(?:0[1-9]|1[0-2])", "the month of TIMESTAMP must be 01 to 12"),
+    ("-", "the month of TIMESTAMP must be followed by a hyphen"),
+    (DAY, "the day of TIMESTAMP must be one that its month has"),
+    ("T", "the day of TIMESTAMP must be followed by T"),
+    *TIME_OF_DAY,
+    (r"\.?", FRACTION_RULE),
+    (r"(?:(?<!\.)|(?<=\.)[0-9]{1,6})", FRACTION_RULE),
+    ("(?![0-9])", FRACTION_RULE),
+    ("(?:Z|(?!-00:00)[+-])", OFFSET_RULE),
+    ("(?:(?<=Z)|(?<!Z)(?:[01][0-9]|2[0-3]))", OFFSET_RULE),
+    ("(?:(?<=Z)|(?<!Z):)", OFFSET_RULE),
+    ("(?:(?<=Z)|(?<!Z)[0-5][0-9])", OFFSET_RULE),
+]
+FIELDS: "Steps" = [
+    *make_field("HOSTNAME", MAX_HOSTNAME),
+    *make_field("APP-NAME", MAX_APP_NAME),
+    *make_field("PROCID", MAX_PROCID),
+    *make_field("MSGID", MAX_MSGID),
+]
+RFC5424 = re.compile(f"{join(PRI)}1 (?:-|({join(TIMESTAMP)})) {join(FIELDS)}")
+
+# RFC 5424 6.3
+SD_NAME = r"[!#-<>-\\^-~]"
+SD_NAME_CHARACTERS = 'printable ASCII characters other than = ] " and space'
+SD_ID_RULE = make_range("SD-ID", MAX_SD_NAME, SD_NAME_CHARACTERS)
+PARAM_NAME_RULE = make_range("PARAM-NAME", MAX_SD_NAME, SD_NAME_CHARACTERS) + ", then ="
+SD_ID_STEPS: "Steps" = [
+    (r"\[", SD_ID_RULE),
+    (f"({SD_NAME}{{1,{MAX_SD_NAME}}})", SD_ID_RULE),
+    (f"(?!{SD_NAME})", SD_ID_RULE),
+]
+SD_ID = re.compile(join(SD_ID_STEPS))
+SD_PARAM = re.compile(rf' ({SD_NAME}{{1,{MAX_SD_NAME}}})="([^"\\\]]*)"')
+PARAM_START: "Steps" = [
+    (" ", "an SD-ELEMENT must go on with a space or end with ]"),
+    (f"{SD_NAME}{{1,{MAX_SD_NAME}}}", PARAM_NAME_RULE),
+    ("=", PARAM_NAME_RULE),
+    ('"', "PARAM-VALUE must be in quotes"),
+]
+PLAIN = re.compile(r'[^"\\\]]*')
+
+# RFC 3164 4.1, with HOSTNAME, or without as it is written to /dev/log
+MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+DAY_RULE = "the day of TIMESTAMP must be one that its month has, in two characters"
+STAMP: "Steps" = [
+    (MONTH, "PRI must be followed by VERSION 1 and a space, or by a month, Jan to Dec"),
+    (" ", "the month of TIMESTAMP must be followed by a space"),
+    (" ?", DAY_RULE),
+    (
+        "(?:(?<=  )[1-9]|(?<!  )(?:[12][0-9]|30(?<!Feb 30)"
+        "|31(?<=(?:Jan|Mar|May|Jul|Aug|Oct|Dec) 31)))",
+        DAY_RULE,
+    ),
+    (" ", "the day of TIMESTAMP must be followed by a space"),
+    *TIME_OF_DAY,
+]
+HOST_RULE = make_range("HOSTNAME", MAX_HOSTNAME, "letters, digits or . _ : -")
+HOST: "Steps" = [
+    (f"([A-Za-z0-9._:-]{{1,{MAX_HOSTNAME}}})", HOST_RULE),
+    ("(?![A-Za-z0-9._:-])", HOST_RULE),
+]
+TAG_RULE = make_range("TAG", MAX_TAG, "letters, digits or . _ / -")
+PID_RULE = make_range("PID", MAX_PROCID, "printable ASCII characters other than [ and ]")
+COLON_RULE = "TAG must be followed by a colon and a space"
+TAG: "Steps" = [
+    (f"([A-Za-z0-9._/-]{{1,{MAX_TAG}}})", TAG_RULE),
+    (r"(?=[\[:])", TAG_RULE),
+]
+PID: "Steps" = [
+    (r"\[", TAG_RULE),
+    (rf"([!-Z\\^-~]{{1,{MAX_PROCID}}})", PID_RULE),
+    (r"\]", PID_RULE),
+]
+COLON: "Steps" = [(": ", COLON_RULE)]
+RFC3164 = re.compile(
+    f"{join(PRI)}({join(STAMP)}) (?:{join(HOST)} )??{join(TAG)}(?:{join(PID)})?{join(COLON)}"
+)
+
+UNEXPLAINED = "one of the steps must fail where what they are joined to does not match"
+
+# RFC 6587 3.4.1: MSG-LEN SP
+COUNT = re.compile(rb"([1-9][0-9]{0,6}) ")
+COUNT_START = re.compile(rb"[0-9]{1,7}")
+COUNT_RULE = "MSG-LEN must be 1 to 7 digits and a space"
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def fail(what: str, text: str, index: int) -> "NoReturn":
+    """Raise with the byte at which the character `index` begins."""
+    raise MalformedError(what, len(text[:index].encode(errors="surrogateescape")))
+
+
+def walk(text: str, index: int, steps: "Steps") -> int:
+    """Return where these steps lead from `index`; the first one that fails raises."""
+    for pattern, rule in steps:
+        found = re.compile(pattern).match(text, index)  # pos: look-behinds see what is before
+        if not found:
+            fail("a record must not end here" if index == len(text) else rule, text, index)
+        index = found.end()
+    return index
+
+
+def has_domain(hostname: str) -> bool:
+    """RFC 3164 4.1.2: "the Domain Name MUST NOT be included"; addresses have their dots."""
+    # The zone of an IPv6 address has lost its %, which cannot be in a HOSTNAME.
+    name = hostname.partition("_")[0] if ":" in hostname else hostname
+    return "." in hostname and not is_address(name)
+
+
+def reject_rfc5424(text: str, start: int) -> "NoReturn":
+    """Find what is wrong with an RFC 5424 header; `start` is after VERSION and SP."""
+    is_nil = text.startswith("-", start)
+    index = start + 1 if is_nil else walk(text, start, TIMESTAMP)
+    index = walk(text, index, [AFTER_TIMESTAMP])
+    walk(text, index, FIELDS)
+    raise AssertionError(UNEXPLAINED)
+
+
+def reject_rfc3164(text: str, start: int) -> "NoReturn":
+    """Find what is wrong with an RFC 3164 header; `start` is after PRI."""
+    index = walk(text, start, [*STAMP, AFTER_TIMESTAMP])
+    token = text[index:].partition(" ")[0]
+    if not token.endswith(":") or token.endswith("::"):  # not a TAG: 2001:db8:: is an address
+        end = walk(text, index, HOST)
+        if has_domain(text[index:end]):
+            fail("HOSTNAME must be an address or have no domain", text, text.index(".", index))
+        index = walk(text, end, [(" ", HOST_RULE)])
+    index = walk(text, index, TAG)
+    if text.startswith("[", index):
+        index = walk(text, index, PID)
+    walk(text, index, COLON)
+    raise AssertionError(UNEXPLAINED)
+
+
+def parse_parameter(text: str, start: int) -> tuple[str, str, int]:
+    """Return name and value of an SD-PARAM that has escapes, and its end; or say what is wrong."""
+    index = walk(text, start, PARAM_START)
+    name = text[start + 1 : index - 2]
+    pieces = []
+    while True:
+        plain = PLAIN.match(text, index)
+        assert plain
+        pieces.append(plain[0])
+        index = plain.end()
+        if text.startswith('"', index):
+            return name, "".join(pieces), index + 1
+        if text.startswith("]", index):
+            fail("] must be escaped in PARAM-VALUE", text, index)
+        if index == len(text):
+            fail("PARAM-VALUE must end with a quote", text, index)
+        escaped = text[index + 1 : index + 2]
+        if escaped not in ('"', "\\", "]"):
+            fail('PARAM-VALUE must have no escape but \\" \\\\ and \\]', text, index)
+        pieces.append(escaped)
+        index += 2
+
+
+def parse_elements(text: str, start: int) -> tuple["Elements", int]:
+    """RFC 5424 6.3: return the SD-ELEMENTs that begin at `start`, and where they end."""
+    elements: Elements = []
+    known = set()
+    index = start
+    while text.startswith("[", index):
+        opening = SD_ID.match(text, index)
+        if not opening:
+            walk(text, index, SD_ID_STEPS)
+            raise AssertionError(UNEXPLAINED)
+        sd_id = opening[1]
+        if sd_id in known:
+            fail(f"SD-ID {sd_id} must occur once", text, index + 1)
+        known.add(sd_id)
+        index = opening.end()
+        parameters: list[tuple[str, str]] = []
+        while not text.startswith("]", index):
+            parameter = SD_PARAM.match(text, index)
+            if parameter:
+                name, value = parameter.groups()
+                index = parameter.end()
+            else:
+                name, value, index = parse_parameter(text, index)
+            parameters.append((name, value))
+        elements.append((sd_id, parameters))
+        index += 1
+    return elements, index
+
+
+def parse_text(text: str) -> Parsed:
+    header = RFC5424.match(text)
+    if not header:
+        return parse_other(text)
+    prival, timestamp, hostname, app_name, procid, msgid = header.groups()
+    index = header.end()
+    elements: Elements = []
+    if text.startswith("-", index):
+        index += 1
+    elif text.startswith("[", index):
+        elements, index = parse_elements(text, index)
+    else:
+        fail("STRUCTURED-DATA must be - or begin with [", text, index)
+    bom = False
+    message = ""
+    if index < len(text):
+        if text[index] != " ":
+            fail("STRUCTURED-DATA must be followed by a space or by nothing", text, index)
+        bom = text.startswith(BOM, index + 1)
+        message = text[index + 1 + bom :]
+    return Parsed(
+        *("rfc5424", int(prival), timestamp, hostname, app_name, procid, msgid),
+        *(elements, message, bom),
+    )
+
+
+def parse_other(text: str) -> Parsed:
+    """Parse an RFC 3164 record, or say what is wrong with one of RFC 5424."""
+    header = RFC3164.match(text)
+    if not header:
+        start = walk(text, 0, PRI)
+        if text.startswith("1 ", start):
+            reject_rfc5424(text, start + 2)
+        reject_rfc3164(text, start)
+    prival, timestamp, *fields = header.groups()
+    hostname, tag, pid = [None if field == NILVALUE else field for field in fields]
+    if hostname and has_domain(hostname):
+        reject_rfc3164(text, header.start(2))
+    message = text[header.end() :]
+    return Parsed("rfc3164", int(prival), timestamp, hostname, tag, pid, None, [], message, False)
+
+
+def parse_record(data: bytes) -> Parsed:
+    """Return the fields of one record, without its frame; MalformedError if it is malformed.
+
+    A record whose PRI is followed by "1 " is of RFC 5424, section 6, any other of RFC 3164, section
+    4.1: with HOSTNAME, or without as on /dev/log, where a TAG with its colon follows TIMESTAMP.
+    Control characters are legal in a MSG and a PARAM-VALUE: to escape them is up to the caller.
+
+    >>> record = parse_record(b'<131>1 - web1 shop 42 - [order@32473 id="17"] sold')
+    >>> record.facility, record.severity, record.hostname, record.timestamp, record.message
+    (16, 3, 'web1', None, 'sold')
+    >>> parse_record(b"<13>1 - web1 sh\\xc3\\xb6p - - - sold")
+    Traceback (most recent call last):
+      ...
+    syslogfast.commands.parse.MalformedError: APP-NAME must be 1 to 48 printable ASCII characters, \
+at byte 15
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        try:  # something before it may be wrong, too
+            parse_text(data.decode(errors="surrogateescape"))
+        except MalformedError as malformed:
+            if malformed.offset <= error.start:
+                raise
+        raise MalformedError("a record must be UTF-8", error.start) from None
+    return parse_text(text)
+
+
+# --- frames --------------------------------------------------------------------------------------
+
+
+def split_frames(buffer: bytes | bytearray) -> tuple[list[bytes], int]:
+    """Return the complete frames at the start of a stream's buffer, and how many bytes they took.
+
+    Each is framed on its own, as collectors take them: a digit from 1 to 9 begins octet counting
+    (RFC 6587 3.4.1), anything else goes up to LF or NUL (3.4.2). MalformedError, with an offset
+    within the frame: the one at the start of the buffer is malformed. One further on raises when
+    those before it have been taken.
+
+    >>> split_frames(b"<13>a\\n5 <13>b<13>c\\n<13>d")
+    ([b'<13>a', b'<13>b', b'<13>c'], 19)
+    """
+    data = bytes(buffer)
+    size = len(data)
+    frames: list[bytes] = []
+    start = 0
+    line_feed = nul = -1  # where the next ones are; not found, -1, becomes size
+    while start < size:
+        if 48 < data[start] < 58:
+            count = COUNT.match(data, start)
+            if not count:
+                if not frames:
+                    check_count(data)
+                break
+            begin = count.end()
+            end = begin + int(count[1])
+            if end > size:
+                break
+            frames.append(data[begin:end])
+            start = end
+            continue
+        if line_feed < start:
+            line_feed = data.find(b"\n", start) % (size + 1)
+        if nul < start:
+            nul = data.find(b"\0", start) % (size + 1)
+        end = min(line_feed, nul)
+        if end - start > MAX_FRAME:
+            if frames:
+                break
+            raise MalformedError(f"a record must end within {MAX_FRAME:,} bytes", MAX_FRAME)
+        if end == size:
+            break
+        frames.append(data[start:end])
+        start = end + 1
+    return frames, start
+
+
+def check_count(data: bytes) -> None:
+    """Refuse digits that cannot become an octet count, whatever follows."""
+    digits = COUNT_START.match(data)
+    end = digits.end() if digits else 0
+    if end < len(data):
+        raise MalformedError(COUNT_RULE, end)
+
+
+def measure_frame(data: bytes | bytearray) -> int:
+    """Return the size that the frame at the start of `data` must have by its count, else 0."""
+    count = COUNT.match(data)
+    return count.end() + int(count[1]) if count else 0

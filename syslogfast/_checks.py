@@ -195,5 +195,9 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
+def reject_url_kind(value: "object") -> "NoReturn":
+    raise TypeError(f"url must be a str, got {describe(value)}")
+
+
 def reject_url(rule: "str", url: "str") -> "NoReturn":
     raise ValueError(f"url must {rule}, got {describe(url)}")

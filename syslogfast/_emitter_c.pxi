@@ -14,23 +14,37 @@ cdef class Block:
 
     cdef bytearray memory
     cdef char *start
-    cdef uint32_t *ends
+    cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
     cdef Py_ssize_t room, used      # bytes
     cdef Py_ssize_t position        # bytes that have been sent
-    cdef Py_ssize_t count, first    # records; the first that has not been sent as a whole
+    cdef Py_ssize_t count           # records
+    cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
+    cdef Py_ssize_t left            # records that have been neither
     cdef Block next
 
 
 cdef Block make_block(Py_ssize_t room):
     cdef Block block = Block.__new__(Block)
-    cdef Py_ssize_t aligned = (room + 3) & ~3
+    cdef Py_ssize_t aligned = (room + 7) & ~7
     # The ends come after the records; what is not used of either is never touched.
-    size = aligned + (room // SMALLEST_FRAME + 1) * <Py_ssize_t>sizeof(uint32_t)
+    size = aligned + (room // SMALLEST_FRAME + 1) * <Py_ssize_t>sizeof(Py_ssize_t)
     block.memory = PyByteArray_FromStringAndSize(NULL, size)
     block.start = PyByteArray_AS_STRING(block.memory)
-    block.ends = <uint32_t *>(block.start + aligned)
+    block.ends = <Py_ssize_t *>(block.start + aligned)
     block.room = room
     return block
+
+
+cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept:
+    return block.ends[index] < 0
+
+
+cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept:
+    return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
+
+
+cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept:
+    return find_end(block, index - 1) if index else 0
 
 
 cdef class Queue:
@@ -44,14 +58,14 @@ cdef class Queue:
     cdef public Py_ssize_t threshold
     cdef public bint closed
     cdef Block oldest, newest
-    cdef bint is_held       # `peek` has given bytes of the oldest block
+    cdef Py_ssize_t held    # records of the oldest block that `peek` has given; 0: none
     cdef Py_ssize_t offered, sent, sent_bytes, cuts
     cdef dict dropped
 
-    def __cinit__(self, Py_ssize_t limit):
-        self.limit = limit
+    def __cinit__(self, limit):
+        self.limit = check_queue_bytes(limit)
         self.dropped = {}
-        self.oldest = self.newest = make_block(min(limit, <Py_ssize_t>BLOCK_SIZE))
+        self.oldest = self.newest = make_block(min(self.limit, <Py_ssize_t>BLOCK_SIZE))
 
     def drop(self, reason):
         """Count a record that was offered and that is not going to be queued."""
@@ -61,24 +75,26 @@ cdef class Queue:
     def peek(self, one=False):
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t end
+        cdef Py_ssize_t end = block.first + 1
         if not self.count:
             return None
-        end = block.ends[block.first] if one else block.used
-        self.is_held = True
-        return memoryview(block.memory)[block.position:end]
+        while not one and end < block.count and not is_dropped(block, end):
+            end += 1
+        self.held = end - block.first
+        return memoryview(block.memory)[block.position:block.ends[end - 1]]
 
     def advance(self, Py_ssize_t size):
         """Take note that the road has taken so many of the bytes that `peek` has given."""
         cdef Block block = self.oldest
-        if not self.is_held:
+        if not self.held:
             return  # all was dropped meanwhile
-        self.is_held = False
+        self.held = 0
         self.size -= size
         self.sent_bytes += size
         block.position += size
-        while block.first < block.count and block.ends[block.first] <= block.position:
+        while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
             block.first += 1
+            block.left -= 1
             self.sent += 1
             self.count -= 1
         leave_block(self)
@@ -86,37 +102,50 @@ cdef class Queue:
     def rewind(self):
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t start = find_start(block)
-        self.is_held = False
+        cdef Py_ssize_t start = find_start(block, block.first)
+        self.held = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
 
     def drop_first(self, reason):
         """Drop the record that `peek` has given: no road takes it."""
-        if self.is_held:
-            self.is_held = False
-            drop_record(self, self.oldest, reason)
+        cdef Block block = self.oldest
+        if self.held:
+            self.held = 0
+            self.size += block.position - find_start(block, block.first)
+            drop_record(self, block, block.first, reason)
             leave_block(self)
 
     def drop_oldest(self, Py_ssize_t size):
         """Drop what is oldest, and not on its way, until there is room for so many bytes."""
-        cdef Block block = self.oldest
-        if self.is_held or block.position > find_start(block):
-            block = block.next
+        cdef Block block = self.oldest, before = None
+        cdef Py_ssize_t index = block.first + self.held
+        if not self.held and block.position > find_start(block, block.first):
+            index += 1
         while block is not None and self.size + size > self.limit:
-            if block.first == block.count:
-                block = block.next
+            while index < block.count and self.size + size > self.limit:
+                if not is_dropped(block, index):
+                    drop_record(self, block, index, "full")
+                index += 1
+            if before is not None and not block.left and block.next is not None:
+                before.next = block.next  # nothing of it is left, though the oldest is held
             else:
-                drop_record(self, block, "full")
+                before = block
+            block = block.next
+            index = 0
         leave_block(self)
 
     def clear(self, reason):
         """Drop all that is queued."""
-        self.is_held = False
-        while self.count:
-            drop_record(self, self.oldest, reason)
-            leave_block(self)
+        self.held = 0
+        if self.count:
+            count_drops(self, reason, self.count)
+        self.count = self.size = 0
+        self.oldest = self.newest
+        self.newest.first = self.newest.count
+        self.newest.left = 0
+        leave_block(self)
 
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
@@ -135,30 +164,31 @@ cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
     return 0
 
 
-cdef inline Py_ssize_t find_start(Block block) noexcept:
-    """Return where the first record begins that has not been sent as a whole."""
-    return block.ends[block.first - 1] if block.first else 0
-
-
-cdef int drop_record(Queue queue, Block block, object reason) except -1:
-    """Drop the first record of a block."""
+cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) except -1:
+    """Drop a record of which no part has been sent."""
     count_drops(queue, reason, 1)
-    queue.size -= block.ends[block.first] - block.position
+    queue.size -= block.ends[index] - find_start(block, index)
     queue.count -= 1
-    block.position = block.ends[block.first]
-    block.first += 1
+    block.left -= 1
+    block.ends[index] = ~block.ends[index]
     return 0
 
 
-cdef int leave_block(Queue queue) except -1:
-    """Go on to the next block when all of the oldest is done; the last one is used again."""
+cdef int leave_block(Queue queue) noexcept:
+    """Go past what was dropped, and on to the next block; the last one is used again."""
     cdef Block block = queue.oldest
-    while block.first == block.count and not queue.is_held:
+    if queue.held:
+        return 0
+    while True:
+        while block.first < block.count and is_dropped(block, block.first):
+            block.position = find_end(block, block.first)
+            block.first += 1
+        if block.first < block.count:
+            return 0
         if block.next is None:
             block.used = block.position = block.count = block.first = 0
             return 0
         queue.oldest = block = block.next
-    return 0
 
 
 cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
@@ -167,10 +197,13 @@ cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
     if size > queue.limit - queue.size or queue.closed:
         return NULL
     if size > block.room - block.used:
-        block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
-        queue.newest.next = block
-        queue.newest = block
-        leave_block(queue)
+        if not block.left and block is not queue.oldest:  # all was dropped
+            block.used = block.position = block.count = block.first = 0
+        if size > block.room - block.used:
+            block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
+            queue.newest.next = block
+            queue.newest = block
+            leave_block(queue)
     return block.start + block.used
 
 
@@ -178,8 +211,9 @@ cdef inline void commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
     """Take note that a frame has been written where `claim` said."""
     cdef Block block = queue.newest
     block.used += size
-    block.ends[block.count] = <uint32_t>block.used
+    block.ends[block.count] = block.used
     block.count += 1
+    block.left += 1
     queue.size += size
     queue.count += 1
     queue.offered += 1
@@ -194,6 +228,7 @@ cdef class Voice:
     cdef readonly object _delivery
 
     def __cinit__(self, Encoder encoder not None, Queue queue not None, delivery):
+        check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
         self._delivery = delivery

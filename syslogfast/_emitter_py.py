@@ -5,14 +5,17 @@ A record is encoded on the caller's thread, put into the queue, and left to the 
 
 import _thread
 import time
-from collections import deque
 
-from syslogfast._checks import check_severity
+from syslogfast._checks import check_field, check_queue_bytes, check_severity
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
+from syslogfast._timestamp import check_time
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    from _collections import deque  # collections has it from there, and imports more
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Iterable
     from typing import Any
 
@@ -48,7 +51,7 @@ class Queue:
     )
 
     def __init__(self, limit: "int") -> "None":
-        self.limit = limit
+        self.limit = check_queue_bytes(limit)
         self.threshold = 0
         self.closed = False
         self.count = 0
@@ -63,17 +66,17 @@ class Queue:
         self._cuts = 0
         self._dropped: dict[str, int] = {}
 
-    def put(self, frame: "bytes", is_cut: "bool") -> "bool":
-        """Queue a record if there is room."""
+    def put(self, frame: "bytes", is_cut: "bool") -> "int":
+        """Queue a record if there is room; return how many are queued then, or 0."""
         with self._lock:
             if self.closed or self.size + len(frame) > self.limit:
-                return False
+                return 0
             self._frames.append(frame)
             self.count += 1
             self.size += len(frame)
             self._offered += 1
             self._cuts += is_cut
-            return True
+            return self.count
 
     def drop(self, reason: "str") -> "None":
         """Count a record that was offered and that is not going to be queued."""
@@ -86,18 +89,16 @@ class Queue:
         with self._lock:
             if not self._frames:
                 return None
-            self._held = 1
-            data = self._frames[0]
-            if not one and len(data) < BLOCK_SIZE:
-                size = 0
-                self._held = 0
-                for frame in self._frames:
-                    size += len(frame)
-                    if size > BLOCK_SIZE:
-                        break
-                    self._held += 1
-                data = b"".join([self._frames[index] for index in range(self._held)])
-            return memoryview(data)[self._position :]
+            frames = [self._frames[0]]
+            size = len(frames[0])
+            while not one and len(frames) < len(self._frames):  # more may come meanwhile
+                frame = self._frames[len(frames)]
+                size += len(frame)
+                if size > BLOCK_SIZE:
+                    break
+                frames.append(frame)
+            self._held = len(frames)
+            return memoryview(b"".join(frames))[self._position :]
 
     def advance(self, size: "int") -> "None":
         """Take note that the road has taken so many of the bytes that `peek` has given."""
@@ -267,24 +268,31 @@ class Voice:
     ) -> "bool":
         """Queue one record; tell whether the delivery has been called to send."""
         encoder, queue = self._encoder, self._queue
+        if structured_data is not None:  # rendered once: its values may run code
+            check_time(time_ns)
+            msgid = None if msgid is None else check_field("msgid", msgid)
+            structured_data = encoder._render_elements(structured_data)
         frame = encoder.encode(
             severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
         )
         cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
-        if not queue.put(frame, cut):
+        count = queue.put(frame, cut)
+        if not count:
             if queue.closed:
                 queue.drop("closed")
-                return False
+                return True
             if len(frame) > queue.limit:
                 queue.drop("too large")
-                return False
-            if not self._delivery.make_room(len(frame)) or not queue.put(frame, cut):
+                return True
+            if self._delivery.make_room(len(frame)):
+                count = queue.put(frame, cut)
+            if not count:
                 queue.drop("closed" if queue.closed else "full")
                 return True
         if queue.size >= queue.threshold or severity <= 3:
             self._delivery.drive()
             return True
-        if queue.count == 1:
+        if count == 1:
             self._delivery.begin()
         return False
 

@@ -35,7 +35,7 @@ from cpython.unicode cimport (
     PyUnicode_READ_CHAR,
 )
 from libc.math cimport llrint
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
 
 from syslogfast._digits cimport count_digits
@@ -80,6 +80,7 @@ from syslogfast._checks import (
     check_choice,
     check_field,
     check_precision,
+    check_queue_bytes,
     check_severity,
     is_float_without_time,
     reject_buffer,

@@ -42,9 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from syslogfast._text import Escapes
+    from syslogfast._timestamp import Form, Renderer
+
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
     StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
+    Hot: TypeAlias = "tuple[list[bytes], Renderer, Form, int, bytes, Escapes, str | None]"
 
 
 def format_timestamp(
@@ -117,6 +121,7 @@ class Style:
         "escapes",
         "form",
         "framing",
+        "hot",
         "lead",
         "max_size",
         "msgid",
@@ -154,6 +159,19 @@ class Style:
         if len(self.elements) > self.max_size:
             self.elements = b""  # no record holds it
         self.attributes = self.options["attributes"]
+        self.hot = self.list_hot()
+
+    def list_hot(self) -> "Hot":
+        """Return what `encode` needs for each record: to unpack a tuple is fast."""
+        return (
+            self.starts,
+            self.timestamp,
+            self.form,
+            self.max_size,
+            self.lead,
+            self.escapes,
+            self.framing,
+        )
 
 
 class Encoder:
@@ -194,7 +212,7 @@ class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    __slots__ = ("_fields_size", "_given", "_names", "_style", "_tail")
+    __slots__ = ("_fields_size", "_given", "_hot", "_names", "_style", "_tail")
 
     def __init__(
         self,
@@ -236,6 +254,7 @@ class Encoder:
         )
         self._keep_names(settings.names, settings.fields)
         self._style = Style(settings)
+        self._hot = self._style.hot
         self._tail = self._join_tail(settings.fields, settings.msgid, self._style.elements)
 
     def encode(
@@ -263,26 +282,34 @@ class Encoder:
         """
         if type(severity) is not int or not 0 <= severity <= 7:
             severity = check_severity(severity)
-        style = self._style
-        timestamp = style.timestamp(time_ns, style.form)
+        starts, render_timestamp, form, max_size, lead, escapes, framing = self._hot
+        timestamp = render_timestamp(time_ns, form)
         tail = self._tail
         if msgid is not None or structured_data is not None:
             tail = self._render_tail(msgid, structured_data)
-        header = style.starts[severity] + timestamp + tail
-        room = style.max_size - len(header)
-        if room < 0 and room < -len(style.lead):
-            header = style.starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
-            room = style.max_size - len(header)
-        if type(message) is not str or style.bom:
+        header = starts[severity] + timestamp + tail
+        room = max_size - len(header)
+        if room < 0 and room < -len(lead):
+            header = starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
+            room = max_size - len(header)
+        if type(message) is not str or len(lead) > 1:
             message = self._read_message(message)
-        data = encode_text(message, style.escapes, room)
+        if len(message) > room:
+            data = encode_text(message, escapes, room)
+        else:
+            try:  # what most are, without a look at each character
+                data = message.encode()
+                if data.translate(escapes.suspects) != data or len(data) > room:
+                    data = encode_text(message, escapes, room)
+            except (UnicodeError, AttributeError):
+                data = encode_text(message, escapes, room)
         # Of a message of which nothing fits, no trace is left.
-        record = header + data if data else header[: len(header) - len(style.lead)]
-        if style.framing is None:
+        record = header + data if data else header[: len(header) - len(lead)]
+        if framing is None:
             return record
-        if style.framing == "octet":
+        if framing == "octet":
             return f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
-        return record + (b"\n" if style.framing == "lf" else b"\0")
+        return record + (b"\n" if framing == "lf" else b"\0")
 
     def encode_into(
         self,
@@ -424,6 +451,7 @@ class Encoder:
         sibling = type(self)(**dict(self._list_options(), **changes))
         if not [name for name in changes if name not in IDENTITY]:
             sibling._style = self._style  # 10,000 siblings share what they can
+            sibling._hot = self._hot
         return sibling
 
     def __reduce__(self) -> "tuple[Any, ...]":
@@ -468,7 +496,7 @@ class Encoder:
         other: Encoder = object.__new__(Encoder)
         other._names, other._given = names, -1
         other._fields_size = len(fields)
-        other._style = style
+        other._style, other._hot = style, style.hot
         other._tail = other._join_tail(fields, style.msgid, style.elements)
         return other
 
@@ -482,10 +510,11 @@ class Encoder:
         for name in Style.__slots__:
             setattr(style, name, getattr(self._style, name))
         style.max_size = NO_LIMIT
+        style.hot = style.list_hot()
         other: Encoder = object.__new__(Encoder)
         for name in Encoder.__slots__:
             setattr(other, name, getattr(self, name))
-        other._style = style
+        other._style, other._hot = style, style.hot
         return other
 
     def _join_tail(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
@@ -502,9 +531,11 @@ class Encoder:
         msgid = style.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
         elements = b"" if drop else style.elements
         if structured_data is not None:
-            given = render_elements(structured_data, style.param_escapes)
-            elements = join_elements(elements, given)
+            elements = join_elements(elements, self._render_elements(structured_data))
         return self._join_tail(self._get_fields(), msgid, elements)
+
+    def _render_elements(self, structured_data: "StructuredData") -> "bytes":
+        return render_elements(structured_data, self._style.param_escapes)
 
     def _read_message(self, message: "object") -> "str":
         text = read_text(message)

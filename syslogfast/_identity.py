@@ -98,13 +98,16 @@ def shorten_hostname(name: "str") -> "str":
 def read_back(names: "tuple[object, ...]", fields: "str") -> "int":
     """Return which of hostname, app_name and procid were given, a bit for each.
 
-    -1 if `fields`, rendered for RFC 5424, does not have them as they were given: then they have
-    to be kept beside it.
+    A fourth bit tells that procid was an int. -1 if `fields`, rendered for RFC 5424, does not
+    have them as they were given: then they have to be kept beside it.
     """
     given = 0
     rendered = fields.split()
     for index in range(3):
         name = names[index]
+        if type(name) is int:
+            name = str(name)
+            given |= 8
         if name is not None:
             if type(name) is not str or name != rendered[index]:
                 return -1
@@ -112,13 +115,13 @@ def read_back(names: "tuple[object, ...]", fields: "str") -> "int":
     return given
 
 
-def restore_names(given: "int", fields: "str") -> "tuple[str | None, str | None, str | None]":
+def restore_names(given: "int", fields: "str") -> "tuple[str | None, str | None, str | int | None]":
     """Undo what `read_back` has allowed to be forgotten."""
     rendered = fields.split()
     hostname, app_name, procid = [
         rendered[index] if given >> index & 1 else None for index in range(3)
     ]
-    return hostname, app_name, procid
+    return hostname, app_name, int(procid) if procid and given & 8 else procid
 
 
 def render_fields(

@@ -148,7 +148,8 @@ def render_own_fields(
 def describe_options(kind: "type", options: "dict[str, Any]") -> "str":
     """Return the repr of an encoder without prefix and structured data, which may hold a token."""
     shown = ("protocol", "facility", "hostname", "app_name", "procid")
-    return f"{kind.__name__}({', '.join([f'{name}={options[name]!r}' for name in shown])})"
+    described = ", ".join([f"{name}={options[name]!r}" for name in shown])
+    return f"{kind.__name__}({described})"
 
 
 def reduce_options(kind: "type", options: "dict[str, Any]") -> "tuple[Any, ...]":

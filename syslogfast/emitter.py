@@ -5,7 +5,6 @@ import sys
 
 from syslogfast._checks import (
     check_choice,
-    check_queue_bytes,
     check_seconds,
     reject_identity,
     reject_missing_url,
@@ -140,7 +139,7 @@ def connect(
     options["framing"] = agree_on_framing(roads, options.get("framing"))
     if options["framing"] is None and options.get("protocol") != "rfc3164":
         options.setdefault("max_size", MAX_SIZE_UDP)
-    queue = Queue(check_queue_bytes(queue_bytes))
+    queue = Queue(queue_bytes)
     delivery = Delivery(
         roads,
         queue,

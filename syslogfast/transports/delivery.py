@@ -150,9 +150,10 @@ class Delivery:
             except OSError as error:
                 if one:
                     # A refusal is of the datagram before: this one was not sent, and may go.
-                    was_refused = isinstance(error, ConnectionRefusedError) and not was_refused
-                    if not was_refused:
-                        queue.drop_first("error")
+                    is_refused = isinstance(error, ConnectionRefusedError)
+                    if was_refused or not is_refused:
+                        queue.drop_first("refused" if is_refused else "error")
+                    was_refused = is_refused and not was_refused
                     continue
                 queue.rewind()
                 self._road = None

@@ -2,6 +2,7 @@
 
 import _socket
 
+from syslogfast.transports.addresses import look_up
 from syslogfast.transports.readiness import wait_writable
 
 TYPE_CHECKING = False
@@ -9,12 +10,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 
-def connect_stream(host: "str", port: "int", timeout: "float") -> "_socket.socket":
+def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
     """Return a socket connected to the first of the host's addresses that answers."""
     failure = None
-    for family, kind, protocol, _, address in _socket.getaddrinfo(
-        host, port, 0, _socket.SOCK_STREAM
-    ):
+    for family, kind, protocol, _, address in look_up(url, _socket.SOCK_STREAM):
         stream = _socket.socket(family, kind, protocol)
         try:
             stream.settimeout(timeout)
@@ -41,7 +40,7 @@ class TcpRoad:
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self._socket = connect_stream(url.host, url.port or 0, timeout)
+        self._socket = connect_stream(url, timeout)
         self._socket.settimeout(0)
 
     def send(self, data: "memoryview") -> "int":

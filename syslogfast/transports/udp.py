@@ -2,6 +2,7 @@
 
 import _socket
 
+from syslogfast.transports.addresses import look_up
 from syslogfast.transports.readiness import wait_writable
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ class UdpRoad:
 
     def __init__(self, url: "Url") -> "None":
         self.url = url
-        self._addresses = _socket.getaddrinfo(url.host, url.port or 0, 0, _socket.SOCK_DGRAM)
+        self._addresses = look_up(url, _socket.SOCK_DGRAM)
         self._proven = False
         self._connect_next()
 

@@ -1,6 +1,6 @@
 """What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, fd://1."""
 
-from syslogfast._checks import reject_url
+from syslogfast._checks import reject_url, reject_url_kind
 
 # For each scheme: its port if none is given (the IANA's for syslog, RFC 5426 3.3 and RFC 6587),
 # and its framings, the default first. Every collector takes "lf" on TCP, and as the encoder
@@ -55,6 +55,8 @@ def parse_url(url: "str") -> "Url":
     >>> parse_url("tcp://[::1]:6514?framing=octet").host
     '::1'
     """
+    if not isinstance(url, str):
+        reject_url_kind(url)
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in PORTS:
         known = ", ".join([name + "://" for name in PORTS])

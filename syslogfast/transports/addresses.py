@@ -1,0 +1,16 @@
+"""From the host of a URL to the addresses of sockets."""
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from syslogfast.transports.url import Url
+
+
+def look_up(url: "Url", kind: "int") -> "list[tuple[Any, ...]]":
+    """Return the host's addresses, as getaddrinfo does; OSError if it has none."""
+    # As bytes, for a str would be encoded by IDNA, whose module imports re.
+    host = url.host.encode() if url.host.isascii() else url.host
+    return _socket.getaddrinfo(host, url.port or 0, 0, kind)

@@ -1,5 +1,4 @@
-# From `emit` into the queue: `_emitter_py.py` is the specification. It is part of the encoder's
-# module, because a module of its own would cost 36 KB before its first line.
+# From `emit` into the queue: `_emitter_py.py` is the specification.
 #
 # The GIL is what guards a queue: between `claim` and `commit` no Python code runs.
 

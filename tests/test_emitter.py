@@ -702,7 +702,7 @@ def test_context_manager(module: ModuleType) -> None:
         assert isinstance(emitter, module.Emitter)
     emitter.info("late")
     assert emitter.stats["dropped"] == {"closed": 1}
-    with pytest.raises(LookupError), module.connect("udp://127.0.0.1:9") as emitter:  # noqa: PT012
+    with pytest.raises(LookupError), module.connect("udp://127.0.0.1:9") as emitter:
         raise LookupError
     emitter.info("late")
     assert emitter.stats["dropped"] == {"closed": 1}

@@ -63,6 +63,7 @@ class Delivery:
         self._has_worker = False
         self._is_idle = False
         self._is_urgent = False
+        self._is_over = False
         queue.threshold = self._threshold
 
     # --- what the emitter calls ------------------------------------------------------------------
@@ -118,16 +119,18 @@ class Delivery:
             timeout = self._timeout
         self.queue.closed = True
         self.flush(timeout)
-        self._driving.acquire(True, max(0.0, timeout))
+        left = max(0.0, timeout - (monotonic() - started))
+        is_free = self._driving.acquire(True, left)  # else the worker is connecting
         try:
             self.queue.clear("closed")
-            road, self._road = self._road, None
-            if road:
-                road.close(max(0.0, timeout - (monotonic() - started)))
+            self._is_over = True
+            if is_free and self._road:
+                self._road.close(left)
         except OSError:
             pass  # the kernel had taken all of it: nobody else can be told
         finally:
-            if self._driving.locked():
+            if is_free:
+                self._road = None
                 self._driving.release()
         self._ring()
         atexit.unregister(self.close)
@@ -226,7 +229,9 @@ class Delivery:
             self._is_idle = True
             if not self.queue.count:
                 self._is_urgent = False
-                if self.queue.closed:
+                if self._is_over:
+                    if self._road:  # it was opened while somebody else closed
+                        self._road.abort()
                     return
                 self._alarm.acquire()
                 continue

@@ -1,0 +1,186 @@
+# Records of logging: `_log_record.py` reads all but the plain ones, for both encoders.
+
+cdef enum Form:
+    AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
+
+# A class of records that run no code when they are read, and the version of it for which that was
+# found: CPython changes the tag when a class is changed, to 0 at first.
+cdef object plain_kind = None
+cdef unsigned int plain_version = 0
+
+
+cdef bint is_plain_record(object record) except -1:
+    """Tell whether a record is logging's own."""
+    global plain_kind, plain_version
+    kind = type(record)
+    if kind is plain_kind and plain_version and get_version(kind) == plain_version:
+        return True
+    if not is_standard(kind):
+        return False
+    plain_kind = kind
+    plain_version = get_version(kind)
+    return True
+
+
+cdef object read_plain_message(object record):
+    """Return the text of a plain record; where its args are mere values, without code of ours."""
+    message = record.msg
+    if (
+        PyUnicode_CheckExact(message)
+        and record.exc_info is None
+        and record.exc_text is None
+        and record.stack_info is None
+    ):
+        args = record.args
+        if args is None or (type(args) is tuple and not <tuple>args):
+            return message
+        if type(args) is tuple:
+            message = try_format(message, args)
+            if PyUnicode_CheckExact(message):
+                return message
+    return read_record_text(record)
+
+
+cdef int read_level(object levelno) except -1:
+    cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
+    if level < 0:
+        return choose_severity(levelno)
+    if level < 25:
+        return 7 if level < 20 else 6
+    if level < 50:
+        return 5 if level < 30 else 4 if level < 40 else 3
+    return 2 if level < 60 else 1 if level < 70 else 0
+
+
+cdef int read_record_time(object created, Timestamp *timestamp) except -1:
+    """Take the time of a record apart, to the nearest microsecond."""
+    cdef double seconds
+    cdef int64_t microseconds
+    if not PyFloat_CheckExact(created):
+        return read_given_time(read_created(created), timestamp)
+    seconds = PyFloat_AS_DOUBLE(created)
+    timestamp.has_offset = False
+    timestamp.known = -1e12 < seconds < 1e12
+    if timestamp.known:
+        microseconds = llrint(seconds * 1e6)
+        timestamp.seconds = microseconds // 1_000_000
+        timestamp.nanoseconds = microseconds % 1_000_000 * 1000
+    return 0
+
+
+cdef Encoder speak_for(Encoder encoder, object process):
+    """Return an encoder for the records of a process."""
+    cdef Encoder other
+    cdef Layout layout = encoder.layout
+    cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
+    fields = render_own_fields(
+        list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
+        encoder.fields_room,
+    )
+    if fields is None:
+        return encoder
+    other = Encoder.__new__(Encoder)
+    other.text = encoder.text[:layout.prefix_size] + fields.encode() + encoder.text[end:]
+    layout.text = other.text
+    layout.fields_size = len(fields)
+    layout.tail_size += layout.fields_size - encoder.layout.fields_size
+    if layout.plain_size:
+        layout.plain_size += layout.fields_size - encoder.layout.fields_size
+    other.layout = layout
+    other.is_ascii = encoder.is_ascii
+    return other
+
+
+cdef object encode_log_record(Encoder encoder, object record, object message, Form form):
+    cdef Timestamp moment
+    cdef Span text
+    cdef Py_ssize_t size, skipped
+    cdef int severity
+    check_ready(encoder)
+    if is_plain_record(record):
+        if message is None:
+            message = read_plain_message(record)
+        process = record.process if encoder.process >= 0 else None
+        severity = read_level(record.levelno)
+        read_record_time(record.created, &moment)
+        msgid = getattr(record, "msgid", None)
+        structured_data = getattr(record, "structured_data", None)
+    else:
+        if message is None:
+            message = read_record_text(record)
+        process = read_attribute(record, "process")
+        severity = choose_severity(read_attribute(record, "levelno"))
+        read_given_time(read_created(read_attribute(record, "created")), &moment)
+        msgid = read_attribute(record, "msgid")
+        structured_data = read_attribute(record, "structured_data")
+    if encoder.reads_attributes:
+        structured_data = read_elements(record, encoder.options["attributes"])
+    if (
+        encoder.process >= 0
+        and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
+    ):
+        encoder = speak_for(encoder, process)
+    if msgid is None and structured_data is None and has_octets(message, &text):
+        size = measure_plain(&encoder.layout, severity, &moment, text)
+        if (
+            size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
+            and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
+        ):
+            return write_plain_text(encoder, severity, &moment, text, size)
+        if size and form == AS_BYTES:
+            data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
+            write_plain(
+                PyBytes_AS_STRING(data), &encoder.layout, severity, &moment, text, size
+            )
+            return data
+    if msgid is not None:
+        msgid = print_value(msgid)
+    try:
+        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+    except Exception:  # of structured data, or of the __str__ of one of its values
+        structured_data = clean_elements(structured_data)
+        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+    if form == AS_BYTES:
+        return data
+    skipped = data.index(b">") + 1 if form == AS_TEXT_WITHOUT_PRI else 0
+    return PyUnicode_DecodeUTF8(
+        PyBytes_AS_STRING(data) + skipped, PyBytes_GET_SIZE(data) - skipped, b"replace"
+    )
+
+
+cdef str write_plain_text(
+    Encoder encoder, int severity, const Timestamp *moment, Span message, Py_ssize_t size
+):
+    """Return a plain record without PRI: straight into the str."""
+    cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
+    cdef str text = PyUnicode_New(size - pri_size, 127)
+    cdef char *dst = <char *>PyUnicode_DATA(text)
+    memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
+    write_plain_rest(dst + 2, &encoder.layout, moment, message)
+    return text
+
+
+cdef class RecordFormatter:
+    """What is fast of `syslogfast.Formatter`, which see."""
+
+    cdef readonly Encoder _encoder
+    cdef readonly bint _pri
+    cdef public bint _is_plain
+
+    def __init__(self, Encoder encoder not None, pri, is_plain):
+        self._encoder = encoder
+        self._pri = pri
+        self._is_plain = is_plain
+
+    def format(self, record):
+        """Return a LogRecord as a syslog record, without PRI unless that was asked for."""
+        if self._encoder is None:
+            reject_unready()
+        message = None if self._is_plain else self.format_text(record)
+        return encode_log_record(
+            self._encoder, record, message, AS_TEXT if self._pri else AS_TEXT_WITHOUT_PRI
+        )
+
+    def format_text(self, record):
+        """Return the text after the header, where that is not simply the record's."""
+        raise NotImplementedError

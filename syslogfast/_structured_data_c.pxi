@@ -1,0 +1,162 @@
+# STRUCTURED-DATA (RFC 5424 6.3): `_structured_data.py` is the specification.
+
+cdef object check_sd_name(str field, object name):
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    cdef const uint8_t *octets
+    cdef Py_ssize_t size, i
+    if not PyUnicode_Check(name) or not PyUnicode_IS_ASCII(name):
+        reject_sd_name(field, name)
+    octets = <const uint8_t *>PyUnicode_DATA(name)
+    size = PyUnicode_GET_LENGTH(name)
+    if not 1 <= size <= MAX_SD_NAME:
+        reject_sd_name(field, name)
+    for i in range(size):
+        if not 33 <= octets[i] <= 126 or octets[i] in (c'=', c']', c'"'):
+            reject_sd_name(field, name)
+
+
+cdef int render_parameter(object name, object value, int rules, Scratch *scratch) except -1:
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    cdef Span text
+    cdef Measure measure
+    cdef char *dst
+    check_sd_name("PARAM-NAME", name)
+    if not PyUnicode_Check(value):
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            value = value if PyBytes_CheckExact(value) else bytes(memoryview(value))
+            rules |= REPAIR_UTF8
+        else:
+            value = str(value)
+    if PyUnicode_Check(value):
+        value = read_str(value, &text, scratch.limit + 1)
+    else:
+        text.start = PyBytes_AS_STRING(value)
+        text.size = PyBytes_GET_SIZE(value)
+    append(scratch, b" ", 1)
+    append(scratch, <const char *>PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name))
+    append(scratch, b'="', 2)
+    measure = measure_text(<const uint8_t *>text.start, text.size, rules, scratch.limit)
+    if measure.taken < text.size:
+        scratch.overflows = True
+    dst = reserve(scratch, measure.given)
+    if dst != NULL:
+        write_text(dst, <const uint8_t *>text.start, &measure, rules)
+    return append(scratch, b'"', 1)
+
+
+cdef tuple QUIET_TYPES = (str, bytes, int, float, bool, type(None))
+
+
+cdef object list_parameters(object parameters):
+    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    if isinstance(parameters, dict):
+        return list(parameters.items())
+    return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
+
+
+cdef bint is_quiet(object structured_data) except -1:
+    """Tell whether it can be read in place: no code of its values runs, which could change it."""
+    if type(structured_data) is not dict:
+        return False
+    for parameters in (<dict>structured_data).values():
+        if type(parameters) is dict:
+            for value in (<dict>parameters).values():
+                if type(value) not in QUIET_TYPES:
+                    return False
+        elif type(parameters) is list or type(parameters) is tuple:
+            for i in range(PySequence_Fast_GET_SIZE(parameters)):
+                pair = <object>PySequence_Fast_GET_ITEM(parameters, i)
+                if type(pair) is not tuple or len(<tuple>pair) != 2:
+                    return False
+                if type((<tuple>pair)[1]) not in QUIET_TYPES:
+                    return False
+        else:
+            return False
+    return True
+
+
+cdef int render_pairs(object pairs, int rules, Scratch *scratch) except -1:
+    cdef Py_ssize_t i
+    if not isinstance(pairs, (list, tuple)):
+        reject_parameters(pairs)
+    for i in range(PySequence_Fast_GET_SIZE(pairs)):
+        pair = <object>PySequence_Fast_GET_ITEM(pairs, i)
+        if not isinstance(pair, (list, tuple)) or PyObject_Size(pair) != 2:
+            reject_parameters(pair)
+        render_parameter(
+            PySequence_GetItem(pair, 0), PySequence_GetItem(pair, 1), rules, scratch
+        )
+    return 0
+
+
+cdef int render_elements(object structured_data, int rules, Scratch *scratch) except -1:
+    """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
+    if not isinstance(structured_data, dict):
+        reject_structured_data(structured_data)
+    if not is_quiet(structured_data):
+        structured_data = {
+            sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()
+        }
+    for sd_id, parameters in (<dict>structured_data).items():
+        check_sd_name("SD-ID", sd_id)
+        append(scratch, b"[", 1)
+        append(scratch, <const char *>PyUnicode_DATA(sd_id), PyUnicode_GET_LENGTH(sd_id))
+        if type(parameters) is dict:
+            for name, value in (<dict>parameters).items():
+                render_parameter(name, value, rules, scratch)
+        else:
+            render_pairs(parameters, rules, scratch)
+        append(scratch, b"]", 1)
+    return 0
+
+
+cdef Span split_element(Span *elements) noexcept:
+    """Take the first SD-ELEMENT off and return it."""
+    cdef Span element
+    cdef Py_ssize_t size = 0
+    # A "]" that is part of a value has a backslash before it.
+    while size < elements.size and elements.start[size] != c']':
+        size += 2 if elements.start[size] == c'\\' else 1
+    size = min(size + 1, elements.size)
+    element.start = elements.start
+    element.size = size
+    elements.start += size
+    elements.size -= size
+    return element
+
+
+cdef Span find_sd_id(Span element) noexcept:
+    """Return the SD-ID of an element; an empty one if it is not an element."""
+    cdef Span sd_id
+    sd_id.start = element.start + 1
+    sd_id.size = 0
+    if element.size and element.start[0] == c'[':
+        while sd_id.size + 1 < element.size and sd_id.start[sd_id.size] not in (c' ', c']'):
+            sd_id.size += 1
+    return sd_id
+
+
+cdef bint has_element(Span elements, Span sd_id) noexcept:
+    cdef Span other
+    while elements.size:
+        other = find_sd_id(split_element(&elements))
+        if other.size == sd_id.size and memcmp(other.start, sd_id.start, sd_id.size) == 0:
+            return True
+    return False
+
+
+cdef int join_elements(Span constant, Record *record, Scratch *scratch) except -1:
+    """Keep the constant elements, but for those that the record gives anew."""
+    cdef Span rest = constant, element, sd_id
+    cdef Py_ssize_t start = scratch.size
+    while rest.size:
+        element = split_element(&rest)
+        sd_id = find_sd_id(element)
+        if sd_id.size and has_element(record.elements, sd_id):
+            continue
+        append(scratch, element.start, element.size)
+    if start:
+        record.elements.start = scratch.elements  # they were rendered there; it may have moved
+    record.constant_elements.start = scratch.elements + start
+    record.constant_elements.size = scratch.size - start
+    return 0

@@ -5,6 +5,7 @@
 cdef enum:
     BLOCK_SIZE = 131072
     SMALLEST_FRAME = 16     # no record is shorter
+    TRIES = 100             # to get the room that was made before another thread takes it
 
 
 @cython.final
@@ -381,7 +382,9 @@ cdef char *find_room(Voice voice, Py_ssize_t size) except? NULL:
     """Do what is to be done when the queue is full; NULL, the record counted, if it stays so."""
     cdef Queue queue = voice._queue
     cdef char *dst
-    if not queue.closed and size <= queue.limit and voice._delivery.make_room(size):
+    for _ in range(TRIES):
+        if queue.closed or size > queue.limit or not voice._delivery.make_room(size):
+            break
         dst = claim(queue, size)
         if dst != NULL:
             return dst

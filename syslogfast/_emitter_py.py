@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.delivery import Delivery
 
 BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
+TRIES = 100  # to get the room that was made before another thread takes it
 WIDEST = 12  # octets that a character can take: U+2028 as "#342#200#250"
 
 
@@ -284,7 +285,9 @@ class Voice:
             if len(frame) > queue.limit:
                 queue.drop("too large")
                 return True
-            if self._delivery.make_room(len(frame)):
+            for _ in range(TRIES):
+                if count or not self._delivery.make_room(len(frame)):
+                    break
                 count = queue.put(frame, cut)
             if not count:
                 queue.drop("closed" if queue.closed else "full")

@@ -786,7 +786,7 @@ def test_connect_by_environment(module: ModuleType, monkeypatch: pytest.MonkeyPa
             monkeypatch.delenv("SYSLOGFAST_URL", raising=False)
         else:
             monkeypatch.setenv("SYSLOGFAST_URL", empty)
-        with pytest.raises(ValueError, match="^urls must not be empty unless SYSLOGFAST_URL is"):
+        with pytest.raises(ValueError, match=r"^urls must not be empty unless SYSLOGFAST_URL is"):
             module.connect()
     monkeypatch.setenv("SYSLOGFAST_URL", " tcp://a:1?framing=nul  tcp://b:2 ")
     emitter = module.connect()
@@ -795,10 +795,10 @@ def test_connect_by_environment(module: ModuleType, monkeypatch: pytest.MonkeyPa
     assert emitter.stats["truncated"] == 0
     assert emitter._encoder.encode(6, "x").endswith(b" x\0")
     monkeypatch.setenv("SYSLOGFAST_URL", "tcp://a:1?framing=nul tcp://b:2?framing=lf")
-    with pytest.raises(ValueError, match="^url must have the framing nul"):
+    with pytest.raises(ValueError, match=r"^url must have the framing nul"):
         module.connect()
     monkeypatch.setenv("SYSLOGFAST_URL", "nonsense")
-    with pytest.raises(ValueError, match="^url must begin with one of"):
+    with pytest.raises(ValueError, match=r"^url must begin with one of"):
         module.connect()
     module.connect("udp://127.0.0.1:9").close(0)
 

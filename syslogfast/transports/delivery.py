@@ -6,6 +6,7 @@ is started when there first is some.
 """
 
 import _thread
+import _weakref
 import atexit
 import os
 from time import monotonic
@@ -15,7 +16,7 @@ from syslogfast.transports import open_road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from syslogfast._emitter_py import Queue
     from syslogfast.transports import Road, Url
@@ -24,7 +25,9 @@ BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
 FIRST_DELAY = 0.1  # seconds from a failed connection to the next try, doubled each time
 LONGEST_DELAY = 30.0
+STEADY = 1.0  # seconds: a connection that breaks sooner has failed, too
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
+LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
 EMPTY, FULL, BROKEN = "empty", "full", "broken"  # how a push ends
 
@@ -54,8 +57,11 @@ class Delivery:
         self._overflow = overflow
         self._timeout = timeout
         self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
+        queue.threshold = self._threshold
         self._road: Road | None = None
         self._connections = 0
+        self._opened = self._tried = self._next_try = -STEADY  # by monotonic()
+        self._delay = FIRST_DELAY
         self._driving = _thread.allocate_lock()  # held by the one who sends
         self._alarm = _thread.allocate_lock()  # released to wake the worker
         self._alarm.acquire()
@@ -64,7 +70,8 @@ class Delivery:
         self._is_idle = False
         self._is_urgent = False
         self._is_over = False
-        queue.threshold = self._threshold
+        self._leave = make_farewell(_weakref.ref(self))
+        atexit.register(self._leave)
 
     # --- what the emitter calls ------------------------------------------------------------------
 
@@ -94,7 +101,11 @@ class Delivery:
         queue = self.queue
         self.drive()
         if self._overflow == "drop-oldest":
+            # While they are being sent, the oldest cannot be dropped; that takes no time.
+            is_free = self._driving.acquire(True, POLL_INTERVAL)
             queue.drop_oldest(size)
+            if is_free:
+                self._driving.release()
         elif self._overflow == "block":
             deadline = monotonic() + self._timeout
             while queue.size + size > queue.limit and not queue.closed:
@@ -105,6 +116,7 @@ class Delivery:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         deadline = monotonic() + (self._timeout if timeout is None else timeout)
+        self._next_try = min(self._next_try, self._tried + FIRST_DELAY)
         while self.queue.count:
             self._is_urgent = True
             self.drive()
@@ -114,18 +126,16 @@ class Delivery:
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
-        started = monotonic()
-        if timeout is None:
-            timeout = self._timeout
+        deadline = monotonic() + (self._timeout if timeout is None else timeout)
         self.queue.closed = True
-        self.flush(timeout)
-        left = max(0.0, timeout - (monotonic() - started))
+        self.flush(deadline - monotonic())
+        left = min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
         is_free = self._driving.acquire(True, left)  # else the worker is connecting
         try:
             self.queue.clear("closed")
             self._is_over = True
             if is_free and self._road:
-                self._road.close(left)
+                self._road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
         except OSError:
             pass  # the kernel had taken all of it: nobody else can be told
         finally:
@@ -133,7 +143,7 @@ class Delivery:
                 self._road = None
                 self._driving.release()
         self._ring()
-        atexit.unregister(self.close)
+        atexit.unregister(self._leave)
 
     # --- sending ---------------------------------------------------------------------------------
 
@@ -159,10 +169,10 @@ class Delivery:
                     was_refused = is_refused and not was_refused
                     continue
                 queue.rewind()
-                self._road = None
-                road.abort()
+                self._leave_road(road)
                 return BROKEN
             if not size:
+                queue.advance(0)  # what was not taken may be dropped
                 return FULL
             was_refused = False
             queue.advance(size)
@@ -170,22 +180,42 @@ class Delivery:
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
         url = self._urls[0]
-        if len(self._urls) > 1 or url.scheme == "tcp":
+        if len(self._urls) > 1 or url.scheme == "tcp" or monotonic() < self._next_try:
             return False
         if url.scheme == "udp" and not is_address(url.host):
             return False
-        return self._connect(url)
+        return self._connect()
 
-    def _connect(self, url: "Url") -> bool:
-        try:
-            self._road = open_road(url, self._timeout)
-        except OSError:
-            return False
-        self.reconnects += self._connections > 0
-        self._connections += 1
-        return True
+    def _connect(self) -> bool:
+        """Open the first of the roads that can be opened."""
+        self._tried = monotonic()
+        for url in self._urls:
+            try:
+                self._road = open_road(url, self._timeout)
+            except OSError:
+                continue
+            self._opened = monotonic()
+            self.reconnects += self._connections > 0
+            self._connections += 1
+            return True
+        self._back_off()
+        return False
 
-    # --- the worker ------------------------------------------------------------------------------
+    def _leave_road(self, road: "Road") -> None:
+        self._road = None
+        road.abort()
+        if monotonic() - self._opened < STEADY:
+            self._back_off()
+        else:
+            self._delay = FIRST_DELAY
+            self._next_try = monotonic()
+
+    def _back_off(self) -> None:
+        jitter = 0.5 + os.urandom(1)[0] / 256  # thousands may have lost the same collector
+        self._next_try = monotonic() + self._delay * jitter
+        self._delay = min(2 * self._delay, LONGEST_DELAY)
+
+    # --- waiting ---------------------------------------------------------------------------------
 
     def _ring(self) -> None:
         try:
@@ -202,56 +232,63 @@ class Delivery:
             except RuntimeError:
                 self._has_worker = False
                 return False
-            atexit.register(self.close)
         self._ring()
         return True
 
     def _report_progress(self) -> None:
-        while self._waiting:
-            self._waiting.pop().release()
+        for lock in self._waiting.copy():
+            if lock.locked():
+                lock.release()
 
     def _wait(self, deadline: float) -> bool:
         """Wait for a sign of progress; False if the deadline has passed."""
         left = deadline - monotonic()
         if left <= 0:
             return False
-        if not self._wake_worker():
-            self._try_roads()
+        if not self._wake_worker() and self._road is None and monotonic() >= self._next_try:
+            with self._driving:
+                self._connect()
         lock = _thread.allocate_lock()
         lock.acquire()
         self._waiting.append(lock)
-        lock.acquire(True, min(left, POLL_INTERVAL))
+        try:
+            lock.acquire(True, min(left, POLL_INTERVAL))
+        finally:
+            self._waiting.remove(lock)
         return True
 
     def _work(self) -> None:
-        delay = FIRST_DELAY
-        while True:
+        while not self._is_over:
             self._is_idle = True
             if not self.queue.count:
                 self._is_urgent = False
-                if self._is_over:
-                    if self._road:  # it was opened while somebody else closed
-                        self._road.abort()
-                    return
                 self._alarm.acquire()
                 continue
             self._is_idle = False
             if self._road is None:
-                if self._try_roads():
-                    delay = FIRST_DELAY
-                else:
-                    jitter = 0.5 + os.urandom(1)[0] / 256  # thousands have lost the same collector
-                    self._alarm.acquire(True, delay * jitter)
-                    delay = min(2 * delay, LONGEST_DELAY)
-                    continue
-            elif self._linger and not self._is_urgent and self.queue.threshold != NEVER:
-                self._alarm.acquire(True, self._linger)
+                self._reconnect()
+            elif self.queue.threshold != NEVER:
+                self._linger_on()
             self._send_patiently()
-
-    def _try_roads(self) -> bool:
-        """Open the first of the roads that can be opened; this takes its time."""
         with self._driving:
-            return self._road is not None or any(self._connect(url) for url in self._urls)
+            if self._road:  # it was opened while somebody else closed
+                self._road.abort()
+
+    def _reconnect(self) -> None:
+        """Wait for the time of the next try, then try once."""
+        while not self._is_over and monotonic() < self._next_try:
+            self._alarm.acquire(True, max(0.0, self._next_try - monotonic()))
+        with self._driving:
+            if self._road is None and not self._is_over:
+                self._connect()
+
+    def _linger_on(self) -> None:
+        deadline = monotonic() + self._linger
+        while self.queue.count and not self._is_urgent:
+            left = deadline - monotonic()
+            if left <= 0:
+                break
+            self._alarm.acquire(True, left)
 
     def _send_patiently(self) -> None:
         """Send all that is queued, waiting where the road is full, until it breaks."""
@@ -262,5 +299,19 @@ class Delivery:
             if road is None:
                 return
             if state is FULL:
-                road.wait(POLL_INTERVAL)
+                try:
+                    road.wait(POLL_INTERVAL)
+                except (OSError, ValueError):
+                    pass  # another thread has found it broken, and closed it
         self.queue.threshold = self._threshold
+
+
+def make_farewell(reference: "_weakref.ReferenceType[Delivery]") -> "Callable[[], None]":
+    """Return what closes a delivery at exit, if it is still there."""
+
+    def leave() -> None:
+        delivery = reference()
+        if delivery is not None:
+            delivery.close()
+
+    return leave

@@ -200,8 +200,14 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
     ) -> "None":
-        self.emit(
-            severity, message, *args, msgid=msgid, structured_data=structured_data, time_ns=time_ns
+        Voice.emit(
+            self,
+            severity,
+            message,
+            *args,
+            msgid=msgid,
+            structured_data=structured_data,
+            time_ns=time_ns,
         )
 
     send.__name__ = name

@@ -906,9 +906,9 @@ ABUSES = {
     "no queue": "attempt(lambda: Voice(Encoder(), None, Idle()).emit(6, 'x'))",
     "no delivery": "attempt(lambda: Voice(Encoder(), Queue(1000), None).emit(3, 'x'))",
     "new encoder": """
-voice = Voice(Encoder.__new__(Encoder), Queue(1000), Idle())
 for number in range(100_000):
     try:
+        voice = Voice(Encoder.__new__(Encoder), Queue(1000), Idle())
         voice.emit(6, 'x')
         voice.emit(6, 'x', structured_data={'a': {'b': number}})
     except Exception as error:

@@ -32,7 +32,8 @@ class Collector:
         self.report(self._listener.getsockname()[1])
 
     def report(self, *numbers: int) -> None:
-        print(*numbers, flush=True)
+        sys.stdout.write(" ".join(map(str, numbers)) + "\n")
+        sys.stdout.flush()
 
     def run(self) -> None:
         reported = monotonic()

@@ -42,7 +42,8 @@ class SecondProcess:
 
     def _read(self) -> None:
         for line in self._output:
-            self.received, self.malformed = map(int, line.split())
+            if line.endswith("\n"):  # else it was cut off by a signal
+                self.received, self.malformed = map(int, line.split())
         self.has_ended = True
 
     def end(self) -> str:

@@ -13,4 +13,7 @@ def look_up(url: "Url", kind: "int") -> "list[tuple[Any, ...]]":
     """Return the host's addresses, as getaddrinfo does; OSError if it has none."""
     # As bytes, for a str would be encoded by IDNA, whose module imports re.
     host = url.host.encode() if url.host.isascii() else url.host
-    return _socket.getaddrinfo(host, url.port or 0, 0, kind)
+    try:
+        return _socket.getaddrinfo(host, url.port or 0, 0, kind)
+    except UnicodeError as error:  # of IDNA
+        raise OSError(str(error)) from None

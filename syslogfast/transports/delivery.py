@@ -191,7 +191,7 @@ class Delivery:
         self._tried = monotonic()
         for url in self._urls:
             try:
-                self._road = open_road(url, self._timeout)
+                self._road = open_road(url, self._timeout or FIRST_DELAY)
             except OSError:
                 continue
             self._opened = monotonic()

@@ -88,6 +88,7 @@ cdef class Queue:
         cdef Block block = self.oldest
         if not self.held:
             return  # all was dropped meanwhile
+        size = max(0, min(size, block.ends[block.first + self.held - 1] - block.position))
         self.held = 0
         self.size -= size
         self.sent_bytes += size
@@ -123,8 +124,8 @@ cdef class Queue:
         cdef Py_ssize_t index = block.first + self.held
         if not self.held and block.position > find_start(block, block.first):
             index += 1
-        while block is not None and self.size + size > self.limit:
-            while index < block.count and self.size + size > self.limit:
+        while block is not None and size > self.limit - self.size:
+            while index < block.count and size > self.limit - self.size:
                 if not is_dropped(block, index):
                     drop_record(self, block, index, "full")
                 index += 1

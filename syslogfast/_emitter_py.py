@@ -39,6 +39,7 @@ class Queue:
         "_dropped",
         "_frames",
         "_held",
+        "_held_size",
         "_lock",
         "_offered",
         "_position",
@@ -60,6 +61,7 @@ class Queue:
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
+        self._held_size = 0  # bytes of them that it has given
         self._lock = _thread.RLock()  # a signal's handler may log while this thread holds it
         self._offered = 0
         self._sent = 0
@@ -98,14 +100,16 @@ class Queue:
                 if size > BLOCK_SIZE:
                     break
                 frames.append(frame)
-            self._held = len(frames)
-            return memoryview(b"".join(frames))[self._position :]
+            data = memoryview(b"".join(frames))[self._position :]
+            self._held, self._held_size = len(frames), len(data)
+            return data
 
     def advance(self, size: "int") -> "None":
         """Take note that the road has taken so many of the bytes that `peek` has given."""
         with self._lock:
             if not self._held:
                 return  # all was dropped meanwhile
+            size = max(0, min(size, self._held_size))
             self.size -= size
             self._sent_bytes += size
             self._position += size

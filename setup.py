@@ -9,17 +9,21 @@ import sys
 
 from setuptools import Extension, setup
 
+# What makes the module a fifth smaller, and no slower.
+ALIGNED = ("functions", "jumps", "labels", "loops")
+is_linux = sys.platform == "linux"
+smaller = [f"-fno-align-{part}" for part in ALIGNED] if is_linux else []
+
 encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_encoder_c.pyx"],
-    # A tenth smaller, and no slower: these speed up what is rare here, such as calls of methods.
     define_macros=[
-        ("CYTHON_UNPACK_METHODS", "0"),
+        ("CYTHON_UNPACK_METHODS", "0"),  # these speed up what is rare here
         ("CYTHON_FAST_THREAD_STATE", "0"),
         ("CYTHON_USE_DICT_VERSIONS", "0"),
     ],
-    extra_compile_args=[] if os.name == "nt" else ["-O2"],
-    extra_link_args=["-Wl,-z,noseparate-code"] if sys.platform == "linux" else [],
+    extra_compile_args=[] if os.name == "nt" else ["-O2", *smaller],
+    extra_link_args=["-Wl,-z,noseparate-code"] if is_linux else [],
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 

@@ -301,7 +301,10 @@ cdef int emit_one(
 ) except -1:
     cdef Timestamp moment
     if args:
-        message = format_message(message, choose_arguments(args))
+        text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
+        if text is None:
+            text = format_message(message, choose_arguments(args))
+        message = text
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = read_any_message(message)
     read_time(time_ns, &moment)

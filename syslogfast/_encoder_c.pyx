@@ -36,10 +36,10 @@ from cpython.unicode cimport (
     PyUnicode_READ_CHAR,
 )
 from libc.math cimport llrint
-from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
 
-from syslogfast._digits cimport count_digits
+from syslogfast._digits cimport count_digits, write_decimal
 from syslogfast._record cimport (
     DATAGRAM,
     Layout,
@@ -51,6 +51,7 @@ from syslogfast._record cimport (
     measure_header,
     measure_plain_record,
     measure_record,
+    write_bytes,
     write_header,
     write_plain_record,
     write_plain_rest,

@@ -22,6 +22,54 @@ cdef bint is_plain_record(object record) except -1:
     return True
 
 
+cdef object format_plainly(str template, tuple args):
+    """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
+    cdef char[SMALL] room
+    cdef char *dst = room
+    cdef const char *limit = room + SMALL - 20  # a number has room in any case
+    cdef const char *src = <const char *>PyUnicode_DATA(template)
+    cdef const char *end = src + PyUnicode_GET_LENGTH(template)
+    cdef const char *mark
+    cdef Py_ssize_t size, index = 0
+    cdef long long number
+    cdef int overflow
+    if not PyUnicode_IS_ASCII(template):
+        return None
+    while True:
+        mark = <const char *>memchr(src, c'%', end - src)
+        size = (mark if mark != NULL else end) - src
+        if size > limit - dst:
+            return None
+        dst = write_bytes(dst, src, size)
+        if mark == NULL:
+            break
+        if mark + 1 == end or mark[1] not in (c's', c'd') or index == len(args):
+            return None
+        src = mark + 2
+        value = args[index]
+        index += 1
+        if PyLong_CheckExact(value):
+            number = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if overflow or dst > limit:
+                return None
+            if number < 0:
+                dst[0] = c'-'
+                dst += 1
+            dst = write_decimal(dst, 0 - <uint64_t>number if number < 0 else <uint64_t>number)
+        elif mark[1] == c's' and PyUnicode_CheckExact(value) and PyUnicode_IS_ASCII(value):
+            size = PyUnicode_GET_LENGTH(value)
+            if size > limit - dst:
+                return None
+            dst = write_bytes(dst, <const char *>PyUnicode_DATA(value), size)
+        else:
+            return None
+    if index != len(args):
+        return None
+    text = PyUnicode_New(dst - room, 127)
+    memcpy(PyUnicode_DATA(text), room, dst - room)
+    return text
+
+
 cdef object read_plain_message(object record):
     """Return the text of a plain record; where its args are mere values, without code of ours."""
     message = record.msg
@@ -35,6 +83,9 @@ cdef object read_plain_message(object record):
         if args is None or (type(args) is tuple and not <tuple>args):
             return message
         if type(args) is tuple:
+            text = format_plainly(message, args)
+            if text is not None:
+                return text
             message = try_format(message, args)
             if PyUnicode_CheckExact(message):
                 return message

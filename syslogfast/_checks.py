@@ -175,6 +175,15 @@ def check_seconds(field: "str", value: "object") -> "float":
     return float(value)
 
 
+def check_timeout(value: "object") -> "float":
+    """Return how long to wait; a negative number is no time, and infinity has no end."""
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, got {describe(value)}")
+    if value != value:
+        raise ValueError(f"timeout must be a number of seconds, got {describe(value)}")
+    return float(value)
+
+
 def check_queue_bytes(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
@@ -184,11 +193,11 @@ def check_queue_bytes(value: "object") -> "int":
 
 
 def reject_identity(option: "str") -> "NoReturn":
-    raise ValueError(f"{option} must be the same for all emitters of one road")
+    raise ValueError(f"{option} must be left out of a child: it is the road's")
 
 
 def reject_missing_url() -> "NoReturn":
-    raise ValueError("urls must not be empty unless SYSLOGFAST_URL is set")
+    raise ValueError("urls must not be empty unless SYSLOGFAST_URL is set, got none")
 
 
 def reject_backend(value: "str") -> "NoReturn":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.delivery import Delivery
 
 BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
+NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 TRIES = 100  # to get the room that was made before another thread takes it
 WIDEST = 12  # octets that a character can take: U+2028 as "#342#200#250"
 
@@ -41,12 +42,10 @@ class Queue:
         "_held",
         "_held_size",
         "_lock",
-        "_offered",
         "_position",
         "_sent",
         "_sent_bytes",
         "closed",
-        "count",
         "limit",
         "size",
         "threshold",
@@ -56,35 +55,38 @@ class Queue:
         self.limit = check_queue_bytes(limit)
         self.threshold = 0
         self.closed = False
-        self.count = 0
         self.size = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
         self._held_size = 0  # bytes of them that it has given
-        self._lock = _thread.RLock()  # a signal's handler may log while this thread holds it
-        self._offered = 0
+        # A signal's handler may log while this thread holds it: so, nothing is called between the
+        # look at a count and its change, for handlers run at calls.
+        self._lock = _thread.RLock()
         self._sent = 0
         self._sent_bytes = 0
         self._cuts = 0
         self._dropped: dict[str, int] = {}
 
+    @property
+    def count(self) -> "int":
+        return len(self._frames)
+
     def put(self, frame: "bytes", is_cut: "bool") -> "int":
-        """Queue a record if there is room; return how many are queued then, or 0."""
+        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+        size = len(frame)
         with self._lock:
-            if self.closed or self.size + len(frame) > self.limit:
-                return 0
-            self._frames.append(frame)
-            self.count += 1
-            self.size += len(frame)
-            self._offered += 1
+            if self.closed or self.size + size > self.limit:
+                return NO_ROOM
+            state = QUEUED if self._frames else FIRST
+            self.size += size
             self._cuts += is_cut
-            return self.count
+            self._frames.append(frame)
+            return state
 
     def drop(self, reason: "str") -> "None":
         """Count a record that was offered and that is not going to be queued."""
         with self._lock:
-            self._offered += 1
             self._count_drops(reason, 1)
 
     def peek(self, one: "bool" = False) -> "memoryview | None":
@@ -114,9 +116,9 @@ class Queue:
             self._sent_bytes += size
             self._position += size
             while self._frames and self._position >= len(self._frames[0]):
-                self._position -= len(self._frames.popleft())
-                self.count -= 1
+                frame = self._frames.popleft()
                 self._sent += 1
+                self._position -= len(frame)
             self._held = 0
 
     def rewind(self) -> "None":
@@ -151,26 +153,29 @@ class Queue:
     def count_all(self) -> "dict[str, Any]":
         """Return what became of all records: offered == sent + queued + dropped."""
         with self._lock:
+            dropped = dict(self._dropped)
+            queued = self.count
             return {
-                "offered": self._offered,
+                "offered": self._sent + queued + sum(dropped.values()),
                 "sent": self._sent,
-                "queued": self.count,
-                "dropped": dict(self._dropped),
+                "queued": queued,
+                "dropped": dropped,
                 "truncated": self._cuts,
                 "bytes": self._sent_bytes,
             }
 
     def _count_drops(self, reason: "str", count: "int") -> "None":
-        self._dropped[reason] = self._dropped.get(reason, 0) + count
+        if reason not in self._dropped:
+            self._dropped[reason] = 0
+        self._dropped[reason] += count
 
     def _drop_frame(self, index: "int", reason: "str") -> "None":
         size = len(self._frames[index])
-        del self._frames[index]
         if index == 0:
             size -= self._position
             self._position = 0
+        del self._frames[index]
         self.size -= size
-        self.count -= 1
         self._count_drops(reason, 1)
 
 
@@ -287,8 +292,8 @@ class Voice:
             severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
         )
         cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
-        count = queue.put(frame, cut)
-        if not count:
+        state = queue.put(frame, cut)
+        if state == NO_ROOM:
             if queue.closed:
                 queue.drop("closed")
                 return True
@@ -296,16 +301,16 @@ class Voice:
                 queue.drop("too large")
                 return True
             for _ in range(TRIES):
-                if count or not self._delivery.make_room(len(frame)):
+                if state != NO_ROOM or not self._delivery.make_room(len(frame)):
                     break
-                count = queue.put(frame, cut)
-            if not count:
+                state = queue.put(frame, cut)
+            if state == NO_ROOM:
                 queue.drop("closed" if queue.closed else "full")
                 return True
         if queue.size >= queue.threshold or severity <= 3:
             self._delivery.drive()
             return True
-        if count == 1:
+        if state == FIRST:
             self._delivery.begin()
         return False
 

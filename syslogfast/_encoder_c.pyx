@@ -631,7 +631,7 @@ cdef class Encoder:
             protocol, facility, hostname, app_name, procid, msgid, structured_data, framing,
             local_time, precision, controls, bom, max_size, prefix, attributes,
         )
-        for number in <tuple?>settings.count():
+        for number in <tuple?>settings.list_numbers():
             numbers[i] = number
             i += 1
         layout.is_rfc5424 = numbers[9] > 0

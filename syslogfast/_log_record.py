@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     Elements = dict[str, list[tuple[str, str]]]
 
+if not TYPE_CHECKING:
+    try:
+        from _collections_abc import Mapping  # which is always loaded; collections is not
+    except ImportError:
+        Mapping = dict
+
 UNKNOWN_TIME = float("nan")
 
 # The levels of `logging`, and those that programs add between and above them. A level is of the
@@ -97,8 +103,10 @@ def format_message(template: "object", args: "object") -> "str | bytes":
 
 
 def choose_arguments(args: "tuple[object, ...]") -> "object":
-    """Return what a template is given: one dict, for a template with names, stands for itself."""
-    return args[0] if len(args) == 1 and isinstance(args[0], dict) and args[0] else args
+    """Return what a template is given: one mapping, for names in it, stands for itself."""
+    if len(args) == 1 and isinstance(args[0], Mapping) and is_given(args[0]):
+        return args[0]
+    return args
 
 
 def read_any_message(message: "object") -> "str | bytes":

@@ -75,11 +75,11 @@ cdef object read_plain_message(object record):
     message = record.msg
     if (
         PyUnicode_CheckExact(message)
-        and record.exc_info is None
-        and record.exc_text is None
-        and record.stack_info is None
+        and getattr(record, "exc_info", None) is None
+        and getattr(record, "exc_text", None) is None
+        and getattr(record, "stack_info", None) is None
     ):
-        args = record.args
+        args = getattr(record, "args", None)
         if args is None or (type(args) is tuple and not <tuple>args):
             return message
         if type(args) is tuple:
@@ -151,9 +151,9 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     if is_plain_record(record):
         if message is None:
             message = read_plain_message(record)
-        process = record.process if encoder.process >= 0 else None
-        severity = read_level(record.levelno)
-        read_record_time(record.created, &moment)
+        process = getattr(record, "process", None) if encoder.process >= 0 else None
+        severity = read_level(getattr(record, "levelno", None))
+        read_record_time(getattr(record, "created", None), &moment)
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:

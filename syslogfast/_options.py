@@ -105,7 +105,7 @@ class Settings:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         self.max_size = check_max_size(max_size, self.longest)
 
-    def count(self) -> "tuple[int, ...]":
+    def list_numbers(self) -> "tuple[int, ...]":
         """Return all that is a number, for C."""
         return (
             self.lowest,

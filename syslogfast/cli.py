@@ -193,7 +193,7 @@ def add_demo(commands: "Commands") -> None:
     add = demo.add_argument
     add("--emitters", type=parse_count, default=1000, metavar="N", help="default: 1000")
     add("--records", type=parse_count, default=100, metavar="N", help="of each; default: 100")
-    add("--to", type=parse_target, metavar="URL", help="as for send")
+    add("--to", type=parse_target, metavar="URL", help="udp://, tcp:// or fd://, as for send")
     demo.set_defaults(run=run_demo, parser=demo)
 
 

@@ -1,6 +1,5 @@
 """One identity that speaks over a road: connect(), Emitter, child(), stats."""
 
-import os
 import sys
 
 from syslogfast._checks import (
@@ -19,7 +18,7 @@ from syslogfast._log_record import (
 )
 from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS
 from syslogfast.transports.delivery import Delivery
-from syslogfast.transports.url import agree_on_framing, parse_url
+from syslogfast.transports.url import agree_on_framing, parse_url, read_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +39,13 @@ class Emitter(Voice):
 
     __slots__ = ()
 
-    def exception(self, message: object, *args: object) -> None:
+    def exception(self, message: object, *args: object, **options: "Any") -> None:
         """Send a record of severity 3 with the exception that is being handled, and its traceback.
 
-        It stands after the message, as in logging's `exception`.
+        It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
         text = print_value(format_message(message, choose_arguments(args)))
-        self.error(append_lines(text, format_exception(sys.exc_info())))
+        self.error(append_lines(text, format_exception(sys.exc_info())), **options)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same road, which costs no descriptor.
@@ -57,6 +56,8 @@ class Emitter(Voice):
         for option in ("framing", "protocol"):
             if option in identity:
                 reject_identity(option)
+        if identity.get("max_size", 0) is None:
+            del identity["max_size"]  # the road's, too, unless it is given
         return Child(self._encoder.replace(**identity), self._queue, self._delivery)
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -113,8 +114,9 @@ def connect(
     """Return an emitter for the first of these collectors that can be reached.
 
     urls: such as "udp://127.0.0.1:514", "tcp://collector:601?framing=octet", "fd://1"; none:
-        those in the environment variable SYSLOGFAST_URL. Nothing is connected and no name
-        looked up before there is a record, nor is it an error that the collector is away.
+        those in the environment variable SYSLOGFAST_URL. They are all for datagrams, or all
+        streams of one framing. Nothing is connected and no name looked up before there is a
+        record, nor is it an error that the collector is away.
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
         worse never does.
     queue_bytes: the most bytes that may wait.
@@ -123,6 +125,10 @@ def connect(
     timeout: seconds that connecting, flushing and closing may take.
     options: those of Encoder. `framing` is the URL's, `max_size` 2048 for UDP (RFC 5426 3.2).
 
+    Close it, or use it in a `with` statement: its thread keeps it alive. At the end of the
+    program, after what was registered with `atexit` later, those that are open are closed,
+    which may take `timeout` each.
+
     TypeError, ValueError: an argument is wrong, or the URL and an option contradict each other.
 
     >>> log = connect("udp://127.0.0.1:5514", hostname="web1", app_name="shop")
@@ -130,15 +136,14 @@ def connect(
     >>> log.stats["offered"]
     1
     """
-    if not urls:
-        urls = tuple(os.environ.get("SYSLOGFAST_URL", "").split())
+    urls = urls or tuple(read_urls())
     if not urls:
         reject_missing_url()
     check_choice("overflow", overflow, OVERFLOWS)
     roads = [parse_url(url) for url in urls]
     options["framing"] = agree_on_framing(roads, options.get("framing"))
-    if options["framing"] is None and options.get("protocol") != "rfc3164":
-        options.setdefault("max_size", MAX_SIZE_UDP)
+    if options.get("max_size") is None and options["framing"] is None:
+        options["max_size"] = None if options.get("protocol") == "rfc3164" else MAX_SIZE_UDP
     queue = Queue(queue_bytes)
     delivery = Delivery(
         roads,

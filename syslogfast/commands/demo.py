@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 LINGER = 0.02  # seconds
-TIMEOUT = 2.0  # seconds that a record may wait for room; then it is looked whether there is hope
+TIMEOUT = 2.0  # seconds that a record may wait for room
 PATIENCE = 60.0  # seconds for the collector to count what has arrived
 PROGRESS_INTERVAL = 0.1
 
@@ -59,24 +59,31 @@ class SecondProcess:
 
 
 class Progress:
-    """A line on a terminal that tells how far it is."""
+    """A line on a terminal that tells how far it is; and a look whether there is any hope."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, log: Emitter, total: int, second: SecondProcess | None) -> None:
+        self._log = log
         self._total = total
+        self._second = second
         self._is_shown = sys.stderr.isatty()
         self._last = 0.0
+        self._sent = -1
 
-    def is_due(self) -> bool:
-        due = monotonic() - self._last >= PROGRESS_INTERVAL
-        if due:
-            self._last = monotonic()
-        return due
-
-    def show(self, offered: int, received: int | None) -> None:
+    def look(self, offered: int) -> bool:
+        """Show how far it is, now and then; False if the collector has died or takes nothing."""
+        if self._second and self._second.has_ended:
+            return False
+        if monotonic() - self._last < PROGRESS_INTERVAL:
+            return True
+        self._last = monotonic()
+        stats = self._log.stats
+        has_stalled = stats["sent"] == self._sent and "full" in stats["dropped"]
+        self._sent = stats["sent"]
         if self._is_shown:
-            arrived = "" if received is None else f", {received:,} received"
+            arrived = f", {self._second.received:,} received" if self._second else ""
             sys.stderr.write(f"\r{offered:,} of {self._total:,} offered{arrived}\x1b[K")
             sys.stderr.flush()
+        return not has_stalled
 
     def clear(self) -> None:
         if self._is_shown:
@@ -95,8 +102,8 @@ def speak(emitter: Emitter, step: int, records: int) -> None:
 
 
 def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess | None) -> bool:
-    """Let all emitters live, in turn; False if the collector has died."""
-    progress = Progress(emitters * records)
+    """Let all emitters live, in turn; False if the collector has died or takes nothing."""
+    progress = Progress(log, emitters * records, second)
     children = [
         log.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
         for number in range(1, emitters + 1)
@@ -106,11 +113,9 @@ def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess |
         for child in children:
             speak(child, step, records)
             offered += 1
-            if second and second.has_ended:
+            if not progress.look(offered):
                 progress.clear()
                 return False
-            if offered % 256 == 0 and progress.is_due():
-                progress.show(offered, second.received if second else None)
     progress.clear()
     return True
 
@@ -126,11 +131,13 @@ def demonstrate(options: "Namespace") -> int:
     )
     started, cpu_started = monotonic(), process_time()
     log = connect(url, linger=LINGER, overflow="block", timeout=TIMEOUT, hostname="demo")
-    is_alive = run_lives(log, options.emitters, options.records, second)
-    if is_alive:
-        while log.stats["queued"] and not log.flush(TIMEOUT):
-            if second is None or second.has_ended:
-                break
+    was_interrupted = False
+    try:
+        is_alive = run_lives(log, options.emitters, options.records, second)
+        while is_alive and log.stats["queued"] and not log.flush(TIMEOUT):
+            is_alive = second is not None and not second.has_ended
+    except KeyboardInterrupt:
+        is_alive, was_interrupted = False, True
     log.close(TIMEOUT if is_alive else 0)
     cpu = process_time() - cpu_started
     trouble = second.end() if second else ""
@@ -150,4 +157,6 @@ def demonstrate(options: "Namespace") -> int:
         f"offered {offered} {'received' if second else 'sent'} {arrived} lost {lost};"
         f" {offered / elapsed:,.0f} records/s, {cpu / max(offered, 1) * 1e6:.2f} us of CPU a record"
     )
-    return 1 if trouble or lost or malformed else 0
+    if was_interrupted:
+        return 130
+    return 1 if trouble or lost or malformed or not is_alive else 0

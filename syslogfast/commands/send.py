@@ -8,6 +8,7 @@ import time
 from syslogfast import Encoder
 from syslogfast.constants import MAX_SIZE, MAX_SIZE_RFC3164, MAX_SIZE_UDP
 from syslogfast.transports import Url, open_road, parse_url, send_all
+from syslogfast.transports.url import read_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing alone would take a tenth of the time that the command does
@@ -132,7 +133,10 @@ class Sender:
 def choose_target(options: "Namespace") -> Url:
     if options.to:
         return options.to  # type: ignore[no-any-return]
-    return parse_url(os.environ.get("SYSLOGFAST_URL") or "fd://1")
+    urls = read_urls() or ["fd://1"]
+    if len(urls) > 1:
+        raise ValueError("SYSLOGFAST_URL names several collectors: --to has to name one")
+    return parse_url(urls[0])
 
 
 def make_encoder(options: "Namespace", target: Url, max_size: int) -> Encoder:

@@ -11,12 +11,14 @@ import atexit
 import os
 from time import monotonic
 
+from syslogfast._checks import check_timeout
 from syslogfast._identity import is_address
 from syslogfast.transports import open_road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from syslogfast._emitter_py import Queue
     from syslogfast.transports import Road, Url
@@ -29,7 +31,8 @@ STEADY = 1.0  # seconds: a connection that breaks sooner has failed, too
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
 LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
-EMPTY, FULL, BROKEN = "empty", "full", "broken"  # how a push ends
+PATIENCE = 1 << 18  # bytes that one who emits sends for others, before the worker has to
+EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
 
 class Delivery:
@@ -62,11 +65,13 @@ class Delivery:
         self._connections = 0
         self._opened = self._tried = self._next_try = -STEADY  # by monotonic()
         self._delay = FIRST_DELAY
-        self._driving = _thread.allocate_lock()  # held by the one who sends
+        # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
+        # leaves no doubt whether it has to be released; but nobody takes it twice.
+        self._driving: Any = _thread.RLock()
         self._alarm = _thread.allocate_lock()  # released to wake the worker
         self._alarm.acquire()
         self._waiting: list[_thread.LockType] = []  # one for each who waits for progress
-        self._has_worker = False
+        self._working = _thread.allocate_lock()  # held as long as there is a worker
         self._is_idle = False
         self._is_urgent = False
         self._is_over = False
@@ -77,13 +82,17 @@ class Delivery:
 
     def drive(self) -> None:
         """Send what can be sent without waiting; leave the rest to the worker."""
+        lock = self._driving
         while self.queue.count:
-            if not self._driving.acquire(False):
-                return  # whoever holds it looks once more after its release
+            if lock._is_owned():
+                return  # a signal's handler, or a __del__, has interrupted this thread
             try:
-                state = self._push() if self._road or self._open_at_once() else BROKEN
+                if not lock.acquire(False):
+                    return  # whoever holds it looks once more after its release
+                state = self._push(PATIENCE) if self._road or self._open_at_once() else BROKEN
             finally:
-                self._driving.release()
+                if lock._is_owned():
+                    lock.release()
             if state is not EMPTY:
                 self.queue.threshold = NEVER
                 if not self._wake_worker():
@@ -93,29 +102,39 @@ class Delivery:
 
     def begin(self) -> None:
         """See to it that the first record of an empty queue lingers no longer than it may."""
-        if self._is_idle or not self._has_worker:
-            self._wake_worker()
+        if (self._is_idle or not self._working.locked()) and not self._wake_worker():
+            self.drive()  # where no thread can be had, nothing lingers
 
     def make_room(self, size: int) -> bool:
         """Do what `overflow` says for a record of so many bytes; tell whether there is room."""
         queue = self.queue
         self.drive()
         if self._overflow == "drop-oldest":
-            # While they are being sent, the oldest cannot be dropped; that takes no time.
-            is_free = self._driving.acquire(True, POLL_INTERVAL)
-            queue.drop_oldest(size)
-            if is_free:
-                self._driving.release()
+            self._drop_oldest(size)
         elif self._overflow == "block":
             deadline = monotonic() + self._timeout
             while queue.size + size > queue.limit and not queue.closed:
                 if not self._wait(deadline):
                     break
+                self.drive()
         return queue.size + size <= queue.limit
+
+    def _drop_oldest(self, size: int) -> None:
+        lock = self._driving
+        if lock._is_owned():
+            self.queue.drop_oldest(size)
+            return
+        try:
+            # While they are being sent, the oldest cannot be dropped; that takes no time.
+            lock.acquire(True, POLL_INTERVAL)
+            self.queue.drop_oldest(size)
+        finally:
+            if lock._is_owned():
+                lock.release()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
-        deadline = monotonic() + (self._timeout if timeout is None else timeout)
+        deadline = monotonic() + self._choose_timeout(timeout)
         self._next_try = min(self._next_try, self._tried + FIRST_DELAY)
         while self.queue.count:
             self._is_urgent = True
@@ -126,29 +145,32 @@ class Delivery:
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
-        deadline = monotonic() + (self._timeout if timeout is None else timeout)
+        deadline = monotonic() + self._choose_timeout(timeout)
+        lock = self._driving
         self.queue.closed = True
         self.flush(deadline - monotonic())
-        left = min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
-        is_free = self._driving.acquire(True, left)  # else the worker is connecting
         try:
+            lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
             self.queue.clear("closed")
             self._is_over = True
-            if is_free and self._road:
-                self._road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+            road, self._road = self._road, None
+            if road:
+                road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
         except OSError:
             pass  # the kernel had taken all of it: nobody else can be told
         finally:
-            if is_free:
-                self._road = None
-                self._driving.release()
+            if lock._is_owned():
+                lock.release()
         self._ring()
         atexit.unregister(self._leave)
 
+    def _choose_timeout(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else check_timeout(timeout)
+
     # --- sending ---------------------------------------------------------------------------------
 
-    def _push(self) -> str:
-        """Send until the queue is empty or the road is full or broken; never wait."""
+    def _push(self, patience: int) -> str:
+        """Send until the queue is empty, the road full or broken, or so much sent; never wait."""
         queue, road = self.queue, self._road
         if road is None:
             return BROKEN
@@ -176,6 +198,9 @@ class Delivery:
                 return FULL
             was_refused = False
             queue.advance(size)
+            patience -= size
+            if patience <= 0:
+                return MORE if queue.count else EMPTY
 
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
@@ -184,22 +209,23 @@ class Delivery:
             return False
         if url.scheme == "udp" and not is_address(url.host):
             return False
-        return self._connect()
+        self._road = self._open_next()
+        return self._road is not None
 
-    def _connect(self) -> bool:
-        """Open the first of the roads that can be opened."""
+    def _open_next(self) -> "Road | None":
+        """Open the first of the roads that can be opened; it is not in use yet."""
         self._tried = monotonic()
         for url in self._urls:
             try:
-                self._road = open_road(url, self._timeout or FIRST_DELAY)
+                road = open_road(url, self._timeout or FIRST_DELAY)
             except OSError:
                 continue
             self._opened = monotonic()
             self.reconnects += self._connections > 0
             self._connections += 1
-            return True
+            return road
         self._back_off()
-        return False
+        return None
 
     def _leave_road(self, road: "Road") -> None:
         self._road = None
@@ -225,12 +251,11 @@ class Delivery:
 
     def _wake_worker(self) -> bool:
         """Wake the worker, started if need be; False where no thread can be had."""
-        if not self._has_worker:
-            self._has_worker = True
+        if self._working.acquire(False):
             try:
                 _thread.start_new_thread(self._work, ())
             except RuntimeError:
-                self._has_worker = False
+                self._working.release()
                 return False
         self._ring()
         return True
@@ -245,9 +270,8 @@ class Delivery:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        if not self._wake_worker() and self._road is None and monotonic() >= self._next_try:
-            with self._driving:
-                self._connect()
+        if not self._wake_worker() and monotonic() >= self._next_try:
+            self._reconnect()
         lock = _thread.allocate_lock()
         lock.acquire()
         self._waiting.append(lock)
@@ -258,29 +282,34 @@ class Delivery:
         return True
 
     def _work(self) -> None:
-        while not self._is_over:
-            self._is_idle = True
-            if not self.queue.count:
-                self._is_urgent = False
-                self._alarm.acquire()
-                continue
-            self._is_idle = False
-            if self._road is None:
-                self._reconnect()
-            elif self.queue.threshold != NEVER:
-                self._linger_on()
-            self._send_patiently()
-        with self._driving:
-            if self._road:  # it was opened while somebody else closed
-                self._road.abort()
+        try:
+            while not self._is_over:
+                self._is_idle = True
+                if not self.queue.count:
+                    self._is_urgent = False
+                    self._alarm.acquire()
+                    continue
+                self._is_idle = False
+                if self._road is None:
+                    while not self._is_over and monotonic() < self._next_try:
+                        self._alarm.acquire(True, max(0.0, self._next_try - monotonic()))
+                    self._reconnect()
+                elif self.queue.threshold != NEVER:
+                    self._linger_on()
+                self._send_patiently()
+        finally:
+            self._working.release()  # whatever happens, there can be another
 
     def _reconnect(self) -> None:
-        """Wait for the time of the next try, then try once."""
-        while not self._is_over and monotonic() < self._next_try:
-            self._alarm.acquire(True, max(0.0, self._next_try - monotonic()))
+        """Open a road, which takes its time: nobody who emits waits for this."""
+        if self._road or self._is_over:
+            return
+        road = self._open_next()
         with self._driving:
             if self._road is None and not self._is_over:
-                self._connect()
+                self._road, road = road, None
+        if road:  # somebody else has opened one, or closed all, meanwhile
+            road.abort()
 
     def _linger_on(self) -> None:
         deadline = monotonic() + self._linger
@@ -294,7 +323,7 @@ class Delivery:
         """Send all that is queued, waiting where the road is full, until it breaks."""
         while self.queue.count:
             with self._driving:
-                state, road = self._push(), self._road
+                state, road = self._push(PATIENCE), self._road
             self._report_progress()
             if road is None:
                 return

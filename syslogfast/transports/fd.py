@@ -24,8 +24,14 @@ class FdRoad:
     def send(self, data: "memoryview") -> "int":
         if not wait_writable(self._fd, 0):
             return 0
+        if len(data) > PIPE_BUF:
+            data = data[:PIPE_BUF]
+            # Up to the end of a record: so those of several processes on one pipe do not mix.
+            end = bytes(data).rfind(b"\0" if self.url.framing == "nul" else b"\n") + 1
+            if end and self.url.framing != "octet":
+                data = data[:end]
         try:
-            return os.write(self._fd, data[:PIPE_BUF])
+            return os.write(self._fd, data)
         except BlockingIOError:
             return 0
 

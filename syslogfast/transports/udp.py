@@ -17,14 +17,22 @@ class UdpRoad:
         self.url = url
         self._addresses = look_up(url, _socket.SOCK_DGRAM)
         self._proven = False
-        self._connect_next()
+        self._socket = self._connect_next()
 
-    def _connect_next(self) -> "None":
+    def _connect_next(self) -> "_socket.socket":
         """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
-        family, kind, protocol, _, address = self._addresses.pop(0)
-        self._socket = _socket.socket(family, kind, protocol)
-        self._socket.connect(address)
-        self._socket.settimeout(0)
+        failure = OSError("the host has no other address")
+        while self._addresses:
+            family, kind, protocol, _, address = self._addresses.pop(0)
+            datagrams = _socket.socket(family, kind, protocol)
+            try:
+                datagrams.connect(address)
+                datagrams.settimeout(0)
+                return datagrams
+            except OSError as error:
+                datagrams.close()
+                failure = error
+        raise failure
 
     def _check(self) -> "None":
         """Raise what became of the datagram before; a refusal on this host is known at once."""
@@ -45,8 +53,8 @@ class UdpRoad:
             except ConnectionRefusedError:
                 if self._proven or not self._addresses:
                     raise
-                self._socket.close()
-                self._connect_next()
+                self._socket, refused = self._connect_next(), self._socket
+                refused.close()
             else:
                 self._proven = True
                 return size

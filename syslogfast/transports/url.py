@@ -1,5 +1,7 @@
 """What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, fd://1."""
 
+import os
+
 from syslogfast._checks import reject_url, reject_url_kind
 
 # For each scheme: its port if none is given (the IANA's for syslog, RFC 5426 3.3 and RFC 6587),
@@ -43,8 +45,12 @@ def parse_options(query: "str", url: "str") -> "dict[str, str]":
     return options
 
 
+def is_number(text: "str", digits: "int") -> "bool":
+    return text.isdigit() and text.isascii() and len(text) <= digits
+
+
 def parse_port(text: "str", url: "str") -> "int":
-    if not (text.isdigit() and text.isascii() and 0 < int(text) < 65536):
+    if not (is_number(text, 5) and 0 < int(text) < 65536):
         reject_url("have a port in 1..65535", url)
     return int(text)
 
@@ -70,7 +76,7 @@ def parse_url(url: "str") -> "Url":
     if options:
         reject_url(f"have no option {min(options)!r}, which {scheme} does not know", url)
     if scheme == "fd":
-        if not (place.isdigit() and place.isascii()):
+        if not is_number(place, 9):
             reject_url("have the number of a file descriptor", url)
         return Url(url, scheme, place, None, framing)
     if place.startswith("["):
@@ -98,7 +104,15 @@ def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
     if framing is None:
         framing = urls[0].framing
     for url in urls:
+        if (framing is None) != (FRAMINGS[url.scheme][0] is None):
+            kind = "for datagrams" if framing is None else "a stream"
+            reject_url(f"be {kind}, as is asked for elsewhere", url.text)
         if framing not in FRAMINGS[url.scheme] or (url.has_framing and url.framing != framing):
             reject_url(f"have the framing {framing} that is asked for elsewhere", url.text)
         url.framing = framing
     return framing
+
+
+def read_urls() -> "list[str]":
+    """Return the URLs in the environment variable SYSLOGFAST_URL, which stand between spaces."""
+    return getattr(os, "environ", {}).get("SYSLOGFAST_URL", "").split()  # type: ignore[no-any-return]

@@ -129,7 +129,18 @@ cdef extern from *:
             : Py_SIZE(value) == 0 ? 0 : -1)
     #endif
 
-    #define SYSLOGFAST_GET_VERSION(kind) (((PyTypeObject *)(kind))->tp_version_tag)
+    #define SYSLOGFAST_GET_VERSION(value) (Py_TYPE(value)->tp_version_tag)
+
+    /* An attribute that is there, if nobody has deleted it; else None. */
+    static inline PyObject *syslogfast_read_present(PyObject *record, PyObject *name) {
+        PyObject *value = Py_TYPE(record)->tp_getattro(record, name);
+        if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return value;
+    }
 
     /* template % args; None if that raises an Exception. */
     static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
@@ -144,7 +155,9 @@ cdef extern from *:
     """
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
-    unsigned int get_version "SYSLOGFAST_GET_VERSION"(object kind)
+    object read_present "syslogfast_read_present"(object record, object name)
+    const void *get_kind "Py_TYPE"(object value)
+    unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 
 
 cdef extern from "Python.h":

@@ -4,21 +4,20 @@ cdef enum Form:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
 # A class of records that run no code when they are read, and the version of it for which that was
-# found: CPython changes the tag when a class is changed, to 0 at first.
-cdef object plain_kind = None
+# found: CPython changes the tag when a class is changed, to 0 at first. It is only compared.
+cdef const void *plain_kind = NULL
 cdef unsigned int plain_version = 0
 
 
-cdef bint is_plain_record(object record) except -1:
+cdef inline bint is_plain_record(object record) except -1:
     """Tell whether a record is logging's own."""
     global plain_kind, plain_version
-    kind = type(record)
-    if kind is plain_kind and plain_version and get_version(kind) == plain_version:
+    if get_kind(record) == plain_kind and get_version(record) == plain_version:
         return True
-    if not is_standard(kind):
+    if not is_standard(type(record)) or not get_version(record):
         return False
-    plain_kind = kind
-    plain_version = get_version(kind)
+    plain_kind = get_kind(record)
+    plain_version = get_version(record)
     return True
 
 
@@ -75,11 +74,11 @@ cdef object read_plain_message(object record):
     message = record.msg
     if (
         PyUnicode_CheckExact(message)
-        and getattr(record, "exc_info", None) is None
-        and getattr(record, "exc_text", None) is None
-        and getattr(record, "stack_info", None) is None
+        and read_present(record, "exc_info") is None
+        and read_present(record, "exc_text") is None
+        and read_present(record, "stack_info") is None
     ):
-        args = getattr(record, "args", None)
+        args = read_present(record, "args")
         if args is None or (type(args) is tuple and not <tuple>args):
             return message
         if type(args) is tuple:
@@ -151,9 +150,9 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     if is_plain_record(record):
         if message is None:
             message = read_plain_message(record)
-        process = getattr(record, "process", None) if encoder.process >= 0 else None
-        severity = read_level(getattr(record, "levelno", None))
-        read_record_time(getattr(record, "created", None), &moment)
+        process = read_present(record, "process") if encoder.process >= 0 else None
+        severity = read_level(read_present(record, "levelno"))
+        read_record_time(read_present(record, "created"), &moment)
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:

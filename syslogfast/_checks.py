@@ -8,6 +8,8 @@ callers that have already found the value bad: it never returns. A message says
 from syslogfast.constants import (
     FACILITIES,
     MAX_PRECISION,
+    MAX_SD_NAME,
+    SD_NAME_CHARACTERS,
     SEVERITIES,
 )
 
@@ -133,6 +135,18 @@ def reject_attributes(value: "object") -> "NoReturn":
     )
 
 
+def check_sd_name(field: "str", value: "object") -> "str":
+    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
+    if not isinstance(value, str):
+        reject_sd_name(field, value)
+    name = "".join([value])  # a subclass may pretend to be another text
+    if not 1 <= len(name) <= MAX_SD_NAME:
+        reject_sd_name(field, value)
+    if not all(char in SD_NAME_CHARACTERS for char in name):
+        reject_sd_name(field, value)
+    return name
+
+
 def reject_unframed(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out unless pri is True: it goes before PRI")
 
@@ -142,7 +156,6 @@ def reject_octets() -> "NoReturn":
 
 
 def reject_sd_name(field: "str", value: "object") -> "NoReturn":
-    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
     if not isinstance(value, str):
         raise TypeError(f"structured_data {field} must be a str, got {describe(value)}")
     raise ValueError(

@@ -4,7 +4,6 @@ It and what it imports keep to what MicroPython also runs: no typing, enum or re
 codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of a record.
 """
 
-import struct
 import time
 
 from syslogfast._batch import encode_each
@@ -13,14 +12,13 @@ from syslogfast._checks import (
     check_field,
     check_precision,
     check_severity,
-    reject_buffer,
     reject_change,
     reject_message,
     reject_messages,
     reject_offset,
-    reject_room,
 )
-from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
+from syslogfast._destination import measure_buffer, store
+from syslogfast._identity import clean_msgid, read_back, restore_names
 from syslogfast._log_record import (
     choose_severity,
     clean_elements,
@@ -32,7 +30,8 @@ from syslogfast._log_record import (
 )
 from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._text import BOM, ESCAPES, NO_LIMIT, encode_text, read_text
+from syslogfast._style import Style
+from syslogfast._text import BOM, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
@@ -42,13 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from syslogfast._text import Escapes
-    from syslogfast._timestamp import Form, Renderer
-
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
     StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
-    Hot: TypeAlias = "tuple[list[bytes], Renderer, Form, int, bytes, Escapes, str | None]"
 
 
 def format_timestamp(
@@ -81,97 +76,6 @@ def format_timestamp(
     if local_time is None:
         local_time = protocol != "rfc5424"
     return choose_renderer(protocol)(time_ns, FORMS[bool(local_time), precision]).decode()
-
-
-def measure_buffer(buffer: "object") -> "int":
-    """Return the size of a writable, contiguous buffer, in bytes."""
-    if isinstance(buffer, bytearray):
-        return len(buffer)
-    try:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-    except TypeError:
-        reject_buffer(buffer)
-    if view.readonly or not view.c_contiguous:
-        reject_buffer(buffer)
-    return view.nbytes
-
-
-def store(buffer: "object", offset: "object", data: "bytes") -> "int":
-    """Write `data` at `offset` and return where it ends; only a bytearray grows."""
-    size = measure_buffer(buffer)
-    if not isinstance(offset, int) or not 0 <= offset <= size:
-        reject_offset(offset, size)
-    end = offset + len(data)
-    if isinstance(buffer, bytearray):
-        buffer[offset:end] = data
-    elif end > size:
-        reject_room(len(data), size - offset)
-    else:
-        struct.pack_into(f"{len(data)}s", buffer, offset, data)  # type: ignore[arg-type]
-    return end
-
-
-class Style:
-    """What an encoder has in common with its siblings, who differ in their names alone."""
-
-    __slots__ = (
-        "attributes",
-        "bom",
-        "elements",
-        "escapes",
-        "form",
-        "framing",
-        "hot",
-        "lead",
-        "max_size",
-        "msgid",
-        "options",
-        "param_escapes",
-        "process",
-        "protocol",
-        "room",
-        "starts",
-        "timestamp",
-    )
-
-    def __init__(self, settings: "Settings") -> "None":
-        self.options = settings.options
-        self.protocol: str = self.options["protocol"]
-        version = "1 " if self.protocol == "rfc5424" else ""
-        # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
-        self.starts = [
-            settings.start + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
-        ]
-        self.timestamp = choose_renderer(self.protocol)
-        self.form = FORMS[settings.local_time, settings.precision]
-        self.process = this_process()
-        self.msgid = settings.msgid
-        self.framing = self.options["framing"]
-        self.escapes, self.param_escapes = ESCAPES[settings.rule]
-        self.lead = settings.lead
-        self.bom = len(settings.lead) > 1
-        self.max_size = settings.max_size
-        # What the names may take, and the message, if there is no more in the header than can be.
-        self.room = settings.max_size - settings.longest + len(settings.fields)
-        self.elements = b""
-        if self.options["structured_data"] is not None:
-            self.elements = render_elements(self.options["structured_data"], self.param_escapes)
-        if len(self.elements) > self.max_size:
-            self.elements = b""  # no record holds it
-        self.attributes = self.options["attributes"]
-        self.hot = self.list_hot()
-
-    def list_hot(self) -> "Hot":
-        """Return what `encode` needs for each record: to unpack a tuple is fast."""
-        return (
-            self.starts,
-            self.timestamp,
-            self.form,
-            self.max_size,
-            self.lead,
-            self.escapes,
-            self.framing,
-        )
 
 
 class Encoder:
@@ -506,11 +410,7 @@ class Encoder:
         return style.room - self._fields_size - len(style.elements) >= size
 
     def _without_limit(self) -> "Encoder":
-        style: Style = object.__new__(Style)
-        for name in Style.__slots__:
-            setattr(style, name, getattr(self._style, name))
-        style.max_size = NO_LIMIT
-        style.hot = style.list_hot()
+        style = self._style.without_limit()
         other: Encoder = object.__new__(Encoder)
         for name in Encoder.__slots__:
             setattr(other, name, getattr(self, name))

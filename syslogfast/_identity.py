@@ -14,12 +14,12 @@ from syslogfast.constants import (
     MAX_PROCID,
     MAX_TAG,
     NILVALUE,
+    PRINTUSASCII,
 )
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 HEX_DIGITS = DIGITS + "abcdefABCDEF"
-PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
 HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
 TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
 PID_CHARACTERS = PRINTUSASCII.replace("[", "").replace("]", "")

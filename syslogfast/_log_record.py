@@ -4,8 +4,8 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
-from syslogfast._checks import reject_attributes, reject_sd_name
-from syslogfast.constants import MAX_SD_NAME
+from syslogfast._checks import check_sd_name, reject_attributes
+from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,12 +204,16 @@ def copy_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
     for sd_id, names in attributes.items():
         if not isinstance(names, dict):
             reject_attributes(names)
+        texts = [sd_id]
+        texts.extend(names)
+        texts.extend(names.values())
+        for text in texts:
+            if not isinstance(text, str):
+                reject_attributes(text)
         check_sd_name("SD-ID", sd_id)
-        copied[sd_id] = dict(names)
-        for name, attribute in names.items():
+        for name in names:
             check_sd_name("PARAM-NAME", name)
-            if not isinstance(attribute, str):
-                reject_attributes(attribute)
+        copied[sd_id] = dict(names)
     return copied
 
 
@@ -240,17 +244,10 @@ def read_elements(
     return elements or None
 
 
-def check_sd_name(field: "str", name: "object") -> "None":
-    if not isinstance(name, str):
-        reject_attributes(name)
-    if clean_sd_name(name) != name:
-        reject_sd_name(field, name)
-
-
 def clean_sd_name(name: "object") -> "str":
     """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", cut, never empty."""
     text = print_value(name)[:MAX_SD_NAME]
-    kept = [char if "!" <= char <= "~" and char not in '="]' else "_" for char in text]
+    kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
     return "".join(kept) or "_"
 
 

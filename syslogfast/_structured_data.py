@@ -1,24 +1,11 @@
 """STRUCTURED-DATA (RFC 5424 6.3), for the twin."""
 
-from syslogfast._checks import reject_parameters, reject_sd_name, reject_structured_data
+from syslogfast._checks import check_sd_name, reject_parameters, reject_structured_data
 from syslogfast._text import NO_LIMIT, Escapes, encode_text, read_text
-from syslogfast.constants import MAX_SD_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-
-def check_sd_name(field: "str", name: "object") -> "str":
-    """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if not issubclass(type(name), str):
-        reject_sd_name(field, name)
-    text = "".join([name])  # type: ignore[list-item]
-    if not 1 <= len(text) <= MAX_SD_NAME:
-        reject_sd_name(field, name)
-    if not all("!" <= char <= "~" and char not in '="]' for char in text):
-        reject_sd_name(field, name)
-    return text
 
 
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":

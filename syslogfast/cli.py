@@ -94,14 +94,24 @@ def make_formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.HelpFormatter(prog, width=width - 2)
 
 
-def add_send(commands: "Commands") -> None:
-    send = commands.add_parser(
-        "send",
+def add_command(
+    commands: "Commands", name: str, what: str, epilog: str | None = None
+) -> OneLineParser:
+    """Return the parser of a command that does what `what` says."""
+    parser = commands.add_parser(
+        name,
         allow_abbrev=False,
         formatter_class=make_formatter,
-        help="send one record a line, from files or standard input",
-        description="Send one record a line, from files or standard input.",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}.",
+        epilog=epilog,
     )
+    parser.set_defaults(parser=parser)
+    return parser
+
+
+def add_send(commands: "Commands") -> None:
+    send = add_command(commands, "send", "send one record a line, from files or standard input")
     add = send.add_argument
     add("files", nargs="*", type=check_readable, metavar="FILE", help="default: -, standard input")
     add(
@@ -133,7 +143,7 @@ def add_send(commands: "Commands") -> None:
         help="an element of structured data; may be repeated",
     )
     add("--protocol", choices=PROTOCOLS, default="rfc5424")
-    send.set_defaults(run=run_send, parser=send)
+    send.set_defaults(run=run_send)
 
 
 def run_send(options: argparse.Namespace) -> int:
@@ -143,12 +153,10 @@ def run_send(options: argparse.Namespace) -> int:
 
 
 def add_listen(commands: "Commands") -> None:
-    listen = commands.add_parser(
+    listen = add_command(
+        commands,
         "listen",
-        allow_abbrev=False,
-        formatter_class=make_formatter,
-        help="show the records that arrive over UDP and TCP",
-        description="Show the records that arrive over UDP and TCP, one a line, field by field.",
+        "show the records that arrive over UDP and TCP, one a line, field by field",
         epilog="ADDR is HOST:PORT, [IPV6]:PORT, :PORT or PORT; the host is 127.0.0.1 if none is"
         " given, and port 0 is any that is free. Without --udp and --tcp it listens on both, on"
         " 127.0.0.1:5514. SIGINT or SIGTERM ends it.",
@@ -164,7 +172,7 @@ def add_listen(commands: "Commands") -> None:
             help=f"take {what} here; may be repeated",
         )
     add("--json", action="store_true", help="print one JSON object a line")
-    listen.set_defaults(run=run_listen, parser=listen)
+    listen.set_defaults(run=run_listen)
 
 
 def run_listen(options: argparse.Namespace) -> int:
@@ -180,21 +188,19 @@ def parse_count(text: str) -> int:
 
 
 def add_demo(commands: "Commands") -> None:
-    demo = commands.add_parser(
+    demo = add_command(
+        commands,
         "demo",
-        allow_abbrev=False,
-        formatter_class=make_formatter,
-        help="let many emitters speak on one road, and count what arrives",
-        description="Let many emitters, each with its own HOSTNAME and APP-NAME, boot, work and"
-        " end on one road, and count what arrives: at a collector that is started in a second"
-        " process, unless --to names another, which cannot be asked. Exit status 1 if a record"
-        " was lost or malformed.",
+        "let many emitters speak on one road, and count what arrives",
+        epilog="Each emitter has its own HOSTNAME and APP-NAME, boots, works and ends. What arrives"
+        " is counted at a collector that is started in a second process, unless --to names another,"
+        " which cannot be asked. Exit status 1 if a record was lost or malformed.",
     )
     add = demo.add_argument
     add("--emitters", type=parse_count, default=1000, metavar="N", help="default: 1000")
     add("--records", type=parse_count, default=100, metavar="N", help="of each; default: 100")
     add("--to", type=parse_target, metavar="URL", help="udp://, tcp:// or fd://, as for send")
-    demo.set_defaults(run=run_demo, parser=demo)
+    demo.set_defaults(run=run_demo)
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -50,6 +50,8 @@ SEVERITIES = {
 }
 
 NILVALUE = "-"  # RFC 5424 6
+PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
+SD_NAME_CHARACTERS = "".join([char for char in PRINTUSASCII if char not in '="]'])  # 6.3.3
 
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import Queue, Voice
-else:
+    from syslogfast._emitter_py import Voice
+    from syslogfast.transports._queue_py import Queue
+else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import Queue, Voice
 
 

@@ -141,3 +141,45 @@ BAD_FACILITIES: list[object] = [
 BAD_MESSAGES: list[object] = [None, 7, 10**30, 1.5, ["a"], ("a",), {"a": 1}, object(), Chatty()]
 
 BAD_TIMES: list[object] = [0.0, -0.5, 1e18, "0", b"0", [], object(), Chatty()]
+
+
+# --- values that pretend to be others ------------------------------------------------------------
+
+
+class BigInt(int):
+    """An int that pretends to be another."""
+
+    def __str__(self) -> str:
+        return "liar"
+
+    __repr__ = __str__
+
+    def __index__(self) -> int:
+        return 1
+
+
+class Text(str):
+    """A str that pretends to be another."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "liar"
+
+    def __len__(self) -> int:
+        return 3
+
+    def encode(self, *_: object) -> bytes:
+        return b"liar"
+
+
+class Octets(bytes):
+    """Bytes that pretend to be others."""
+
+    __slots__ = ()
+
+    def __bytes__(self) -> bytes:
+        return b"liar"
+
+    def __len__(self) -> int:
+        return 3

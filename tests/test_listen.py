@@ -20,7 +20,7 @@ import hostile
 import pytest
 from grammar import parse_rfc3164, parse_rfc5424
 
-from syslogfast.commands.parse import MAX_FRAME
+from syslogfast.commands.frames import MAX_FRAME
 from syslogfast.constants import FACILITIES, SEVERITIES
 
 COMMAND = [sys.executable, "-Im", "syslogfast", "listen"]

@@ -16,7 +16,17 @@ from unittest.mock import Mock
 
 import pytest
 from grammar import CONTROLS, Rfc5424Record, parse_rfc3164, parse_rfc5424
-from hostile import BAD_STRUCTURED_DATA, HEADER_FIELDS, OCTETS, STRUCTURED_DATA, TEXTS, TIMES
+from hostile import (
+    BAD_STRUCTURED_DATA,
+    HEADER_FIELDS,
+    OCTETS,
+    STRUCTURED_DATA,
+    TEXTS,
+    TIMES,
+    BigInt,
+    Octets,
+    Text,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -147,39 +157,6 @@ class NotText:
 
 
 MOCK_STR, MOCK_BYTES = Mock(spec=str), Mock(spec=bytes)
-
-
-class BigInt(int):
-    """An int that pretends to be another."""
-
-    def __str__(self) -> str:
-        return "liar"
-
-    __repr__ = __str__
-
-    def __index__(self) -> int:
-        return 1
-
-
-class Text(str):
-    """A str that pretends to be another."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "liar"
-
-    def __len__(self) -> int:
-        return 3
-
-
-class Octets(bytes):
-    """Bytes that pretend to be others."""
-
-    __slots__ = ()
-
-    def __bytes__(self) -> bytes:
-        return b"liar"
 
 
 class Hostile(str):

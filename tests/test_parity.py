@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from hostile import BigInt, Octets, Text
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -43,43 +44,6 @@ class Number(enum.IntEnum):
     ZERO = 0
     TWO = 2
     SEVENTEEN = 17
-
-
-class BigInt(int):
-    """An int that pretends to be another."""
-
-    def __str__(self) -> str:
-        return "liar"
-
-    __repr__ = __str__
-
-    def __index__(self) -> int:
-        return 1
-
-
-class Text(str):
-    """A str that pretends to be another."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "liar"
-
-    def __len__(self) -> int:
-        return 3
-
-    def encode(self, *_: object) -> bytes:
-        return b"liar"
-
-
-class Octets(bytes):
-    __slots__ = ()
-
-    def __bytes__(self) -> bytes:
-        return b"liar"
-
-    def __len__(self) -> int:
-        return 3
 
 
 class Growing(bytearray):

@@ -11,15 +11,9 @@ import pytest
 from grammar import parse_rfc3164, parse_rfc5424
 from test_grammar import RFC5424_EXAMPLES
 
-from syslogfast.commands import parse
-from syslogfast.commands.parse import (
-    MAX_FRAME,
-    MalformedError,
-    Parsed,
-    measure_frame,
-    parse_record,
-    split_frames,
-)
+from syslogfast.commands import frames, parse
+from syslogfast.commands.frames import MAX_FRAME, measure_frame, split_frames
+from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 
 MUTATIONS = int(os.environ.get("SYSLOGFAST_EXAMPLES", "0")) or 40_000
 OCTOBER = 1_065_910_455_003_000_000
@@ -359,9 +353,9 @@ def test_it_agrees_with_the_grammar() -> None:
 
 
 def test_doctests() -> None:
-    result = doctest.testmod(parse)
-    assert result.attempted >= 4
-    assert result.failed == 0
+    results = [doctest.testmod(module) for module in (parse, frames)]
+    assert sum(result.attempted for result in results) >= 4
+    assert [result.failed for result in results] == [0, 0]
 
 
 # --- frames --------------------------------------------------------------------------------------

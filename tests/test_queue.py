@@ -133,7 +133,8 @@ class Line:
 def make_line(name: str, limit: int) -> Line:
     module = load_backend(name)
     if name == "python":
-        from syslogfast._emitter_py import Queue, Voice
+        from syslogfast._emitter_py import Voice
+        from syslogfast.transports._queue_py import Queue
 
         return Line(module, Voice, Queue, limit)
     return Line(module, module.Voice, module.Queue, limit)
@@ -679,8 +680,9 @@ def test_a_failing_delivery(backend: str) -> None:
 def test_two_records_at_once_begin() -> None:
     """If a signal's handler logs between a record's put and its look, somebody begins still."""
     from syslogfast import _emitter_py
+    from syslogfast.transports import _queue_py
 
-    class InterruptedQueue(_emitter_py.Queue):
+    class InterruptedQueue(_queue_py.Queue):
         __slots__ = ("interruptions",)
 
         def put(self, frame: bytes, is_cut: bool) -> bool:

@@ -9,7 +9,8 @@ import socket
 import sys
 from time import monotonic
 
-from syslogfast.commands.parse import MalformedError, parse_record, split_frames
+from syslogfast.commands.frames import Connection
+from syslogfast.commands.parse import MalformedError, parse_record
 
 REPORT_INTERVAL = 0.1  # seconds
 READ_SIZE = 1 << 18
@@ -25,7 +26,7 @@ class Collector:
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
-        self._rests: dict[socket.socket, bytearray] = {}
+        self._connections: dict[socket.socket, Connection] = {}
         self._is_ending = False
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(STDIN, selectors.EVENT_READ)
@@ -37,7 +38,7 @@ class Collector:
 
     def run(self) -> None:
         reported = monotonic()
-        while not self._is_ending or self._rests:
+        while not self._is_ending or self._connections:
             for key, _ in self._selector.select(REPORT_INTERVAL):
                 self.read(key.fileobj)
             if monotonic() - reported >= REPORT_INTERVAL:
@@ -50,40 +51,39 @@ class Collector:
             self._is_ending = True
             self._selector.unregister(STDIN)
         elif source is self._listener:
-            connection, _ = self._listener.accept()
-            self._rests[connection] = bytearray()
-            self._selector.register(connection, selectors.EVENT_READ)
+            stream, _ = self._listener.accept()
+            self._connections[stream] = Connection("", self)
+            self._selector.register(stream, selectors.EVENT_READ)
         elif isinstance(source, socket.socket):
             self.take(source)
 
-    def take(self, connection: socket.socket) -> None:
+    def take(self, stream: socket.socket) -> None:
+        connection = self._connections[stream]
+        malformed = None
         try:
-            data = connection.recv(READ_SIZE)
+            data = stream.recv(READ_SIZE)
+            if data:
+                connection.take(data)
+                return
         except ConnectionError:
-            data = b""
-        rest = self._rests[connection]
-        rest += data
-        try:
-            frames, size = split_frames(rest)
-            del rest[:size]
-            for frame in frames:
-                self.check(frame)
-        except MalformedError:
-            self.malformed += 1
-            data = b""
-        if not data:
-            self.malformed += bool(rest)  # a record that was cut off
-            del self._rests[connection]
-            self._selector.unregister(connection)
-            connection.close()
+            pass
+        except MalformedError as error:
+            malformed = error
+        connection.end(malformed)
+        del self._connections[stream]
+        self._selector.unregister(stream)
+        stream.close()
 
-    def check(self, frame: bytes) -> None:
+    def add(self, data: bytes, peer: str) -> None:
         try:
-            parse_record(frame)
+            parse_record(data)
         except MalformedError:
             self.malformed += 1
         else:
             self.received += 1
+
+    def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
+        self.malformed += 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import threading
 from time import monotonic, process_time
 
 from syslogfast import BACKEND, Emitter, connect
+from syslogfast.commands.progress import ProgressLine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 LINGER = 0.02  # seconds
 TIMEOUT = 2.0  # seconds that a record may wait for room
 PATIENCE = 60.0  # seconds for the collector to count what has arrived
-PROGRESS_INTERVAL = 0.1
 
 
 class SecondProcess:
@@ -58,36 +58,31 @@ class SecondProcess:
         return f"the collector ended with status {status}" if status else ""
 
 
-class Progress:
-    """A line on a terminal that tells how far it is; and a look whether there is any hope."""
+class Watch:
+    """Shows how far it is, and looks whether there is any hope."""
 
     def __init__(self, log: Emitter, total: int, second: SecondProcess | None) -> None:
         self._log = log
         self._total = total
         self._second = second
-        self._is_shown = sys.stderr.isatty()
-        self._last = 0.0
+        self._line = ProgressLine()
         self._sent = -1
 
     def look(self, offered: int) -> bool:
         """Show how far it is, now and then; False if the collector has died or takes nothing."""
         if self._second and self._second.has_ended:
             return False
-        if monotonic() - self._last < PROGRESS_INTERVAL:
+        if not self._line.is_due():
             return True
-        self._last = monotonic()
         stats = self._log.stats
         has_stalled = stats["sent"] == self._sent and "full" in stats["dropped"]
         self._sent = stats["sent"]
-        if self._is_shown:
-            arrived = f", {self._second.received:,} received" if self._second else ""
-            sys.stderr.write(f"\r{offered:,} of {self._total:,} offered{arrived}\x1b[K")
-            sys.stderr.flush()
+        arrived = f", {self._second.received:,} received" if self._second else ""
+        self._line.show(f"{offered:,} of {self._total:,} offered{arrived}")
         return not has_stalled
 
-    def clear(self) -> None:
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")
+    def end(self) -> None:
+        self._line.clear()
 
 
 def speak(emitter: Emitter, step: int, records: int) -> None:
@@ -103,7 +98,7 @@ def speak(emitter: Emitter, step: int, records: int) -> None:
 
 def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess | None) -> bool:
     """Let all emitters live, in turn; False if the collector has died or takes nothing."""
-    progress = Progress(log, emitters * records, second)
+    watch = Watch(log, emitters * records, second)
     children = [
         log.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
         for number in range(1, emitters + 1)
@@ -113,10 +108,10 @@ def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess |
         for child in children:
             speak(child, step, records)
             offered += 1
-            if not progress.look(offered):
-                progress.clear()
+            if not watch.look(offered):
+                watch.end()
                 return False
-    progress.clear()
+    watch.end()
     return True
 
 

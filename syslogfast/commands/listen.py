@@ -9,14 +9,8 @@ import socket
 import sys
 import time
 
-from syslogfast.commands.parse import (
-    MAX_FRAME,
-    MalformedError,
-    Parsed,
-    measure_frame,
-    parse_record,
-    split_frames,
-)
+from syslogfast.commands.frames import Connection
+from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 from syslogfast.constants import FACILITIES, SEVERITIES
 from syslogfast.transports import parse_url, send_all
 from syslogfast.transports.fd import FdRoad
@@ -256,47 +250,6 @@ def open_socket(scheme: str, address: tuple[str, int]) -> socket.socket:
         raise UnboundError(f"cannot listen on {place}: {reason}") from None
     opened.setblocking(False)
     return opened
-
-
-class Connection:
-    """What one TCP peer has sent beyond its last complete frame."""
-
-    def __init__(self, peer: str, printer: Printer) -> None:
-        self.peer = peer
-        self.printer = printer
-        self.rest = bytearray()
-        self.needed = 0  # the size at which `rest` may hold a frame, whatever comes
-
-    def take(self, data: bytes) -> None:
-        """Print the frames that are now complete; MalformedError if one cannot become so."""
-        self.rest += data
-        if len(self.rest) < self.needed and (self._is_counted() or not has_delimiter(data)):
-            return
-        used = 1
-        while used:
-            frames, used = split_frames(self.rest)
-            del self.rest[:used]
-            for frame in frames:
-                self.printer.add(frame, self.peer)
-        self.needed = 0
-        if self.rest:
-            self.needed = measure_frame(self.rest) if self._is_counted() else MAX_FRAME + 1
-
-    def end(self, malformed: MalformedError | None = None) -> None:
-        """Report what can no longer become a record."""
-        if self.rest and not malformed:
-            rule = "where its MSG-LEN says" if self._is_counted() else "with LF or NUL"
-            malformed = MalformedError(f"a record must end {rule}", len(self.rest))
-        if malformed:
-            self.printer.add_malformed(malformed, bytes(self.rest), self.peer)
-        self.rest.clear()
-
-    def _is_counted(self) -> bool:
-        return self.rest[:1].isdigit() and self.rest[0] != ord("0")
-
-
-def has_delimiter(data: bytes) -> bool:
-    return b"\n" in data or b"\0" in data
 
 
 class Ending:

@@ -1,4 +1,4 @@
-"""A strict parser of what arrives: records (RFC 5424, RFC 3164) and the frames of a TCP stream.
+"""A strict parser of the records that arrive (RFC 5424, RFC 3164).
 
 The grammar is a table of steps, read from left to right. Joined, they are one regular expression
 that takes an ordinary header apart at once; where it does not match, the steps are gone through
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Steps = list[tuple[str, str]]
     Elements = list[tuple[str, list[tuple[str, str]]]]
 
-MAX_FRAME = 10 << 20  # bytes of one frame of a TCP stream
 BOM = "\ufeff"  # RFC 5424 6.4
 
 
@@ -215,11 +214,6 @@ RFC3164 = re.compile(
 
 UNEXPLAINED = "one of the steps must fail where what they are joined to does not match"
 
-# RFC 6587 3.4.1: MSG-LEN SP
-COUNT = re.compile(rb"([1-9][0-9]{0,6}) ")
-COUNT_START = re.compile(rb"[0-9]{1,7}")
-COUNT_RULE = "MSG-LEN must be 1 to 7 digits and a space"
-
 
 # --- records -------------------------------------------------------------------------------------
 
@@ -391,66 +385,3 @@ at byte 15
                 raise
         raise MalformedError("a record must be UTF-8", error.start) from None
     return parse_text(text)
-
-
-# --- frames --------------------------------------------------------------------------------------
-
-
-def split_frames(buffer: bytes | bytearray) -> tuple[list[bytes], int]:
-    """Return the complete frames at the start of a stream's buffer, and how many bytes they took.
-
-    Each is framed on its own, as collectors take them: a digit from 1 to 9 begins octet counting
-    (RFC 6587 3.4.1), anything else goes up to LF or NUL (3.4.2). MalformedError, with an offset
-    within the frame: the one at the start of the buffer is malformed. One further on raises when
-    those before it have been taken.
-
-    >>> split_frames(b"<13>a\\n5 <13>b<13>c\\n<13>d")
-    ([b'<13>a', b'<13>b', b'<13>c'], 19)
-    """
-    data = bytes(buffer)
-    size = len(data)
-    frames: list[bytes] = []
-    start = 0
-    line_feed = nul = -1  # where the next ones are; not found, -1, becomes size
-    while start < size:
-        if 48 < data[start] < 58:
-            count = COUNT.match(data, start)
-            if not count:
-                if not frames:
-                    check_count(data)
-                break
-            begin = count.end()
-            end = begin + int(count[1])
-            if end > size:
-                break
-            frames.append(data[begin:end])
-            start = end
-            continue
-        if line_feed < start:
-            line_feed = data.find(b"\n", start) % (size + 1)
-        if nul < start:
-            nul = data.find(b"\0", start) % (size + 1)
-        end = min(line_feed, nul)
-        if end - start > MAX_FRAME:
-            if frames:
-                break
-            raise MalformedError(f"a record must end within {MAX_FRAME:,} bytes", MAX_FRAME)
-        if end == size:
-            break
-        frames.append(data[start:end])
-        start = end + 1
-    return frames, start
-
-
-def check_count(data: bytes) -> None:
-    """Refuse digits that cannot become an octet count, whatever follows."""
-    digits = COUNT_START.match(data)
-    end = digits.end() if digits else 0
-    if end < len(data):
-        raise MalformedError(COUNT_RULE, end)
-
-
-def measure_frame(data: bytes | bytearray) -> int:
-    """Return the size that the frame at the start of `data` must have by its count, else 0."""
-    count = COUNT.match(data)
-    return count.end() + int(count[1]) if count else 0

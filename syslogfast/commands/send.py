@@ -6,6 +6,7 @@ import sys
 import time
 
 from syslogfast import Encoder
+from syslogfast.commands.progress import ProgressLine
 from syslogfast.constants import MAX_SIZE, MAX_SIZE_RFC3164, MAX_SIZE_UDP
 from syslogfast.transports import Url, open_road, parse_url, send_all
 from syslogfast.transports.url import read_urls
@@ -20,7 +21,6 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that the comman
 
 READ_SIZE = 1 << 17  # bytes of input taken at a time
 BLOCK_SIZE = 1 << 18  # bytes of records that a stream is given at a time
-PROGRESS_INTERVAL = 0.1  # seconds
 
 
 class UnreadableError(Exception):
@@ -75,19 +75,16 @@ class Tally:
         self.bytes = 0
         self.cut = 0
         self.started = time.monotonic()
-        self.shown = self.started
-        self.live = sys.stderr.isatty()
+        self.line = ProgressLine()
 
     def add(self, lines: int, size: int) -> None:
         self.lines += lines
         self.bytes += size
-        if self.live and time.monotonic() - self.shown >= PROGRESS_INTERVAL:
-            self.shown = time.monotonic()
-            sys.stderr.write(f"\r{self}\x1b[K")
-            sys.stderr.flush()
+        if self.line.is_shown and self.line.is_due():
+            self.line.show(str(self))
 
     def close(self) -> None:
-        sys.stderr.write(f"\r{self}\x1b[K\n" if self.live else f"{self}\n")
+        self.line.end(str(self))
 
     def __str__(self) -> str:
         elapsed = max(time.monotonic() - self.started, 1e-9)

@@ -1,0 +1,220 @@
+# The queue before a road: `_queue_py.py` is the specification.
+#
+# The GIL is what guards it: between `claim` and `commit` no Python code runs.
+
+cdef enum:
+    BLOCK_SIZE = 131072
+    SMALLEST_FRAME = 16     # no record is shorter
+
+
+@cython.final
+cdef class Block:
+    """Records one after the other, and where each of them ends; it never moves."""
+
+    cdef bytearray memory
+    cdef char *start
+    cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
+    cdef Py_ssize_t room, used      # bytes
+    cdef Py_ssize_t position        # bytes that have been sent
+    cdef Py_ssize_t count           # records
+    cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
+    cdef Py_ssize_t left            # records that have been neither
+    cdef Block next
+
+
+cdef Block make_block(Py_ssize_t room):
+    cdef Block block = Block.__new__(Block)
+    cdef Py_ssize_t aligned = (room + 7) & ~7
+    # The ends come after the records; what is not used of either is never touched.
+    size = aligned + (room // SMALLEST_FRAME + 1) * <Py_ssize_t>sizeof(Py_ssize_t)
+    block.memory = PyByteArray_FromStringAndSize(NULL, size)
+    block.start = PyByteArray_AS_STRING(block.memory)
+    block.ends = <Py_ssize_t *>(block.start + aligned)
+    block.room = room
+    return block
+
+
+cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept:
+    return block.ends[index] < 0
+
+
+cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept:
+    return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
+
+
+cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept:
+    return find_end(block, index - 1) if index else 0
+
+
+cdef class Queue:
+    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+
+    limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
+    `threshold` is the size from which on the emitter calls the delivery.
+    """
+
+    cdef readonly Py_ssize_t limit, size, count
+    cdef public Py_ssize_t threshold
+    cdef public bint closed
+    cdef Block oldest, newest
+    cdef Py_ssize_t held    # records of the oldest block that `peek` has given; 0: none
+    cdef Py_ssize_t offered, sent, sent_bytes, cuts
+    cdef dict dropped
+
+    def __cinit__(self, limit):
+        self.limit = check_queue_bytes(limit)
+        self.dropped = {}
+        self.oldest = self.newest = make_block(min(self.limit, <Py_ssize_t>BLOCK_SIZE))
+
+    def drop(self, reason):
+        """Count a record that was offered and that is not going to be queued."""
+        self.offered += 1
+        count_drops(self, reason, 1)
+
+    def peek(self, one=False):
+        """Return bytes that are to be sent next, of one record or of many; None: there are none."""
+        cdef Block block = self.oldest
+        cdef Py_ssize_t end = block.first + 1
+        if not self.count:
+            return None
+        while not one and end < block.count and not is_dropped(block, end):
+            end += 1
+        self.held = end - block.first
+        return memoryview(block.memory)[block.position:block.ends[end - 1]]
+
+    def advance(self, Py_ssize_t size):
+        """Take note that the road has taken so many of the bytes that `peek` has given."""
+        cdef Block block = self.oldest
+        if not self.held:
+            return  # all was dropped meanwhile
+        size = max(0, min(size, block.ends[block.first + self.held - 1] - block.position))
+        self.held = 0
+        self.size -= size
+        self.sent_bytes += size
+        block.position += size
+        while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
+            block.first += 1
+            block.left -= 1
+            self.sent += 1
+            self.count -= 1
+        leave_block(self)
+
+    def rewind(self):
+        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        cdef Block block = self.oldest
+        cdef Py_ssize_t start = find_start(block, block.first)
+        self.held = 0
+        self.size += block.position - start
+        self.sent_bytes -= block.position - start
+        block.position = start
+
+    def drop_first(self, reason):
+        """Drop the record that `peek` has given: no road takes it."""
+        cdef Block block = self.oldest
+        if self.held:
+            self.held = 0
+            self.size += block.position - find_start(block, block.first)
+            drop_record(self, block, block.first, reason)
+            leave_block(self)
+
+    def drop_oldest(self, Py_ssize_t size):
+        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        cdef Block block = self.oldest, before = None
+        cdef Py_ssize_t index = block.first + self.held
+        if not self.held and block.position > find_start(block, block.first):
+            index += 1
+        while block is not None and size > self.limit - self.size:
+            while index < block.count and size > self.limit - self.size:
+                if not is_dropped(block, index):
+                    drop_record(self, block, index, "full")
+                index += 1
+            if before is not None and not block.left and block.next is not None:
+                before.next = block.next  # nothing of it is left, though the oldest is held
+            else:
+                before = block
+            block = block.next
+            index = 0
+        leave_block(self)
+
+    def clear(self, reason):
+        """Drop all that is queued."""
+        self.held = 0
+        if self.count:
+            count_drops(self, reason, self.count)
+        self.count = self.size = 0
+        self.oldest = self.newest
+        self.newest.first = self.newest.count
+        self.newest.left = 0
+        leave_block(self)
+
+    def count_all(self):
+        """Return what became of all records: offered == sent + queued + dropped."""
+        return {
+            "offered": self.offered,
+            "sent": self.sent,
+            "queued": self.count,
+            "dropped": dict(self.dropped),
+            "truncated": self.cuts,
+            "bytes": self.sent_bytes,
+        }
+
+
+cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
+    queue.dropped[reason] = queue.dropped.get(reason, 0) + count
+    return 0
+
+
+cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) except -1:
+    """Drop a record of which no part has been sent."""
+    count_drops(queue, reason, 1)
+    queue.size -= block.ends[index] - find_start(block, index)
+    queue.count -= 1
+    block.left -= 1
+    block.ends[index] = ~block.ends[index]
+    return 0
+
+
+cdef int leave_block(Queue queue) noexcept:
+    """Go past what was dropped, and on to the next block; the last one is used again."""
+    cdef Block block = queue.oldest
+    if queue.held:
+        return 0
+    while True:
+        while block.first < block.count and is_dropped(block, block.first):
+            block.position = find_end(block, block.first)
+            block.first += 1
+        if block.first < block.count:
+            return 0
+        if block.next is None:
+            block.used = block.position = block.count = block.first = 0
+            return 0
+        queue.oldest = block = block.next
+
+
+cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
+    """Return where a frame may be written; NULL, without an error, if there is no room."""
+    cdef Block block = queue.newest
+    if size > queue.limit - queue.size or queue.closed:
+        return NULL
+    if size > block.room - block.used:
+        if not block.left and block is not queue.oldest:  # all was dropped
+            block.used = block.position = block.count = block.first = 0
+        if size > block.room - block.used:
+            block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
+            queue.newest.next = block
+            queue.newest = block
+            leave_block(queue)
+    return block.start + block.used
+
+
+cdef inline void commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
+    """Take note that a frame has been written where `claim` said."""
+    cdef Block block = queue.newest
+    block.used += size
+    block.ends[block.count] = block.used
+    block.count += 1
+    block.left += 1
+    queue.size += size
+    queue.count += 1
+    queue.offered += 1
+    queue.cuts += is_cut

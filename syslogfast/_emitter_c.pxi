@@ -3,6 +3,17 @@
 cdef enum:
     TRIES = 100     # to get the room that was made before another thread takes it
 
+cdef int forks = 0  # processes between the one that has loaded this and the present one
+
+
+def note_fork():
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=note_fork)
+
 
 cdef class Voice:
     """What is fast of `syslogfast.Emitter`, which see."""
@@ -10,12 +21,14 @@ cdef class Voice:
     cdef readonly Encoder _encoder
     cdef readonly Queue _queue
     cdef readonly object _delivery
+    cdef int forks
 
     def __cinit__(self, Encoder encoder not None, Queue queue not None, delivery):
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
         self._delivery = delivery
+        self.forks = forks
 
     def emit(
         self, severity, message, *args, msgid=None, structured_data=None, time_ns=None
@@ -100,10 +113,14 @@ cdef bint put_record(
 ) except -1:
     """Queue one record; tell whether the delivery has been called to send."""
     cdef Queue queue = voice._queue
-    cdef Layout *layout = &voice._encoder.layout
+    cdef Layout *layout
     cdef Span text
     cdef Py_ssize_t size = 0, frame_size
     cdef char *dst
+    if voice.forks != forks:
+        voice._encoder = voice._encoder.replace()  # PROCID is another
+        voice.forks = forks
+    layout = &voice._encoder.layout
     if msgid is None and structured_data is None and has_octets(message, &text):
         size = measure_plain(layout, severity, moment, text)
     if size:
@@ -121,7 +138,7 @@ cdef bint put_record(
         voice._delivery.drive()
         return True
     if queue.count == 1:
-        voice._delivery.begin()
+        voice._delivery.start_lingering()
     return False
 
 
@@ -169,8 +186,12 @@ cdef char *find_room(Voice voice, Py_ssize_t size) except? NULL:
     """Do what is to be done when the queue is full; NULL, the record counted, if it stays so."""
     cdef Queue queue = voice._queue
     cdef char *dst
+    deadline = None
     for _ in range(TRIES):
-        if queue.closed or size > queue.limit or not voice._delivery.make_room(size):
+        if queue.closed or size > queue.limit:
+            break
+        deadline = voice._delivery.make_room(size, deadline)
+        if deadline is None:
             break
         dst = claim(queue, size)
         if dst != NULL:

@@ -3,12 +3,14 @@
 A record is encoded on the caller's thread, put into the queue, and left to the delivery.
 """
 
+import os
 import time
 
 from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._timestamp import check_time
+from syslogfast.constants import WIDEST
 from syslogfast.transports._queue_py import FIRST, NO_ROOM, Queue
 
 TYPE_CHECKING = False
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     from syslogfast.transports.delivery import Delivery
 
 TRIES = 100  # to get the room that was made before another thread takes it
-WIDEST = 12  # octets that a character can take: U+2028 as "#342#200#250"
+
+_forks = 0  # processes between the one that has loaded this and the present one
+
+
+def note_fork() -> "None":
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=note_fork)
 
 
 def is_cut(
@@ -71,10 +83,11 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
 class Voice:
     """What is fast of `syslogfast.Emitter`, which see."""
 
-    __slots__ = ("_delivery", "_encoder", "_queue")
+    __slots__ = ("_delivery", "_encoder", "_forks", "_queue")
 
     def __init__(self, encoder: "Encoder", queue: "Queue", delivery: "Delivery") -> "None":
         self._encoder = encoder
+        self._forks = _forks
         self._queue = queue
         self._delivery = delivery
 
@@ -126,6 +139,8 @@ class Voice:
         structured_data: "StructuredData | None",
     ) -> "bool":
         """Queue one record; tell whether the delivery has been called to send."""
+        if self._forks != _forks:
+            self._encoder, self._forks = self._encoder.replace(), _forks  # PROCID is another
         encoder, queue = self._encoder, self._queue
         if structured_data is not None:  # rendered once: its values may run code
             check_time(time_ns)
@@ -143,8 +158,12 @@ class Voice:
             if len(frame) > queue.limit:
                 queue.drop("too large")
                 return True
+            deadline: float | None = None
             for _ in range(TRIES):
-                if state != NO_ROOM or not self._delivery.make_room(len(frame)):
+                if state != NO_ROOM:
+                    break
+                deadline = self._delivery.make_room(len(frame), deadline)
+                if deadline is None:
                     break
                 state = queue.put(frame, cut)
             if state == NO_ROOM:
@@ -154,7 +173,7 @@ class Voice:
             self._delivery.drive()
             return True
         if state == FIRST:
-            self._delivery.begin()
+            self._delivery.start_lingering()
         return False
 
     emergency = make_level_method(0, "emergency", "the system is unusable")

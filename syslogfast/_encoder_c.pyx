@@ -37,6 +37,7 @@ from cpython.unicode cimport (
 )
 from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport qsort
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from syslogfast._digits cimport count_digits, write_decimal
@@ -78,6 +79,9 @@ from syslogfast._timestamp cimport (
     write_rfc3164_timestamp,
     write_rfc5424_timestamp,
 )
+import os
+from time import time_ns
+
 from syslogfast._checks import (
     check_choice,
     check_field,
@@ -524,6 +528,12 @@ cdef class Encoder:
                 return sibling
         (<Encoder?>sibling).options = self.options  # 10,000 siblings share what they can
         return sibling
+
+    @property
+    def max_size(self):
+        """The most bytes that a record can have, without octet count and delimiter."""
+        check_ready(self)
+        return self.layout.max_size
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""

@@ -358,6 +358,11 @@ class Encoder:
             sibling._hot = self._hot
         return sibling
 
+    @property
+    def max_size(self) -> "int":
+        """The most bytes that a record can have, without octet count and delimiter."""
+        return self._style.max_size
+
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
         return reduce_options(type(self), self._list_options())

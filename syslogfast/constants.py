@@ -70,6 +70,8 @@ MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
 MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
+WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
+
 MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits
 
 # Years 0001 to 9999, as seconds since the epoch: what RFC 3339 can write.

@@ -8,21 +8,28 @@ from syslogfast._checks import (
     reject_identity,
     reject_missing_url,
 )
-from syslogfast._encoder import BACKEND, Encoder
+from syslogfast._encoder import BACKEND, Encoder, format_timestamp
 from syslogfast._log_record import (
     append_lines,
     choose_arguments,
+    choose_severity,
     format_exception,
     format_message,
     print_value,
+    read_attribute,
 )
-from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS
+from syslogfast._text import NO_LIMIT
+from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
-from syslogfast.transports.url import agree_on_framing, parse_url, read_urls
+from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import LogRecord
     from typing import Any
+
+    from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
     from syslogfast._emitter_py import Voice
@@ -47,6 +54,18 @@ class Emitter(Voice):
         """
         text = print_value(format_message(message, choose_arguments(args)))
         self.error(append_lines(text, format_exception(sys.exc_info())), **options)
+
+    def emit_record(self, record: "LogRecord", message: str | None = None) -> None:
+        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it; it never raises.
+
+        message: what to write instead of the record's own text.
+        """
+        frame = self._encoder.encode_record(record, message)
+        is_suspect = len(frame) > self._encoder.max_size - WIDEST
+        if is_suspect or read_attribute(record, "structured_data") is not None:
+            whole = self._encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
+            self._queue.cuts += len(whole) > len(frame)
+        self._delivery.accept(frame, choose_severity(read_attribute(record, "levelno")))
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same road, which costs no descriptor.
@@ -77,11 +96,13 @@ class Emitter(Voice):
         """What became of the records of the whole road: offered == sent + queued + dropped.
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
-        "too large" (for the queue), "closed", "refused" and "error" (datagrams). truncated:
-        cut to `max_size`. reconnects: connections after the first. bytes: sent so far.
+        "too large" (for the queue or the road), "closed", "refused" and "error" (datagrams).
+        truncated: cut to `max_size`, or to what the road takes. reconnects: connections after the
+        first. bytes: sent so far. failure: what has gone wrong since a road was opened, or None.
         """
         counts = self._queue.count_all()
-        counts["reconnects"] = self._delivery.reconnects
+        counts["reconnects"] = self._delivery.route.reconnects
+        counts["failure"] = self._delivery.route.failure
         return counts
 
     def __enter__(self) -> "Emitter":
@@ -104,8 +125,25 @@ class Child(Emitter):
         self._delivery.flush(timeout)
 
 
+def make_report_renderer(encoder: Encoder) -> "Callable[[dict[str, int], int], bytes]":
+    """Return what renders the record that tells how many were dropped, and since when."""
+
+    def render(dropped: "dict[str, int]", since: int) -> bytes:
+        moment = format_timestamp(since)
+        reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
+        parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
+        return encoder.replace().encode(  # anew, for the process may be another's fork
+            "warning",
+            f"{sum(dropped.values())} records were dropped since {moment} ({reasons})",
+            msgid="DROPPED",
+            structured_data={"dropped@32473": {**parameters, "since": moment}},
+        )
+
+    return render
+
+
 def connect(
-    *urls: str,
+    *urls: "str | Url",
     linger: float = 0.0,
     queue_bytes: int = 1 << 20,
     overflow: str = "drop-newest",
@@ -114,17 +152,19 @@ def connect(
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
 
-    urls: such as "udp://127.0.0.1:514", "tcp://collector:601?framing=octet", "fd://1"; none:
-        those in the environment variable SYSLOGFAST_URL. They are all for datagrams, or all
-        streams of one framing. Nothing is connected and no name looked up before there is a
-        record, nor is it an error that the collector is away.
+    urls: such as "udp://127.0.0.1:514", "tcp://collector:601?framing=octet", "unix:///dev/log",
+        "tls://collector?ca=/etc/ca.pem"; none: those in the environment variable SYSLOGFAST_URL.
+        They agree on framing and protocol. The first that can be reached is used, and returned
+        to. Nothing is connected and no name looked up before there is a record, nor is it an
+        error that the collector is away.
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
         worse never does.
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
     timeout: seconds that connecting, flushing and closing may take.
-    options: those of Encoder. `framing` is the URL's, `max_size` 2048 for UDP (RFC 5426 3.2).
+    options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
+        it is given, `max_size` 2048 for UDP (RFC 5426 3.2).
 
     Close it, or use it in a `with` statement: its thread keeps it alive. At the end of the
     program, after what was registered with `atexit` later, those that are open are closed,
@@ -143,8 +183,11 @@ def connect(
     check_choice("overflow", overflow, OVERFLOWS)
     roads = [parse_url(url) for url in urls]
     options["framing"] = agree_on_framing(roads, options.get("framing"))
-    if options.get("max_size") is None and options["framing"] is None:
-        options["max_size"] = None if options.get("protocol") == "rfc3164" else MAX_SIZE_UDP
+    if options.get("protocol") is None:
+        options["protocol"] = agree_on_protocol(roads)
+    if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
+        options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
+    encoder = Encoder(**options)
     queue = Queue(queue_bytes)
     delivery = Delivery(
         roads,
@@ -152,5 +195,6 @@ def connect(
         linger=check_seconds("linger", linger),
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
+        render_report=make_report_renderer(encoder),
     )
-    return Emitter(Encoder(**options), queue, delivery)
+    return Emitter(encoder, queue, delivery)

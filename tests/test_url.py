@@ -33,7 +33,7 @@ def test_parts_of_a_url(text: str, host: str, port: int | None, framing: str | N
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        ("", "begin with one of udp://, tcp://, fd://"),
+        ("", "begin with one of udp://, tcp://, tls://, unix://, vsock://, relp://, fd://"),
         ("collector:514", "begin with one of"),
         ("http://collector", "begin with one of"),
         ("UDP://collector", "begin with one of"),

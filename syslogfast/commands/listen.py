@@ -12,8 +12,7 @@ import time
 from syslogfast.commands.frames import Connection
 from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 from syslogfast.constants import FACILITIES, SEVERITIES
-from syslogfast.transports import parse_url, send_all
-from syslogfast.transports.fd import FdRoad
+from syslogfast.transports.readiness import wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Protocol
-
-    from syslogfast.transports import Road
 
     class Form(Protocol):
         """Renders what arrives as a line."""
@@ -177,12 +174,20 @@ def merge(parameters: list[tuple[str, str]]) -> dict[str, str | list[str]]:
     return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
 
 
+def write_all(fd: int, data: bytes) -> None:
+    """Write to a descriptor that may have been made non-blocking, as a terminal's."""
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            wait_ready(fd, 1.0)
+
+
 class Printer:
     """Writes and counts what arrives."""
 
-    def __init__(self, form: "Form", road: "Road") -> None:
+    def __init__(self, form: "Form") -> None:
         self.form = form
-        self.road = road
         self.lines: list[str] = []
         self.records = 0
         self.malformed = 0
@@ -205,7 +210,7 @@ class Printer:
         if self.lines:
             data = "\n".join([*self.lines, ""]).encode()
             self.lines.clear()
-            send_all(self.road, memoryview(data))
+            write_all(1, data)
 
     def __str__(self) -> str:
         return f"{self.records:,} records, {self.malformed:,} malformed"
@@ -376,8 +381,8 @@ def show_records(options: "Namespace") -> int:
     wanted = [("udp", address) for address in options.udp]
     wanted += [("tcp", address) for address in options.tcp]
     try:
-        road = FdRoad(parse_url("fd://1"))
-        printer = Printer(JsonForm() if options.json else TextForm(coloured), road)
+        os.fstat(1)  # OSError now rather than at the first record
+        printer = Printer(JsonForm() if options.json else TextForm(coloured))
         receiver = Receiver(printer)
         ending = Ending()
         places = [receiver.add(*place) for place in wanted or DEFAULT_PLACES]

@@ -5,10 +5,9 @@ import signal
 import sys
 import time
 
-from syslogfast import Encoder
+from syslogfast import Emitter, connect
 from syslogfast.commands.progress import ProgressLine
-from syslogfast.constants import MAX_SIZE, MAX_SIZE_RFC3164, MAX_SIZE_UDP
-from syslogfast.transports import Url, open_road, parse_url, send_all
+from syslogfast.transports import Url, parse_url
 from syslogfast.transports.url import read_urls
 
 TYPE_CHECKING = False
@@ -17,10 +16,11 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that the comman
     from collections.abc import Iterator
     from types import FrameType
 
-    from syslogfast.transports import Road
-
 READ_SIZE = 1 << 17  # bytes of input taken at a time
-BLOCK_SIZE = 1 << 18  # bytes of records that a stream is given at a time
+QUEUE_SIZE = 1 << 23  # bytes
+LINES = 512  # that are queued at a time: as long as records may be, the queue has room for them
+LINGER = 1.0  # seconds: none waits so long, for each batch is flushed
+WAIT = 0.2  # seconds between two looks whether there is any hope
 
 
 class UnreadableError(Exception):
@@ -69,17 +69,15 @@ def read_lines(fd: int, interruption: Interruption) -> "Iterator[list[bytes]]":
 class Tally:
     """What was sent, and how fast; shown while it goes on if somebody looks."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, log: Emitter) -> None:
         self.target = target
+        self.log = log
         self.lines = 0
-        self.bytes = 0
-        self.cut = 0
         self.started = time.monotonic()
         self.line = ProgressLine()
 
-    def add(self, lines: int, size: int) -> None:
+    def add(self, lines: int) -> None:
         self.lines += lines
-        self.bytes += size
         if self.line.is_shown and self.line.is_due():
             self.line.show(str(self))
 
@@ -88,43 +86,12 @@ class Tally:
 
     def __str__(self) -> str:
         elapsed = max(time.monotonic() - self.started, 1e-9)
-        cut = f", {self.cut:,} of them cut" if self.cut else ""
+        stats = self.log.stats
+        cut = f", {stats['truncated']:,} of them cut" if stats["truncated"] else ""
         return (
-            f"{self.lines:,} lines{cut}, {self.bytes:,} bytes to {self.target}"
+            f"{self.lines:,} lines{cut}, {stats['bytes']:,} bytes to {self.target}"
             f" in {elapsed:.2f} s: {self.lines / elapsed:,.0f} records/s"
         )
-
-
-class Sender:
-    """Encodes lines into one block and hands them to a road."""
-
-    def __init__(self, encoder: Encoder, severity: int, max_size: int, road: "Road") -> None:
-        self.encoder = encoder
-        self.severity = severity
-        self.max_size = max_size
-        self.road = road
-        self.block = memoryview(bytearray(BLOCK_SIZE))
-        self.unlimited = encoder.replace(max_size=1 << 30, framing=None)
-        # A shorter line has room, even if each of its octets is escaped and becomes four.
-        self.suspect_size = (max_size - len(encoder.header(severity))) // 4
-
-    def is_cut(self, line: bytes) -> bool:
-        return len(self.unlimited.encode(self.severity, line, time_ns=0)) > self.max_size
-
-    def send(self, lines: list[bytes], tally: Tally) -> None:
-        if max(map(len, lines)) >= self.suspect_size:
-            tally.cut += sum(map(self.is_cut, lines))
-        if self.road.url.framing is None:  # a datagram is one record
-            for line in lines:
-                end = self.encoder.encode_into(self.block, self.severity, line)
-                send_all(self.road, self.block[:end])
-                tally.add(1, end)
-            return
-        while lines:
-            end, count = self.encoder.encode_many_into(self.block, self.severity, lines)
-            send_all(self.road, self.block[:end])
-            tally.add(count, end)
-            lines = lines[count:]
 
 
 def choose_target(options: "Namespace") -> Url:
@@ -136,11 +103,14 @@ def choose_target(options: "Namespace") -> Url:
     return parse_url(urls[0])
 
 
-def make_encoder(options: "Namespace", target: Url, max_size: int) -> Encoder:
+def open_emitter(options: "Namespace", target: Url) -> Emitter:
     elements: dict[str, list[tuple[str, str]]] = {}
     for sd_id, parameters in options.sd:
         elements.setdefault(sd_id, []).extend(parameters)
-    return Encoder(
+    return connect(
+        target,
+        linger=LINGER,
+        queue_bytes=QUEUE_SIZE,
         protocol=options.protocol,
         facility=options.priority[0],
         hostname=options.hostname,
@@ -148,9 +118,29 @@ def make_encoder(options: "Namespace", target: Url, max_size: int) -> Encoder:
         procid=os.getpid() if options.id else "-",
         msgid=options.msgid,
         structured_data=elements,
-        framing=target.framing,
-        max_size=max_size,
     )
+
+
+class BrokenError(Exception):
+    """The road has failed: what was sent may not have arrived."""
+
+
+def check_road(log: Emitter) -> None:
+    """BrokenError: something has gone wrong, so that records are lost, or may be."""
+    route = log._delivery.route
+    if route.error:
+        raise BrokenError(route.error.strerror or str(route.error))
+    if route.reconnects:
+        raise BrokenError("the connection broke")
+
+
+def send_batch(log: Emitter, severity: int, lines: list[bytes]) -> None:
+    """Send lines, however long the collector takes for them; BrokenError: it has gone."""
+    for start in range(0, len(lines), LINES):
+        log.emit_many(severity, lines[start : start + LINES])
+        while not log.flush(WAIT):
+            check_road(log)
+        check_road(log)
 
 
 def list_inputs(options: "Namespace", interruption: Interruption) -> "Iterator[list[bytes]]":
@@ -174,27 +164,25 @@ def send_lines(options: "Namespace") -> int:
         options.parser.error("-m and FILE exclude each other")
     try:
         target = choose_target(options)
-        max_size = MAX_SIZE_RFC3164 if options.protocol == "rfc3164" else MAX_SIZE
-        if target.scheme == "udp":
-            max_size = min(max_size, MAX_SIZE_UDP)
-        encoder = make_encoder(options, target, max_size)
+        log = open_emitter(options, target)
     except ValueError as error:
         options.parser.error(str(error))
     interruption = Interruption()
     signal.signal(signal.SIGINT, interruption)
     place = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
-    tally = Tally(place)
+    tally = Tally(place, log)
     try:
-        road = open_road(target)
-        sender = Sender(encoder, options.priority[1], max_size, road)
+        log._delivery.open()
+        check_road(log)
         for lines in list_inputs(options, interruption):
-            sender.send(lines, tally)
-        road.close()
-    except (OSError, UnreadableError) as error:
+            send_batch(log, options.priority[1], lines)
+            tally.add(len(lines))
+        log.close()
+        check_road(log)
+    except (BrokenError, UnreadableError) as error:
+        log.close(0)
         tally.close()
-        what = str(error)
-        if isinstance(error, OSError):
-            what = f"cannot send to {place}: {error.strerror or error}"
+        what = f"cannot send to {place}: {error}" if isinstance(error, BrokenError) else str(error)
         sys.stderr.write(f"{options.parser.prog}: {what}\n")
         return 1
     except KeyboardInterrupt:

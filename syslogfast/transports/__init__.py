@@ -6,40 +6,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from syslogfast.transports._queue_py import Queue
+
     class Road(Protocol):
-        """Takes framed records: one at a time without framing, else any number together."""
+        """Takes records from a queue, as they are framed there."""
 
         url: "Url"
+        # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
+        held: "int"
 
-        def send(self, data: "memoryview") -> "int":
-            """Hand over what can be without waiting: how many bytes; 0: the road is full.
+        def push(self, queue: "Queue") -> "int":
+            """Hand over what can be without waiting: how many bytes are taken for good.
 
-            A datagram goes as a whole. OSError: the road broke.
+            0: the road is full. UndeliverableError: it does not take the first record. OSError: it
+            broke; what has not been taken is to be sent anew, from the start of a record.
             """
 
-        def wait(self, timeout: "float | None" = None) -> "None":
-            """Wait until the road takes more, or until so many seconds have passed."""
+        def wait(self, timeout: "float") -> "None":
+            """Wait until `push` may have success, or until so many seconds have passed."""
 
-        def close(self, timeout: "float" = 5.0) -> "None":
+        def close(self, timeout: "float") -> "None":
             """Make as sure as the road can that all has arrived, then close it. OSError: not."""
 
         def abort(self) -> "None":
-            """Close the road at once."""
+            """Close the descriptor at once, and tell nobody: it may be another process's, too."""
 
 
-__all__ = ["Url", "open_road", "parse_url", "send_all"]
+__all__ = ["UndeliverableError", "UntrustedError", "Url", "open_road", "parse_url"]
 
 
-def send_all(road: "Road", data: "memoryview") -> "None":
-    """Hand over all of `data`, waiting while the road is full. OSError: it broke."""
-    while data:
-        size = road.send(data)
-        if not size:
-            road.wait()
-        data = data[size:]
+class UndeliverableError(OSError):
+    """The road is fine, but the first record cannot go; `reason` is for the statistics."""
+
+    def __init__(self, reason: "str", error: "OSError") -> "None":
+        super().__init__(error.errno, error.strerror)
+        self.reason = reason
 
 
-def open_road(url: "Url", timeout: "float" = 5.0) -> "Road":
+class UntrustedError(OSError):
+    """The collector cannot show that it is the right one, which waiting will not mend."""
+
+
+def open_road(url: "Url", timeout: "float") -> "Road":
     """Open the road that a URL names; OSError if that takes more than `timeout` seconds or fails.
 
     Each road is imported on first use, so that nobody pays for another's.
@@ -48,10 +56,22 @@ def open_road(url: "Url", timeout: "float" = 5.0) -> "Road":
         from syslogfast.transports.udp import UdpRoad
 
         return UdpRoad(url)
-    if url.scheme == "tcp":
-        from syslogfast.transports.stream import TcpRoad
+    if url.scheme == "unix" and url.framing is None:
+        from syslogfast.transports.unix import UnixRoad
 
-        return TcpRoad(url, timeout)
-    from syslogfast.transports.fd import FdRoad
+        return UnixRoad(url)
+    if url.scheme == "fd":
+        from syslogfast.transports.fd import FdRoad
 
-    return FdRoad(url)
+        return FdRoad(url)
+    if url.scheme == "tls":
+        from syslogfast.transports.tls import TlsRoad
+
+        return TlsRoad(url, timeout)
+    if url.scheme == "relp":
+        from syslogfast.transports.relp import RelpRoad
+
+        return RelpRoad(url, timeout)
+    from syslogfast.transports.stream import StreamRoad
+
+    return StreamRoad(url, timeout)

@@ -5,6 +5,9 @@
 cdef enum:
     BLOCK_SIZE = 131072
     SMALLEST_FRAME = 16     # no record is shorter
+    NO_ROOM = 0             # what becomes of a record that is put into the queue
+    QUEUED = 1
+    FIRST = 2
 
 
 @cython.final
@@ -50,21 +53,40 @@ cdef class Queue:
     """Framed records on their way to one road: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
-    `threshold` is the size from which on the emitter calls the delivery.
+    `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time in
+    nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
     """
 
     cdef readonly Py_ssize_t limit, size, count
-    cdef public Py_ssize_t threshold
+    cdef public Py_ssize_t threshold, cuts
     cdef public bint closed
+    cdef public object loss_since
     cdef Block oldest, newest
-    cdef Py_ssize_t held    # records of the oldest block that `peek` has given; 0: none
-    cdef Py_ssize_t offered, sent, sent_bytes, cuts
+    cdef Py_ssize_t held    # records of the oldest block that are not to be dropped
+    cdef Py_ssize_t offered, sent, sent_bytes
     cdef dict dropped
 
     def __cinit__(self, limit):
         self.limit = check_queue_bytes(limit)
+        self.reset()
+
+    def reset(self):
+        """Forget all records and counts: those of the process that has forked this one."""
+        self.size = self.count = self.held = 0
+        self.offered = self.sent = self.sent_bytes = self.cuts = 0
+        self.loss_since = 0
         self.dropped = {}
         self.oldest = self.newest = make_block(min(self.limit, <Py_ssize_t>BLOCK_SIZE))
+
+    def put(self, bytes frame not None, bint is_cut=False):
+        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+        cdef Py_ssize_t size = len(frame)
+        cdef char *dst = claim(self, size)
+        if dst == NULL:
+            return NO_ROOM
+        memcpy(dst, PyBytes_AS_STRING(frame), size)
+        commit(self, size, is_cut)
+        return QUEUED if self.count > 1 else FIRST
 
     def drop(self, reason):
         """Count a record that was offered and that is not going to be queued."""
@@ -73,21 +95,76 @@ cdef class Queue:
 
     def peek(self, one=False):
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
-        cdef Block block = self.oldest
-        cdef Py_ssize_t end = block.first + 1
         if not self.count:
             return None
-        while not one and end < block.count and not is_dropped(block, end):
-            end += 1
-        self.held = end - block.first
-        return memoryview(block.memory)[block.position:block.ends[end - 1]]
+        return hold(self, self.oldest.first + 1 if one else find_gap(self.oldest))
 
-    def advance(self, Py_ssize_t size):
-        """Take note that the road has taken so many of the bytes that `peek` has given."""
+    def peek_records(self):
+        """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = self.oldest
+        cdef Py_ssize_t index, first = block.first
+        if not self.count:
+            return None
+        data = hold(self, find_gap(block))
+        return data, [block.ends[index] - block.position for index in range(first, first + self.held)]
+
+    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t room):
+        """Return the next records if they are of one size but for a shorter last, and that size.
+
+        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        bytes. None: there are none. UDP can send such a run in one call.
+        """
+        cdef Block block = self.oldest
+        cdef Py_ssize_t end = block.first + 1, last, segment, size
+        if not self.count:
+            return None
+        segment = size = block.ends[end - 1] - block.position
+        last = min(block.first + most, find_gap(block)) if segment <= longest else end
+        while end < last and size == segment:
+            size = block.ends[end] - block.ends[end - 1]
+            if size > segment or block.ends[end] - block.position > room:
+                break
+            end += 1
+        return hold(self, end), segment
+
+    def sort(self):
+        """Put the records of the oldest block in the order of their sizes, the longest first."""
+        cdef Block block = self.oldest
+        cdef Py_ssize_t first = block.first, end = find_gap(block), index, start, size, used
+        cdef char *scratch
+        cdef Piece *pieces
+        if self.held or end - first < 2 or block.position > find_start(block, first):
+            return
+        used = block.ends[end - 1] - block.position
+        pieces = <Piece *>PyMem_Malloc((end - first) * sizeof(Piece) + used)
+        if pieces == NULL:
+            return  # in the order in which they came, then
+        scratch = <char *>(pieces + (end - first))
+        memcpy(scratch, block.start + block.position, used)
+        start = block.position
+        for index in range(first, end):
+            pieces[index - first].start = start - block.position
+            pieces[index - first].size = block.ends[index] - start
+            start = block.ends[index]
+        qsort(pieces, end - first, sizeof(Piece), compare_pieces)
+        start = block.position
+        for index in range(first, end):
+            size = pieces[index - first].size
+            memcpy(block.start + start, scratch + pieces[index - first].start, size)
+            start += size
+            block.ends[index] = start
+        PyMem_Free(pieces)
+
+    def advance(self, Py_ssize_t size, Py_ssize_t held=0):
+        """Take note that the road has taken so many of the bytes that `peek` has given.
+
+        held: bytes after those that are on their way, too, and must not be dropped.
+        """
+        cdef Block block = self.oldest
+        cdef Py_ssize_t end = block.first + self.held
         if not self.held:
             return  # all was dropped meanwhile
-        size = max(0, min(size, block.ends[block.first + self.held - 1] - block.position))
+        size = max(0, min(size, block.ends[end - 1] - block.position))
         self.held = 0
         self.size -= size
         self.sent_bytes += size
@@ -97,7 +174,16 @@ cdef class Queue:
             block.left -= 1
             self.sent += 1
             self.count -= 1
+        if held > 0:
+            while block.first + self.held < end and (
+                find_start(block, block.first + self.held) < block.position + held
+            ):
+                self.held += 1
         leave_block(self)
+
+    def is_between(self):
+        """Tell whether no part of a record has been sent without the rest."""
+        return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
     def rewind(self):
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
@@ -159,7 +245,37 @@ cdef class Queue:
         }
 
 
+cdef Py_ssize_t find_gap(Block block) noexcept:
+    """Return the index after the last record before one that was dropped."""
+    cdef Py_ssize_t end = block.first + 1
+    while end < block.count and not is_dropped(block, end):
+        end += 1
+    return end
+
+
+cdef object hold(Queue queue, Py_ssize_t end):
+    """Return what is left to send of the records before `end`, which are not to be dropped."""
+    cdef Block block = queue.oldest
+    data = memoryview(block.memory)[block.position:block.ends[end - 1]]
+    queue.held = end - block.first
+    return data
+
+
+cdef struct Piece:
+    Py_ssize_t start, size
+
+
+cdef int compare_pieces(const void *left, const void *right) noexcept nogil:
+    cdef const Piece *one = <const Piece *>left
+    cdef const Piece *other = <const Piece *>right
+    if one.size != other.size:
+        return 1 if one.size < other.size else -1
+    return 1 if one.start > other.start else -1
+
+
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
+    if not queue.loss_since:
+        queue.loss_since = time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0
 

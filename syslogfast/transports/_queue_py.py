@@ -1,6 +1,7 @@
 """The queue before a road, in Python: the specification that `_queue_c.pxi` must match."""
 
 import _thread
+from time import time_ns
 
 from syslogfast._checks import check_queue_bytes
 
@@ -9,6 +10,7 @@ if not TYPE_CHECKING:
     from _collections import deque  # collections has it from there, and imports more
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Sequence
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
@@ -19,11 +21,11 @@ class Queue:
     """Framed records on their way to one road: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
-    `threshold` is the size from which on the emitter calls the delivery.
+    `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time in
+    nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
     """
 
     __slots__ = (
-        "_cuts",
         "_dropped",
         "_frames",
         "_held",
@@ -33,7 +35,9 @@ class Queue:
         "_sent",
         "_sent_bytes",
         "closed",
+        "cuts",
         "limit",
+        "loss_since",
         "size",
         "threshold",
     )
@@ -42,7 +46,13 @@ class Queue:
         self.limit = check_queue_bytes(limit)
         self.threshold = 0
         self.closed = False
+        self.reset()
+
+    def reset(self) -> "None":
+        """Forget all records and counts: those of the process that has forked this one."""
         self.size = 0
+        self.cuts = 0
+        self.loss_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
@@ -52,14 +62,13 @@ class Queue:
         self._lock = _thread.RLock()
         self._sent = 0
         self._sent_bytes = 0
-        self._cuts = 0
         self._dropped: dict[str, int] = {}
 
     @property
     def count(self) -> "int":
         return len(self._frames)
 
-    def put(self, frame: "bytes", is_cut: "bool") -> "int":
+    def put(self, frame: "bytes", is_cut: "bool" = False) -> "int":
         """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
@@ -67,7 +76,7 @@ class Queue:
                 return NO_ROOM
             state = QUEUED if self._frames else FIRST
             self.size += size
-            self._cuts += is_cut
+            self.cuts += is_cut
             self._frames.append(frame)
             return state
 
@@ -79,26 +88,62 @@ class Queue:
     def peek(self, one: "bool" = False) -> "memoryview | None":
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
-            if not self._frames:
-                return None
-            frames = [self._frames[0]]
-            size = len(frames[0])
-            while not one and len(frames) < len(self._frames):  # more may come meanwhile
-                frame = self._frames[len(frames)]
-                size += len(frame)
-                if size > BLOCK_SIZE:
-                    break
-                frames.append(frame)
-            data = memoryview(b"".join(frames))[self._position :]
-            self._held, self._held_size = len(frames), len(data)
-            return data
+            return self._hold(self._list_oldest(1 if one else self.count))
 
-    def advance(self, size: "int") -> "None":
-        """Take note that the road has taken so many of the bytes that `peek` has given."""
+    def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
+        """Return what `peek` does, and where in it each of the records ends; None as there."""
+        with self._lock:
+            frames = self._list_oldest(self.count)
+            data = self._hold(frames)
+            if data is None:
+                return None
+            ends = []
+            end = -self._position
+            for frame in frames:
+                end += len(frame)
+                ends.append(end)
+            return data, ends
+
+    def peek_run(self, longest: "int", most: "int", room: "int") -> "tuple[memoryview, int] | None":
+        """Return the next records if they are of one size but for a shorter last, and that size.
+
+        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        bytes. None: there are none. UDP can send such a run in one call.
+        """
+        with self._lock:
+            frames = self._list_oldest(most)
+            if not frames:
+                return None
+            segment = size = used = len(frames[0]) - self._position
+            count = 1
+            while count < len(frames) and size == segment <= longest:
+                size = len(frames[count])
+                used += size
+                if size > segment or used > room:
+                    break
+                count += 1
+            data = self._hold(frames[:count])
+            assert data is not None
+            return data, segment
+
+    def sort(self) -> "None":
+        """Put the records of the oldest block in the order of their sizes, the longest first."""
+        with self._lock:
+            if not self._held and not self._position:
+                frames = self._list_oldest(self.count)
+                for index, frame in enumerate(sorted(frames, key=lambda frame: -len(frame))):
+                    self._frames[index] = frame
+
+    def advance(self, size: "int", held: "int" = 0) -> "None":
+        """Take note that the road has taken so many of the bytes that `peek` has given.
+
+        held: bytes after those that are on their way, too, and must not be dropped.
+        """
         with self._lock:
             if not self._held:
                 return  # all was dropped meanwhile
             size = max(0, min(size, self._held_size))
+            held = min(held, self._held_size - size)
             self.size -= size
             self._sent_bytes += size
             self._position += size
@@ -106,7 +151,15 @@ class Queue:
                 frame = self._frames.popleft()
                 self._sent += 1
                 self._position -= len(frame)
-            self._held = 0
+            self._held, self._held_size = 0, held
+            held += self._position if held > 0 else 0
+            while held > 0:
+                held -= len(self._frames[self._held])
+                self._held += 1
+
+    def is_between(self) -> "bool":
+        """Tell whether no part of a record has been sent without the rest."""
+        return not self._position
 
     def rewind(self) -> "None":
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
@@ -147,11 +200,33 @@ class Queue:
                 "sent": self._sent,
                 "queued": queued,
                 "dropped": dropped,
-                "truncated": self._cuts,
+                "truncated": self.cuts,
                 "bytes": self._sent_bytes,
             }
 
+    def _list_oldest(self, most: "int") -> "list[bytes]":
+        """Return the oldest records: as many as go together, one in any case."""
+        frames: list[bytes] = []
+        size = 0
+        while len(frames) < min(most, len(self._frames)):
+            frame = self._frames[len(frames)]
+            size += len(frame)
+            if frames and size > BLOCK_SIZE:
+                break
+            frames.append(frame)
+        return frames
+
+    def _hold(self, frames: "list[bytes]") -> "memoryview | None":
+        """Return what is left to send of the oldest records, which are not to be dropped."""
+        if not frames:
+            return None
+        data = memoryview(b"".join(frames))[self._position :]
+        self._held, self._held_size = len(frames), len(data)
+        return data
+
     def _count_drops(self, reason: "str", count: "int") -> "None":
+        if not self.loss_since:
+            self.loss_since = time_ns()
         if reason not in self._dropped:
             self._dropped[reason] = 0
         self._dropped[reason] += count

@@ -6,32 +6,31 @@ is started when there first is some.
 """
 
 import _thread
-import _weakref
-import atexit
-import os
-from time import monotonic
+from time import monotonic, sleep
 
 from syslogfast._checks import check_timeout
-from syslogfast._identity import is_address
-from syslogfast.transports import open_road
+from syslogfast.transports import UndeliverableError, lifespan
+from syslogfast.transports.route import FOREVER, Route, needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from syslogfast.transports import Road, Url
     from syslogfast.transports._queue_py import Queue
 
+    ReportMaker: TypeAlias = "Callable[[dict[str, int], int], bytes]"
+
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
-FIRST_DELAY = 0.1  # seconds from a failed connection to the next try, doubled each time
-LONGEST_DELAY = 30.0
-STEADY = 1.0  # seconds: a connection that breaks sooner has failed, too
+REPORT_INTERVAL = 1.0  # seconds at least between two records that tell of drops
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
 LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
+URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 PATIENCE = 1 << 18  # bytes that one who emits sends for others, before the worker has to
+TRIES = 100  # to get the room that was made before another thread takes it
 EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
 
@@ -42,6 +41,8 @@ class Delivery:
     overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest that are not on their way, "block" waits.
     timeout: seconds that connecting, flushing and "block" may take.
+    render_report: returns the record that tells how many were dropped, {reason: records}, since
+        when, in nanoseconds since the epoch.
     """
 
     def __init__(
@@ -52,19 +53,26 @@ class Delivery:
         linger: float,
         overflow: str,
         timeout: float,
+        render_report: "ReportMaker",
     ) -> None:
         self.queue = queue
-        self.reconnects = 0
-        self._urls = urls
+        self.timeout = timeout
+        self.route = Route(urls, timeout)
         self._linger = linger
         self._overflow = overflow
-        self._timeout = timeout
+        self._render_report = render_report
         self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
-        queue.threshold = self._threshold
+        self._is_over = False
+        self._begin()
+        lifespan.register(self)
+
+    def _begin(self) -> None:
+        """Begin without a road, a thread, or anything to report."""
+        self.queue.threshold = self._threshold
         self._road: Road | None = None
-        self._connections = 0
-        self._opened = self._tried = self._next_try = -STEADY  # by monotonic()
-        self._delay = FIRST_DELAY
+        self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
+        self._reported: dict[str, int] = {}  # drops that have been told of
+        self._next_report = 0.0  # by monotonic()
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
         self._driving: Any = _thread.RLock()
@@ -74,9 +82,16 @@ class Delivery:
         self._working = _thread.allocate_lock()  # held as long as there is a worker
         self._is_idle = False
         self._is_urgent = False
-        self._is_over = False
-        self._leave = make_farewell(_weakref.ref(self))
-        atexit.register(self._leave)
+
+    def begin_anew(self) -> None:
+        """Leave to the process that has forked this one what is its own: records, connection."""
+        road, earlier = self._road, self._earlier_road
+        self.queue.reset()
+        self.route.begin_anew()
+        self._begin()  # its locks, too: whoever held them is not in this process
+        for inherited in (road, earlier):
+            if inherited:
+                inherited.abort()
 
     # --- what the emitter calls ------------------------------------------------------------------
 
@@ -100,24 +115,48 @@ class Delivery:
                 return
             self.queue.threshold = self._threshold
 
-    def begin(self) -> None:
+    def accept(self, frame: bytes, severity: int = 6) -> None:
+        """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
+        queue = self.queue
+        state = queue.put(frame)
+        deadline: float | None = None
+        for _ in range(TRIES):
+            if state or queue.closed or len(frame) > queue.limit:
+                break
+            deadline = self.make_room(len(frame), deadline)
+            if deadline is None:
+                break
+            state = queue.put(frame)
+        if not state:
+            is_large = len(frame) > queue.limit
+            queue.drop("closed" if queue.closed else "too large" if is_large else "full")
+        elif queue.size >= queue.threshold or severity <= URGENT:
+            self.drive()
+        elif queue.count == 1:
+            self.start_lingering()
+
+    def start_lingering(self) -> None:
         """See to it that the first record of an empty queue lingers no longer than it may."""
         if (self._is_idle or not self._working.locked()) and not self._wake_worker():
             self.drive()  # where no thread can be had, nothing lingers
 
-    def make_room(self, size: int) -> bool:
-        """Do what `overflow` says for a record of so many bytes; tell whether there is room."""
+    def make_room(self, size: int, deadline: float | None = None) -> float | None:
+        """Do what `overflow` says for a record of so many bytes.
+
+        Return None if there is no room; else the deadline to call with again, if another thread
+        has taken the room before.
+        """
         queue = self.queue
         self.drive()
+        deadline = monotonic() + self.timeout if deadline is None else deadline
         if self._overflow == "drop-oldest":
             self._drop_oldest(size)
         elif self._overflow == "block":
-            deadline = monotonic() + self._timeout
             while queue.size + size > queue.limit and not queue.closed:
                 if not self._wait(deadline):
                     break
                 self.drive()
-        return queue.size + size <= queue.limit
+        return deadline if queue.size + size <= queue.limit else None
 
     def _drop_oldest(self, size: int) -> None:
         lock = self._driving
@@ -135,7 +174,7 @@ class Delivery:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         deadline = monotonic() + self._choose_timeout(timeout)
-        self._next_try = min(self._next_try, self._tried + FIRST_DELAY)
+        self.route.hurry()
         while self.queue.count:
             self._is_urgent = True
             self.drive()
@@ -143,10 +182,20 @@ class Delivery:
                 return False
         return True
 
+    def hasten(self) -> None:
+        """Have what is queued sent now, without waiting for that."""
+        self.route.hurry()
+        self._is_urgent = True
+        if self.queue.count:
+            self._wake_worker()
+
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)
         lock = self._driving
+        self._next_report = 0.0
+        if self._road and self.queue.loss_since:
+            self._report_loss()  # there is no later
         self.queue.closed = True
         self.flush(deadline - monotonic())
         try:
@@ -154,92 +203,118 @@ class Delivery:
             self.queue.clear("closed")
             self._is_over = True
             road, self._road = self._road, None
+            if self._earlier_road:
+                self._earlier_road.abort()
+                self._earlier_road = None
             if road:
-                road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
-        except OSError:
-            pass  # the kernel had taken all of it: nobody else can be told
+                self._close_road(road, deadline)
         finally:
             if lock._is_owned():
                 lock.release()
         self._ring()
-        atexit.unregister(self._leave)
+        lifespan.unregister(self)
 
     def _choose_timeout(self, timeout: float | None) -> float:
-        return self._timeout if timeout is None else check_timeout(timeout)
+        return self.timeout if timeout is None else check_timeout(timeout)
 
     # --- sending ---------------------------------------------------------------------------------
 
     def _push(self, patience: int) -> str:
         """Send until the queue is empty, the road full or broken, or so much sent; never wait."""
-        queue, road = self.queue, self._road
-        if road is None:
-            return BROKEN
-        one = road.url.framing is None  # RFC 5426 3.1: one record, one datagram
-        was_refused = False
-        while True:
-            data = queue.peek(one)
-            if data is None:
-                return EMPTY
-            try:
-                size = road.send(data)
-            except OSError as error:
-                if one:
-                    # A refusal is of the datagram before: this one was not sent, and may go.
-                    is_refused = isinstance(error, ConnectionRefusedError)
-                    if was_refused or not is_refused:
-                        queue.drop_first("refused" if is_refused else "error")
-                    was_refused = is_refused and not was_refused
-                    continue
-                queue.rewind()
-                self._leave_road(road)
+        queue = self.queue
+        while queue.count:
+            road = self._take_earlier_road()
+            if road is None:
                 return BROKEN
+            try:
+                size = road.push(queue)
+            except UndeliverableError as error:
+                if error.reason == "refused" and len(self.route.urls) > 1:
+                    self._leave_road(road, error)
+                    return BROKEN
+                queue.drop_first(error.reason)
+                self.route.note_failure(road.url, error)
+                continue
+            except OSError as error:
+                self._leave_road(road, error)
+                return BROKEN
+            queue.advance(size, road.held)
             if not size:
-                queue.advance(0)  # what was not taken may be dropped
                 return FULL
-            was_refused = False
-            queue.advance(size)
+            if queue.loss_since:
+                self._report_loss()
             patience -= size
             if patience <= 0:
-                return MORE if queue.count else EMPTY
+                break
+        if self._road and monotonic() >= self.route.next_return:
+            self._start_return(self._road)
+        return MORE if queue.count else EMPTY
+
+    def _report_loss(self) -> None:
+        """Queue a record that tells what was dropped, and since when."""
+        queue = self.queue
+        if monotonic() < self._next_report:
+            return  # where each second datagram is refused, each third would be a report
+        self._next_report = monotonic() + REPORT_INTERVAL
+        since, queue.loss_since = queue.loss_since, 0
+        dropped: dict[str, int] = queue.count_all()["dropped"]
+        lost = {
+            reason: count - self._reported.get(reason, 0)
+            for reason, count in dropped.items()
+            if count > self._reported.get(reason, 0)
+        }
+        if queue.put(self._render_report(lost, since)):
+            self._reported = dropped
+        else:
+            queue.loss_since = since  # there is no room: later
 
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
-        url = self._urls[0]
-        if len(self._urls) > 1 or url.scheme == "tcp" or monotonic() < self._next_try:
-            return False
-        if url.scheme == "udp" and not is_address(url.host):
-            return False
-        self._road = self._open_next()
+        if self.route.can_open_at_once():
+            self._road = self.route.open()
         return self._road is not None
 
-    def _open_next(self) -> "Road | None":
-        """Open the first of the roads that can be opened; it is not in use yet."""
-        self._tried = monotonic()
-        for url in self._urls:
-            try:
-                road = open_road(url, self._timeout or FIRST_DELAY)
-            except OSError:
-                continue
-            self._opened = monotonic()
-            self.reconnects += self._connections > 0
-            self._connections += 1
-            return road
-        self._back_off()
-        return None
+    def _close_road(self, road: "Road", deadline: float) -> None:
+        try:
+            road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+        except OSError as error:
+            self.route.note_failure(road.url, error)  # though the kernel had taken all of it
 
-    def _leave_road(self, road: "Road") -> None:
-        self._road = None
+    def _leave_road(self, road: "Road", error: OSError) -> None:
+        self.queue.rewind()
+        self._road, self._earlier_road = self._earlier_road, None
         road.abort()
-        if monotonic() - self._opened < STEADY:
-            self._back_off()
-        else:
-            self._delay = FIRST_DELAY
-            self._next_try = monotonic()
+        self.route.note_broken(road, error)
 
-    def _back_off(self) -> None:
-        jitter = 0.5 + os.urandom(1)[0] / 256  # thousands may have lost the same collector
-        self._next_try = monotonic() + self._delay * jitter
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
+    # --- back to an earlier URL ------------------------------------------------------------------
+
+    def _start_return(self, road: "Road") -> None:
+        """Try the URLs before that of this road, while it goes on to be used."""
+        self.route.next_return = FOREVER  # one try at a time
+        try:
+            _thread.start_new_thread(self._return, (road,))
+        except RuntimeError:
+            pass  # when it breaks, all of them are tried
+
+    def _return(self, road: "Road") -> None:
+        earlier = self.route.open_earlier(road)
+        if earlier is None:
+            return
+        with self._driving:
+            if self._road is not road or self._is_over:
+                road = earlier  # that has broken meanwhile, so the worker has opened another
+            else:
+                self._earlier_road = earlier
+        while self._road is road and not self._is_over:
+            self.drive()
+            sleep(POLL_INTERVAL)
+        self._close_road(road, monotonic() + self.timeout)
+
+    def _take_earlier_road(self) -> "Road | None":
+        """Return the road to use: once no record is half sent, that of an earlier URL."""
+        if self._earlier_road and self.queue.is_between() and not (self._road and self._road.held):
+            self._road, self._earlier_road = self._earlier_road, None
+        return self._road
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -270,8 +345,8 @@ class Delivery:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        if not self._wake_worker() and monotonic() >= self._next_try:
-            self._reconnect()
+        if not self._wake_worker() and self.route.is_due():
+            self.open()
         lock = _thread.allocate_lock()
         lock.acquire()
         self._waiting.append(lock)
@@ -291,20 +366,24 @@ class Delivery:
                     continue
                 self._is_idle = False
                 if self._road is None:
-                    while not self._is_over and monotonic() < self._next_try:
-                        self._alarm.acquire(True, max(0.0, self._next_try - monotonic()))
-                    self._reconnect()
+                    while not self._is_over and not self.route.is_due():
+                        self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
+                    self.open()
                 elif self.queue.threshold != NEVER:
                     self._linger_on()
                 self._send_patiently()
         finally:
             self._working.release()  # whatever happens, there can be another
 
-    def _reconnect(self) -> None:
+    def open(self) -> None:
         """Open a road, which takes its time: nobody who emits waits for this."""
         if self._road or self._is_over:
             return
-        road = self._open_next()
+        if not needs_waiting(self.route.urls[0]):
+            with self._driving:  # whoever emits may open it, too
+                if self._road or self._open_at_once():
+                    return
+        road = self.route.open()
         with self._driving:
             if self._road is None and not self._is_over:
                 self._road, road = road, None
@@ -333,14 +412,3 @@ class Delivery:
                 except (OSError, ValueError):
                     pass  # another thread has found it broken, and closed it
         self.queue.threshold = self._threshold
-
-
-def make_farewell(reference: "_weakref.ReferenceType[Delivery]") -> "Callable[[], None]":
-    """Return what closes a delivery at exit, if it is still there."""
-
-    def leave() -> None:
-        delivery = reference()
-        if delivery is not None:
-            delivery.close()
-
-    return leave

@@ -2,10 +2,11 @@
 
 import os
 
-from syslogfast.transports.readiness import wait_writable
+from syslogfast.transports.readiness import wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
 
 # POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals
@@ -16,13 +17,16 @@ PIPE_BUF = 4096
 class FdRoad:
     """Writes to a descriptor that somebody else opened and will close."""
 
+    held = 0
+
     def __init__(self, url: "Url") -> "None":
         self.url = url
         self._fd = int(url.host)
         os.fstat(self._fd)  # OSError now rather than at the first record
 
-    def send(self, data: "memoryview") -> "int":
-        if not wait_writable(self._fd, 0):
+    def push(self, queue: "Queue") -> "int":
+        data = queue.peek()
+        if data is None or not wait_ready(self._fd, 0):
             return 0
         if len(data) > PIPE_BUF:
             data = data[:PIPE_BUF]
@@ -35,10 +39,10 @@ class FdRoad:
         except BlockingIOError:
             return 0
 
-    def wait(self, timeout: "float | None" = None) -> "None":
-        wait_writable(self._fd, timeout)
+    def wait(self, timeout: "float") -> "None":
+        wait_ready(self._fd, timeout)
 
-    def close(self, timeout: "float" = 0.0) -> "None":
+    def close(self, timeout: "float") -> "None":
         pass
 
     def abort(self) -> "None":

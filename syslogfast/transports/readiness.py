@@ -1,12 +1,38 @@
 """Waiting for a descriptor; `select` is imported by those who wait, and few do."""
 
+import errno
+from time import sleep
 
-def wait_writable(fd: "int", timeout: "float | None" = None) -> "bool":
-    """Wait until a descriptor takes bytes; False if it does not within so many seconds."""
+# The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
+SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+PAUSE = 0.01  # seconds that a shortage is given
+
+
+def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
+    """Wait until a descriptor takes bytes, or has some; False if not within so many seconds."""
     import select
 
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([], [fd], [], timeout)[1])
+        return any(select.select([fd] if to_read else [], [] if to_read else [fd], [], timeout))
     poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return bool(poll.poll(None if timeout is None else timeout * 1000))
+    poll.register(fd, select.POLLIN if to_read else select.POLLOUT)
+    return bool(poll.poll(timeout * 1000))
+
+
+class Readiness:
+    """Whether a socket takes more: what `push` has found, and `wait` waits for."""
+
+    def __init__(self) -> "None":
+        self._is_short = False
+
+    def is_full(self, error: "OSError") -> "bool":
+        """Tell whether an error of a send means no more than that it has to be tried again."""
+        self._is_short = error.errno in SHORTAGES
+        return self._is_short or isinstance(error, BlockingIOError)
+
+    def wait(self, fd: "int", timeout: "float") -> "None":
+        if self._is_short:
+            self._is_short = False
+            sleep(min(timeout, PAUSE))
+        else:
+            wait_ready(fd, timeout)

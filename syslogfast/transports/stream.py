@@ -1,21 +1,59 @@
-"""TCP (RFC 6587): framed records, one after the other."""
+"""Streams of framed records, one after the other: TCP (RFC 6587), unix streams, vsock."""
 
 import _socket
 
 from syslogfast.transports.addresses import look_up
-from syslogfast.transports.readiness import wait_writable
+from syslogfast.transports.readiness import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
+
+SEND_BUFFER = 1 << 17  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
+SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
+PROBES = 4  # of an idle connection, one each quarter of that time
+OPTIONS = (
+    ("SOL_SOCKET", "SO_KEEPALIVE", 1),
+    ("IPPROTO_TCP", "TCP_KEEPIDLE", SILENCE),
+    ("IPPROTO_TCP", "TCP_KEEPINTVL", SILENCE // PROBES),
+    ("IPPROTO_TCP", "TCP_KEEPCNT", PROBES),
+    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", SILENCE * 1000),
+)
+
+
+def list_addresses(url: "Url") -> "Iterator[tuple[int, int, int, Any]]":
+    """Yield family, kind, protocol and address of each socket that the URL may mean."""
+    if url.scheme == "unix":
+        yield _socket.AF_UNIX, _socket.SOCK_STREAM, 0, url.host
+    elif url.scheme == "vsock":
+        if not hasattr(_socket, "AF_VSOCK"):
+            raise OSError("this system has no vsock")
+        yield _socket.AF_VSOCK, _socket.SOCK_STREAM, 0, (int(url.host), url.port)
+    else:
+        for family, kind, protocol, _, address in look_up(url, _socket.SOCK_STREAM):
+            yield family, kind, protocol, address
+
+
+def watch_over(stream: "_socket.socket") -> "None":
+    """Have the kernel find out when the peer has died without a word."""
+    if stream.family in (_socket.AF_INET, _socket.AF_INET6):
+        for level, option, value in OPTIONS:
+            if hasattr(_socket, option):
+                stream.setsockopt(getattr(_socket, level), getattr(_socket, option), value)
 
 
 def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
     """Return a socket connected to the first of the host's addresses that answers."""
     failure = None
-    for family, kind, protocol, _, address in look_up(url, _socket.SOCK_STREAM):
+    for family, kind, protocol, address in list_addresses(url):
         stream = _socket.socket(family, kind, protocol)
         try:
+            stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER)
+            watch_over(stream)
             stream.settimeout(timeout)
             stream.connect(address)
             return stream
@@ -30,21 +68,28 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
     try:
         from fcntl import ioctl
         from termios import TIOCOUTQ
-    except ImportError:
-        return 0
-    return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), "little")
+
+        return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), "little")
+    except (ImportError, OSError):
+        return 0  # vsock
 
 
-class TcpRoad:
-    """A TCP connection, never waited for but in `wait` and `close`."""
+class StreamRoad:
+    """A connection, never waited for but in `wait` and `close`."""
+
+    held = 0
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
+        self._readiness = Readiness()
         self._socket = connect_stream(url, timeout)
         self._socket.settimeout(0)
 
-    def send(self, data: "memoryview") -> "int":
+    def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""
+        data = queue.peek()
+        if data is None:
+            return 0
         try:
             if not self._socket.recv(4096):
                 raise ConnectionResetError("the collector has closed the connection")
@@ -52,34 +97,39 @@ class TcpRoad:
             pass  # as it should be: collectors say nothing
         try:
             return self._socket.send(data)
-        except BlockingIOError:
-            return 0
+        except OSError as error:
+            if self._readiness.is_full(error):
+                return 0
+            raise
 
-    def wait(self, timeout: "float | None" = None) -> "None":
-        wait_writable(self._socket.fileno(), timeout)
+    def wait(self, timeout: "float") -> "None":
+        self._readiness.wait(self._socket.fileno(), timeout)
 
     def abort(self) -> "None":
         self._socket.close()
 
-    def close(self, timeout: "float" = 5.0) -> "None":
+    def close(self, timeout: "float") -> "None":
         """Wait until the collector has acknowledged all, or has closed, too.
 
         TCP takes bytes for a collector that is gone and says so only afterwards.
         """
         try:
             self._socket.shutdown(_socket.SHUT_WR)
-            self._socket.settimeout(0.01)
-            waited = 0.0
-            while True:
-                try:
-                    if not self._socket.recv(4096):
-                        return
-                except TimeoutError:
-                    waited += 0.01
-                    left = count_unacknowledged(self._socket)
-                    if not left:
-                        return
-                    if waited >= timeout:
-                        raise TimeoutError(f"{left} bytes are not acknowledged") from None
+            self._wait_for_acknowledgement(timeout)
         finally:
             self._socket.close()
+
+    def _wait_for_acknowledgement(self, timeout: "float") -> "None":
+        self._socket.settimeout(0.01)
+        waited = 0.0
+        while True:
+            try:
+                if not self._socket.recv(4096):
+                    return
+            except TimeoutError:
+                waited += 0.01
+                left = count_unacknowledged(self._socket)
+                if not left:
+                    return
+                if waited >= timeout:
+                    raise TimeoutError(f"{left} bytes are not acknowledged") from None

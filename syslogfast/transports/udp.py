@@ -1,72 +1,133 @@
 """UDP (RFC 5426): one record, one datagram; whether it arrives, nobody says."""
 
 import _socket
+import errno
+import sys
 
+from syslogfast.transports import UndeliverableError
 from syslogfast.transports.addresses import look_up
-from syslogfast.transports.readiness import wait_writable
+from syslogfast.transports.datagram import DatagramRoad
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
 
+# Linux cuts one long write into datagrams of one size, the last of which may be shorter (udp(7)).
+SOL_UDP, UDP_SEGMENT = 17, 103
+MOST_SEGMENTS = 64
+# RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
+MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
+IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
+SEGMENTATION_FAILS = (errno.EINVAL, errno.EIO, errno.EMSGSIZE)
 
-class UdpRoad:
+
+class UdpRoad(DatagramRoad):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
     def __init__(self, url: "Url") -> "None":
-        self.url = url
         self._addresses = look_up(url, _socket.SOCK_DGRAM)
         self._proven = False
-        self._socket = self._connect_next()
+        super().__init__(url)
+        self._sorts = "order" in url.options
+        self._longest_segment = MAX_DATAGRAM_IPV4 if self._can_segment() else 0
 
-    def _connect_next(self) -> "_socket.socket":
+    def _connect(self) -> "_socket.socket":
         """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
         failure = OSError("the host has no other address")
         while self._addresses:
             family, kind, protocol, _, address = self._addresses.pop(0)
-            datagrams = _socket.socket(family, kind, protocol)
             try:
-                datagrams.connect(address)
-                datagrams.settimeout(0)
-                return datagrams
+                return self._connect_to(family, kind, protocol, address)
             except OSError as error:
-                datagrams.close()
                 failure = error
         raise failure
 
-    def _check(self) -> "None":
-        """Raise what became of the datagram before; a refusal on this host is known at once."""
+    @staticmethod
+    def _connect_to(
+        family: "int", kind: "int", protocol: "int", address: "Any"
+    ) -> "_socket.socket":
+        datagrams = _socket.socket(family, kind, protocol)
+        try:
+            datagrams.connect(address)
+            datagrams.settimeout(0)
+        except OSError:
+            datagrams.close()
+            raise
+        return datagrams
+
+    def _can_segment(self) -> "bool":
+        if sys.platform != "linux":
+            return False
+        try:
+            self._socket.getsockopt(SOL_UDP, UDP_SEGMENT)
+        except OSError:
+            return False  # a kernel before 4.18, which would send it all as one datagram
+        return True
+
+    def push(self, queue: "Queue") -> "int":
+        if self._sorts:
+            queue.sort()
+        run = queue.peek_run(self._longest_segment, MOST_SEGMENTS, MAX_DATAGRAM_IPV4)
+        if run is None:
+            return 0
+        data, segment = run
+        if len(data) == segment:
+            return self._send(queue, data)
+        size = segment.to_bytes(2, sys.byteorder)
+        try:
+            return self._socket.sendmsg([data], [(SOL_UDP, UDP_SEGMENT, size)])
+        except OSError as error:
+            if error.errno in SEGMENTATION_FAILS:
+                # The network card, or the way there, cannot do it for datagrams of this size.
+                self._longest_segment = 0 if error.errno == errno.EIO else segment - 1
+            elif self._readiness.is_full(error):
+                return 0
+            # One of them alone will show what is wrong, if it was not the fault of one before.
+            return self._send(queue, data[:segment])
+
+    def _send(self, queue: "Queue", data: "memoryview") -> "int":
+        try:
+            return super()._send(queue, data)
+        except ConnectionError as error:
+            raise UndeliverableError("refused", error) from None
+
+    def _confirm(self) -> "None":
+        """A refusal on this host is known at once: if the first is not refused, it is heard."""
+        if not self._proven:
+            self._raise_pending()
+            self._proven = True
+
+    def _reconnect(self, error: "OSError") -> "None":
+        if not self._proven and self._addresses:
+            self._socket, refused = self._connect(), self._socket
+            refused.close()
+
+    def _raise_pending(self) -> "None":
+        """Raise what became of the datagram before."""
         error = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if error:
             from os import strerror
 
             raise OSError(error, strerror(error))
 
-    def send(self, data: "memoryview") -> "int":
-        while True:
-            try:
-                size = self._socket.send(data)
-                if not self._proven:
-                    self._check()
-            except BlockingIOError:
-                return 0
-            except ConnectionRefusedError:
-                if self._proven or not self._addresses:
-                    raise
-                self._socket, refused = self._connect_next(), self._socket
-                refused.close()
-            else:
-                self._proven = True
-                return size
-
-    def wait(self, timeout: "float | None" = None) -> "None":
-        wait_writable(self._socket.fileno(), timeout)
-
-    def abort(self) -> "None":
-        self._socket.close()
-
-    def close(self, timeout: "float" = 0.0) -> "None":
+    def _find_limit(self) -> "int":
+        is_ipv6 = self._socket.family == _socket.AF_INET6
+        limit = MAX_DATAGRAM_IPV6 if is_ipv6 else MAX_DATAGRAM_IPV4
         try:
-            self._check()
+            if is_ipv6:
+                mtu = self._socket.getsockopt(_socket.IPPROTO_IPV6, IPV6_MTU) - 48
+            else:
+                mtu = self._socket.getsockopt(_socket.IPPROTO_IP, IP_MTU) - 28
+        except OSError:
+            return limit
+        # A longer one is cut into fragments, unless the way there forbids it, as it seems to do.
+        return min(limit, mtu)
+
+    def close(self, timeout: "float") -> "None":
+        try:
+            self._raise_pending()
         finally:
             self._socket.close()

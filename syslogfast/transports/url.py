@@ -1,35 +1,70 @@
-"""What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, fd://1."""
+"""What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, unix:///dev/log."""
 
 import os
 
 from syslogfast._checks import reject_url, reject_url_kind
 
-# For each scheme: its port if none is given (the IANA's for syslog, RFC 5426 3.3 and RFC 6587),
-# and its framings, the default first. Every collector takes "lf" on TCP, and as the encoder
-# escapes it no text can forge it.
-PORTS = {"udp": 514, "tcp": 601, "fd": None}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 STREAM_FRAMINGS = ("lf", "octet", "nul")
-FRAMINGS: "dict[str, tuple[str | None, ...]]" = {
-    "udp": (None,),  # RFC 5426 3.1: one record, one datagram
-    "tcp": STREAM_FRAMINGS,
-    "fd": STREAM_FRAMINGS,
+
+
+class Scheme:
+    """What there is to know of a kind of road before it is opened.
+
+    port: where collectors listen if the URL does not say. framings: those it can have, the default
+    first. options: what may stand after "?" beside "framing".
+    """
+
+    def __init__(
+        self,
+        port: "int | None",
+        framings: "tuple[str | None, ...]",
+        options: "tuple[str, ...]" = (),
+        protocol: "str" = "rfc5424",
+    ) -> "None":
+        self.port = port
+        self.framings = framings
+        self.options = options
+        self.protocol = protocol
+
+
+# Every collector takes "lf" on TCP, and as the encoder escapes it no text can forge it.
+SCHEMES = {
+    "udp": Scheme(514, (None,), ("order",)),  # RFC 5426 3.1, 3.3: one record, one datagram
+    "tcp": Scheme(601, STREAM_FRAMINGS),  # RFC 6587
+    "tls": Scheme(6514, ("octet", "lf"), ("ca", "cert", "key", "name", "insecure")),  # RFC 5425
+    # A stock rsyslog or journald takes RFC 5424 for a text of the sender's.
+    "unix": Scheme(None, (None, *STREAM_FRAMINGS), protocol="local"),
+    "vsock": Scheme(514, STREAM_FRAMINGS),
+    "relp": Scheme(2514, (None,)),  # it has a framing of its own
+    "fd": Scheme(None, STREAM_FRAMINGS),
 }
+FILES = ("ca", "cert", "key")
+MAX_VSOCK = (1 << 32) - 1
 
 
 class Url:
-    """A URL's scheme, host (of fd: the number), port and framing; str() gives the URL back."""
+    """A URL's parts; str() gives it back.
 
-    __slots__ = ("framing", "has_framing", "host", "port", "scheme", "text")
+    host: of unix the path, of vsock the context ID, of fd the number. options: what is after "?"
+    but for `framing`. context: an ssl.SSLContext to use instead of one made from the options.
+    """
 
-    def __init__(
-        self, text: "str", scheme: "str", host: "str", port: "int | None", framing: "str | None"
-    ) -> "None":
-        self.has_framing = "framing=" in text  # or else it is the default
+    __slots__ = ("context", "framing", "has_framing", "host", "options", "port", "scheme", "text")
+
+    def __init__(self, text: "str", scheme: "str", options: "dict[str, str]") -> "None":
+        known = SCHEMES[scheme]
         self.text = text
         self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.framing = framing
+        self.host = ""
+        self.port = known.port
+        self.has_framing = "framing" in options  # or else it is the default
+        self.framing: str | None = options.pop("framing", "") or known.framings[0]
+        self.options = options
+        self.context: Any = None
 
     def __str__(self) -> "str":
         return self.text
@@ -45,54 +80,86 @@ def parse_options(query: "str", url: "str") -> "dict[str, str]":
     return options
 
 
-def is_number(text: "str", digits: "int") -> "bool":
-    return text.isdigit() and text.isascii() and len(text) <= digits
+def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None":
+    known = SCHEMES[scheme]
+    framing = options.get("framing", "") or known.framings[0]
+    if framing not in known.framings:
+        names = ", ".join([str(name) for name in known.framings if name]) or "none"
+        reject_url(f"have a framing that {scheme} can use ({names})", url)
+    for name in sorted(options):
+        if name != "framing" and name not in known.options:
+            reject_url(f"have no option {name!r}, which {scheme} does not know", url)
+    if options.get("order", "any") != "any":
+        reject_url("have order=any, or no order", url)
+    if options.get("insecure", "yes") != "yes":
+        reject_url("have insecure=yes, or nothing of it", url)
+    if "key" in options and "cert" not in options:
+        reject_url("have a cert for its key", url)
+    for name in FILES:
+        if name in options and not os.access(options[name], os.R_OK):
+            reject_url(f"have a {name} that is a file and can be read", url)
 
 
-def parse_port(text: "str", url: "str") -> "int":
-    if not (is_number(text, 5) and 0 < int(text) < 65536):
-        reject_url("have a port in 1..65535", url)
+def is_number(text: "str", most: "int") -> "bool":
+    return text.isdigit() and text.isascii() and len(text) < 11 and int(text) <= most
+
+
+def parse_port(text: "str", most: "int", url: "str") -> "int":
+    if not is_number(text, most) or not int(text):
+        reject_url(f"have a port in 1..{most}", url)
     return int(text)
 
 
-def parse_url(url: "str") -> "Url":
+def split_place(place: "str", url: "str") -> "tuple[str, str | None]":
+    """Return host and port of "host:port", "host" or "[::1]:port"."""
+    if place.startswith("["):
+        host, bracket, rest = place[1:].partition("]")
+        colon, port = rest[:1], rest[1:]
+        if not bracket or (colon and colon != ":"):
+            reject_url("have an IPv6 address within [ and ]", url)
+    else:
+        host, colon, port = place.partition(":")
+        if ":" in port:
+            reject_url("have an IPv6 address within [ and ]", url)
+    if not host or "/" in place or "@" in place:
+        reject_url("have a host, and nothing after it but a port and options", url)
+    return host, port if colon else None
+
+
+def parse_url(url: "str | Url") -> "Url":
     """Return the parts of a URL; ValueError says what is wrong with it.
 
     >>> parse_url("tcp://[::1]:6514?framing=octet").host
     '::1'
     """
+    if isinstance(url, Url):
+        return url
     if not isinstance(url, str):
         reject_url_kind(url)
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in PORTS:
-        known = ", ".join([name + "://" for name in PORTS])
+    if not separator or scheme not in SCHEMES:
+        known = ", ".join([name + "://" for name in SCHEMES])
         reject_url(f"begin with one of {known}", url)
     place, _, query = rest.partition("?")
     options = parse_options(query, url)
-    framing: str | None = options.pop("framing", "") or FRAMINGS[scheme][0]
-    if framing not in FRAMINGS[scheme]:
-        known = ", ".join([str(name) for name in FRAMINGS[scheme] if name]) or "none"
-        reject_url(f"have a framing that {scheme} can use ({known})", url)
-    if options:
-        reject_url(f"have no option {min(options)!r}, which {scheme} does not know", url)
-    if scheme == "fd":
-        if not is_number(place, 9):
+    check_options(scheme, options, url)
+    parts = Url(url, scheme, options)
+    if scheme == "unix":
+        if not place.startswith("/"):
+            reject_url("have a path from / on", url)
+        parts.host = place
+    elif scheme == "fd":
+        if not is_number(place, (1 << 31) - 1):
             reject_url("have the number of a file descriptor", url)
-        return Url(url, scheme, place, None, framing)
-    if place.startswith("["):
-        host, bracket, port = place[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            reject_url("have an IPv6 address within [ and ]", url)
-        port = port[1:]
-        has_port = place.endswith(":") or bool(port)
+        parts.host = place
     else:
-        host, colon, port = place.partition(":")
-        has_port = bool(colon)
-        if ":" in port:
-            reject_url("have an IPv6 address within [ and ]", url)
-    if not host or "/" in place or "@" in place:
-        reject_url("have a host, and nothing after it but a port and options", url)
-    return Url(url, scheme, host, parse_port(port, url) if has_port else PORTS[scheme], framing)
+        parts.host, port = split_place(place, url)
+        most = MAX_VSOCK if scheme == "vsock" else 65535
+        if scheme == "vsock" and not is_number(parts.host, MAX_VSOCK):
+            reject_url("have the number of a context, such as 2, the hypervisor's host", url)
+        if port is not None:
+            parts.port = parse_port(port, most, url)
+    return parts
 
 
 def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
@@ -104,13 +171,21 @@ def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
     if framing is None:
         framing = urls[0].framing
     for url in urls:
-        if (framing is None) != (FRAMINGS[url.scheme][0] is None):
-            kind = "for datagrams" if framing is None else "a stream"
-            reject_url(f"be {kind}, as is asked for elsewhere", url.text)
-        if framing not in FRAMINGS[url.scheme] or (url.has_framing and url.framing != framing):
-            reject_url(f"have the framing {framing} that is asked for elsewhere", url.text)
+        is_at_odds = url.has_framing and url.framing != framing
+        if framing not in SCHEMES[url.scheme].framings or is_at_odds:
+            wanted = "no framing" if framing is None else f"the framing {framing}"
+            reject_url(f"have {wanted}, as is asked for elsewhere", url.text)
         url.framing = framing
     return framing
+
+
+def agree_on_protocol(urls: "list[Url]") -> "str":
+    """Return the protocol for which these roads are; ValueError: it is not one."""
+    protocol = SCHEMES[urls[0].scheme].protocol
+    for url in urls:
+        if SCHEMES[url.scheme].protocol != protocol:
+            reject_url(f"be for the protocol {protocol}, unless one is given", url.text)
+    return protocol
 
 
 def read_urls() -> "list[str]":

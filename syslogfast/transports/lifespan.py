@@ -1,0 +1,50 @@
+"""The end of the process, and its fork: what every delivery has to do then."""
+
+import _weakref
+import atexit
+import os
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports.delivery import Delivery
+
+# By id(), and weakly: a delivery that nobody needs any more may go.
+_deliveries: "dict[int, _weakref.ReferenceType[Delivery]]" = {}
+
+
+def register(delivery: "Delivery") -> None:
+    """Have a delivery closed at the end of the process, and begin anew in one that is forked."""
+    key = id(delivery)
+    _deliveries[key] = _weakref.ref(delivery, lambda reference: _deliveries.pop(key, None))
+
+
+def unregister(delivery: "Delivery") -> None:
+    """Leave a delivery alone from now on: it is closed."""
+    _deliveries.pop(id(delivery), None)
+
+
+def list_deliveries() -> "list[Delivery]":
+    found = [reference() for reference in list(_deliveries.values())]
+    return [delivery for delivery in found if delivery is not None]
+
+
+def close_all() -> None:
+    """Close them, within the time that the most patient of them has."""
+    started = monotonic()
+    deliveries = list_deliveries()
+    for delivery in deliveries:
+        delivery.hasten()
+    for delivery in deliveries:
+        delivery.close(max(0.0, delivery.timeout - (monotonic() - started)))
+
+
+def begin_anew() -> None:
+    for delivery in list_deliveries():
+        delivery.begin_anew()
+
+
+# Once, and early: what the program registers later is called before this, and may still emit.
+atexit.register(close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=begin_anew)

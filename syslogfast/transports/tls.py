@@ -1,0 +1,131 @@
+"""TLS (RFC 5425): a stream whose collector proves who it is, and may ask for the same."""
+
+import ssl
+from time import monotonic
+
+from syslogfast.transports import UntrustedError
+from syslogfast.transports.readiness import wait_ready
+from syslogfast.transports.stream import StreamRoad, connect_stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.url import Url
+
+MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
+SHORTEST_HEARING = 0.05  # seconds
+# Reasons, as OpenSSL names them, for which the collector does not want us.
+ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
+
+
+def make_context(url: "Url") -> "ssl.SSLContext":
+    """Return Python's default context, which verifies chain and name, with what the URL says."""
+    if url.context is not None:
+        return url.context  # type: ignore[no-any-return]
+    options = url.options
+    try:
+        context = ssl.create_default_context(cafile=options.get("ca"))
+        if "cert" in options:
+            context.load_cert_chain(options["cert"], options.get("key"))
+    except OSError as error:
+        raise UntrustedError(f"no use can be made of its ca, cert or key: {error}") from None
+    if "insecure" in options:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def explain(error: "OSError") -> "OSError":
+    """Return an UntrustedError if it is about who is who, else the error itself."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UntrustedError(f"its certificate is not accepted: {error.verify_message}")
+    if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
+        return UntrustedError(f"it does not accept us: {error.reason}")
+    return error
+
+
+class TlsRoad(StreamRoad):
+    """A TLS connection, never waited for once it is open but in `wait` and `close`."""
+
+    _socket: "ssl.SSLSocket"
+
+    def __init__(self, url: "Url", timeout: "float") -> "None":
+        self.url = url
+        self.held = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
+        self._wants_to_read = False
+        context = make_context(url)
+        deadline = monotonic() + timeout
+        stream = connect_stream(url, timeout)
+        started = monotonic()
+        try:
+            stream.settimeout(max(0.0, deadline - started) or SHORTEST_HEARING)
+            self._socket = context.wrap_socket(
+                stream,  # type: ignore[arg-type]  # no more is needed than _socket has
+                server_hostname=url.options.get("name", url.host),
+            )
+        except OSError as error:
+            stream.close()
+            raise explain(error) from None
+        self._socket.settimeout(0)
+        self._hear_out(2 * (monotonic() - started))
+
+    def _hear_out(self, seconds: "float") -> "None":
+        """Give the collector time to refuse us.
+
+        In TLS 1.3 it sees our certificate, or that there is none, only after our handshake is
+        over (RFC 8446 4.6.1); if it is content it mostly says so by a ticket.
+        """
+        try:
+            wait_ready(self._socket.fileno(), max(seconds, SHORTEST_HEARING), to_read=True)
+            self._look_for_end()
+        except OSError as error:
+            self._socket.close()
+            raise explain(error) from None
+
+    def _look_for_end(self) -> "None":
+        """Raise that the collector has gone, if it has: TCP takes bytes for it all the same."""
+        try:
+            if not self._socket.recv(4096):
+                raise ConnectionResetError("the collector has closed the connection")
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+
+    def push(self, queue: "Queue") -> "int":
+        data = queue.peek()
+        taken = 0
+        try:
+            self._look_for_end()
+            while data is not None and taken < len(data):
+                piece = data[taken : taken + (self.held or MAX_PIECE)]
+                self.held = len(piece)
+                taken += self._socket.send(piece)
+                self.held = 0
+        except ssl.SSLWantReadError:
+            self._wants_to_read = True
+        except ssl.SSLWantWriteError:
+            self._wants_to_read = False
+        except OSError as error:
+            raise explain(error) from None
+        return taken
+
+    def wait(self, timeout: "float") -> "None":
+        wait_ready(self._socket.fileno(), timeout, self._wants_to_read)
+
+    def close(self, timeout: "float") -> "None":
+        """Say that this is the end (RFC 5425 4.4), and wait until that has arrived."""
+        deadline = monotonic() + timeout
+        while True:
+            try:
+                self._socket.unwrap()
+            except ssl.SSLWantReadError:
+                break  # it has been said, and is not answered
+            except ssl.SSLWantWriteError:
+                if monotonic() >= deadline:
+                    self._socket.close()
+                    raise TimeoutError("the collector takes nothing") from None
+                wait_ready(self._socket.fileno(), max(0.0, deadline - monotonic()))
+            except (OSError, ValueError):
+                break
+            else:
+                break
+        super().close(max(0.0, deadline - monotonic()))

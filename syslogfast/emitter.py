@@ -134,7 +134,7 @@ def make_report_renderer(encoder: Encoder) -> "Callable[[dict[str, int], int], b
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
-            f"{sum(dropped.values())} records were dropped since {moment} ({reasons})",
+            f"records dropped since {moment}: {sum(dropped.values())} ({reasons})",
             msgid="DROPPED",
             structured_data={"dropped@32473": {**parameters, "since": moment}},
         )

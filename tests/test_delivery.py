@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from grammar import parse_rfc5424, split_frames
+from grammar import Rfc5424Record, parse_rfc5424, split_frames
 from test_emitter import load_emitter_module
 
 import syslogfast.emitter
-from syslogfast.transports import delivery as delivery_module
+from syslogfast.transports import route as route_module
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
@@ -147,16 +147,19 @@ class Sink:
             thread.join(LIMIT)
             assert not thread.is_alive()
 
-    def read_texts(self, framing: str = "lf") -> list[str]:
-        """Return the text of each record that arrived; only a connection's last may be cut off."""
-        texts = []
+    def read_records(self, framing: str = "lf") -> list[Rfc5424Record]:
+        """Return each record that arrived; only a connection's last may be cut off."""
+        records = []
         for received in self.connections:
             data = bytes(received)
             if framing == "lf":
                 data = data[: data.rfind(b"\n") + 1]
             frames = split_frames(data, framing)
-            texts += [parse_rfc5424(frame).message or "" for frame in frames]
-        return texts
+            records += [parse_rfc5424(frame) for frame in frames]
+        return records
+
+    def read_texts(self, framing: str = "lf") -> list[str]:
+        return [record.message or "" for record in self.read_records(framing)]
 
 
 @pytest.fixture
@@ -268,12 +271,16 @@ def test_refused_datagrams_are_counted_so(connect: Callable) -> None:
 
 
 def test_a_datagram_too_long_for_the_kernel(connect: Callable, receiver: socket.socket) -> None:
-    """It is dropped as an error; those after it arrive."""
+    """It is cut to the length that goes, and counted as cut."""
     emitter = connect(url_of(receiver), max_size=100_000)
     emitter.info("x" * 80_000)
     emitter.info("next")
+    data = receiver.recv(65536)
+    assert len(data) == 65507  # RFC 768: what remains of 65,535 after both headers
+    assert set(parse_rfc5424(data).message) == {"x"}
     assert parse_rfc5424(receiver.recv(65536)).message == "next"
-    assert check_counts(emitter)["dropped"] == {"error": 1}
+    stats = check_counts(emitter)
+    assert (stats["sent"], stats["dropped"], stats["truncated"]) == (2, {}, 1)
 
 
 # --- streams -------------------------------------------------------------------------------------
@@ -481,7 +488,7 @@ def test_backing_off_is_not_disturbed(
         tries.append(url)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(delivery_module, "open_road", refuse)
+    monkeypatch.setattr(route_module, "open_road", refuse)
     emitter = connect_once("tcp://127.0.0.1:9", queue_bytes=5000)
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
@@ -543,8 +550,10 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
             self.is_closed = False
             opened.append(self)
 
-        def send(self, data: memoryview) -> int:
-            return len(data)
+        held = 0
+
+        def push(self, queue: object) -> int:
+            return len(queue.peek())
 
         def abort(self) -> None:
             self.is_closed = True
@@ -558,7 +567,7 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
         return Road(url)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery_module, "open_road", open_slowly)
+        patch.setattr(route_module, "open_road", open_slowly)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
         assert arrived.wait(LIMIT)
@@ -577,7 +586,10 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
             self.pair = socket.socketpair()
             self.state = "full"
 
-        def send(self, data: memoryview) -> int:
+        held = 0
+
+        def push(self, queue: object) -> int:
+            data = queue.peek()
             if self.state == "full":
                 return 0
             if self.state == "broken":
@@ -608,7 +620,7 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
         return roads[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery_module, "open_road", open_road)
+        patch.setattr(route_module, "open_road", open_road)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
         assert wait_until(lambda: len(roads) > 1 or not emitter.stats["queued"], 2)
@@ -640,7 +652,21 @@ def stall(emitter: object) -> int:
 
 
 def read_numbers(sink: Sink) -> list[int]:
-    return [int(text[:6]) for text in sink.read_texts()]
+    return [int(text[:6]) for text in sink.read_texts() if "records dropped since" not in text]
+
+
+def read_reports(sink: Sink) -> list[int]:
+    """How many records those that came in place of others tell of; their text and data agree."""
+    counts = []
+    for record in sink.read_records():
+        if record.msgid == "DROPPED":
+            ((sd_id, parameters),) = record.structured_data
+            full, since = dict(parameters)["full"], dict(parameters)["since"]
+            assert (sd_id, record.priority) == ("dropped@32473", 12)
+            assert record.message == f"records dropped since {since}: {full} (full: {full})"
+            assert since <= record.timestamp
+            counts.append(int(full))
+    return counts
 
 
 def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
@@ -648,7 +674,7 @@ def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
     emitter = connect(url_of(small_sink), queue_bytes=1 << 19)
     count = stall(emitter)
     stats = check_counts(emitter)
-    assert stats["offered"] == count
+    assert stats["offered"] >= count  # reports are records, too
     assert set(stats["dropped"]) == {"full"}
     assert emitter._queue.size <= 1 << 19
     small_sink.reads.set()
@@ -656,7 +682,9 @@ def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
     stats = check_counts(emitter)
     assert wait_until(lambda: len(small_sink.received) == stats["bytes"])
     numbers = read_numbers(small_sink)
-    assert len(numbers) == stats["sent"] == count - stats["dropped"]["full"]
+    assert len(numbers) == count - stats["dropped"]["full"]
+    assert sum(read_reports(small_sink)) == stats["dropped"]["full"]
+    assert stats["sent"] == len(numbers) + len(read_reports(small_sink))
     assert numbers == sorted(numbers)
     assert count - 1 not in numbers
 
@@ -667,14 +695,16 @@ def test_drop_oldest(connect: Callable, small_sink: Sink, queue_bytes: int) -> N
     emitter = connect(url_of(small_sink), queue_bytes=queue_bytes, overflow="drop-oldest")
     count = stall(emitter)
     stats = check_counts(emitter)
-    assert stats["offered"] == count
+    assert stats["offered"] >= count  # reports are records, too
     assert set(stats["dropped"]) == {"full"}
     small_sink.reads.set()
     assert emitter.flush()
     stats = check_counts(emitter)
     assert wait_until(lambda: len(small_sink.received) == stats["bytes"])
     numbers = read_numbers(small_sink)
-    assert len(numbers) == stats["sent"] == count - stats["dropped"]["full"]
+    assert len(numbers) == count - stats["dropped"]["full"]
+    assert sum(read_reports(small_sink)) == stats["dropped"]["full"]
+    assert stats["sent"] == len(numbers) + len(read_reports(small_sink))
     assert numbers == sorted(numbers)
     kept = min(3, queue_bytes // 8000 - 1)  # one may have been sent in part
     assert numbers[-kept:] == list(range(count - kept, count))

@@ -28,13 +28,13 @@ class FakeDelivery:
     def drive(self) -> None:
         self.calls.append("drive")
 
-    def begin(self) -> None:
-        self.calls.append("begin")
+    def start_lingering(self) -> None:
+        self.calls.append("linger")
 
-    def make_room(self, size: int) -> bool:
+    def make_room(self, size: int, deadline: float | None) -> float | None:
         self.calls.append(size)
         self.on_make_room(size)
-        return self.answer
+        return 1.0 if self.answer else None
 
     def take_calls(self) -> list[object]:
         calls, self.calls = self.calls, []
@@ -595,7 +595,7 @@ def test_first_record_begins(backend: str) -> None:
     line = make_line(backend, 1000)
     for _ in range(2):
         line.emit(100)
-        assert line.delivery.take_calls() == ["begin"]
+        assert line.delivery.take_calls() == ["linger"]
         line.emit(100, 7)
         line.emit(100, 4)
         assert line.delivery.take_calls() == []
@@ -610,7 +610,7 @@ def test_severe_records_drive(backend: str) -> None:
     line = make_line(backend, 1000)
     for severity in range(8):
         line.emit(100, severity)
-        expected = ["drive"] if severity <= 3 else ["begin"] if line.queue.count == 1 else []
+        expected = ["drive"] if severity <= 3 else ["linger"] if line.queue.count == 1 else []
         assert line.delivery.take_calls() == expected
     line.drain()
     line.emit(100, 3)
@@ -624,7 +624,7 @@ def test_threshold_is_exact(backend: str, threshold: int) -> None:
     line.queue.threshold = threshold
     for number in range(1, 6):
         line.emit(100)
-        expected = ["drive"] if 100 * number >= threshold else ["begin"] if number == 1 else []
+        expected = ["drive"] if 100 * number >= threshold else ["linger"] if number == 1 else []
         assert line.delivery.take_calls() == expected
 
 
@@ -647,7 +647,7 @@ def test_first_record_after_room_was_made(backend: str) -> None:
     line.delivery.on_make_room = line.queue.drop_oldest
     line.delivery.answer = True
     line.emit(150)
-    assert line.delivery.take_calls() == [150, "begin"]
+    assert line.delivery.take_calls() == [150, "linger"]
 
 
 def test_emit_many_calls(backend: str) -> None:
@@ -655,7 +655,7 @@ def test_emit_many_calls(backend: str) -> None:
     line = make_line(backend, 10_000)
     line.queue.threshold = 300
     line.voice.emit_many(6, [line.make_text(100)] * 4)
-    assert line.delivery.take_calls() == ["begin", "drive", "drive"]
+    assert line.delivery.take_calls() == ["linger", "drive", "drive"]
     line.voice.emit_many("err", [line.make_text(100)] * 2)
     assert line.delivery.take_calls() == ["drive", "drive"]
 
@@ -696,7 +696,7 @@ def test_two_records_at_once_begin() -> None:
     line.queue.interruptions = 1
     line.emit(100)
     assert line.queue.count == 2
-    assert "begin" in line.delivery.calls or "drive" in line.delivery.calls
+    assert "linger" in line.delivery.calls or "drive" in line.delivery.calls
 
 
 def test_peek_may_be_interrupted() -> None:

@@ -946,7 +946,8 @@ for limit in (100, 5000, 2**20):
 class Weird:
     def drive(self): queue.clear('drive')
     def start_lingering(self): queue.drop_oldest(10**9)
-    def make_room(self, size, deadline): queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
+    def make_room(self, size, deadline):
+        queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
 queue = Queue(5000)
 voice = Voice(Encoder(framing='lf'), queue, Weird())
 for threshold in (0, 100, 2**62, -5):

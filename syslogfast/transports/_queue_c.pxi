@@ -316,7 +316,10 @@ cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
         if not block.left and block is not queue.oldest:  # all was dropped
             block.used = block.position = block.count = block.first = 0
         if size > block.room - block.used:
-            block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
+            try:
+                block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
+            except MemoryError:
+                return NULL
             queue.newest.next = block
             queue.newest = block
             leave_block(queue)

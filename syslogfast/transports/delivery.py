@@ -10,21 +10,20 @@ from time import monotonic, sleep
 
 from syslogfast._checks import check_timeout
 from syslogfast.transports import UndeliverableError, lifespan
+from syslogfast.transports.losses import LossReporter
 from syslogfast.transports.route import FOREVER, Route, needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Sequence
+    from typing import Any
 
     from syslogfast.transports import Road, Url
     from syslogfast.transports._queue_py import Queue
-
-    ReportMaker: TypeAlias = "Callable[[dict[str, int], int], bytes]"
+    from syslogfast.transports.losses import ReportRenderer
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
-REPORT_INTERVAL = 1.0  # seconds at least between two records that tell of drops
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
 LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
@@ -41,8 +40,7 @@ class Delivery:
     overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest that are not on their way, "block" waits.
     timeout: seconds that connecting, flushing and "block" may take.
-    render_report: returns the record that tells how many were dropped, {reason: records}, since
-        when, in nanoseconds since the epoch.
+    render_report: that of LossReporter.
     """
 
     def __init__(
@@ -53,14 +51,14 @@ class Delivery:
         linger: float,
         overflow: str,
         timeout: float,
-        render_report: "ReportMaker",
+        render_report: "ReportRenderer",
     ) -> None:
         self.queue = queue
         self.timeout = timeout
         self.route = Route(urls, timeout)
         self._linger = linger
         self._overflow = overflow
-        self._render_report = render_report
+        self._losses = LossReporter(queue, render_report)
         self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
         self._is_over = False
         self._begin()
@@ -71,8 +69,7 @@ class Delivery:
         self.queue.threshold = self._threshold
         self._road: Road | None = None
         self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
-        self._reported: dict[str, int] = {}  # drops that have been told of
-        self._next_report = 0.0  # by monotonic()
+        self._owes_report = False
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
         self._driving: Any = _thread.RLock()
@@ -88,6 +85,7 @@ class Delivery:
         road, earlier = self._road, self._earlier_road
         self.queue.reset()
         self.route.begin_anew()
+        self._losses.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
         for inherited in (road, earlier):
             if inherited:
@@ -193,9 +191,9 @@ class Delivery:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)
         lock = self._driving
-        self._next_report = 0.0
         if self._road and self.queue.loss_since:
-            self._report_loss()  # there is no later
+            self._losses.hurry()
+            self._losses.report()
         self.queue.closed = True
         self.flush(deadline - monotonic())
         try:
@@ -241,32 +239,15 @@ class Delivery:
             queue.advance(size, road.held)
             if not size:
                 return FULL
-            if queue.loss_since:
-                self._report_loss()
+            if queue.loss_since and not self._losses.report() and not self._owes_report:
+                self._owes_report = True
+                self._wake_worker()
             patience -= size
             if patience <= 0:
                 break
         if self._road and monotonic() >= self.route.next_return:
             self._start_return(self._road)
         return MORE if queue.count else EMPTY
-
-    def _report_loss(self) -> None:
-        """Queue a record that tells what was dropped, and since when."""
-        queue = self.queue
-        if monotonic() < self._next_report:
-            return  # where each second datagram is refused, each third would be a report
-        self._next_report = monotonic() + REPORT_INTERVAL
-        since, queue.loss_since = queue.loss_since, 0
-        dropped: dict[str, int] = queue.count_all()["dropped"]
-        lost = {
-            reason: count - self._reported.get(reason, 0)
-            for reason, count in dropped.items()
-            if count > self._reported.get(reason, 0)
-        }
-        if queue.put(self._render_report(lost, since)):
-            self._reported = dropped
-        else:
-            queue.loss_since = since  # there is no room: later
 
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
@@ -362,7 +343,7 @@ class Delivery:
                 self._is_idle = True
                 if not self.queue.count:
                     self._is_urgent = False
-                    self._alarm.acquire()
+                    self._await_alarm()
                     continue
                 self._is_idle = False
                 if self._road is None:
@@ -374,6 +355,15 @@ class Delivery:
                 self._send_patiently()
         finally:
             self._working.release()  # whatever happens, there can be another
+
+    def _await_alarm(self) -> None:
+        """Wait until there is a record; if that is long, queue the report that is owed."""
+        delay = self._losses.find_delay() if self._owes_report and self._road else None
+        if not self._alarm.acquire(True, -1 if delay is None else delay):
+            with self._driving:
+                self._losses.report()
+        if not self.queue.loss_since:
+            self._owes_report = False
 
     def open(self) -> None:
         """Open a road, which takes its time: nobody who emits waits for this."""

@@ -1,0 +1,67 @@
+"""Telling, in the log itself, how many records it lacks."""
+
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from syslogfast.transports._queue_py import Queue
+
+    ReportRenderer: TypeAlias = "Callable[[dict[str, int], int], bytes]"
+
+INTERVAL = 1.0  # seconds at least between two reports
+
+
+class LossReporter:
+    """Queues a record that tells of drops, when the road moves again.
+
+    render: returns that record for {reason: records} and the time of the first drop, in
+        nanoseconds since the epoch.
+    """
+
+    def __init__(self, queue: "Queue", render: "ReportRenderer") -> None:
+        self._queue = queue
+        self._render = render
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Know of no drops: those were another process's."""
+        self._told: dict[str, int] = {}
+        self._offered = 0  # records, when the last report was queued
+        self._next = 0.0  # by monotonic()
+
+    def hurry(self) -> None:
+        """Do not wait for a better time: there is no later."""
+        self._next = 0.0
+
+    def find_delay(self) -> float | None:
+        """Return the seconds until there is something to report; None: nothing has to be."""
+        # That the report itself was dropped is told with the next, but is no reason for one.
+        if not self._queue.loss_since or self._queue.count_all()["offered"] == self._offered:
+            return None
+        return max(0.0, self._next - monotonic())
+
+    def report(self) -> bool:
+        """Queue a report if one is due; False if it has to be done later."""
+        delay = self.find_delay()
+        if delay is None:
+            return True
+        if delay:
+            return False
+        queue = self._queue
+        self._next = monotonic() + INTERVAL
+        since, queue.loss_since = queue.loss_since, 0
+        dropped: dict[str, int] = queue.count_all()["dropped"]
+        lost = {
+            reason: count - self._told.get(reason, 0)
+            for reason, count in dropped.items()
+            if count > self._told.get(reason, 0)
+        }
+        if not queue.put(self._render(lost, since)):
+            queue.loss_since = since  # there is no room for it
+            return False
+        self._told = dropped
+        self._offered = queue.count_all()["offered"]
+        return True

@@ -4,7 +4,7 @@
 
 cdef enum:
     BLOCK_SIZE = 131072
-    SMALLEST_FRAME = 16     # no record is shorter
+    SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
     NO_ROOM = 0             # what becomes of a record that is put into the queue
     QUEUED = 1
     FIRST = 2
@@ -18,6 +18,7 @@ cdef class Block:
     cdef char *start
     cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
     cdef Py_ssize_t room, used      # bytes
+    cdef Py_ssize_t most            # records, however small
     cdef Py_ssize_t position        # bytes that have been sent
     cdef Py_ssize_t count           # records
     cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
@@ -28,8 +29,9 @@ cdef class Block:
 cdef Block make_block(Py_ssize_t room):
     cdef Block block = Block.__new__(Block)
     cdef Py_ssize_t aligned = (room + 7) & ~7
+    block.most = room // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
-    size = aligned + (room // SMALLEST_FRAME + 1) * <Py_ssize_t>sizeof(Py_ssize_t)
+    size = aligned + block.most * <Py_ssize_t>sizeof(Py_ssize_t)
     block.memory = PyByteArray_FromStringAndSize(NULL, size)
     block.start = PyByteArray_AS_STRING(block.memory)
     block.ends = <Py_ssize_t *>(block.start + aligned)
@@ -312,10 +314,10 @@ cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
     cdef Block block = queue.newest
     if size > queue.limit - queue.size or queue.closed:
         return NULL
-    if size > block.room - block.used:
+    if size > block.room - block.used or block.count == block.most:
         if not block.left and block is not queue.oldest:  # all was dropped
             block.used = block.position = block.count = block.first = 0
-        if size > block.room - block.used:
+        if size > block.room - block.used or block.count == block.most:
             try:
                 block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
             except MemoryError:

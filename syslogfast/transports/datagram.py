@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 NO_LIMIT = 1 << 62
+# There is nobody on the other side, or not any more.
+REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
 
 
 class DatagramRoad:
@@ -55,18 +57,22 @@ class DatagramRoad:
                 self._socket.send(data)
                 self._confirm()
                 return len(data)
-            except (ConnectionError, FileNotFoundError) as error:
-                if was_refused:
-                    raise
-                self._reconnect(error)
-                was_refused = True
+            except UndeliverableError:
+                raise
             except OSError as error:
+                if error.errno in REFUSALS:
+                    if was_refused:
+                        raise
+                    self._reconnect(error)
+                    was_refused = True
+                    continue
                 if self._readiness.is_full(error):
                     return 0
                 if error.errno == errno.EMSGSIZE and len(data) <= self._limit:
                     self._limit = min(self._find_limit(), len(data) - 1)
                     continue
-                raise UndeliverableError("error", error) from None
+                reason = "too large" if error.errno == errno.EMSGSIZE else "error"
+                raise UndeliverableError(reason, error) from None
 
     def _confirm(self) -> "None":
         """Look whether what was sent has been refused already."""

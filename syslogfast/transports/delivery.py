@@ -227,7 +227,7 @@ class Delivery:
             try:
                 size = road.push(queue)
             except UndeliverableError as error:
-                if error.reason == "refused" and len(self.route.urls) > 1:
+                if error.reason != "too large" and len(self.route.urls) > 1:
                     self._leave_road(road, error)
                     return BROKEN
                 queue.drop_first(error.reason)
@@ -286,6 +286,7 @@ class Delivery:
                 road = earlier  # that has broken meanwhile, so the worker has opened another
             else:
                 self._earlier_road = earlier
+                self._take_earlier_road()
         while self._road is road and not self._is_over:
             self.drive()
             sleep(POLL_INTERVAL)

@@ -41,15 +41,15 @@ class Route:
     def __init__(self, urls: "Sequence[Url]", timeout: float) -> None:
         self.urls = urls
         self.timeout = timeout  # seconds that opening a road may take
-        self.reconnects = 0
-        self.error: OSError | None = None
-        self._failed: Url = urls[0]  # where that was
-        self._opened_before = False
+        self._failed: Url = urls[0]  # where `error` was
         self._said: set[str] = set()
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget when what was tried: this is another process."""
+        self.reconnects = 0
+        self.error: OSError | None = None
+        self._opened_before = False
         self._first = 0  # which URL to begin with
         self._opened = self._tried = self.next_try = monotonic() - STEADY
         self._delay = FIRST_DELAY

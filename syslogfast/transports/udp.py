@@ -91,7 +91,9 @@ class UdpRoad(DatagramRoad):
     def _send(self, queue: "Queue", data: "memoryview") -> "int":
         try:
             return super()._send(queue, data)
-        except ConnectionError as error:
+        except UndeliverableError:
+            raise
+        except OSError as error:
             raise UndeliverableError("refused", error) from None
 
     def _confirm(self) -> "None":

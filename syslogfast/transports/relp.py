@@ -1,0 +1,204 @@
+"""RELP (rsyslog's relp.html): a stream whose collector acknowledges each record.
+
+A frame is TXNR SP COMMAND SP DATALEN [SP DATA] LF. What has not been acknowledged when the
+connection breaks is sent anew, so that it may arrive twice, but it does arrive.
+"""
+
+import re
+from collections import deque
+from time import monotonic
+
+from syslogfast.transports.readiness import Readiness, wait_ready
+from syslogfast.transports.stream import SILENCE, connect_stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.url import Url
+
+OFFERS = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"
+LAST_NUMBER = 999_999_999  # of a transaction, before 1; 0 is for what is not answered
+WINDOW = 128  # records that may be without an acknowledgement, as in librelp
+MAX_RESPONSE = 1 << 14  # bytes of data in a frame that comes; those of rsyslog have 90 at most
+LONGEST_HEADER = 53
+HEADER = re.compile(rb"(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})[ \n]")
+
+
+def reject_frame(received: "bytes") -> "None":
+    raise OSError(f"the collector does not speak RELP: {received[:40]!r}")
+
+
+class RelpRoad:
+    """A RELP session, never waited for once it is open but in `wait` and `close`."""
+
+    def __init__(self, url: "Url", timeout: "float") -> "None":
+        self.url = url
+        self.held = 0  # bytes of the records in flight
+        # Queue bytes of each command without a response, the oldest first: 0 but for "syslog".
+        self._flight: deque[int] = deque()
+        self._oldest = 1  # its number
+        self._early: set[int] = set()  # numbers of those acknowledged before an older one
+        self._taken = 0  # bytes acknowledged that the caller has not been told of
+        self._unsent = memoryview(b"")  # rest of the frames that the kernel did not take
+        self._received = b""  # start of a frame
+        self._heard = monotonic()  # when there was a response last, or none to wait for
+        self._failure: OSError | None = None
+        self._readiness = Readiness()
+        deadline = monotonic() + timeout
+        self._socket = connect_stream(url, timeout)
+        self._socket.settimeout(0)
+        try:
+            self._send_command(b"open", OFFERS)
+            self._finish(deadline)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def push(self, queue: "Queue") -> "int":
+        """Tell what has been acknowledged; if nothing has, send what the window has room for."""
+        taken = self._take()
+        if not taken:
+            # Where half of the window is in flight, more of it would only make smaller batches.
+            if not self._unsent and len(self._flight) <= WINDOW // 2:
+                self._unsent = memoryview(self._render(queue))
+            self._send()
+        return taken
+
+    def wait(self, timeout: "float") -> "None":
+        if self._unsent:
+            self._readiness.wait(self._socket.fileno(), timeout)
+        else:
+            wait_ready(self._socket.fileno(), timeout, to_read=True)
+
+    def abort(self) -> "None":
+        self._socket.close()
+
+    def close(self, timeout: "float") -> "None":
+        """Wait until all has been acknowledged, then end the session."""
+        deadline = monotonic() + timeout
+        try:
+            self._finish(deadline)
+            try:
+                self._send_command(b"close", b"")
+                self._finish(deadline)
+            except OSError:
+                pass  # whatever the collector makes of this, it has all records
+        finally:
+            self._socket.close()
+
+    # --- to the collector ------------------------------------------------------------------------
+
+    def _find_number(self) -> "int":
+        """Return the number of the next transaction."""
+        return (self._oldest + len(self._flight) - 1) % LAST_NUMBER + 1
+
+    def _render(self, queue: "Queue") -> "bytes":
+        """Return the frames of the next records; those in flight are the first in the queue."""
+        records = queue.peek_records()
+        if records is None:
+            return b""
+        data, ends = records
+        number = self._find_number()
+        start = self.held
+        pieces: list[bytes | memoryview] = []
+        for end in ends[len(self._flight) : WINDOW]:
+            size = end - start
+            pieces += b"%d syslog %d " % (number, size), data[start:end], b"\n"
+            self._flight.append(size)
+            number = number % LAST_NUMBER + 1
+            start = end
+        self.held = start
+        return b"".join(pieces)
+
+    def _send_command(self, name: "bytes", data: "bytes") -> "None":
+        text = b" " + data if data else b""
+        frame = b"%d %b %d%b\n" % (self._find_number(), name, len(data), text)
+        self._flight.append(0)
+        self._unsent = memoryview(frame)
+        self._send()
+
+    def _send(self) -> "None":
+        if self._unsent:
+            try:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            except OSError as error:
+                if not self._readiness.is_full(error):
+                    raise
+
+    # --- from the collector ----------------------------------------------------------------------
+
+    def _finish(self, deadline: "float") -> "None":
+        """Wait until there is a response to each command."""
+        while self._flight:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError(f"the collector owes {len(self._flight)} responses")
+            self.wait(left)
+            self._take()
+            self._send()
+
+    def _take(self) -> "int":
+        """Return how many bytes have been acknowledged in a row since the last call.
+
+        OSError: the session is over, and what was acknowledged before has been returned.
+        """
+        if self._failure is None:
+            try:
+                self._receive()
+            except OSError as error:
+                self._failure = error
+        taken, self._taken = self._taken, 0
+        self.held -= taken
+        if self._failure and not taken:
+            raise self._failure
+        return taken
+
+    def _receive(self) -> "None":
+        """Read the responses that have come."""
+        try:
+            data = self._socket.recv(MAX_RESPONSE)
+        except BlockingIOError:
+            # The collector's kernel may confirm records that it does not care about any more.
+            if not self._flight:
+                self._heard = monotonic()
+            elif monotonic() - self._heard > SILENCE:
+                raise TimeoutError(f"the collector has been silent for {SILENCE} s") from None
+            return
+        if not data:
+            raise ConnectionResetError("the collector has closed the connection")
+        self._heard = monotonic()
+        received = self._received + data
+        start = 0
+        while header := HEADER.match(received, start):
+            number, command, size = header.groups()
+            end = header.end() + int(size)
+            if int(size) > MAX_RESPONSE:
+                reject_frame(received[start:])
+            if size.strip(b"0"):  # else LF comes after DATALEN
+                if end >= len(received):
+                    break
+                end += 1
+            if received[end - 1] != 10:
+                reject_frame(received[start:])
+            self._note(int(number), command, received[header.end() : end - 1])
+            start = end
+        self._received = received[start:]
+        if not header and (b"\n" in self._received or len(self._received) >= LONGEST_HEADER):
+            reject_frame(self._received)
+
+    def _note(self, number: "int", command: "bytes", text: "bytes") -> "None":
+        """Take note of one frame from the collector."""
+        if command == b"serverclose":
+            raise ConnectionResetError("the collector has closed the session")
+        if number == 0:
+            return  # a hint, which need not be understood
+        ahead = (number - self._oldest) % LAST_NUMBER
+        if command != b"rsp" or ahead >= len(self._flight) or number in self._early:
+            raise OSError(f"the collector responds to nothing: {number} {command!r}")
+        if not text.startswith(b"200"):
+            raise OSError(f"the collector has refused: {text[:100]!r}")
+        self._early.add(number)
+        while self._oldest in self._early:
+            self._early.remove(self._oldest)
+            self._taken += self._flight.popleft()
+            self._oldest = self._oldest % LAST_NUMBER + 1

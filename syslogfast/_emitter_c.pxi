@@ -92,6 +92,19 @@ cdef class Voice:
         emit_one(self, 7, message, args, msgid, structured_data, time_ns)
 
 
+    def _get_encoder(self):
+        """Return the encoder, made anew if this is a process that was forked since."""
+        if self.forks != forks:
+            renew(self)
+        return self._encoder
+
+
+cdef int renew(Voice voice) except -1:
+    voice._encoder = voice._encoder.replace()  # PROCID is another
+    voice.forks = forks
+    return 0
+
+
 cdef int emit_one(
     Voice voice, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
@@ -118,8 +131,7 @@ cdef bint put_record(
     cdef Py_ssize_t size = 0, frame_size
     cdef char *dst
     if voice.forks != forks:
-        voice._encoder = voice._encoder.replace()  # PROCID is another
-        voice.forks = forks
+        renew(voice)
     layout = &voice._encoder.layout
     if msgid is None and structured_data is None and has_octets(message, &text):
         size = measure_plain(layout, severity, moment, text)

@@ -130,6 +130,12 @@ class Voice:
             if self._put(code, text, moment, None, None):
                 moment = None
 
+    def _get_encoder(self) -> "Encoder":
+        """Return the encoder, made anew if this is a process that was forked since."""
+        if self._forks != _forks:
+            self._encoder, self._forks = self._encoder.replace(), _forks  # PROCID is another
+        return self._encoder
+
     def _put(
         self,
         severity: "int",
@@ -139,9 +145,7 @@ class Voice:
         structured_data: "StructuredData | None",
     ) -> "bool":
         """Queue one record; tell whether the delivery has been called to send."""
-        if self._forks != _forks:
-            self._encoder, self._forks = self._encoder.replace(), _forks  # PROCID is another
-        encoder, queue = self._encoder, self._queue
+        encoder, queue = self._get_encoder(), self._queue
         if structured_data is not None:  # rendered once: its values may run code
             check_time(time_ns)
             msgid = None if msgid is None else check_field("msgid", msgid)

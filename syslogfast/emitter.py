@@ -60,10 +60,11 @@ class Emitter(Voice):
 
         message: what to write instead of the record's own text.
         """
-        frame = self._encoder.encode_record(record, message)
-        is_suspect = len(frame) > self._encoder.max_size - WIDEST
+        encoder = self._get_encoder()
+        frame = encoder.encode_record(record, message)
+        is_suspect = len(frame) > encoder.max_size - WIDEST
         if is_suspect or read_attribute(record, "structured_data") is not None:
-            whole = self._encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
+            whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
             self._queue.cuts += len(whole) > len(frame)
         self._delivery.accept(frame, choose_severity(read_attribute(record, "levelno")))
 

@@ -1036,7 +1036,12 @@ def test_reset_forgets_all(backend: str) -> None:
     assert queue.loss_since > 1_700_000_000_000_000_000
     queue.reset()
     assert queue.count_all() == {
-        "offered": 0, "sent": 0, "queued": 0, "dropped": {}, "truncated": 0, "bytes": 0
+        "offered": 0,
+        "sent": 0,
+        "queued": 0,
+        "dropped": {},
+        "truncated": 0,
+        "bytes": 0,
     }
     assert (queue.size, queue.count, queue.loss_since) == (0, 0, 0)
     queue.put(b"y" * 200)

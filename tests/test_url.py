@@ -1,8 +1,12 @@
 """URLs of roads: what they mean, and what is said of wrong ones."""
 
+import pathlib
+
 import pytest
 
+from syslogfast import connect
 from syslogfast.transports import parse_url
+from syslogfast.transports.url import agree_on_protocol
 
 
 @pytest.mark.parametrize(
@@ -15,6 +19,13 @@ from syslogfast.transports import parse_url
         ("tcp://collector", "collector", 601, "lf"),
         ("tcp://collector:65535?framing=octet", "collector", 65535, "octet"),
         ("tcp://[::1]?framing=nul", "::1", 601, "nul"),
+        ("tls://collector", "collector", 6514, "octet"),
+        ("tls://192.0.2.1:6515?framing=lf", "192.0.2.1", 6515, "lf"),
+        ("unix:///dev/log", "/dev/log", None, None),
+        ("unix:///run/a:b?framing=lf", "/run/a:b", None, "lf"),
+        ("vsock://2", "2", 514, "lf"),
+        ("vsock://4294967295:4294967295", "4294967295", 4294967295, "lf"),
+        ("relp://collector", "collector", 2514, None),
         ("fd://1", "1", None, "lf"),
         ("fd://7?framing=octet", "7", None, "octet"),
     ],
@@ -57,6 +68,19 @@ def test_parts_of_a_url(text: str, host: str, port: int | None, framing: str | N
         ("tcp://collector?framing", "have options of the form name=value"),
         ("tcp://collector?framing=lf&framing=lf", "each once"),
         ("tcp://collector?colour=red", "have no option 'colour', which tcp does not know"),
+        ("tls://collector?framing=nul", "have a framing that tls can use (octet, lf)"),
+        ("relp://collector?framing=lf", "have a framing that relp can use (none)"),
+        ("tcp://collector?ca=/etc/passwd", "have no option 'ca', which tcp does not know"),
+        ("tls://collector?ca=/no/such/file", "have a ca that is a file and can be read"),
+        ("tls://collector?key=/etc/passwd", "have a cert for its key"),
+        ("tls://collector?insecure=no", "have insecure=yes, or nothing of it"),
+        ("udp://collector?order=none", "have order=any, or no order"),
+        ("unix://dev/log", "have a path from / on"),
+        ("unix://", "have a path from / on"),
+        ("vsock://host:514", "have the number of a context"),
+        ("vsock://2:4294967296", "have a port in 1..4294967295"),
+        ("vsock://2:0", "have a port in 1..4294967295"),
+        ("fd://99999999999", "have the number of a file descriptor"),
         ("fd://stdout", "have the number of a file descriptor"),
         ("fd://", "have the number of a file descriptor"),
     ],
@@ -67,3 +91,33 @@ def test_a_wrong_url_is_refused_by_name(text: str, rule: str) -> None:
     message = str(caught.value)
     assert rule in message
     assert message.endswith(f", got {text!r}")
+
+
+def test_options_of_a_road(tmp_path: pathlib.Path) -> None:
+    """What stands after "?", but for the framing, is the road's to read."""
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    url = parse_url(f"tls://collector?ca={ca}&name=other.example&framing=lf")
+    assert url.options == {"ca": str(ca), "name": "other.example"}
+    assert parse_url("udp://collector?order=any").options == {"order": "any"}
+    assert parse_url(url) is url
+
+
+@pytest.mark.parametrize(
+    ("urls", "protocol"),
+    [
+        (["unix:///dev/log"], "local"),
+        (["unix:///dev/log?framing=lf", "unix:///run/log?framing=lf"], "local"),
+        (["udp://h", "relp://h"], "rfc5424"),
+        (["tcp://h", "vsock://2", "fd://1"], "rfc5424"),
+    ],
+)
+def test_roads_agree_on_a_protocol(urls: list[str], protocol: str) -> None:
+    assert agree_on_protocol([parse_url(url) for url in urls]) == protocol
+
+
+def test_roads_that_do_not_agree_need_to_be_told() -> None:
+    urls = ["udp://127.0.0.1:9", "unix:///dev/log"]
+    with pytest.raises(ValueError, match=r"^url must be for the protocol rfc5424, unless one is"):
+        connect(*urls)
+    connect(*urls, protocol="rfc3164").close()

@@ -251,7 +251,7 @@ class Delivery:
 
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
-        if self.route.can_open_at_once():
+        if not self._is_over and self.route.can_open_at_once():
             self._road = self.route.open()
         return self._road is not None
 

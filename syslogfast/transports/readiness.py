@@ -1,7 +1,11 @@
 """Waiting for a descriptor; `select` is imported by those who wait, and few do."""
 
+import _socket
 import errno
 from time import sleep
+
+# A program may have given SIGPIPE its default, which is the end of it.
+NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)

@@ -3,7 +3,7 @@
 import _socket
 
 from syslogfast.transports.addresses import look_up
-from syslogfast.transports.readiness import Readiness
+from syslogfast.transports.readiness import NO_SIGNAL, Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class StreamRoad:
         except BlockingIOError:
             pass  # as it should be: collectors say nothing
         try:
-            return self._socket.send(data)
+            return self._socket.send(data, NO_SIGNAL)
         except OSError as error:
             if self._readiness.is_full(error):
                 return 0

@@ -118,7 +118,8 @@ def add_send(commands: "Commands") -> None:
         "--to",
         type=parse_target,
         metavar="URL",
-        help="udp://HOST[:514], tcp://HOST[:601][?framing=lf|octet|nul] or fd://NUMBER;"
+        help="udp://HOST[:514], tcp://HOST[:601][?framing=lf|octet|nul], tls://HOST[:6514][?ca=FILE],"
+        " relp://HOST[:2514], unix:///dev/log, vsock://CID[:514] or fd://NUMBER;"
         " default: $SYSLOGFAST_URL, else standard output",
     )
     add("-m", "--message", metavar="TEXT", help="send one record with this text")
@@ -142,7 +143,7 @@ def add_send(commands: "Commands") -> None:
         metavar="'ID NAME=VALUE ...'",
         help="an element of structured data; may be repeated",
     )
-    add("--protocol", choices=PROTOCOLS, default="rfc5424")
+    add("--protocol", choices=PROTOCOLS, help="default: rfc5424, or local to unix://")
     send.set_defaults(run=run_send)
 
 

@@ -61,6 +61,7 @@ class Delivery:
         self._losses = LossReporter(queue, render_report)
         self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
         self._is_over = False
+        self._is_inherited = False
         self._begin()
         lifespan.register(self)
 
@@ -69,6 +70,7 @@ class Delivery:
         self.queue.threshold = self._threshold
         self._road: Road | None = None
         self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
+        self._retired: Road | None = None  # for which that was taken
         self._owes_report = False
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
@@ -87,6 +89,7 @@ class Delivery:
         self.route.begin_anew()
         self._losses.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
+        self._is_inherited = True
         for inherited in (road, earlier):
             if inherited:
                 inherited.abort()
@@ -191,11 +194,14 @@ class Delivery:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)
         lock = self._driving
-        if self._road and self.queue.loss_since:
-            self._losses.hurry()
-            self._losses.report()
         self.queue.closed = True
         self.flush(deadline - monotonic())
+        if self._road and self.queue.loss_since:
+            self._losses.hurry()
+            self.queue.closed = False
+            self._losses.report()
+            self.queue.closed = True
+            self.flush(deadline - monotonic())
         try:
             lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
             self.queue.clear("closed")
@@ -252,6 +258,7 @@ class Delivery:
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
         if not self._is_over and self.route.can_open_at_once():
+            self._expect_end()
             self._road = self.route.open()
         return self._road is not None
 
@@ -287,14 +294,17 @@ class Delivery:
             else:
                 self._earlier_road = earlier
                 self._take_earlier_road()
-        while self._road is road and not self._is_over:
+        while self._road is road and self._retired is not road and not self._is_over:
             self.drive()
             sleep(POLL_INTERVAL)
-        self._close_road(road, monotonic() + self.timeout)
+        if road in (earlier, self._retired):  # else it has broken, or been closed
+            self._retired = None
+            self._close_road(road, monotonic() + self.timeout)
 
     def _take_earlier_road(self) -> "Road | None":
         """Return the road to use: once no record is half sent, that of an earlier URL."""
         if self._earlier_road and self.queue.is_between() and not (self._road and self._road.held):
+            self._retired = self._road
             self._road, self._earlier_road = self._earlier_road, None
         return self._road
 
@@ -306,9 +316,15 @@ class Delivery:
         except RuntimeError:
             pass  # it has been rung already
 
+    def _expect_end(self) -> None:
+        if self._is_inherited:
+            self._is_inherited = False
+            lifespan.expect_end()
+
     def _wake_worker(self) -> bool:
         """Wake the worker, started if need be; False where no thread can be had."""
         if self._working.acquire(False):
+            self._expect_end()
             try:
                 _thread.start_new_thread(self._work, ())
             except RuntimeError:

@@ -1,6 +1,7 @@
 """An open file descriptor: standard output, a pipe, a serial console. It stays open."""
 
 import os
+from time import sleep
 
 from syslogfast.transports.readiness import wait_ready
 
@@ -22,6 +23,7 @@ class FdRoad:
     def __init__(self, url: "Url") -> "None":
         self.url = url
         self._fd = int(url.host)
+        self._has_failed = False
         os.fstat(self._fd)  # OSError now rather than at the first record
 
     def push(self, queue: "Queue") -> "int":
@@ -36,11 +38,17 @@ class FdRoad:
                 data = data[:end]
         try:
             return os.write(self._fd, data)
-        except BlockingIOError:
-            return 0
+        except OSError as error:
+            self._has_failed = not isinstance(error, BlockingIOError)
+            if self._has_failed and queue.is_between():
+                raise
+            return 0  # half a record is there: the other half has to follow
 
     def wait(self, timeout: "float") -> "None":
-        wait_ready(self._fd, timeout)
+        if self._has_failed:
+            sleep(timeout)
+        else:
+            wait_ready(self._fd, timeout)
 
     def close(self, timeout: "float") -> "None":
         pass

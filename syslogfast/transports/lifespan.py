@@ -3,6 +3,7 @@
 import _weakref
 import atexit
 import os
+import sys
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -37,6 +38,18 @@ def close_all() -> None:
         delivery.hasten()
     for delivery in deliveries:
         delivery.close(max(0.0, delivery.timeout - (monotonic() - started)))
+
+
+def expect_end() -> None:
+    """Have all closed at the end of a process that was forked, by multiprocessing perhaps.
+
+    That forgets what was registered with atexit before, and calls nothing of it before 3.12.
+    """
+    atexit.unregister(close_all)
+    atexit.register(close_all)
+    multiprocessing = sys.modules.get("multiprocessing.util")
+    if multiprocessing:
+        multiprocessing.Finalize(None, close_all, exitpriority=0)
 
 
 def begin_anew() -> None:

@@ -59,6 +59,8 @@ class LossReporter:
             for reason, count in dropped.items()
             if count > self._told.get(reason, 0)
         }
+        if not lost:
+            return True  # of one that came between the two lines above
         if not queue.put(self._render(lost, since)):
             queue.loss_since = since  # there is no room for it
             return False

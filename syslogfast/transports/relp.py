@@ -4,11 +4,12 @@ A frame is TXNR SP COMMAND SP DATALEN [SP DATA] LF. What has not been acknowledg
 connection breaks is sent anew, so that it may arrive twice, but it does arrive.
 """
 
+import _socket
 import re
 from collections import deque
 from time import monotonic
 
-from syslogfast.transports.readiness import Readiness, wait_ready
+from syslogfast.transports.readiness import NO_SIGNAL, Readiness, wait_ready
 from syslogfast.transports.stream import SILENCE, connect_stream
 
 TYPE_CHECKING = False
@@ -20,8 +21,10 @@ OFFERS = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"
 LAST_NUMBER = 999_999_999  # of a transaction, before 1; 0 is for what is not answered
 WINDOW = 128  # records that may be without an acknowledgement, as in librelp
 MAX_RESPONSE = 1 << 14  # bytes of data in a frame that comes; those of rsyslog have 90 at most
-LONGEST_HEADER = 53
-HEADER = re.compile(rb"(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})[ \n]")
+HEADER = re.compile(rb"(\d{1,9}) ([A-Za-z]{1,32}) (?:0\n|(\d{1,9}) )")
+LONGEST_HEADER = 53  # bytes
+LF = 0x0A
+QUICK_ACK = getattr(_socket, "TCP_QUICKACK", None)  # Linux
 
 
 def reject_frame(received: "bytes") -> "None":
@@ -41,15 +44,18 @@ class RelpRoad:
         self._taken = 0  # bytes acknowledged that the caller has not been told of
         self._unsent = memoryview(b"")  # rest of the frames that the kernel did not take
         self._received = b""  # start of a frame
+        self._response = b""  # data of the last
         self._heard = monotonic()  # when there was a response last, or none to wait for
         self._failure: OSError | None = None
         self._readiness = Readiness()
         deadline = monotonic() + timeout
         self._socket = connect_stream(url, timeout)
-        self._socket.settimeout(0)
         try:
+            self._socket.settimeout(0)
+            self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             self._send_command(b"open", OFFERS)
             self._finish(deadline)
+            self._check_offers()
         except OSError:
             self._socket.close()
             raise
@@ -110,6 +116,12 @@ class RelpRoad:
         self.held = start
         return b"".join(pieces)
 
+    def _check_offers(self) -> "None":
+        """Raise OSError unless the response to "open" has what the specification demands."""
+        for offer in (b"relp_version=", b"syslog"):
+            if offer not in self._response:
+                raise OSError(f"the collector does not offer {offer!r}: {self._response[:100]!r}")
+
     def _send_command(self, name: "bytes", data: "bytes") -> "None":
         text = b" " + data if data else b""
         frame = b"%d %b %d%b\n" % (self._find_number(), name, len(data), text)
@@ -120,7 +132,7 @@ class RelpRoad:
     def _send(self) -> "None":
         if self._unsent:
             try:
-                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+                self._unsent = self._unsent[self._socket.send(self._unsent, NO_SIGNAL) :]
             except OSError as error:
                 if not self._readiness.is_full(error):
                     raise
@@ -167,19 +179,22 @@ class RelpRoad:
         if not data:
             raise ConnectionResetError("the collector has closed the connection")
         self._heard = monotonic()
+        if QUICK_ACK is not None:
+            # Else it waits 40 ms for the kernel's confirmation before it sends the next responses.
+            self._socket.setsockopt(_socket.IPPROTO_TCP, QUICK_ACK, 1)
         received = self._received + data
         start = 0
         while header := HEADER.match(received, start):
-            number, command, size = header.groups()
-            end = header.end() + int(size)
-            if int(size) > MAX_RESPONSE:
-                reject_frame(received[start:])
-            if size.strip(b"0"):  # else LF comes after DATALEN
-                if end >= len(received):
+            number, command, digits = header.groups()
+            end = header.end()
+            if digits:
+                end += int(digits) + 1
+                if int(digits) > MAX_RESPONSE:
+                    reject_frame(received[start:])
+                if end > len(received):
                     break
-                end += 1
-            if received[end - 1] != 10:
-                reject_frame(received[start:])
+                if received[end - 1] != LF:
+                    reject_frame(received[start:])
             self._note(int(number), command, received[header.end() : end - 1])
             start = end
         self._received = received[start:]
@@ -197,6 +212,7 @@ class RelpRoad:
             raise OSError(f"the collector responds to nothing: {number} {command!r}")
         if not text.startswith(b"200"):
             raise OSError(f"the collector has refused: {text[:100]!r}")
+        self._response = text
         self._early.add(number)
         while self._oldest in self._early:
             self._early.remove(self._oldest)

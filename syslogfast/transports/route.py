@@ -108,6 +108,9 @@ class Route:
         except OSError as error:
             self.note_failure(url, error)
             return None
+        except ValueError as error:  # a name that cannot be one
+            self.note_failure(url, UntrustedError(str(error)))
+            return None
         self.error = None
         return road
 

@@ -1,6 +1,7 @@
 """Streams of framed records, one after the other: TCP (RFC 6587), unix streams, vsock."""
 
 import _socket
+from time import monotonic
 
 from syslogfast.transports.addresses import look_up
 from syslogfast.transports.readiness import NO_SIGNAL, Readiness
@@ -121,15 +122,14 @@ class StreamRoad:
 
     def _wait_for_acknowledgement(self, timeout: "float") -> "None":
         self._socket.settimeout(0.01)
-        waited = 0.0
+        deadline = monotonic() + timeout
         while True:
             try:
                 if not self._socket.recv(4096):
                     return
             except TimeoutError:
-                waited += 0.01
-                left = count_unacknowledged(self._socket)
-                if not left:
+                if not count_unacknowledged(self._socket):
                     return
-                if waited >= timeout:
-                    raise TimeoutError(f"{left} bytes are not acknowledged") from None
+            if monotonic() >= deadline:
+                left = count_unacknowledged(self._socket)
+                raise TimeoutError(f"{left} bytes are not acknowledged")

@@ -35,7 +35,7 @@ def make_context(url: "Url") -> "ssl.SSLContext":
     return context
 
 
-def explain(error: "OSError") -> "OSError":
+def explain(error: "Exception") -> "Exception":
     """Return an UntrustedError if it is about who is who, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return UntrustedError(f"its certificate is not accepted: {error.verify_message}")
@@ -63,7 +63,7 @@ class TlsRoad(StreamRoad):
                 stream,  # type: ignore[arg-type]  # no more is needed than _socket has
                 server_hostname=url.options.get("name", url.host),
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             stream.close()
             raise explain(error) from None
         self._socket.settimeout(0)

@@ -147,6 +147,10 @@ def parse_url(url: "str | Url") -> "Url":
     if scheme == "unix":
         if not place.startswith("/"):
             reject_url("have a path from / on", url)
+        try:
+            os.fsencode(place)
+        except UnicodeError:
+            reject_url("have a path that can be encoded", url)
         parts.host = place
     elif scheme == "fd":
         if not is_number(place, (1 << 31) - 1):

@@ -1,7 +1,8 @@
 """STRUCTURED-DATA (RFC 5424 6.3), for the twin."""
 
 from syslogfast._checks import check_sd_name, reject_parameters, reject_structured_data
-from syslogfast._text import NO_LIMIT, Escapes, encode_text, read_text
+from syslogfast._text import Escapes, encode_text, read_text
+from syslogfast.constants import NO_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from syslogfast._identity import this_process
 from syslogfast._structured_data import render_elements
-from syslogfast._text import ESCAPES, NO_LIMIT
+from syslogfast._text import ESCAPES
 from syslogfast._timestamp import FORMS, choose_renderer
+from syslogfast.constants import NO_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ import sys
 
 BOM = "\ufeff"  # RFC 5424 6.4
 REPLACEMENT = "\ufffd"
-NO_LIMIT = 0x7FFFFFFF
 
 
 def list_octets(char: "str") -> "str":

@@ -18,8 +18,7 @@ from syslogfast._log_record import (
     print_value,
     read_attribute,
 )
-from syslogfast._text import NO_LIMIT
-from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS, WIDEST
+from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 

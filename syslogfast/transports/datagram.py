@@ -2,7 +2,6 @@
 
 import errno
 
-from syslogfast._shorten import shorten_record
 from syslogfast.transports import UndeliverableError
 from syslogfast.transports.readiness import Readiness
 
@@ -78,6 +77,8 @@ class DatagramRoad:
         """Look whether what was sent has been refused already."""
 
     def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
+        from syslogfast._shorten import shorten_record
+
         record = shorten_record(bytes(data), self._limit)
         if record is None:
             error = OSError(errno.EMSGSIZE, f"no room for a header in {self._limit} bytes")

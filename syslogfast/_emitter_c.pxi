@@ -54,7 +54,7 @@ cdef class Voice:
         cdef bint is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-                message = read_any_message(message)
+                message = by_hand().read_any_message(message)
             if not is_read:
                 read_clock(&moment)
             is_read = not put_record(self, code, message, &moment, None, None)
@@ -91,7 +91,6 @@ cdef class Voice:
         """Send a record of severity 7: for debugging."""
         emit_one(self, 7, message, args, msgid, structured_data, time_ns)
 
-
     def _get_encoder(self):
         """Return the encoder, made anew if this is a process that was forked since."""
         if self.forks != forks:
@@ -112,10 +111,10 @@ cdef int emit_one(
     if args:
         text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
         if text is None:
-            text = format_message(message, choose_arguments(args))
+            text = by_hand().format_message(message, by_hand().choose_arguments(args))
         message = text
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-        message = read_any_message(message)
+        message = by_hand().read_any_message(message)
     read_time(time_ns, &moment)
     put_record(voice, severity, message, &moment, msgid, structured_data)
     return 0

@@ -80,7 +80,7 @@ from syslogfast._timestamp cimport (
     write_rfc5424_timestamp,
 )
 import os
-from time import time_ns
+import time
 
 from syslogfast._checks import (
     check_choice,
@@ -102,20 +102,6 @@ from syslogfast._checks import (
     reject_unready,
 )
 from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
-from syslogfast._log_record import (
-    choose_arguments,
-    choose_severity,
-    clean_elements,
-    format_message,
-    is_standard,
-    print_value,
-    read_any_message,
-    read_attribute,
-    read_created,
-    read_elements,
-    read_record_text,
-)
-from syslogfast._batch import encode_each
 from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
@@ -572,6 +558,8 @@ cdef object encode_long_way(
         if time_ns is None:
             time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
         grows = PyByteArray_Check(buffer)
+        from syslogfast._batch import encode_each  # rarely needed
+
         data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
         size = PyBytes_GET_SIZE(data)
         result = (start + size, count)

@@ -141,6 +141,12 @@ def append_lines(text: "str", lines: "object") -> "str":
     return f"{text}{separator}{print_value(lines)}"
 
 
+def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
+    """Return a formatted message, and the exception on the lines after it."""
+    text = print_value(format_message(message, choose_arguments(args)))
+    return append_lines(text, format_exception(exc_info))
+
+
 def read_attribute(record: "object", name: "str") -> "object":
     try:
         return getattr(record, name, None)

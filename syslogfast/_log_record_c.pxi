@@ -1,5 +1,16 @@
 # Records of logging: `_log_record.py` reads all but the plain ones, for both encoders.
 
+cdef object log_record = None
+
+
+cdef object by_hand():
+    """Return that module: to load it takes a program's start longer than it needs to."""
+    global log_record
+    if log_record is None:
+        from syslogfast import _log_record as log_record
+    return log_record
+
+
 cdef enum Form:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
@@ -14,7 +25,7 @@ cdef inline bint is_plain_record(object record) except -1:
     global plain_kind, plain_version
     if get_kind(record) == plain_kind and get_version(record) == plain_version:
         return True
-    if not is_standard(type(record)) or not get_version(record):
+    if not by_hand().is_standard(type(record)) or not get_version(record):
         return False
     plain_kind = get_kind(record)
     plain_version = get_version(record)
@@ -88,13 +99,13 @@ cdef object read_plain_message(object record):
             message = try_format(message, args)
             if PyUnicode_CheckExact(message):
                 return message
-    return read_record_text(record)
+    return by_hand().read_record_text(record)
 
 
 cdef int read_level(object levelno) except -1:
     cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
     if level < 0:
-        return choose_severity(levelno)
+        return by_hand().choose_severity(levelno)
     if level < 25:
         return 7 if level < 20 else 6
     if level < 50:
@@ -107,7 +118,7 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     cdef double seconds
     cdef int64_t microseconds
     if not PyFloat_CheckExact(created):
-        return read_given_time(read_created(created), timestamp)
+        return read_given_time(by_hand().read_created(created), timestamp)
     seconds = PyFloat_AS_DOUBLE(created)
     timestamp.has_offset = False
     timestamp.known = -1e12 < seconds < 1e12
@@ -156,15 +167,16 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:
+        slow = by_hand()
         if message is None:
-            message = read_record_text(record)
-        process = read_attribute(record, "process")
-        severity = choose_severity(read_attribute(record, "levelno"))
-        read_given_time(read_created(read_attribute(record, "created")), &moment)
-        msgid = read_attribute(record, "msgid")
-        structured_data = read_attribute(record, "structured_data")
+            message = slow.read_record_text(record)
+        process = slow.read_attribute(record, "process")
+        severity = slow.choose_severity(slow.read_attribute(record, "levelno"))
+        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &moment)
+        msgid = slow.read_attribute(record, "msgid")
+        structured_data = slow.read_attribute(record, "structured_data")
     if encoder.reads_attributes:
-        structured_data = read_elements(record, encoder.options["attributes"])
+        structured_data = by_hand().read_elements(record, encoder.options["attributes"])
     if (
         encoder.process >= 0
         and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
@@ -184,11 +196,11 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
             )
             return data
     if msgid is not None:
-        msgid = print_value(msgid)
+        msgid = by_hand().print_value(msgid)
     try:
         data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
     except Exception:  # of structured data, or of the __str__ of one of its values
-        structured_data = clean_elements(structured_data)
+        structured_data = by_hand().clean_elements(structured_data)
         data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
     if form == AS_BYTES:
         return data

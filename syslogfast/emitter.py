@@ -9,15 +9,6 @@ from syslogfast._checks import (
     reject_missing_url,
 )
 from syslogfast._encoder import BACKEND, Encoder, format_timestamp
-from syslogfast._log_record import (
-    append_lines,
-    choose_arguments,
-    choose_severity,
-    format_exception,
-    format_message,
-    print_value,
-    read_attribute,
-)
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
@@ -51,14 +42,17 @@ class Emitter(Voice):
 
         It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
-        text = print_value(format_message(message, choose_arguments(args)))
-        self.error(append_lines(text, format_exception(sys.exc_info())), **options)
+        from syslogfast._log_record import describe_exception  # rarely needed
+
+        self.error(describe_exception(message, args, sys.exc_info()), **options)
 
     def emit_record(self, record: "LogRecord", message: str | None = None) -> None:
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it; it never raises.
 
         message: what to write instead of the record's own text.
         """
+        from syslogfast._log_record import choose_severity, read_attribute
+
         encoder = self._get_encoder()
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST

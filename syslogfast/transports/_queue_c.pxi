@@ -104,11 +104,11 @@ cdef class Queue:
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t index, first = block.first
+        cdef Py_ssize_t index, first = block.first, end = find_gap(block)
         if not self.count:
             return None
-        data = hold(self, find_gap(block))
-        return data, [block.ends[index] - block.position for index in range(first, first + self.held)]
+        data = hold(self, end)
+        return data, [block.ends[index] - block.position for index in range(first, end)]
 
     def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t room):
         """Return the next records if they are of one size but for a shorter last, and that size.
@@ -277,7 +277,7 @@ cdef int compare_pieces(const void *left, const void *right) noexcept nogil:
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
     if not queue.loss_since:
-        queue.loss_since = time_ns()
+        queue.loss_since = time.time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0
 

@@ -10,7 +10,6 @@ from time import monotonic, sleep
 
 from syslogfast._checks import check_timeout
 from syslogfast.transports import UndeliverableError, lifespan
-from syslogfast.transports.losses import LossReporter
 from syslogfast.transports.route import FOREVER, Route, needs_waiting
 
 TYPE_CHECKING = False
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from syslogfast.transports import Road, Url
     from syslogfast.transports._queue_py import Queue
-    from syslogfast.transports.losses import ReportRenderer
+    from syslogfast.transports.losses import LossReporter, ReportRenderer
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
@@ -58,7 +57,7 @@ class Delivery:
         self.route = Route(urls, timeout)
         self._linger = linger
         self._overflow = overflow
-        self._losses = LossReporter(queue, render_report)
+        self._render_report = render_report
         self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
         self._is_over = False
         self._is_inherited = False
@@ -71,6 +70,7 @@ class Delivery:
         self._road: Road | None = None
         self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
         self._retired: Road | None = None  # for which that was taken
+        self._reporter: LossReporter | None = None
         self._owes_report = False
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
@@ -87,7 +87,6 @@ class Delivery:
         road, earlier = self._road, self._earlier_road
         self.queue.reset()
         self.route.begin_anew()
-        self._losses.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
         self._is_inherited = True
         for inherited in (road, earlier):
@@ -197,9 +196,9 @@ class Delivery:
         self.queue.closed = True
         self.flush(deadline - monotonic())
         if self._road and self.queue.loss_since:
-            self._losses.hurry()
+            self._get_reporter().hurry()
             self.queue.closed = False
-            self._losses.report()
+            self._get_reporter().report()
             self.queue.closed = True
             self.flush(deadline - monotonic())
         try:
@@ -245,7 +244,7 @@ class Delivery:
             queue.advance(size, road.held)
             if not size:
                 return FULL
-            if queue.loss_since and not self._losses.report() and not self._owes_report:
+            if queue.loss_since and not self._get_reporter().report() and not self._owes_report:
                 self._owes_report = True
                 self._wake_worker()
             patience -= size
@@ -254,6 +253,13 @@ class Delivery:
         if self._road and monotonic() >= self.route.next_return:
             self._start_return(self._road)
         return MORE if queue.count else EMPTY
+
+    def _get_reporter(self) -> "LossReporter":
+        if self._reporter is None:
+            from syslogfast.transports.losses import LossReporter  # rarely needed
+
+            self._reporter = LossReporter(self.queue, self._render_report)
+        return self._reporter
 
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
@@ -375,10 +381,12 @@ class Delivery:
 
     def _await_alarm(self) -> None:
         """Wait until there is a record; if that is long, queue the report that is owed."""
-        delay = self._losses.find_delay() if self._owes_report and self._road else None
+        delay = None
+        if self._owes_report and self._road:
+            delay = self._get_reporter().find_delay()
         if not self._alarm.acquire(True, -1 if delay is None else delay):
             with self._driving:
-                self._losses.report()
+                self._get_reporter().report()
         if not self.queue.loss_since:
             self._owes_report = False
 

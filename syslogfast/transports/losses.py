@@ -24,10 +24,6 @@ class LossReporter:
     def __init__(self, queue: "Queue", render: "ReportRenderer") -> None:
         self._queue = queue
         self._render = render
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """Know of no drops: those were another process's."""
         self._told: dict[str, int] = {}
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()

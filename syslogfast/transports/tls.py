@@ -54,6 +54,8 @@ class TlsRoad(StreamRoad):
         self.held = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
         self._wants_to_read = False
         context = make_context(url)
+        name = url.options.get("name", url.host)
+        name.encode("idna")  # UnicodeError now rather than from within a handshake
         deadline = monotonic() + timeout
         stream = connect_stream(url, timeout)
         started = monotonic()
@@ -61,7 +63,7 @@ class TlsRoad(StreamRoad):
             stream.settimeout(max(0.0, deadline - started) or SHORTEST_HEARING)
             self._socket = context.wrap_socket(
                 stream,  # type: ignore[arg-type]  # no more is needed than _socket has
-                server_hostname=url.options.get("name", url.host),
+                server_hostname=name,
             )
         except (OSError, ValueError) as error:
             stream.close()

@@ -74,8 +74,8 @@ class UdpRoad(DatagramRoad):
         if run is None:
             return 0
         data, segment = run
-        if len(data) == segment:
-            return self._send(queue, data)
+        if len(data) == segment or not self._proven:
+            return self._send(queue, data[:segment])
         size = segment.to_bytes(2, sys.byteorder)
         try:
             return self._socket.sendmsg([data], [(SOL_UDP, UDP_SEGMENT, size)])

@@ -6,7 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
-    from syslogfast.handlers import Formatter
+    from syslogfast.formatter import Formatter
+    from syslogfast.handlers import SysLogHandler
 
 __all__ = [
     "BACKEND",
@@ -15,14 +16,16 @@ __all__ = [
     "Facility",
     "Formatter",
     "Severity",
+    "SysLogHandler",
     "connect",
     "format_timestamp",
 ]
 LAZY = {  # where they are
     "Emitter": "emitter",
     "Facility": "enums",
-    "Formatter": "handlers",
+    "Formatter": "formatter",
     "Severity": "enums",
+    "SysLogHandler": "handlers",
     "connect": "emitter",
 }
 __version__ = "0.1.0"

@@ -223,3 +223,39 @@ def reject_url_kind(value: "object") -> "NoReturn":
 
 def reject_url(rule: "str", url: "str") -> "NoReturn":
     raise ValueError(f"url must {rule}, got {describe(url)}")
+
+
+def reject_missing_protocol(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out unless protocol is given: it is of the header")
+
+
+def reject_double_header() -> "NoReturn":
+    raise ValueError(
+        "formatter must not be a syslogfast.Formatter in a handler that writes the header:"
+        " its options go to the handler"
+    )
+
+
+def reject_datagrams(option: "str", socktype: "object") -> "NoReturn":
+    raise ValueError(f"socktype must be SOCK_STREAM with {option}, got {describe(socktype)}")
+
+
+def reject_socktype(socktype: "object") -> "NoReturn":
+    raise ValueError(f"socktype must be left out with a URL, got {describe(socktype)}")
+
+
+def reject_tls_kind(value: "object") -> "NoReturn":
+    raise TypeError(
+        "tls must be True, an ssl.SSLContext, or a dict of ca, cert, key, name and insecure,"
+        f" got {type(value).__name__}"
+    )
+
+
+def reject_tls(address: "object") -> "NoReturn":
+    raise ValueError(f"tls must be left out with a path, got {describe(address)}")
+
+
+def reject_tls_of_url(url: "str") -> "NoReturn":
+    raise ValueError(
+        f"tls must be an ssl.SSLContext for tls:// URLs, or left out with URLs, got {describe(url)}"
+    )

@@ -1,93 +1,317 @@
-"""The doors of the standard library's logging: change one import, and the bytes are right."""
+"""The standard library's SysLogHandler, with what one opts into: headers, framing, delivery."""
 
+import copy
 import logging
+import os
+import socket
+from logging.handlers import SYSLOG_UDP_PORT
+from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
-from syslogfast._checks import reject_octets, reject_unframed
-from syslogfast._encoder import Encoder, RecordFormatter
-from syslogfast._log_record import print_value, read_record_text
+from syslogfast._checks import (
+    check_choice,
+    check_facility,
+    reject_datagrams,
+    reject_double_header,
+    reject_missing_protocol,
+    reject_socktype,
+    reject_tls,
+    reject_tls_kind,
+    reject_tls_of_url,
+)
+from syslogfast._encoder import Encoder
+from syslogfast._log_record import LOWEST_LEVELS, choose_severity
+from syslogfast._standard_handler import StandardSysLogHandler
+from syslogfast._text import ESCAPES, encode_text
+from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT
+from syslogfast.emitter import Emitter, connect
+from syslogfast.formatter import Formatter
+from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Literal
+    import ssl
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeAlias
 
-# What a subclass may replace of logging.Formatter.format.
-PARTS = ("formatMessage", "formatException", "formatStack")
+    Address: TypeAlias = "tuple[str, int] | str | Sequence[str]"
+    Tls: TypeAlias = "bool | ssl.SSLContext | Mapping[str, Any] | None"
+
+DELIVERY = ("linger", "overflow", "queue_bytes")  # options of connect()
+LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
-class Formatter(RecordFormatter, logging.Formatter):
-    """A logging.Formatter that turns a LogRecord into a syslog record.
+class SysLogHandler(StandardSysLogHandler):
+    """A logging.handlers.SysLogHandler, which it is bit for bit until one asks for more.
 
-    fmt, datefmt, style, validate, defaults: as in logging.Formatter; they format the message,
-        not the header. None: the message as it is. Exception and stack follow.
-    pri: True writes PRI ("<14>"), for handlers that do not: streams, files, sockets. The
-        standard SysLogHandler does.
-    options: those of Encoder. `prefix` and `framing` go around PRI: they need pri=True. So does
-        `facility` to have an effect: it is in PRI.
+    address, facility, socktype: as there. `address` may also be one of the URLs of `connect`, or
+        a list of them to fail over, for all that is told below.
+    timeout: seconds that connecting may take, as from Python 3.14 on; with delivery: connecting,
+        flushing and closing, 5.0 if it is None.
+    protocol: "rfc5424", "rfc3164" or "local": write a whole header, as Encoder does. The text is
+        `ident` and what the formatter makes, or the record's own; no NUL follows. Over a stream
+        each record ends with a newline, so that they can be told apart.
+    framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
+    tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
+        expected) and insecure, as in the URLs; asks for delivery.
+    linger, queue_bytes, overflow: those of `connect`, any of which asks for delivery.
+    options: those of Encoder, such as hostname and app_name.
 
-    Everything else comes from the record, as in Encoder.encode_record. TypeError, ValueError:
-    an option is wrong.
+    Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
+    record without counting it in `stats`. It uses no `createSocket` and no `socket`; after
+    `close` it drops records as "closed".
 
-    >>> formatter = Formatter(hostname="web1", app_name="shop", procid=42)
-    >>> record = logging.makeLogRecord({"msg": "sold out", "created": 1_065_910_455.003})
-    >>> formatter.format(record)
-    '1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
+    In a header, a level has the severity that `priority_map` gives for its name, or a `mapPriority`
+    of a subclass; else that of its number, as in Encoder.encode_record.
+
+    TypeError, ValueError: an argument is wrong, or two of them contradict each other. OSError: as
+    there, if there is no delivery and a host has no address, or does not take the connection.
+
+    >>> handler = SysLogHandler("udp://127.0.0.1:5514", hostname="web1", app_name="shop")
+    >>> handler.emit(logging.makeLogRecord({"msg": "sold out"}))
+    >>> handler.stats["offered"]
+    1
     """
+
+    _encoder: Encoder | None = None  # writes headers; without delivery
+    _emitter: Emitter | None = None  # delivers
+    _has_header = False
+    _framing: str | None = None  # of text that is delivered without a header
 
     def __init__(
         self,
-        fmt: str | None = None,
-        datefmt: str | None = None,
-        style: "Literal['%', '{', '$']" = "%",
-        validate: bool = True,
+        address: "Address" = ("localhost", SYSLOG_UDP_PORT),
+        facility: int | str = LibrarySysLogHandler.LOG_USER,
+        socktype: int | None = None,
+        timeout: float | None = None,
         *,
-        defaults: "Mapping[str, Any] | None" = None,
-        pri: bool = False,
+        protocol: str | None = None,
+        framing: str | None = None,
+        tls: "Tls" = None,
         **options: "Any",
     ) -> None:
-        logging.Formatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
-        encoder = Encoder(**options)
-        header = encoder.header(7)
-        if not pri and not header.startswith(b"<"):
-            reject_unframed("prefix")
-        if not pri and options.get("framing") is not None:
-            reject_unframed("framing")
+        urls = list_urls(address)
+        self._has_header = bool(urls) or protocol is not None
+        self._voices: dict[object, Any] = {}  # encoders or emitters, one for each facility
+        delivery = {name: options.pop(name) for name in DELIVERY if name in options}
+        is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
+        if not self._has_header and options:
+            Encoder(**options)  # TypeError: it does not know them either
+            reject_missing_protocol(min(options))
+        if self._has_header or is_delivered:
+            if isinstance(facility, str) and facility not in self.facility_names:
+                facility = check_facility(facility)
+            options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
+            options["protocol"] = protocol
+        if is_delivered:
+            roads = use_urls(urls, socktype, tls)
+            if not urls:
+                roads = [make_url(address, socktype, framing, tls)]
+            if not self._has_header:  # but the record that tells of others that were dropped
+                options["protocol"] = "local" if roads[0].scheme == "unix" else "rfc3164"
+            delivery["timeout"] = 5.0 if timeout is None else timeout
+            self._emitter = connect(*roads, framing=framing, **delivery, **options)
+            self._framing = roads[0].framing
+            self._keep(address, facility, socktype, timeout)
+            self.unixsocket = roads[0].scheme == "unix"
+            return
+        if self._has_header:
+            is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
+            if is_udp and protocol != "rfc3164" and options.get("max_size") is None:
+                options["max_size"] = MAX_SIZE_UDP
+            self._encoder = Encoder(**options)
+        super().__init__(address, facility, socktype, timeout)
+
+    @property
+    def stats(self) -> "dict[str, Any] | None":
+        """What became of the records, as Emitter.stats; None without delivery: nobody counts."""
+        return None if self._emitter is None else self._emitter.stats
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802
+        """Have the text of records made by `fmt`.
+
+        ValueError: it is a syslogfast.Formatter, and this handler writes a header, too.
+        """
+        self._check_formatter(fmt)
+        super().setFormatter(fmt)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a record, or have it delivered. What goes wrong goes to `handleError`."""
+        if not self._has_header and self._emitter is None:
+            super().emit(record)
+            return
         try:
-            header.decode()
-        except UnicodeDecodeError:
-            reject_octets()
-        kind = type(self)
-        is_plain = self._fmt == "%(message)s" and all(
-            getattr(kind, name) is getattr(logging.Formatter, name) for name in PARTS
-        )
-        RecordFormatter.__init__(self, encoder, bool(pri), is_plain)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Take note of parts that are replaced on one formatter alone."""
-        super().__setattr__(name, value)
-        if name in PARTS:
-            self._is_plain = False
-
-    def __reduce__(self) -> "tuple[Any, ...]":
-        """Copies have what this has: with encoder and form, which are not in its __dict__."""
-        parts = (self._encoder, self._pri, self._is_plain)
-        return restore_formatter, (type(self), parts, self.__dict__.copy())
-
-    def format_text(self, record: logging.LogRecord) -> str:
-        """Return what logging.Formatter.format does; the record's own text if that fails."""
-        try:
-            text = logging.Formatter.format(self, record)
-            if isinstance(text, str):
-                return text
+            if self._has_header:
+                self._write_record(record)
+            else:
+                self._write_text(record)
         except Exception:
-            pass  # the record's own text is better than none
-        return print_value(read_record_text(record))
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """With delivery, wait until the road has taken all, but no longer than `timeout`."""
+        if self._emitter is not None:
+            self._emitter.flush()
+
+    def close(self) -> None:
+        """Close the socket, which the next record opens anew; or deliver the rest, for good."""
+        if self._emitter is not None:
+            self._emitter.close()
+        super().close()
+
+    def _check_formatter(self, formatter: object) -> None:
+        if self._has_header and isinstance(formatter, Formatter):
+            reject_double_header()
+
+    def _write_text(self, record: logging.LogRecord) -> None:
+        """Deliver what the standard library's handler sends, framed in place of the NUL."""
+        assert self._emitter is not None
+        text = (self.ident or "") + self.format(record)
+        priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
+        frame = frame_text(f"<{priority:d}>{text}", self._framing)
+        self._emitter._delivery.accept(frame, priority & 7)
+
+    def _write_record(self, record: logging.LogRecord) -> None:
+        self._check_formatter(self.formatter)
+        text = self._format_text(record)
+        facility, severity = divmod(self._choose_priority(record), 8)
+        if severity != choose_severity(record.levelno):
+            record = copy.copy(record)
+            record.levelno = LEVELS[severity]
+        if self._emitter is None:
+            self._send(record, text, facility)
+        else:
+            self._speak_for(facility).emit_record(record, text)
+
+    def _format_text(self, record: logging.LogRecord) -> str | None:
+        """Return the text after the header; None if that is simply the record's."""
+        formats = "format" in self.__dict__ or type(self).format is not logging.Handler.format
+        if self.formatter is None and not self.ident and not formats:
+            return None
+        return (self.ident or "") + self.format(record)
+
+    def _choose_priority(self, record: logging.LogRecord) -> int:
+        """Return PRIVAL; whoever has a say in the standard library's handler has it here."""
+        method = getattr(self.mapPriority, "__func__", None)
+        priority: int | str = choose_severity(record.levelno)
+        if method is not LibrarySysLogHandler.mapPriority or record.levelname in self.priority_map:
+            priority = self.mapPriority(record.levelname)
+        return self.encodePriority(self.facility, priority)
+
+    def _speak_for(self, facility: int) -> Emitter:
+        """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
+        assert self._emitter is not None
+        if facility not in self._voices:
+            self._voices[facility] = self._emitter.child(facility=facility)
+        emitter: Emitter = self._voices[facility]
+        return emitter
+
+    def _encode(self, record: logging.LogRecord, text: str | None, facility: int) -> bytes:
+        """Return a record as the socket of the moment takes it: in a stream, with an end."""
+        assert self._encoder is not None
+        framing = "lf" if self.socktype == socket.SOCK_STREAM else None
+        if (facility, framing) not in self._voices:
+            encoder = self._encoder.replace(facility=facility, framing=framing)
+            self._voices[facility, framing] = encoder
+        frame: bytes = self._voices[facility, framing].encode_record(record, text)
+        return frame
+
+    def _send(self, record: logging.LogRecord, text: str | None, facility: int) -> None:
+        """Send a record by `socket`, opened if need be; to a unix socket try twice."""
+        if not self.socket:
+            self.createSocket()
+        frame = self._encode(record, text, facility)
+        if not self.unixsocket:
+            if self.socktype == socket.SOCK_DGRAM:
+                self.socket.sendto(frame, self.address)
+            else:
+                self.socket.sendall(frame)
+            return
+        try:
+            self.socket.sendall(frame)
+        except OSError:  # the daemon may have been started again, or never have been there
+            self.socket.close()
+            self._connect_unixsocket(self.address)  # type: ignore[attr-defined]
+            self.socket.sendall(self._encode(record, text, facility))
 
 
-def restore_formatter(
-    kind: type[Formatter], parts: tuple[Encoder, bool, bool], state: "dict[str, Any]"
-) -> Formatter:
-    formatter = kind.__new__(kind)
-    RecordFormatter.__init__(formatter, *parts)
-    formatter.__dict__.update(state)
-    return formatter
+def frame_text(text: str, framing: str | None) -> bytes:
+    """Return a text as Encoder frames a record; it cannot forge a delimiter."""
+    data = encode_text(text, ESCAPES[framing][0], NO_LIMIT)
+    if framing == "octet":
+        return b"%d %b" % (len(data), data)  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
+    return data + {None: b"", "lf": b"\n", "nul": b"\0"}[framing]
+
+
+def list_urls(address: object) -> list[str]:
+    """Return the URLs that an address is; none if it is one of the standard library's."""
+    # A list in a configuration is a tuple when it gets here.
+    parts: list[Any] = list(address) if isinstance(address, (list, tuple)) else [address]
+    return parts if any(isinstance(part, str) and "://" in part for part in parts) else []
+
+
+def is_asked_for(tls: object) -> bool:
+    return tls is not None and tls is not False
+
+
+def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
+    """Return the parts of URLs, which say all but a context by themselves."""
+    if urls and socktype is not None:
+        reject_socktype(socktype)
+    roads = [parse_url(url) for url in urls]
+    if urls and is_asked_for(tls):
+        context = check_context(tls)
+        for url in roads:
+            if context is None or url.scheme != "tls":
+                reject_tls_of_url(url.text)
+            url.context = context
+    return roads
+
+
+def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tls") -> Url:
+    """Return the URL for an address of the standard library's handler: (host, port) or a path."""
+    is_stream = socktype == socket.SOCK_STREAM
+    has_tls = is_asked_for(tls)
+    if isinstance(address, (str, bytes)):
+        if has_tls:
+            reject_tls(address)
+        if socktype is None:  # which there means: whatever the daemon has
+            is_stream = framing is not None
+    for option, is_given in (("framing", framing is not None), ("tls", has_tls)):
+        if is_given and not is_stream:
+            reject_datagrams(option, socktype)
+    if isinstance(address, (str, bytes)):
+        query = f"?framing={framing or 'lf'}" if is_stream else ""
+        return parse_url(f"unix://{os.fsdecode(address)}{query}")
+    host, port = address
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if not has_tls:
+        return parse_url(f"tcp://{place}" if is_stream else f"udp://{place}")
+    url = parse_url(f"tls://{place}")
+    url.context = check_context(tls)
+    if isinstance(tls, dict):
+        url.options = read_tls_options(tls, url)
+    return url
+
+
+def read_tls_options(tls: "Mapping[str, Any]", url: Url) -> dict[str, str]:
+    """Return what a dict says as the options of a URL; None and False are left out."""
+    options = {}
+    for name, value in tls.items():
+        check_choice("tls option", name, SCHEMES["tls"].options)
+        if value is not None and value is not False:
+            options[name] = "yes" if value is True else str(value)
+    check_options(url.scheme, options, url.text)
+    return options
+
+
+def check_context(tls: "Tls") -> "ssl.SSLContext | None":
+    """Return the context that `tls` is; None if one has to be made of what it says."""
+    if tls is True or isinstance(tls, dict):
+        return None
+    try:
+        import ssl
+    except ImportError:  # then it cannot be a context
+        reject_tls_kind(tls)
+    if not isinstance(tls, ssl.SSLContext):
+        reject_tls_kind(tls)
+    return tls

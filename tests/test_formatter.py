@@ -28,9 +28,9 @@ NAMES = ["a b", "a\n<13>1 x", "", "n" * 500, "\u00e9\ud800", "\x1b[2J\0", "%s{}$
 
 @pytest.fixture
 def handlers(encoder_module, monkeypatch) -> ModuleType:
-    """syslogfast.handlers as it is when that encoder is the one in use."""
+    """syslogfast.formatter as it is when that encoder is the one in use."""
     monkeypatch.setitem(sys.modules, "syslogfast._encoder", encoder_module)
-    found = importlib.util.find_spec("syslogfast.handlers")
+    found = importlib.util.find_spec("syslogfast.formatter")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     assert module.Formatter.__mro__[1] is encoder_module.RecordFormatter
@@ -100,7 +100,7 @@ def test_is_loaded_lazily(backend, run_python) -> None:
 
 def test_public_name() -> None:
     """It is reached from the package, and only names that exist are."""
-    assert syslogfast.Formatter.__module__ == "syslogfast.handlers"
+    assert syslogfast.Formatter.__module__ == "syslogfast.formatter"
     assert syslogfast.Formatter.__name__ == "Formatter"
     with pytest.raises(AttributeError):
         syslogfast.Formatters  # noqa: B018

@@ -369,12 +369,13 @@ class Delivery:
                     self._await_alarm()
                     continue
                 self._is_idle = False
+                deadline = monotonic() + self._linger
                 if self._road is None:
                     while not self._is_over and not self.route.is_due():
                         self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
                     self.open()
-                elif self.queue.threshold != NEVER:
-                    self._linger_on()
+                if self._road and self.queue.threshold != NEVER:
+                    self._linger_on(deadline)
                 self._send_patiently()
         finally:
             self._working.release()  # whatever happens, there can be another
@@ -405,8 +406,7 @@ class Delivery:
         if road:  # somebody else has opened one, or closed all, meanwhile
             road.abort()
 
-    def _linger_on(self) -> None:
-        deadline = monotonic() + self._linger
+    def _linger_on(self, deadline: float) -> None:
         while self.queue.count and not self._is_urgent:
             left = deadline - monotonic()
             if left <= 0:

@@ -1,4 +1,4 @@
-"""RELP (rsyslog's relp.html): a stream whose collector acknowledges each record.
+"""RELP (librelp's doc/relp.md): a stream whose collector acknowledges each record.
 
 A frame is TXNR SP COMMAND SP DATALEN [SP DATA] LF. What has not been acknowledged when the
 connection breaks is sent anew, so that it may arrive twice, but it does arrive.
@@ -14,6 +14,8 @@ from syslogfast.transports.stream import SILENCE, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
 
@@ -27,7 +29,7 @@ LF = 0x0A
 QUICK_ACK = getattr(_socket, "TCP_QUICKACK", None)  # Linux
 
 
-def reject_frame(received: "bytes") -> "None":
+def reject_frame(received: "bytes") -> "NoReturn":
     raise OSError(f"the collector does not speak RELP: {received[:40]!r}")
 
 
@@ -118,9 +120,9 @@ class RelpRoad:
 
     def _check_offers(self) -> "None":
         """Raise OSError unless the response to "open" has what the specification demands."""
-        for offer in (b"relp_version=", b"syslog"):
-            if offer not in self._response:
-                raise OSError(f"the collector does not offer {offer!r}: {self._response[:100]!r}")
+        commands = self._response.partition(b"\ncommands=")[2].partition(b"\n")[0]
+        if b"relp_version=" not in self._response or b"syslog" not in commands.split(b","):
+            raise OSError(f"the collector does not offer to take syslog: {self._response[:100]!r}")
 
     def _send_command(self, name: "bytes", data: "bytes") -> "None":
         text = b" " + data if data else b""
@@ -142,12 +144,12 @@ class RelpRoad:
     def _finish(self, deadline: "float") -> "None":
         """Wait until there is a response to each command."""
         while self._flight:
-            left = deadline - monotonic()
-            if left <= 0:
-                raise TimeoutError(f"the collector owes {len(self._flight)} responses")
+            left = max(0.0, deadline - monotonic())
             self.wait(left)
             self._take()
             self._send()
+            if self._flight and not left:
+                raise TimeoutError(f"the collector owes {len(self._flight)} responses")
 
     def _take(self) -> "int":
         """Return how many bytes have been acknowledged in a row since the last call.

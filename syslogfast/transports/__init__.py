@@ -1,9 +1,13 @@
 """Roads: where bytes go. A road knows framing and sockets; it knows nothing of headers."""
 
+import errno
+
+from syslogfast.transports.lifespan import importing
 from syslogfast.transports.url import Url, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from syslogfast.transports._queue_py import Queue
@@ -35,43 +39,59 @@ if TYPE_CHECKING:
 __all__ = ["UndeliverableError", "UntrustedError", "Url", "open_road", "parse_url"]
 
 
+HOST_FAILURES = {
+    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EPERM, errno.EACCES),
+}
+
+
 class UndeliverableError(OSError):
-    """The road is fine, but the first record cannot go; `reason` is for the statistics."""
+    """The first record cannot go, and has to be dropped; `reason` is for the statistics.
+
+    is_of_host: another host might take it.
+    """
 
     def __init__(self, reason: "str", error: "OSError") -> "None":
         super().__init__(error.errno, error.strerror)
         self.reason = reason
+        self.is_of_host = error.errno in HOST_FAILURES
 
 
 class UntrustedError(OSError):
     """The collector cannot show that it is the right one, which waiting will not mend."""
 
 
-def open_road(url: "Url", timeout: "float") -> "Road":
-    """Open the road that a URL names; OSError if that takes more than `timeout` seconds or fails.
+def load_road(url: "Url") -> "Callable[[Url, float], Road]":
+    """Return what opens the road that a URL names, given the seconds that it may take.
 
     Each road is imported on first use, so that nobody pays for another's.
     """
-    if url.scheme == "udp":
-        from syslogfast.transports.udp import UdpRoad
+    with importing:
+        if url.scheme == "udp":
+            from syslogfast.transports.udp import UdpRoad
 
-        return UdpRoad(url)
-    if url.scheme == "unix" and url.framing is None:
-        from syslogfast.transports.unix import UnixRoad
+            return UdpRoad
+        if url.scheme == "unix" and url.framing is None:
+            from syslogfast.transports.unix import UnixRoad
 
-        return UnixRoad(url)
-    if url.scheme == "fd":
-        from syslogfast.transports.fd import FdRoad
+            return UnixRoad
+        if url.scheme == "fd":
+            from syslogfast.transports.fd import FdRoad
 
-        return FdRoad(url)
-    if url.scheme == "tls":
-        from syslogfast.transports.tls import TlsRoad
+            return FdRoad
+        if url.scheme == "tls":
+            from syslogfast.transports.tls import TlsRoad
 
-        return TlsRoad(url, timeout)
-    if url.scheme == "relp":
-        from syslogfast.transports.relp import RelpRoad
+            return TlsRoad
+        if url.scheme == "relp":
+            from syslogfast.transports.relp import RelpRoad
 
-        return RelpRoad(url, timeout)
-    from syslogfast.transports.stream import StreamRoad
+            return RelpRoad
+        from syslogfast.transports.stream import StreamRoad
 
-    return StreamRoad(url, timeout)
+        return StreamRoad
+
+
+def open_road(url: "Url", timeout: "float") -> "Road":
+    """Open a road; OSError if that takes more than `timeout` seconds or fails."""
+    return load_road(url)(url, timeout)

@@ -2,6 +2,8 @@
 
 import _socket
 
+from syslogfast.transports.lifespan import importing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -11,9 +13,13 @@ if TYPE_CHECKING:
 
 def look_up(url: "Url", kind: "int") -> "list[tuple[Any, ...]]":
     """Return the host's addresses, as getaddrinfo does; OSError if it has none."""
-    # As bytes, for a str would be encoded by IDNA, whose module imports re.
-    host = url.host.encode() if url.host.isascii() else url.host
     try:
+        # As bytes, for a str would be encoded by IDNA, whose module imports re.
+        if url.host.isascii():
+            host = url.host.encode()
+        else:
+            with importing:
+                host = url.host.encode("idna")
         return _socket.getaddrinfo(host, url.port or 0, 0, kind)
     except UnicodeError as error:  # of IDNA
         raise OSError(str(error)) from None

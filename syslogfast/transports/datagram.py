@@ -3,6 +3,7 @@
 import errno
 
 from syslogfast.transports import UndeliverableError
+from syslogfast.transports.lifespan import importing
 from syslogfast.transports.readiness import Readiness
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ class DatagramRoad:
 
     held = 0
 
-    def __init__(self, url: "Url") -> "None":
+    def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._limit = NO_LIMIT  # bytes of a datagram: what has been found out about it
         self._readiness = Readiness()
@@ -77,7 +78,8 @@ class DatagramRoad:
         """Look whether what was sent has been refused already."""
 
     def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
-        from syslogfast._shorten import shorten_record
+        with importing:
+            from syslogfast._shorten import shorten_record  # rarely needed
 
         record = shorten_record(bytes(data), self._limit)
         if record is None:

@@ -84,14 +84,14 @@ class Delivery:
 
     def begin_anew(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        road, earlier = self._road, self._earlier_road
+        roads = self._road, self._earlier_road, self._retired
         self.queue.reset()
         self.route.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
         self._is_inherited = True
-        for inherited in (road, earlier):
-            if inherited:
-                inherited.abort()
+        for road in roads:
+            if road:
+                road.abort()
 
     # --- what the emitter calls ------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Delivery:
             try:
                 size = road.push(queue)
             except UndeliverableError as error:
-                if error.reason != "too large" and len(self.route.urls) > 1:
+                if error.is_of_host and len(self.route.urls) > 1:
                     self._leave_road(road, error)
                     return BROKEN
                 queue.drop_first(error.reason)
@@ -256,9 +256,11 @@ class Delivery:
 
     def _get_reporter(self) -> "LossReporter":
         if self._reporter is None:
-            from syslogfast.transports.losses import LossReporter  # rarely needed
+            with lifespan.importing:
+                from syslogfast.transports.losses import LossReporter  # rarely needed
 
-            self._reporter = LossReporter(self.queue, self._render_report)
+            keeps_last = self._overflow != "drop-oldest"
+            self._reporter = LossReporter(self.queue, self._render_report, keeps_last)
         return self._reporter
 
     def _open_at_once(self) -> bool:
@@ -300,6 +302,7 @@ class Delivery:
             else:
                 self._earlier_road = earlier
                 self._take_earlier_road()
+        self.drive()  # for one who has found the lock taken meanwhile
         while self._road is road and self._retired is not road and not self._is_over:
             self.drive()
             sleep(POLL_INTERVAL)

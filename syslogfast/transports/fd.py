@@ -20,7 +20,7 @@ class FdRoad:
 
     held = 0
 
-    def __init__(self, url: "Url") -> "None":
+    def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._fd = int(url.host)
         self._has_failed = False

@@ -1,5 +1,6 @@
 """The end of the process, and its fork: what every delivery has to do then."""
 
+import _thread
 import _weakref
 import atexit
 import os
@@ -9,6 +10,10 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.delivery import Delivery
+
+# Held while something is imported that is not needed by all. A fork waits for that: in the child,
+# where the thread that imports it is not, it would stay half imported for ever.
+importing = _thread.RLock()
 
 # By id(), and weakly: a delivery that nobody needs any more may go.
 _deliveries: "dict[int, _weakref.ReferenceType[Delivery]]" = {}
@@ -52,7 +57,8 @@ def expect_end() -> None:
         multiprocessing.Finalize(None, close_all, exitpriority=0)
 
 
-def begin_anew() -> None:
+def go_on_as_child() -> None:
+    importing.release()
     for delivery in list_deliveries():
         delivery.begin_anew()
 
@@ -60,4 +66,8 @@ def begin_anew() -> None:
 # Once, and early: what the program registers later is called before this, and may still emit.
 atexit.register(close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=begin_anew)
+    os.register_at_fork(
+        before=importing.acquire,
+        after_in_parent=importing.release,
+        after_in_child=go_on_as_child,
+    )

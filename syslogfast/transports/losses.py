@@ -19,10 +19,12 @@ class LossReporter:
 
     render: returns that record for {reason: records} and the time of the first drop, in
         nanoseconds since the epoch.
+    keeps_last: what is queued last is not dropped, so that a report may be queued behind others.
     """
 
-    def __init__(self, queue: "Queue", render: "ReportRenderer") -> None:
+    def __init__(self, queue: "Queue", render: "ReportRenderer", keeps_last: bool) -> None:
         self._queue = queue
+        self._keeps_last = keeps_last
         self._render = render
         self._told: dict[str, int] = {}
         self._offered = 0  # records, when the last report was queued
@@ -44,9 +46,9 @@ class LossReporter:
         delay = self.find_delay()
         if delay is None:
             return True
-        if delay:
-            return False
         queue = self._queue
+        if delay or (queue.count and not self._keeps_last):
+            return False
         self._next = monotonic() + INTERVAL
         since, queue.loss_since = queue.loss_since, 0
         dropped: dict[str, int] = queue.count_all()["dropped"]

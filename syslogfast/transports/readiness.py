@@ -4,6 +4,8 @@ import _socket
 import errno
 from time import sleep
 
+from syslogfast.transports.lifespan import importing
+
 # A program may have given SIGPIPE its default, which is the end of it.
 NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 
@@ -14,7 +16,8 @@ PAUSE = 0.01  # seconds that a shortage is given
 
 def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
     """Wait until a descriptor takes bytes, or has some; False if not within so many seconds."""
-    import select
+    with importing:
+        import select
 
     if not hasattr(select, "poll"):  # Windows
         return any(select.select([fd] if to_read else [], [] if to_read else [fd], [], timeout))

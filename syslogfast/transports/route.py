@@ -108,7 +108,7 @@ class Route:
         except OSError as error:
             self.note_failure(url, error)
             return None
-        except ValueError as error:  # a name that cannot be one
+        except (ImportError, ValueError) as error:  # no ssl here; a name that cannot be one
             self.note_failure(url, UntrustedError(str(error)))
             return None
         self.error = None

@@ -4,6 +4,7 @@ import _socket
 from time import monotonic
 
 from syslogfast.transports.addresses import look_up
+from syslogfast.transports.lifespan import importing
 from syslogfast.transports.readiness import NO_SIGNAL, Readiness
 
 TYPE_CHECKING = False
@@ -67,8 +68,9 @@ def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
 def count_unacknowledged(stream: "_socket.socket") -> "int":
     """Return how many bytes the peer's kernel has not confirmed; 0 where nobody can say."""
     try:
-        from fcntl import ioctl
-        from termios import TIOCOUTQ
+        with importing:
+            from fcntl import ioctl
+            from termios import TIOCOUTQ
 
         return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), "little")
     except (ImportError, OSError):

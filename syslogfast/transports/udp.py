@@ -27,10 +27,10 @@ SEGMENTATION_FAILS = (errno.EINVAL, errno.EIO, errno.EMSGSIZE)
 class UdpRoad(DatagramRoad):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
-    def __init__(self, url: "Url") -> "None":
+    def __init__(self, url: "Url", timeout: "float") -> "None":
         self._addresses = look_up(url, _socket.SOCK_DGRAM)
         self._proven = False
-        super().__init__(url)
+        super().__init__(url, timeout)
         self._sorts = "order" in url.options
         self._longest_segment = MAX_DATAGRAM_IPV4 if self._can_segment() else 0
 

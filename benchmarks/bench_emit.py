@@ -12,9 +12,9 @@ from itertools import repeat
 
 import pytest
 from bench_encode import expect, mask_time
-from bench_send import Sink
 from conftest import IDENTITY, MESSAGE
 from pytest_benchmark.fixture import BenchmarkFixture
+from sinks import run_sink
 
 import syslogfast
 
@@ -32,12 +32,10 @@ def connect(port: str) -> syslogfast.Emitter:
 
 @pytest.fixture(scope="module")
 def emitter() -> Iterator[syslogfast.Emitter]:
-    sink = Sink()
-    with sink.process:
+    with run_sink() as sink:
         with connect(sink.port) as emitter:
             yield emitter
         assert sink.read_size() == emitter.stats["bytes"]
-        sink.process.kill()
 
 
 def make_run(row: str, emitter: syslogfast.Emitter) -> Callable[[], object]:

@@ -15,46 +15,15 @@ from collections.abc import Iterator
 import pytest
 from conftest import MESSAGE
 from pytest_benchmark.fixture import BenchmarkFixture
+from sinks import Sink, run_sink
 
 LINES = 200_000
-
-# A process of its own, so that it does not wait for the benchmark's interpreter.
-SINK = """
-import socket
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-buffer = bytearray(1 << 20)
-while True:
-    connection, _ = listener.accept()
-    total = 0
-    with connection:
-        while size := connection.recv_into(buffer):
-            total += size
-    print(total, flush=True)
-"""
-
-
-class Sink:
-    """Reads connections to their end, one after the other, and tells their sizes."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-Ic", SINK], stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.lines = self.process.stdout
-        self.port = self.lines.readline().strip()
-
-    def read_size(self) -> int:
-        return int(self.lines.readline())
 
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
-    receiver = Sink()
-    with receiver.process:
-        yield receiver
-        receiver.process.kill()
+    with run_sink() as sink:
+        yield sink
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 # From `emit` into the queue: `_emitter_py.py` is the specification.
 
 cdef enum:
+    FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
     TRIES = 100     # to get the room that was made before another thread takes it
 
 cdef int forks = 0  # processes between the one that has loaded this and the present one
@@ -58,6 +59,33 @@ cdef class Voice:
             if not is_read:
                 read_clock(&moment)
             is_read = not put_record(self, code, message, &moment, None, None)
+
+    def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
+        """Send one record for each line of `text` from `start` on, as `emit_many` does.
+
+        Return where it has ended: before a line for which the queue has no room, whatever
+        `overflow` says, or behind the last one.
+        """
+        cdef Timestamp moment
+        cdef Queue queue = self._queue
+        cdef Span line
+        cdef int code = read_severity(severity)
+        cdef bint is_read = False
+        cdef const char *first = PyBytes_AS_STRING(text)
+        cdef const char *end = first + PyBytes_GET_SIZE(text)
+        cdef const char *line_feed
+        cdef Py_ssize_t most = self._encoder.layout.max_size + FRAMING_SIZE
+        line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
+        while line.start < end:
+            if queue.count and most > queue.limit - queue.size:
+                break
+            line_feed = <const char *>memchr(line.start, c"\n", end - line.start)
+            line.size = (end if line_feed == NULL else line_feed) - line.start
+            if not is_read:
+                read_clock(&moment)
+            is_read = not put_span(self, code, None, &line, &moment, None, None)
+            line.start += line.size + 1
+        return min(line.start, end) - first
 
     def emergency(self, message, *args, msgid=None, structured_data=None, time_ns=None):
         """Send a record of severity 0: the system is unusable."""
@@ -124,16 +152,29 @@ cdef bint put_record(
     Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
     """Queue one record; tell whether the delivery has been called to send."""
+    cdef Span text
+    cdef bint is_text = has_octets(message, &text)
+    return put_span(
+        voice, severity, message, &text if is_text else NULL, moment, msgid, structured_data
+    )
+
+
+cdef inline bint put_span(
+    Voice voice, int severity, object message, Span *text, Timestamp *moment, msgid,
+    structured_data
+) except -1:
+    """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
     cdef Queue queue = voice._queue
     cdef Layout *layout
-    cdef Span text
     cdef Py_ssize_t size = 0, frame_size
     cdef char *dst
     if voice.forks != forks:
         renew(voice)
     layout = &voice._encoder.layout
-    if msgid is None and structured_data is None and has_octets(message, &text):
-        size = measure_plain(layout, severity, moment, text)
+    if msgid is None and structured_data is None and text != NULL:
+        size = measure_plain(layout, severity, moment, text[0])
+    if not size and message is None:
+        message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
         frame_size = measure_frame(layout, size)
         dst = claim(queue, frame_size)
@@ -141,7 +182,7 @@ cdef bint put_record(
             dst = find_room(voice, frame_size)
             if dst == NULL:
                 return True
-        write_plain(dst, layout, severity, moment, text, size)
+        write_plain(dst, layout, severity, moment, text[0], size)
         commit(queue, frame_size, False)
     elif not put_any(voice, severity, message, moment, msgid, structured_data):
         return True

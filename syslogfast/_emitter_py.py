@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.delivery import Delivery
 
+FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
 TRIES = 100  # to get the room that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
@@ -129,6 +130,28 @@ class Voice:
                 moment = time.time_ns()
             if self._put(code, text, moment, None, None):
                 moment = None
+
+    def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0) -> "int":
+        """Send one record for each line of `text` from `start` on, as `emit_many` does.
+
+        Return where it has ended: before a line for which the queue has no room, whatever
+        `overflow` says, or behind the last one.
+        """
+        code = check_severity(severity)
+        queue = self._queue
+        most = self._get_encoder().max_size + FRAMING_SIZE
+        moment = None
+        end = min(max(start, 0), len(text))
+        while end < len(text) and not (queue.count and most > queue.limit - queue.size):
+            start, end = end, text.find(b"\n", end)
+            if end < 0:
+                end = len(text)
+            if moment is None:
+                moment = time.time_ns()
+            if self._put(code, text[start:end], moment, None, None):
+                moment = None
+            end = min(end + 1, len(text))
+        return end
 
     def _get_encoder(self) -> "Encoder":
         """Return the encoder, made anew if this is a process that was forked since."""

@@ -182,7 +182,9 @@ def connect(
     if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
     encoder = Encoder(**options)
-    queue = Queue(queue_bytes)
+    # The more records are sorted, the more there are of each size, to be sent together.
+    is_sorted = any("order" in url.options for url in roads)
+    queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)
     delivery = Delivery(
         roads,
         queue,

@@ -841,7 +841,16 @@ def test_connect_settles_max_size(module: ModuleType, url: str, options: dict, s
 
 # --- both alike ----------------------------------------------------------------------------------
 
-METHODS = ["emit", "emit_many", "emit_record", *LEVELS, "exception", "child", "flush", "close"]
+METHODS = [
+    "emit",
+    "emit_many",
+    "emit_record",
+    *LEVELS,
+    "exception",
+    "child",
+    "flush",
+    "close",
+]
 
 
 def test_signatures_and_docstrings() -> None:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that the comman
 
 READ_SIZE = 1 << 17  # bytes of input taken at a time
 QUEUE_SIZE = 1 << 23  # bytes
-LINES = 512  # that are queued at a time: as long as records may be, the queue has room for them
-LINGER = 1.0  # seconds: none waits so long, for each batch is flushed
+LINGER = 0.05  # seconds
 WAIT = 0.2  # seconds between two looks whether there is any hope
 
 
@@ -51,19 +50,17 @@ class Interruption:
             self.waiting = False
 
 
-def read_lines(fd: int, interruption: Interruption) -> "Iterator[list[bytes]]":
-    """Yield the lines of a file as they come, many at a time, without their LF."""
+def read_lines(fd: int, interruption: Interruption) -> "Iterator[bytes]":
+    """Yield the lines of a file as they come, many at a time, the last without LF."""
     pieces: list[bytes] = []
     while data := interruption.read(fd):
-        *lines, rest = data.split(b"\n")
-        if lines:
-            pieces.append(lines[0])
-            lines[0] = b"".join(pieces)
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*pieces, data[:end]])
             pieces = []
-            yield lines
-        pieces.append(rest)
+        pieces.append(data[end:])
     if last := b"".join(pieces):
-        yield [last]
+        yield last
 
 
 class Tally:
@@ -72,12 +69,10 @@ class Tally:
     def __init__(self, target: str, log: Emitter) -> None:
         self.target = target
         self.log = log
-        self.lines = 0
         self.started = time.monotonic()
         self.line = ProgressLine()
 
-    def add(self, lines: int) -> None:
-        self.lines += lines
+    def refresh(self) -> None:
         if self.line.is_shown and self.line.is_due():
             self.line.show(str(self))
 
@@ -89,8 +84,8 @@ class Tally:
         stats = self.log.stats
         cut = f", {stats['truncated']:,} of them cut" if stats["truncated"] else ""
         return (
-            f"{self.lines:,} lines{cut}, {stats['bytes']:,} bytes to {self.target}"
-            f" in {elapsed:.2f} s: {self.lines / elapsed:,.0f} records/s"
+            f"{stats['offered']:,} lines{cut}, {stats['bytes']:,} bytes to {self.target}"
+            f" in {elapsed:.2f} s: {stats['offered'] / elapsed:,.0f} records/s"
         )
 
 
@@ -134,20 +129,18 @@ def check_road(log: Emitter) -> None:
         raise BrokenError("the connection broke")
 
 
-def send_batch(log: Emitter, severity: int, lines: list[bytes]) -> None:
-    """Send lines, however long the collector takes for them; BrokenError: it has gone."""
-    for start in range(0, len(lines), LINES):
-        log.emit_many(severity, lines[start : start + LINES])
-        while not log.flush(WAIT):
+def send_batch(log: Emitter, severity: int, lines: bytes) -> None:
+    """Queue lines, however long the collector takes for them; BrokenError: it has gone."""
+    end = 0
+    while end < len(lines):
+        end = log._emit_lines(severity, lines, end)
+        while end < len(lines) and not log.flush(WAIT):
             check_road(log)
         check_road(log)
 
 
-def list_inputs(options: "Namespace", interruption: Interruption) -> "Iterator[list[bytes]]":
-    if options.message is not None:
-        yield [options.message.encode(errors="surrogateescape")]
-        return
-    for path in options.files or ["-"]:
+def list_inputs(options: "Namespace", interruption: Interruption) -> "Iterator[bytes]":
+    for path in options.files or (["-"] if options.message is None else []):
         try:
             if path == "-":
                 yield from read_lines(0, interruption)
@@ -174,9 +167,11 @@ def send_lines(options: "Namespace") -> int:
     try:
         log._delivery.open()
         check_road(log)
+        if options.message is not None:  # whatever is in it, that is one record
+            log.emit(options.priority[1], options.message.encode(errors="surrogateescape"))
         for lines in list_inputs(options, interruption):
             send_batch(log, options.priority[1], lines)
-            tally.add(len(lines))
+            tally.refresh()
         log.close()
         check_road(log)
     except (BrokenError, UnreadableError) as error:

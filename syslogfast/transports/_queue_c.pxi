@@ -23,6 +23,7 @@ cdef class Block:
     cdef Py_ssize_t count           # records
     cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
     cdef Py_ssize_t left            # records that have been neither
+    cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
     cdef Block next
 
 
@@ -54,9 +55,10 @@ cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept:
 cdef class Queue:
     """Framed records on their way to one road: bounded in bytes, each of them accounted for.
 
-    limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
-    `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time in
-    nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
+    puts in order, unless one record is longer. `count` and `size` are the records and bytes that
+    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
     """
 
     cdef readonly Py_ssize_t limit, size, count
@@ -64,12 +66,14 @@ cdef class Queue:
     cdef public bint closed
     cdef public object loss_since
     cdef Block oldest, newest
+    cdef Py_ssize_t block_size
     cdef Py_ssize_t held    # records of the oldest block that are not to be dropped
     cdef Py_ssize_t offered, sent, sent_bytes
     cdef dict dropped
 
-    def __cinit__(self, limit):
+    def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
         self.limit = check_queue_bytes(limit)
+        self.block_size = min(block_size, self.limit)
         self.reset()
 
     def reset(self):
@@ -78,7 +82,7 @@ cdef class Queue:
         self.offered = self.sent = self.sent_bytes = self.cuts = 0
         self.loss_since = 0
         self.dropped = {}
-        self.oldest = self.newest = make_block(min(self.limit, <Py_ssize_t>BLOCK_SIZE))
+        self.oldest = self.newest = make_block(self.block_size)
 
     def put(self, bytes frame not None, bint is_cut=False):
         """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
@@ -137,6 +141,8 @@ cdef class Queue:
         cdef Piece *pieces
         if self.held or end - first < 2 or block.position > find_start(block, first):
             return
+        if first < block.in_order:
+            return  # what has come since has its turn after those
         used = block.ends[end - 1] - block.position
         pieces = <Piece *>PyMem_Malloc((end - first) * sizeof(Piece) + used)
         if pieces == NULL:
@@ -156,6 +162,7 @@ cdef class Queue:
             start += size
             block.ends[index] = start
         PyMem_Free(pieces)
+        block.in_order = end
 
     def advance(self, Py_ssize_t size, Py_ssize_t held=0):
         """Take note that the road has taken so many of the bytes that `peek` has given.
@@ -304,7 +311,7 @@ cdef int leave_block(Queue queue) noexcept:
         if block.first < block.count:
             return 0
         if block.next is None:
-            block.used = block.position = block.count = block.first = 0
+            block.used = block.position = block.count = block.first = block.in_order = 0
             return 0
         queue.oldest = block = block.next
 
@@ -316,10 +323,10 @@ cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
         return NULL
     if size > block.room - block.used or block.count == block.most:
         if not block.left and block is not queue.oldest:  # all was dropped
-            block.used = block.position = block.count = block.first = 0
+            block.used = block.position = block.count = block.first = block.in_order = 0
         if size > block.room - block.used or block.count == block.most:
             try:
-                block = make_block(max(size, min(queue.limit, <Py_ssize_t>BLOCK_SIZE)))
+                block = make_block(max(size, queue.block_size))
             except MemoryError:
                 return NULL
             queue.newest.next = block

@@ -13,23 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-BLOCK_SIZE = 1 << 17  # bytes that `peek` gives at most, unless one record is longer
+BLOCK_SIZE = 1 << 17  # bytes
 NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 
 
 class Queue:
     """Framed records on their way to one road: bounded in bytes, each of them accounted for.
 
-    limit: bytes that may be queued. `count` and `size` are the records and bytes that are;
-    `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time in
-    nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
+    puts in order, unless one record is longer. `count` and `size` are the records and bytes that
+    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
     """
 
     __slots__ = (
+        "_block_size",
         "_dropped",
         "_frames",
         "_held",
         "_held_size",
+        "_in_order",
         "_lock",
         "_position",
         "_sent",
@@ -42,8 +45,9 @@ class Queue:
         "threshold",
     )
 
-    def __init__(self, limit: "int") -> "None":
+    def __init__(self, limit: "int", block_size: "int" = BLOCK_SIZE) -> "None":
         self.limit = check_queue_bytes(limit)
+        self._block_size = min(block_size, limit)
         self.threshold = 0
         self.closed = False
         self.reset()
@@ -55,6 +59,7 @@ class Queue:
         self.loss_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
+        self._in_order = 0  # frames, from the first, that `sort` has left in order
         self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
         self._held_size = 0  # bytes of them that it has given
         # A signal's handler may log while this thread holds it: so, nothing is called between the
@@ -129,10 +134,12 @@ class Queue:
     def sort(self) -> "None":
         """Put the records of the oldest block in the order of their sizes, the longest first."""
         with self._lock:
-            if not self._held and not self._position:
+            # What has come since the last time has its turn after those that are in order.
+            if not self._held and not self._position and not self._in_order:
                 frames = self._list_oldest(self.count)
                 for index, frame in enumerate(sorted(frames, key=lambda frame: -len(frame))):
                     self._frames[index] = frame
+                self._in_order = len(frames)
 
     def advance(self, size: "int", held: "int" = 0) -> "None":
         """Take note that the road has taken so many of the bytes that `peek` has given.
@@ -150,6 +157,7 @@ class Queue:
             while self._frames and self._position >= len(self._frames[0]):
                 frame = self._frames.popleft()
                 self._sent += 1
+                self._in_order -= self._in_order > 0
                 self._position -= len(frame)
             self._held, self._held_size = 0, held
             held += self._position if held > 0 else 0
@@ -211,7 +219,7 @@ class Queue:
         while len(frames) < min(most, len(self._frames)):
             frame = self._frames[len(frames)]
             size += len(frame)
-            if frames and size > BLOCK_SIZE:
+            if frames and size > self._block_size:
                 break
             frames.append(frame)
         return frames
@@ -237,5 +245,6 @@ class Queue:
             size -= self._position
             self._position = 0
         del self._frames[index]
+        self._in_order -= index < self._in_order
         self.size -= size
         self._count_drops(reason, 1)

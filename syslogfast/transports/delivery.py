@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
+STALL_INTERVAL = 1.0  # the same for a worker whose road is full: the kernel wakes it before
 LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
@@ -58,7 +59,9 @@ class Delivery:
         self._linger = linger
         self._overflow = overflow
         self._render_report = render_report
-        self._threshold = min(BATCH_SIZE, queue.limit // 2) if linger else 0
+        batch_size = NEVER if any("order" in url.options for url in urls) else BATCH_SIZE
+        self._threshold = min(batch_size, queue.limit // 2) if linger else 0
+        self._patience = max(PATIENCE, self._threshold)
         self._is_over = False
         self._is_inherited = False
         self._begin()
@@ -81,6 +84,7 @@ class Delivery:
         self._working = _thread.allocate_lock()  # held as long as there is a worker
         self._is_idle = False
         self._is_urgent = False
+        self._lingering_since = 0.0  # when the first of those that linger came, by monotonic()
 
     def begin_anew(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
@@ -103,8 +107,12 @@ class Delivery:
                 return  # a signal's handler, or a __del__, has interrupted this thread
             try:
                 if not lock.acquire(False):
-                    return  # whoever holds it looks once more after its release
-                state = self._push(PATIENCE) if self._road or self._open_at_once() else BROKEN
+                    # Whoever holds it looks once more after its release. Meanwhile a call for each
+                    # record would cost more than the record; the linger holds all the same.
+                    if self._threshold:
+                        self.queue.threshold = self.queue.size + BATCH_SIZE
+                    return
+                state = self._push(self._patience) if self._road or self._open_at_once() else BROKEN
             finally:
                 if lock._is_owned():
                     lock.release()
@@ -137,6 +145,7 @@ class Delivery:
 
     def start_lingering(self) -> None:
         """See to it that the first record of an empty queue lingers no longer than it may."""
+        self._lingering_since = monotonic()
         if (self._is_idle or not self._working.locked()) and not self._wake_worker():
             self.drive()  # where no thread can be had, nothing lingers
 
@@ -150,26 +159,13 @@ class Delivery:
         self.drive()
         deadline = monotonic() + self.timeout if deadline is None else deadline
         if self._overflow == "drop-oldest":
-            self._drop_oldest(size)
+            queue.drop_oldest(size)  # but for those that another thread is sending just now
         elif self._overflow == "block":
             while queue.size + size > queue.limit and not queue.closed:
                 if not self._wait(deadline):
                     break
                 self.drive()
         return deadline if queue.size + size <= queue.limit else None
-
-    def _drop_oldest(self, size: int) -> None:
-        lock = self._driving
-        if lock._is_owned():
-            self.queue.drop_oldest(size)
-            return
-        try:
-            # While they are being sent, the oldest cannot be dropped; that takes no time.
-            lock.acquire(True, POLL_INTERVAL)
-            self.queue.drop_oldest(size)
-        finally:
-            if lock._is_owned():
-                lock.release()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
@@ -352,12 +348,12 @@ class Delivery:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        if not self._wake_worker() and self.route.is_due():
-            self.open()
         lock = _thread.allocate_lock()
         lock.acquire()
-        self._waiting.append(lock)
+        self._waiting.append(lock)  # before the worker is woken, who tells what it finds
         try:
+            if not self._wake_worker() and self.route.is_due():
+                self.open()
             lock.acquire(True, min(left, POLL_INTERVAL))
         finally:
             self._waiting.remove(lock)
@@ -369,16 +365,16 @@ class Delivery:
                 self._is_idle = True
                 if not self.queue.count:
                     self._is_urgent = False
+                    self._report_progress()
                     self._await_alarm()
                     continue
                 self._is_idle = False
-                deadline = monotonic() + self._linger
                 if self._road is None:
                     while not self._is_over and not self.route.is_due():
                         self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
                     self.open()
                 if self._road and self.queue.threshold != NEVER:
-                    self._linger_on(deadline)
+                    self._linger_on()
                 self._send_patiently()
         finally:
             self._working.release()  # whatever happens, there can be another
@@ -409,9 +405,9 @@ class Delivery:
         if road:  # somebody else has opened one, or closed all, meanwhile
             road.abort()
 
-    def _linger_on(self, deadline: float) -> None:
-        while self.queue.count and not self._is_urgent:
-            left = deadline - monotonic()
+    def _linger_on(self) -> None:
+        while self.queue.count and not self._is_urgent and not self._waiting:
+            left = self._lingering_since + self._linger - monotonic()
             if left <= 0:
                 break
             self._alarm.acquire(True, left)
@@ -420,13 +416,13 @@ class Delivery:
         """Send all that is queued, waiting where the road is full, until it breaks."""
         while self.queue.count:
             with self._driving:
-                state, road = self._push(PATIENCE), self._road
+                state, road = self._push(self._patience), self._road
             self._report_progress()
             if road is None:
                 return
             if state is FULL:
                 try:
-                    road.wait(POLL_INTERVAL)
+                    road.wait(STALL_INTERVAL)
                 except (OSError, ValueError):
                     pass  # another thread has found it broken, and closed it
         self.queue.threshold = self._threshold

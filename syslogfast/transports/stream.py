@@ -123,13 +123,13 @@ class StreamRoad:
             self._socket.close()
 
     def _wait_for_acknowledgement(self, timeout: "float") -> "None":
-        self._socket.settimeout(0.01)
+        self._socket.settimeout(min(0.01, timeout))
         deadline = monotonic() + timeout
         while True:
             try:
                 if not self._socket.recv(4096):
                     return
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 if not count_unacknowledged(self._socket):
                     return
             if monotonic() >= deadline:

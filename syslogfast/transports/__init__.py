@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         url: "Url"
         # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
         held: "int"
+        # Another road takes over once no record is half sent, and none held: only that is to be
+        # brought about.
+        is_leaving: "bool"
 
         def push(self, queue: "Queue") -> "int":
             """Hand over what can be without waiting: how many bytes are taken for good.

@@ -22,6 +22,7 @@ class DatagramRoad:
     """A connected socket for datagrams, which sends the records of a queue one by one."""
 
     held = 0
+    is_leaving = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url

@@ -239,6 +239,7 @@ class Delivery:
                 return BROKEN
             queue.advance(size, road.held)
             if not size:
+                self._look_back()
                 return FULL
             if queue.loss_since and not self._get_reporter().report() and not self._owes_report:
                 self._owes_report = True
@@ -246,8 +247,7 @@ class Delivery:
             patience -= size
             if patience <= 0:
                 break
-        if self._road and monotonic() >= self.route.next_return:
-            self._start_return(self._road)
+        self._look_back()
         return MORE if queue.count else EMPTY
 
     def _get_reporter(self) -> "LossReporter":
@@ -280,6 +280,10 @@ class Delivery:
 
     # --- back to an earlier URL ------------------------------------------------------------------
 
+    def _look_back(self) -> None:
+        if self._road and monotonic() >= self.route.next_return:
+            self._start_return(self._road)
+
     def _start_return(self, road: "Road") -> None:
         """Try the URLs before that of this road, while it goes on to be used."""
         self.route.next_return = FOREVER  # one try at a time
@@ -308,6 +312,8 @@ class Delivery:
 
     def _take_earlier_road(self) -> "Road | None":
         """Return the road to use: once no record is half sent, that of an earlier URL."""
+        if self._earlier_road and self._road:
+            self._road.is_leaving = True
         if self._earlier_road and self.queue.is_between() and not (self._road and self._road.held):
             self._retired = self._road
             self._road, self._earlier_road = self._earlier_road, None

@@ -19,6 +19,7 @@ class FdRoad:
     """Writes to a descriptor that somebody else opened and will close."""
 
     held = 0
+    is_leaving = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url

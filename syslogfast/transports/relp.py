@@ -39,6 +39,7 @@ class RelpRoad:
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self.held = 0  # bytes of the records in flight
+        self.is_leaving = False
         # Queue bytes of each command without a response, the oldest first: 0 but for "syslog".
         self._flight: deque[int] = deque()
         self._oldest = 1  # its number
@@ -67,7 +68,8 @@ class RelpRoad:
         taken = self._take()
         if not taken:
             # Where half of the window is in flight, more of it would only make smaller batches.
-            if not self._unsent and len(self._flight) <= WINDOW // 2:
+            has_room = len(self._flight) <= WINDOW // 2 and not self.is_leaving
+            if has_room and not self._unsent:
                 self._unsent = memoryview(self._render(queue))
             self._send()
         return taken

@@ -81,6 +81,7 @@ class StreamRoad:
     """A connection, never waited for but in `wait` and `close`."""
 
     held = 0
+    is_leaving = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -90,7 +91,7 @@ class StreamRoad:
 
     def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""
-        data = queue.peek()
+        data = queue.peek(self.is_leaving)
         if data is None:
             return 0
         try:

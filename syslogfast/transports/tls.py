@@ -93,7 +93,7 @@ class TlsRoad(StreamRoad):
             pass
 
     def push(self, queue: "Queue") -> "int":
-        data = queue.peek()
+        data = queue.peek(self.is_leaving and not self.held)
         taken = 0
         try:
             self._look_for_end()

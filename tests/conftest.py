@@ -7,14 +7,16 @@ import importlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import collectors
 import pytest
+from certificates import Certificates, find_openssl, make_certificates
 
 import syslogfast
 
+StartCollector = Callable[..., collectors.Collector]
 BACKENDS = {"c": "syslogfast._encoder_c", "python": "syslogfast._encoder_py"}
 
 
@@ -100,17 +102,55 @@ def run_python() -> object:
     return run
 
 
-@pytest.fixture(params=["rsyslog", "syslog-ng"])
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates for TLS on loopback, right and wrong ones."""
+    if find_openssl() is None:
+        pytest.skip("openssl, which makes certificates, is not on this machine")
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def start_collector(tmp_path: pathlib.Path) -> Iterator[StartCollector]:
+    """Give a function that starts a private collector on loopback; with certificates also TLS."""
+    started: list[collectors.Collector] = []
+
+    def start(
+        kind: type[collectors.Collector], certificates: "Certificates | None" = None
+    ) -> collectors.Collector:
+        reason = kind.find_missing(certificates is not None)
+        if reason:
+            pytest.skip(reason)
+        started.append(kind(tmp_path, certificates))
+        return started[-1]
+
+    yield start
+    for daemon in started:
+        daemon.stop()
+
+
+@pytest.fixture(params=[collectors.Rsyslog, collectors.SyslogNg], ids=lambda kind: kind.name)
+def collector_kind(request: pytest.FixtureRequest) -> type[collectors.Collector]:
+    """The class of one collector, then of the other."""
+    return request.param
+
+
+@pytest.fixture
 def collector(
-    request: pytest.FixtureRequest, tmp_path: pathlib.Path
-) -> Iterator[collectors.Collector]:
-    """A private collector on loopback: rsyslog, then syslog-ng."""
-    kind = {"rsyslog": collectors.Rsyslog, "syslog-ng": collectors.SyslogNg}[request.param]
-    if kind.executable() is None:
-        pytest.skip(f"{request.param} is not on this machine")
-    daemon = kind(tmp_path)
-    yield daemon
-    daemon.stop()
+    collector_kind: type[collectors.Collector], start_collector: StartCollector
+) -> collectors.Collector:
+    """A private collector on loopback, without TLS: rsyslog, then syslog-ng."""
+    return start_collector(collector_kind)
+
+
+@pytest.fixture
+def tls_collector(
+    collector_kind: type[collectors.Collector],
+    start_collector: StartCollector,
+    certificates: Certificates,
+) -> collectors.Collector:
+    """The same with TLS."""
+    return start_collector(collector_kind, certificates)
 
 
 @pytest.fixture(scope="session")

@@ -80,9 +80,11 @@ class Queue:
             if self.closed or self.size + size > self.limit:
                 return NO_ROOM
             state = QUEUED if self._frames else FIRST
-            self.size += size
             self.cuts += is_cut
-            self._frames.append(frame)
+            try:
+                self._frames.append(frame)
+            finally:  # an exception of a signal's handler would come after the call
+                self.size += size
             return state
 
     def drop(self, reason: "str") -> "None":

@@ -227,6 +227,7 @@ class Delivery:
                 return BROKEN
             try:
                 size = road.push(queue)
+                queue.advance(size, road.held)
             except UndeliverableError as error:
                 if error.is_of_host and len(self.route.urls) > 1:
                     self._leave_road(road, error)
@@ -237,7 +238,10 @@ class Delivery:
             except OSError as error:
                 self._leave_road(road, error)
                 return BROKEN
-            queue.advance(size, road.held)
+            except BaseException:
+                # Of a signal's handler: whether the kernel has taken something, nobody knows.
+                self._leave_road(road, InterruptedError("a send was interrupted"))
+                raise
             if not size:
                 self._look_back()
                 return FULL
@@ -334,12 +338,11 @@ class Delivery:
 
     def _wake_worker(self) -> bool:
         """Wake the worker, started if need be; False where no thread can be had."""
-        if self._working.acquire(False):
+        if not self._working.locked():
             self._expect_end()
             try:
                 _thread.start_new_thread(self._work, ())
             except RuntimeError:
-                self._working.release()
                 return False
         self._ring()
         return True
@@ -366,6 +369,8 @@ class Delivery:
         return True
 
     def _work(self) -> None:
+        if not self._working.acquire(False):
+            return  # another one has been started, too
         try:
             while not self._is_over:
                 self._is_idle = True
@@ -383,6 +388,7 @@ class Delivery:
                     self._linger_on()
                 self._send_patiently()
         finally:
+            self.queue.threshold = self._threshold
             self._working.release()  # whatever happens, there can be another
 
     def _await_alarm(self) -> None:

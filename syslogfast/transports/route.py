@@ -94,9 +94,8 @@ class Route:
         """Take note that a road has broken, and find out when to try again, and which."""
         self.note_failure(road.url, error)
         self.next_return = FOREVER
+        self._first = (self.urls.index(road.url) + 1) % len(self.urls)  # each has its turn
         if monotonic() - self._opened < STEADY:
-            # Opening it proves little, so the next one has its turn.
-            self._first = (self.urls.index(road.url) + 1) % len(self.urls)
             self._back_off()
         else:
             self._delay = FIRST_DELAY
@@ -108,8 +107,8 @@ class Route:
         except OSError as error:
             self.note_failure(url, error)
             return None
-        except (ImportError, ValueError) as error:  # no ssl here; a name that cannot be one
-            self.note_failure(url, UntrustedError(str(error)))
+        except Exception as error:  # no ssl here; a name that cannot be one; no memory
+            self.note_failure(url, UntrustedError(f"{type(error).__name__}: {error}"))
             return None
         self.error = None
         return road

@@ -1,5 +1,6 @@
 """TLS (RFC 5425): a stream whose collector proves who it is, and may ask for the same."""
 
+import signal
 import ssl
 from time import monotonic
 
@@ -42,6 +43,23 @@ def explain(error: "Exception") -> "Exception":
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
         return UntrustedError(f"it does not accept us: {error.reason}")
     return error
+
+
+class WithoutSignal:
+    """While OpenSSL writes, nobody gets SIGPIPE, which ends a program that has reset it.
+
+    Python itself ignores it, and the sockets of the other roads are told not to send it.
+    """
+
+    def __enter__(self) -> "None":
+        self.mask = None
+        if signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+
+    def __exit__(self, *exc_info: object) -> "None":
+        if self.mask is not None:
+            signal.sigtimedwait([signal.SIGPIPE], 0)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
 class TlsRoad(StreamRoad):
@@ -97,11 +115,12 @@ class TlsRoad(StreamRoad):
         taken = 0
         try:
             self._look_for_end()
-            while data is not None and taken < len(data):
-                piece = data[taken : taken + (self.held or MAX_PIECE)]
-                self.held = len(piece)
-                taken += self._socket.send(piece)
-                self.held = 0
+            with WithoutSignal():
+                while data is not None and taken < len(data):
+                    piece = data[taken : taken + (self.held or MAX_PIECE)]
+                    self.held = len(piece)
+                    taken += self._socket.send(piece)
+                    self.held = 0
         except ssl.SSLWantReadError:
             self._wants_to_read = True
         except ssl.SSLWantWriteError:
@@ -118,7 +137,8 @@ class TlsRoad(StreamRoad):
         deadline = monotonic() + timeout
         while True:
             try:
-                self._socket.unwrap()
+                with WithoutSignal():
+                    self._socket.unwrap()
             except ssl.SSLWantReadError:
                 break  # it has been said, and is not answered
             except ssl.SSLWantWriteError:

@@ -114,8 +114,10 @@ class Delivery:
                     return
                 state = self._push(self._patience) if self._road or self._open_at_once() else BROKEN
             finally:
-                if lock._is_owned():
+                try:  # to ask before would leave room for a signal's handler in between
                     lock.release()
+                except RuntimeError:
+                    pass  # another thread has it
             if state is not EMPTY:
                 self.queue.threshold = NEVER
                 if not self._wake_worker():
@@ -208,8 +210,10 @@ class Delivery:
             if road:
                 self._close_road(road, deadline)
         finally:
-            if lock._is_owned():
+            try:  # to ask before would leave room for a signal's handler in between
                 lock.release()
+            except RuntimeError:
+                pass  # another thread has it
         self._ring()
         lifespan.unregister(self)
 

@@ -13,6 +13,14 @@ from types import ModuleType
 import collectors
 import pytest
 from certificates import Certificates, find_openssl, make_certificates
+from sinks import (  # noqa: F401
+    connect,
+    connect_once,
+    no_thread_fails,
+    receiver,
+    sink,
+    small_sink,
+)
 
 import syslogfast
 

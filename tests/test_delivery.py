@@ -13,188 +13,36 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from grammar import Rfc5424Record, parse_rfc5424, split_frames
+from grammar import parse_rfc5424, split_frames
+from sinks import (
+    IDENTITY,
+    LIMIT,
+    Sink,
+    check_counts,
+    find_free_port,
+    stall,
+    stay_silent,
+    url_of,
+    wait_until,
+)
 from test_emitter import load_emitter_module
 
-import syslogfast.emitter
 from syslogfast.transports import route as route_module
 
-IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
-LIMIT = 10.0  # seconds that anything may take
 RECORDS = 1000  # of 8,000 bytes each: more than the kernels of a stalled connection take
+pytestmark = pytest.mark.usefixtures("no_thread_fails")
+
 LONG = 1000.0  # seconds: a linger that does not end
 
 
 @pytest.fixture
 def module(backend: str) -> ModuleType:
     return load_emitter_module(backend)
-
-
-def open_emitters(module: ModuleType) -> Iterator[Callable[..., object]]:
-    emitters = []
-
-    def call(*urls: str, **options: object) -> object:
-        emitters.append(module.connect(*urls, **{**IDENTITY, "timeout": LIMIT, **options}))
-        return emitters[-1]
-
-    yield call
-    for emitter in emitters:
-        emitter.close(0)
-
-
-@pytest.fixture
-def connect(module: ModuleType) -> Iterator[Callable[..., object]]:
-    """connect() of one backend, then of the other; what it returned is closed at the end."""
-    yield from open_emitters(module)
-
-
-@pytest.fixture
-def connect_once() -> Iterator[Callable[..., object]]:
-    """connect() of the active backend, for what both have in common: the delivery itself."""
-    yield from open_emitters(syslogfast.emitter)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A worker that dies says so nowhere but here, and its records wait for ever."""
-    failures = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_value))
-    yield
-    assert failures == []
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = LIMIT) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-def check_counts(emitter: object) -> dict:
-    """All that was offered is accounted for."""
-    stats = emitter.stats
-    assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
-    assert stats["queued"] == emitter._queue.count
-    assert emitter._queue.size >= 0
-    return stats
-
-
-class Sink:
-    """A TCP listener that keeps what each connection brings; `reads` is set while it reads."""
-
-    def __init__(self, port: int = 0, receive_buffer: int = 0) -> None:
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if receive_buffer:
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(("127.0.0.1", port))
-        self.listener.listen()
-        self.port = self.listener.getsockname()[1]
-        self.connections: list[bytearray] = []
-        self.sockets: list[socket.socket] = []
-        self.reads = threading.Event()
-        self.reads.set()
-        self.on_accept: Callable[[socket.socket], None] = lambda connection: None
-        self.threads: list[threading.Thread] = []
-        self.start(self.serve)
-
-    def start(self, target: Callable[..., None], *arguments: object) -> None:
-        self.threads.append(threading.Thread(target=target, args=arguments, daemon=True))
-        self.threads[-1].start()
-
-    def serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                self.connections.append(bytearray())
-                self.sockets.append(connection)
-                self.on_accept(connection)
-                self.start(self.read, connection, self.connections[-1])
-
-    def read(self, connection: socket.socket, received: bytearray) -> None:
-        with contextlib.suppress(OSError):
-            while self.reads.wait() and (data := connection.recv(1 << 16)):
-                received += data
-
-    @property
-    def received(self) -> bytes:
-        return b"".join(self.connections)
-
-    def break_connections(self) -> None:
-        """Reset each connection: what had not been read is gone."""
-        broken, self.sockets = self.sockets, []  # those that come meanwhile are left alone
-        for connection in broken:
-            with contextlib.suppress(OSError):
-                linger = b"\1\0\0\0\0\0\0\0"
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                connection.shutdown(socket.SHUT_RDWR)
-                connection.close()
-
-    def close(self) -> None:
-        self.reads.set()
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.break_connections()
-        for thread in self.threads:
-            thread.join(LIMIT)
-            assert not thread.is_alive()
-
-    def read_records(self, framing: str = "lf") -> list[Rfc5424Record]:
-        """Return each record that arrived; only a connection's last may be cut off."""
-        records = []
-        for received in self.connections:
-            data = bytes(received)
-            if framing == "lf":
-                data = data[: data.rfind(b"\n") + 1]
-            frames = split_frames(data, framing)
-            records += [parse_rfc5424(frame) for frame in frames]
-        return records
-
-    def read_texts(self, framing: str = "lf") -> list[str]:
-        return [record.message or "" for record in self.read_records(framing)]
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    receiver = Sink()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def small_sink() -> Iterator[Sink]:
-    """A sink that does not read until it is told to, and whose kernel keeps little."""
-    receiver = Sink(receive_buffer=4096)
-    receiver.reads.clear()
-    yield receiver
-    receiver.close()
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@pytest.fixture
-def receiver() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        bound.settimeout(LIMIT)
-        yield bound
-
-
-def url_of(target: "Sink | socket.socket", options: str = "") -> str:
-    if isinstance(target, Sink):
-        return f"tcp://127.0.0.1:{target.port}{options}"
-    return f"udp://127.0.0.1:{target.getsockname()[1]}"
 
 
 # --- datagrams -----------------------------------------------------------------------------------
@@ -512,21 +360,6 @@ def test_a_name_that_cannot_be_looked_up(connect_once: Callable) -> None:
         assert check_counts(emitter)["dropped"] == {"closed": 1}
 
 
-@contextlib.contextmanager
-def stay_silent() -> Iterator[int]:
-    """Give the port of a host that answers no attempt to connect."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(3):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                filler.connect(listener.getsockname())
-        yield int(listener.getsockname()[1])
-
-
 def test_close_while_connecting(connect_once: Callable) -> None:
     """close() does not wait longer than it may, nor break the worker that still connects."""
     with stay_silent() as port:
@@ -630,25 +463,6 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
 
 
 # --- a queue that is full ------------------------------------------------------------------------
-
-
-def stall(emitter: object) -> int:
-    """Emit until the queue is full and stays so; return how many records that took.
-
-    The kernels of both ends take some megabytes before, and grow to take more.
-    """
-    number = 0
-    drops = 0
-    while drops < 5:
-        before = emitter.stats["dropped"]
-        emitter.info("%06d %s", number, "x" * 7900)
-        number += 1
-        if emitter.stats["dropped"] != before:
-            drops += 1
-            time.sleep(0.02)
-        elif drops:
-            drops = 0
-    return number
 
 
 def read_numbers(sink: Sink) -> list[int]:

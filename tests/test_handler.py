@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from grammar import parse_rfc3164, parse_rfc5424, split_frames
-from test_delivery import LIMIT, Sink, check_counts, wait_until
+from sinks import LIMIT, Sink, check_counts, wait_until
 
 import syslogfast
 

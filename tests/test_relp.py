@@ -18,7 +18,7 @@ import pytest
 from collectors import RsyslogRelp
 from conftest import StartCollector, load_backend
 from grammar import parse_rfc5424
-from test_delivery import Sink, open_emitters, wait_until
+from sinks import Sink, open_emitters, wait_until
 from test_emitter import load_emitter_module
 
 import syslogfast.emitter

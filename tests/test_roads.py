@@ -22,8 +22,8 @@ from collectors import (
     RsyslogStock,
 )
 from conftest import StartCollector
+from sinks import check_counts, wait_until
 from test_collectors import escape
-from test_delivery import check_counts, wait_until
 from test_emitter import load_emitter_module
 
 import syslogfast

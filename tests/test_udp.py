@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from grammar import parse_rfc5424
-from test_delivery import check_counts, connect, connect_once, module  # noqa: F401
+from sinks import check_counts
 
 from syslogfast.transports import udp
 
@@ -68,7 +68,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, fail: Callable[[int], int] | No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="UDP_SEGMENT is Linux's")
 def test_a_batch_arrives_whole_and_in_order(
-    connect: Callable,  # noqa: F811
+    connect: Callable,
     receiver: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -88,7 +88,7 @@ def test_a_batch_arrives_whole_and_in_order(
 
 
 def test_any_order_makes_longer_runs(
-    connect: Callable,  # noqa: F811
+    connect: Callable,
     receiver: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -116,7 +116,7 @@ def test_any_order_makes_longer_runs(
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.EMSGSIZE, errno.EIO])
 def test_where_segments_are_refused_each_goes_alone(
-    connect_once: Callable,  # noqa: F811
+    connect_once: Callable,
     receiver: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
     code: int,
@@ -136,7 +136,7 @@ def test_where_segments_are_refused_each_goes_alone(
 
 
 def test_a_refusal_in_a_batch_is_counted_at_most_for_what_it_hit(
-    connect_once: Callable,  # noqa: F811
+    connect_once: Callable,
     receiver: socket.socket,
 ) -> None:
     """The collector goes away: nothing is raised, and all is accounted for."""

@@ -157,10 +157,15 @@ class Queue:
             self._sent_bytes += size
             self._position += size
             while self._frames and self._position >= len(self._frames[0]):
-                frame = self._frames.popleft()
-                self._sent += 1
-                self._in_order -= self._in_order > 0
-                self._position -= len(frame)
+                frame_size = len(self._frames[0])
+                try:
+                    self._frames.popleft()
+                finally:  # as in `put`
+                    self._sent += 1
+                    self._in_order -= self._in_order > 0
+                    self._position -= frame_size
+            if not self._frames:
+                self.size = 0  # whatever was interrupted
             self._held, self._held_size = 0, held
             held += self._position if held > 0 else 0
             while held > 0:

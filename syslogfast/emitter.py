@@ -92,7 +92,8 @@ class Emitter(Voice):
         sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
         "too large" (for the queue or the road), "closed", "refused" and "error" (datagrams).
         truncated: how often a record was cut, to `max_size` or to what the road takes. reconnects:
-        connections after the first. bytes: sent so far. failure: what has gone wrong since a road was opened, or None.
+        connections after the first. bytes: sent so far. failure: what has gone wrong since a road
+        was opened, or None.
         """
         counts = self._queue.count_all()
         counts["reconnects"] = self._delivery.route.reconnects

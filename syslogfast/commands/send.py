@@ -134,8 +134,14 @@ def send_batch(log: Emitter, severity: int, lines: bytes) -> None:
     end = 0
     while end < len(lines):
         end = log._emit_lines(severity, lines, end)
-        while end < len(lines) and not log.flush(WAIT):
-            check_road(log)
+        if end < len(lines):
+            finish(log)
+        check_road(log)
+
+
+def finish(log: Emitter) -> None:
+    """Wait until all is sent, however long that takes; BrokenError: it cannot be."""
+    while not log.flush(WAIT):
         check_road(log)
 
 
@@ -172,6 +178,7 @@ def send_lines(options: "Namespace") -> int:
         for lines in list_inputs(options, interruption):
             send_batch(log, options.priority[1], lines)
             tally.refresh()
+        finish(log)
         log.close()
         check_road(log)
     except (BrokenError, UnreadableError) as error:

@@ -32,6 +32,7 @@ from sinks import (
 from test_emitter import load_emitter_module
 
 from syslogfast.transports import route as route_module
+from syslogfast.transports import stream
 
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
 RECORDS = 1000  # of 8,000 bytes each: more than the kernels of a stalled connection take
@@ -345,6 +346,44 @@ def test_backing_off_is_not_disturbed(
     check_counts(emitter)
     emitter.close(0)
     assert 0 < len(tries) < 60
+
+
+# --- vsock ---------------------------------------------------------------------------------------
+
+
+def test_vsock(connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's context and port are connected to; TCP stands for it, for few machines have it."""
+    asked = []
+
+    class Socket(stream._socket.socket):
+        def __init__(self, family: int, kind: int, protocol: int) -> None:
+            asked.append((family, kind, protocol))
+            super().__init__(socket.AF_INET, kind)
+
+        def connect(self, address: object) -> None:
+            asked.append(address)
+            super().connect(("127.0.0.1", sink.port))
+
+    class Module:
+        def __getattr__(self, name: str) -> object:
+            return Socket if name == "socket" else getattr(socket, name)
+
+    monkeypatch.setattr(stream, "_socket", Module())
+    emitter = connect_once("vsock://2:5140")
+    emitter.info("x")
+    assert emitter.flush()
+    assert wait_until(lambda: sink.read_texts() == ["x"])
+    assert asked == [(socket.AF_VSOCK, socket.SOCK_STREAM, 0), (2, 5140)]
+    check_counts(emitter)
+
+
+def test_vsock_without_a_hypervisor(connect_once: Callable) -> None:
+    """What cannot be reached is no error of the program, and says why it waits."""
+    emitter = connect_once("vsock://2:5140", timeout=0.2)
+    emitter.info("x")
+    assert not emitter.flush(0.3)
+    assert emitter.stats["failure"].startswith("vsock://2:5140: ")
+    check_counts(emitter)
 
 
 # --- a worker that lives -------------------------------------------------------------------------

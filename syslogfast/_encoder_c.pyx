@@ -102,7 +102,7 @@ from syslogfast._checks import (
     reject_unready,
 )
 from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
-from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
+from syslogfast._options import Settings, describe_options, reduce_options
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
 

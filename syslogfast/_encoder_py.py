@@ -27,8 +27,9 @@ from syslogfast._log_record import (
     read_created,
     read_elements,
     read_record_text,
+    render_own_fields,
 )
-from syslogfast._options import Settings, describe_options, reduce_options, render_own_fields
+from syslogfast._options import Settings, describe_options, reduce_options
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._style import Style
 from syslogfast._text import BOM, encode_text, read_text

@@ -5,6 +5,7 @@ imported: where there are records, somebody else has done so.
 """
 
 from syslogfast._checks import check_sd_name, reject_attributes
+from syslogfast._identity import render_fields
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -78,6 +79,22 @@ def print_value(value: "object") -> "str":
         return "".join([value if is_a(value, str) else str(value)])  # type: ignore[list-item]
     except Exception as error:
         return describe_unprintable(value, error)
+
+
+def render_own_fields(
+    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", room: "int"
+) -> "str | None":
+    """Return the fields of a record that another process than `known` has made.
+
+    None if it was not another, or if the fields take more than `room`.
+    """
+    if not isinstance(process, (int, str)):
+        return None
+    procid = print_value(process)
+    if procid == known:
+        return None
+    fields = render_fields(protocol, names[0], names[1], procid)
+    return fields if len(fields) <= room else None
 
 
 def is_given(value: "object") -> "bool":

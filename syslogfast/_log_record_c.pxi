@@ -134,7 +134,7 @@ cdef Encoder speak_for(Encoder encoder, object process):
     cdef Encoder other
     cdef Layout layout = encoder.layout
     cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
-    fields = render_own_fields(
+    fields = by_hand().render_own_fields(
         list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
         encoder.fields_room,
     )

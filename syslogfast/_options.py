@@ -9,7 +9,6 @@ from syslogfast._checks import (
     check_prefix,
 )
 from syslogfast._identity import clean_msgid, render_fields
-from syslogfast._log_record import copy_attributes, print_value
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
@@ -70,6 +69,8 @@ class Settings:
         attributes: "Any",
     ) -> "None":
         if attributes is not None:
+            from syslogfast._log_record import copy_attributes  # rarely needed
+
             attributes = copy_attributes(attributes)
         self.names = (hostname, app_name, procid)
         self.options = {
@@ -127,22 +128,6 @@ class Settings:
         size += len("1 yyyy-mm-ddThh:mm:ss") + (self.precision + 1 if self.precision else 0)
         size += len("+hh:mm") if self.local_time else len("Z")
         return size + MAX_MSGID + len(" -") + len(self.lead)
-
-
-def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", room: "int"
-) -> "str | None":
-    """Return the fields of a record that another process than `known` has made.
-
-    None if it was not another, or if the fields take more than `room`.
-    """
-    if not isinstance(process, (int, str)):
-        return None
-    procid = print_value(process)
-    if procid == known:
-        return None
-    fields = render_fields(protocol, names[0], names[1], procid)
-    return fields if len(fields) <= room else None
 
 
 def describe_options(kind: "type", options: "dict[str, Any]") -> "str":

@@ -67,10 +67,15 @@ def clean_msgid(text: "str") -> "str":
     return clean_field(text, MAX_MSGID)
 
 
+def is_octet(text: "str") -> "bool":
+    """Tell whether a text is a number up to 255, as one writes it."""
+    is_short = 0 < len(text) <= 3 and not text.strip(DIGITS)
+    return is_short and int(text) <= 255 and str(int(text)) == text
+
+
 def is_ipv4_address(name: "str") -> "bool":
-    numbers = [str(number) for number in range(256)]
     parts = name.split(".")
-    return len(parts) == 4 and all(part in numbers for part in parts)
+    return len(parts) == 4 and all(is_octet(part) for part in parts)
 
 
 def is_ipv6_address(name: "str") -> "bool":

@@ -1,7 +1,5 @@
 """Roads: where bytes go. A road knows framing and sockets; it knows nothing of headers."""
 
-import errno
-
 from syslogfast.transports.lifespan import importing
 from syslogfast.transports.url import Url, parse_url
 
@@ -42,22 +40,19 @@ if TYPE_CHECKING:
 __all__ = ["UndeliverableError", "UntrustedError", "Url", "open_road", "parse_url"]
 
 
-HOST_FAILURES = {
-    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
-    *(errno.EPERM, errno.EACCES),
-}
-
-
 class UndeliverableError(OSError):
-    """The first record cannot go, and has to be dropped; `reason` is for the statistics.
-
-    is_of_host: another host might take it.
-    """
+    """The first record cannot go, and has to be dropped; `reason` is for the statistics."""
 
     def __init__(self, reason: "str", error: "OSError") -> "None":
         super().__init__(error.errno, error.strerror)
         self.reason = reason
-        self.is_of_host = error.errno in HOST_FAILURES
+
+    def is_of_host(self) -> "bool":
+        """Tell whether another host might take it."""
+        with importing:
+            from syslogfast.transports.readiness import HOST_FAILURES  # rarely needed
+
+        return self.errno in HOST_FAILURES
 
 
 class UntrustedError(OSError):

@@ -1,21 +1,17 @@
 """What UDP and unix datagrams have in common: one record, one datagram, taken whole or not."""
 
-import errno
-
 from syslogfast.transports import UndeliverableError
 from syslogfast.transports.lifespan import importing
-from syslogfast.transports.readiness import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
 
     from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.readiness import Readiness
     from syslogfast.transports.url import Url
 
 NO_LIMIT = 1 << 62
-# There is nobody on the other side, or not any more.
-REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
 
 
 class DatagramRoad:
@@ -27,7 +23,7 @@ class DatagramRoad:
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._limit = NO_LIMIT  # bytes of a datagram: what has been found out about it
-        self._readiness = Readiness()
+        self._readiness: Readiness | None = None  # until a send has failed
         self._socket = self._connect()
 
     def _connect(self) -> "_socket.socket":
@@ -61,26 +57,35 @@ class DatagramRoad:
             except UndeliverableError:
                 raise
             except OSError as error:
-                if error.errno in REFUSALS:
+                failure = self._get_readiness().name_failure(error)
+                if failure == "full":
+                    return 0
+                if failure == "refused":
                     if was_refused:
                         raise
                     self._reconnect(error)
                     was_refused = True
-                    continue
-                if self._readiness.is_full(error):
-                    return 0
-                if error.errno == errno.EMSGSIZE and len(data) <= self._limit:
+                elif failure == "too large" and len(data) <= self._limit:
                     self._limit = min(self._find_limit(), len(data) - 1)
-                    continue
-                reason = "too large" if error.errno == errno.EMSGSIZE else "error"
-                raise UndeliverableError(reason, error) from None
+                else:
+                    raise UndeliverableError(failure, error) from None
+
+    def _get_readiness(self) -> "Readiness":
+        if self._readiness is None:
+            with importing:
+                from syslogfast.transports.readiness import Readiness  # most never need it
+
+            self._readiness = Readiness()
+        return self._readiness
 
     def _confirm(self) -> "None":
         """Look whether what was sent has been refused already."""
 
     def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
         with importing:
-            from syslogfast._shorten import shorten_record  # rarely needed
+            import errno  # rarely needed
+
+            from syslogfast._shorten import shorten_record
 
         record = shorten_record(bytes(data), self._limit)
         if record is None:
@@ -91,7 +96,7 @@ class DatagramRoad:
         return len(data)
 
     def wait(self, timeout: "float") -> "None":
-        self._readiness.wait(self._socket.fileno(), timeout)
+        self._get_readiness().wait(self._socket.fileno(), timeout)
 
     def abort(self) -> "None":
         self._socket.close()

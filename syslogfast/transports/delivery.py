@@ -233,7 +233,7 @@ class Delivery:
                 size = road.push(queue)
                 queue.advance(size, road.held)
             except UndeliverableError as error:
-                if error.is_of_host and len(self.route.urls) > 1:
+                if len(self.route.urls) > 1 and error.is_of_host():
                     self._leave_road(road, error)
                     return BROKEN
                 queue.drop_first(error.reason)

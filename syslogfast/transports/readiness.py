@@ -1,4 +1,4 @@
-"""Waiting for a descriptor; `select` is imported by those who wait, and few do."""
+"""What the error of a send means, and waiting; `select` is imported by those who wait: few do."""
 
 import _socket
 import errno
@@ -12,6 +12,14 @@ NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 PAUSE = 0.01  # seconds that a shortage is given
+
+# There is nobody on the other side, or not any more.
+REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
+# Another host might take it.
+HOST_FAILURES = {
+    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EPERM, errno.EACCES),
+}
 
 
 def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
@@ -36,6 +44,14 @@ class Readiness:
         """Tell whether an error of a send means no more than that it has to be tried again."""
         self._is_short = error.errno in SHORTAGES
         return self._is_short or isinstance(error, BlockingIOError)
+
+    def name_failure(self, error: "OSError") -> "str":
+        """Return in a word what befell a datagram; "full": it has to be tried again."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in REFUSALS:
+            return "refused"
+        return "too large" if error.errno == errno.EMSGSIZE else "error"
 
     def wait(self, fd: "int", timeout: "float") -> "None":
         if self._is_short:

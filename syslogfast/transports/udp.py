@@ -1,12 +1,12 @@
 """UDP (RFC 5426): one record, one datagram; whether it arrives, nobody says."""
 
 import _socket
-import errno
 import sys
 
+from syslogfast._identity import is_address
 from syslogfast.transports import UndeliverableError
-from syslogfast.transports.addresses import look_up
 from syslogfast.transports.datagram import DatagramRoad
+from syslogfast.transports.lifespan import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +21,24 @@ MOST_SEGMENTS = 64
 # RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
-SEGMENTATION_FAILS = (errno.EINVAL, errno.EIO, errno.EMSGSIZE)
+
+
+def list_addresses(url: "Url") -> "list[tuple[int, Any]]":
+    """Return family and address of each socket that the URL may mean."""
+    if is_address(url.host) and "%" not in url.host:  # a zone's number has to be looked up
+        family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
+        return [(family, (url.host, url.port))]
+    with importing:
+        from syslogfast.transports.addresses import look_up
+
+    return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
 
 
 class UdpRoad(DatagramRoad):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
-        self._addresses = look_up(url, _socket.SOCK_DGRAM)
+        self._addresses = list_addresses(url)
         self._proven = False
         super().__init__(url, timeout)
         self._sorts = "order" in url.options
@@ -38,18 +48,15 @@ class UdpRoad(DatagramRoad):
         """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
         failure = OSError("the host has no other address")
         while self._addresses:
-            family, kind, protocol, _, address = self._addresses.pop(0)
             try:
-                return self._connect_to(family, kind, protocol, address)
+                return self._connect_to(*self._addresses.pop(0))
             except OSError as error:
                 failure = error
         raise failure
 
     @staticmethod
-    def _connect_to(
-        family: "int", kind: "int", protocol: "int", address: "Any"
-    ) -> "_socket.socket":
-        datagrams = _socket.socket(family, kind, protocol)
+    def _connect_to(family: "int", address: "Any") -> "_socket.socket":
+        datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
         try:
             datagrams.connect(address)
             datagrams.settimeout(0)
@@ -80,10 +87,13 @@ class UdpRoad(DatagramRoad):
         try:
             return self._socket.sendmsg([data], [(SOL_UDP, UDP_SEGMENT, size)])
         except OSError as error:
-            if error.errno in SEGMENTATION_FAILS:
+            with importing:
+                import errno  # rarely needed
+
+            if error.errno in (errno.EINVAL, errno.EIO, errno.EMSGSIZE):
                 # The network card, or the way there, cannot do it for datagrams of this size.
                 self._longest_segment = 0 if error.errno == errno.EIO else segment - 1
-            elif self._readiness.is_full(error):
+            elif self._get_readiness().is_full(error):
                 return 0
             # One of them alone will show what is wrong, if it was not the fault of one before.
             return self._send(queue, data[:segment])

@@ -66,11 +66,11 @@ def load_road(url: "Url") -> "Callable[[Url, float], Road]":
     """
     with importing:
         if url.scheme == "udp":
-            from syslogfast.transports.udp import UdpRoad
+            from syslogfast.transports.datagram import UdpRoad
 
             return UdpRoad
         if url.scheme == "unix" and url.framing is None:
-            from syslogfast.transports.unix import UnixRoad
+            from syslogfast.transports.datagram import UnixRoad
 
             return UnixRoad
         if url.scheme == "fd":

@@ -1,17 +1,51 @@
-"""What UDP and unix datagrams have in common: one record, one datagram, taken whole or not."""
+"""Datagrams: one record each, taken whole or not. UDP (RFC 5426) and unix sockets (unix(7))."""
 
+import _socket
+import sys
+
+from syslogfast._identity import is_address
 from syslogfast.transports import UndeliverableError
 from syslogfast.transports.lifespan import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
+    from typing import Any
 
     from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.readiness import Readiness
     from syslogfast.transports.url import Url
 
 NO_LIMIT = 1 << 62
+# Linux cuts one long write into datagrams of one size, the last of which may be shorter (udp(7)).
+SOL_UDP, UDP_SEGMENT = 17, 103
+MOST_SEGMENTS = 64
+# RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
+MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
+IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
+UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
+
+
+def list_addresses(url: "Url") -> "list[tuple[int, Any]]":
+    """Return family and address of each socket that the URL may mean."""
+    if is_address(url.host) and "%" not in url.host:  # a zone's number has to be looked up
+        family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
+        return [(family, (url.host, url.port))]
+    with importing:
+        from syslogfast.transports.addresses import look_up
+
+    return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
+
+
+def connect_socket(family: "int", address: "Any") -> "_socket.socket":
+    """Return a socket that does not block, connected; for datagrams that never waits."""
+    datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
+    try:
+        datagrams.connect(address)
+        datagrams.settimeout(0)
+    except OSError:
+        datagrams.close()
+        raise
+    return datagrams
 
 
 class DatagramRoad:
@@ -103,3 +137,118 @@ class DatagramRoad:
 
     def close(self, timeout: "float") -> "None":
         self._socket.close()
+
+
+class UdpRoad(DatagramRoad):
+    """A connected UDP socket, so that a host without a collector can at least refuse."""
+
+    def __init__(self, url: "Url", timeout: "float") -> "None":
+        self._addresses = list_addresses(url)
+        self._proven = False
+        super().__init__(url, timeout)
+        self._sorts = "order" in url.options
+        self._longest_segment = MAX_DATAGRAM_IPV4 if self._can_segment() else 0
+
+    def _connect(self) -> "_socket.socket":
+        """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
+        failure = OSError("the host has no other address")
+        while self._addresses:
+            try:
+                return connect_socket(*self._addresses.pop(0))
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _can_segment(self) -> "bool":
+        if sys.platform != "linux":
+            return False
+        try:
+            self._socket.getsockopt(SOL_UDP, UDP_SEGMENT)
+        except OSError:
+            return False  # a kernel before 4.18, which would send it all as one datagram
+        return True
+
+    def push(self, queue: "Queue") -> "int":
+        if self._sorts:
+            queue.sort()
+        run = queue.peek_run(self._longest_segment, MOST_SEGMENTS, MAX_DATAGRAM_IPV4)
+        if run is None:
+            return 0
+        data, segment = run
+        if len(data) == segment or not self._proven:
+            return self._send(queue, data[:segment])
+        size = segment.to_bytes(2, sys.byteorder)
+        try:
+            return self._socket.sendmsg([data], [(SOL_UDP, UDP_SEGMENT, size)])
+        except OSError as error:
+            with importing:
+                import errno  # rarely needed
+
+            if error.errno in (errno.EINVAL, errno.EIO, errno.EMSGSIZE):
+                # The network card, or the way there, cannot do it for datagrams of this size.
+                self._longest_segment = 0 if error.errno == errno.EIO else segment - 1
+            elif self._get_readiness().is_full(error):
+                return 0
+            # One of them alone will show what is wrong, if it was not the fault of one before.
+            return self._send(queue, data[:segment])
+
+    def _send(self, queue: "Queue", data: "memoryview") -> "int":
+        try:
+            return super()._send(queue, data)
+        except UndeliverableError:
+            raise
+        except OSError as error:
+            raise UndeliverableError("refused", error) from None
+
+    def _confirm(self) -> "None":
+        """A refusal on this host is known at once: if the first is not refused, it is heard."""
+        if not self._proven:
+            self._raise_pending()
+            self._proven = True
+
+    def _reconnect(self, error: "OSError") -> "None":
+        if not self._proven and self._addresses:
+            self._socket, refused = self._connect(), self._socket
+            refused.close()
+
+    def _raise_pending(self) -> "None":
+        """Raise what became of the datagram before."""
+        error = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if error:
+            from os import strerror
+
+            raise OSError(error, strerror(error))
+
+    def _find_limit(self) -> "int":
+        is_ipv6 = self._socket.family == _socket.AF_INET6
+        limit = MAX_DATAGRAM_IPV6 if is_ipv6 else MAX_DATAGRAM_IPV4
+        try:
+            if is_ipv6:
+                mtu = self._socket.getsockopt(_socket.IPPROTO_IPV6, IPV6_MTU) - 48
+            else:
+                mtu = self._socket.getsockopt(_socket.IPPROTO_IP, IP_MTU) - 28
+        except OSError:
+            return limit
+        # A longer one is cut into fragments, unless the way there forbids it, as it seems to do.
+        return min(limit, mtu)
+
+    def close(self, timeout: "float") -> "None":
+        try:
+            self._raise_pending()
+        finally:
+            self._socket.close()
+
+
+class UnixRoad(DatagramRoad):
+    """A connected unix datagram socket; connecting it never waits."""
+
+    def _connect(self) -> "_socket.socket":
+        return connect_socket(_socket.AF_UNIX, self.url.host)
+
+    def _reconnect(self, error: "OSError") -> "None":
+        """The collector may have made its socket anew: the old one is nobody's then."""
+        self._socket, former = self._connect(), self._socket
+        former.close()
+
+    def _find_limit(self) -> "int":
+        return self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF) - UNIX_OVERHEAD

@@ -101,8 +101,15 @@ from syslogfast._checks import (
     reject_time,
     reject_unready,
 )
-from syslogfast._identity import clean_msgid, read_back, restore_names, this_process
-from syslogfast._options import Settings, describe_options, reduce_options
+from syslogfast._identity import (
+    Settings,
+    clean_msgid,
+    describe_options,
+    read_back,
+    reduce_options,
+    restore_names,
+    this_process,
+)
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
 

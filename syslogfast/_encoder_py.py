@@ -18,7 +18,14 @@ from syslogfast._checks import (
     reject_offset,
 )
 from syslogfast._destination import measure_buffer, store
-from syslogfast._identity import clean_msgid, read_back, restore_names
+from syslogfast._identity import (
+    Settings,
+    clean_msgid,
+    describe_options,
+    read_back,
+    reduce_options,
+    restore_names,
+)
 from syslogfast._log_record import (
     choose_severity,
     clean_elements,
@@ -29,7 +36,6 @@ from syslogfast._log_record import (
     read_record_text,
     render_own_fields,
 )
-from syslogfast._options import Settings, describe_options, reduce_options
 from syslogfast._structured_data import join_elements, render_elements
 from syslogfast._style import Style
 from syslogfast._text import BOM, encode_text, read_text

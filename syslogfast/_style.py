@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from syslogfast._options import Settings
+    from syslogfast._identity import Settings
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Form, Renderer
 

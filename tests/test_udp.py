@@ -9,7 +9,7 @@ import pytest
 from grammar import parse_rfc5424
 from sinks import check_counts
 
-from syslogfast.transports import udp
+from syslogfast.transports import datagram
 
 LINGER = 100.0  # seconds: until flush
 
@@ -49,7 +49,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, fail: Callable[[int], int] | No
     """Count what sends segments; `fail` gives the error that the kernel is to answer to a size."""
     calls = []
 
-    class Socket(udp._socket.socket):
+    class Socket(datagram._socket.socket):
         def sendmsg(self, buffers: list, ancillary: list) -> int:
             assert [entry[:2] for entry in ancillary] == [(17, 103)]
             segment = int.from_bytes(ancillary[0][2], sys.byteorder)
@@ -62,7 +62,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, fail: Callable[[int], int] | No
         def __getattr__(self, name: str) -> object:
             return Socket if name == "socket" else getattr(socket, name)
 
-    monkeypatch.setattr(udp, "_socket", Module())
+    monkeypatch.setattr(datagram, "_socket", Module())
     return calls
 
 

@@ -108,7 +108,6 @@ from syslogfast._identity import (
     read_back,
     reduce_options,
     restore_names,
-    this_process,
 )
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
@@ -343,7 +342,7 @@ cdef class Encoder:
         self.given = read_back(settings.names, settings.fields) if layout.is_rfc5424 else -1
         self.names = settings.names if self.given < 0 else None
         self.fields_room = numbers[6]
-        self.process = int(this_process()) if procid is None else -1
+        self.process = os.getpid() if procid is None else -1
         self.is_ascii = text.isascii()
         self.reads_attributes = attributes is not None
         self.layout = layout

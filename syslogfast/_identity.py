@@ -88,8 +88,9 @@ def clean_msgid(text: "str") -> "str":
 
 def is_octet(text: "str") -> "bool":
     """Tell whether a text is a number up to 255, as one writes it."""
-    is_short = 0 < len(text) <= 3 and not text.strip(DIGITS)
-    return is_short and int(text) <= 255 and str(int(text)) == text
+    if not 1 <= len(text) <= 3 or text.strip(DIGITS):
+        return False
+    return text == "0" or (text[0] != "0" and (len(text) < 3 or text <= "255"))
 
 
 def is_ipv4_address(name: "str") -> "bool":

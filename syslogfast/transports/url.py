@@ -101,13 +101,18 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
 
 
 def is_number(text: "str", most: "int") -> "bool":
-    return text.isdigit() and text.isascii() and len(text) < 11 and int(text) <= most
+    return text.isdigit() and text.isascii() and len(text) < 11 and read_number(text) <= most
+
+
+def read_number(text: "str") -> "int":
+    """Return int(text) of up to 15 digits: that takes 20 us more for the first of a process."""
+    return int(float(text))
 
 
 def parse_port(text: "str", most: "int", url: "str") -> "int":
-    if not is_number(text, most) or not int(text):
+    if not is_number(text, most) or not read_number(text):
         reject_url(f"have a port in 1..{most}", url)
-    return int(text)
+    return read_number(text)
 
 
 def split_place(place: "str", url: "str") -> "tuple[str, str | None]":

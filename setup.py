@@ -14,6 +14,8 @@ ALIGNED = ("functions", "jumps", "labels", "loops")
 is_linux = sys.platform == "linux"
 smaller = [f"-fno-align-{part}" for part in ALIGNED] if is_linux else []
 smaller += ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"] if is_linux else []
+# What it calls is looked up at once: its start calls most of it, and one by one takes longer.
+at_once = ["-fno-plt"] if is_linux else []
 
 encoder = Extension(
     "syslogfast._encoder_c",
@@ -24,7 +26,7 @@ encoder = Extension(
         ("CYTHON_USE_DICT_VERSIONS", "0"),
         ("CYTHON_COMPRESS_STRINGS", "0"),  # 1.6 KB: to unpack them takes longer than to read them
     ],
-    extra_compile_args=[] if os.name == "nt" else ["-O2", *smaller],
+    extra_compile_args=[] if os.name == "nt" else ["-O2", *smaller, *at_once],
     extra_link_args=["-Wl,-z,noseparate-code"] if is_linux else [],
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )

@@ -56,10 +56,11 @@ class Emitter(Voice):
         encoder = self._get_encoder()
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST
+        is_cut = False
         if is_suspect or read_attribute(record, "structured_data") is not None:
             whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            self._queue.cuts += len(whole) > len(frame)
-        self._delivery.accept(frame, choose_severity(read_attribute(record, "levelno")))
+            is_cut = len(whole) > len(frame)
+        self._delivery.accept(frame, choose_severity(read_attribute(record, "levelno")), is_cut)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same road, which costs no descriptor.

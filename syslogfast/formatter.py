@@ -1,4 +1,4 @@
-"""The doors of the standard library's logging: change one import, and the bytes are right."""
+"""A formatter for the handlers that one has: the text of a record, with a header before it."""
 
 import logging
 

@@ -110,6 +110,8 @@ class SysLogHandler(StandardSysLogHandler):
                 options["protocol"] = "local" if roads[0].scheme == "unix" else "rfc3164"
             delivery["timeout"] = 5.0 if timeout is None else timeout
             self._emitter = connect(*roads, framing=framing, **delivery, **options)
+            # By logging.shutdown, before which other handlers may still have something for this.
+            self._emitter._delivery.closes_at_exit = False
             self._framing = roads[0].framing
             self._keep(address, facility, socktype, timeout)
             self.unixsocket = roads[0].scheme == "unix"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
             """Close the descriptor at once, and tell nobody: it may be another process's, too."""
 
 
-__all__ = ["UndeliverableError", "UntrustedError", "Url", "open_road", "parse_url"]
+__all__ = ["UndeliverableError", "UnmendableError", "Url", "open_road", "parse_url"]
 
 
 class UndeliverableError(OSError):
@@ -55,8 +55,8 @@ class UndeliverableError(OSError):
         return self.errno in HOST_FAILURES
 
 
-class UntrustedError(OSError):
-    """The collector cannot show that it is the right one, which waiting will not mend."""
+class UnmendableError(OSError):
+    """What waiting will not mend, such as a collector that cannot show that it is the right one."""
 
 
 def load_road(url: "Url") -> "Callable[[Url, float], Road]":

@@ -84,10 +84,14 @@ cdef class Queue:
         self.dropped = {}
         self.oldest = self.newest = make_block(self.block_size)
 
-    def put(self, bytes frame not None, bint is_cut=False):
+    def put(self, bytes frame not None, bint is_cut=False, bint even_closed=False):
         """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
-        cdef char *dst = claim(self, size)
+        cdef bint closed = self.closed
+        cdef char *dst
+        self.closed = closed and not even_closed
+        dst = claim(self, size)
+        self.closed = closed
         if dst == NULL:
             return NO_ROOM
         memcpy(dst, PyBytes_AS_STRING(frame), size)

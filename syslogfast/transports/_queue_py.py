@@ -73,11 +73,11 @@ class Queue:
     def count(self) -> "int":
         return len(self._frames)
 
-    def put(self, frame: "bytes", is_cut: "bool" = False) -> "int":
+    def put(self, frame: "bytes", is_cut: "bool" = False, even_closed: "bool" = False) -> "int":
         """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
-            if self.closed or self.size + size > self.limit:
+            if (self.closed and not even_closed) or self.size + size > self.limit:
                 return NO_ROOM
             state = QUEUED if self._frames else FIRST
             self.cuts += is_cut

@@ -40,8 +40,8 @@ def connect_socket(family: "int", address: "Any") -> "_socket.socket":
     """Return a socket that does not block, connected; for datagrams that never waits."""
     datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
     try:
-        datagrams.connect(address)
         datagrams.settimeout(0)
+        datagrams.connect(address)
     except OSError:
         datagrams.close()
         raise
@@ -68,8 +68,8 @@ class DatagramRoad:
         """See what can be done about a refusal; OSError: nothing."""
         raise NotImplementedError
 
-    def _find_limit(self) -> "int":
-        """Return the bytes that a datagram can have, as far as the kernel tells."""
+    def _find_limit(self, size: "int") -> "int":
+        """Return how long a datagram can be, if one of so many bytes is too long."""
         raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
@@ -81,6 +81,7 @@ class DatagramRoad:
     def _send(self, queue: "Queue", data: "memoryview") -> "int":
         """Send one record; if the first try is refused, which is the one before's fault, again."""
         was_refused = False
+        times_long = 0
         while True:
             try:
                 if len(data) > self._limit:
@@ -99,8 +100,10 @@ class DatagramRoad:
                         raise
                     self._reconnect(error)
                     was_refused = True
-                elif failure == "too large" and len(data) <= self._limit:
-                    self._limit = min(self._find_limit(), len(data) - 1)
+                elif failure == "too large" and times_long < 2:
+                    times_long += 1
+                    if times_long == 2:  # the first time it may have been said of one before
+                        self._limit = self._find_limit(len(data))
                 else:
                     raise UndeliverableError(failure, error) from None
 
@@ -177,20 +180,18 @@ class UdpRoad(DatagramRoad):
         data, segment = run
         if len(data) == segment or not self._proven:
             return self._send(queue, data[:segment])
-        size = segment.to_bytes(2, sys.byteorder)
-        try:
-            return self._socket.sendmsg([data], [(SOL_UDP, UDP_SEGMENT, size)])
-        except OSError as error:
-            with importing:
-                import errno  # rarely needed
-
-            if error.errno in (errno.EINVAL, errno.EIO, errno.EMSGSIZE):
-                # The network card, or the way there, cannot do it for datagrams of this size.
-                self._longest_segment = 0 if error.errno == errno.EIO else segment - 1
-            elif self._get_readiness().is_full(error):
-                return 0
-            # One of them alone will show what is wrong, if it was not the fault of one before.
-            return self._send(queue, data[:segment])
+        ancillary = [(SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, sys.byteorder))]
+        for _ in range(2):  # what is said the first time may be of one before
+            try:
+                return self._socket.sendmsg([data], ancillary)
+            except OSError as error:
+                failure = self._get_readiness().name_segment_failure(error)
+        if failure == "full":
+            return 0
+        if failure:
+            # The network card, or the way there, cannot do it, at least not of this size.
+            self._longest_segment = segment - 1 if failure == "this size" else 0
+        return self._send(queue, data[:segment])  # one alone will show what else is wrong
 
     def _send(self, queue: "Queue", data: "memoryview") -> "int":
         try:
@@ -198,6 +199,8 @@ class UdpRoad(DatagramRoad):
         except UndeliverableError:
             raise
         except OSError as error:
+            if self._proven and not is_address(self.url.host):
+                raise  # the name may stand for another address by now
             raise UndeliverableError("refused", error) from None
 
     def _confirm(self) -> "None":
@@ -219,9 +222,11 @@ class UdpRoad(DatagramRoad):
 
             raise OSError(error, strerror(error))
 
-    def _find_limit(self) -> "int":
+    def _find_limit(self, size: "int") -> "int":
         is_ipv6 = self._socket.family == _socket.AF_INET6
         limit = MAX_DATAGRAM_IPV6 if is_ipv6 else MAX_DATAGRAM_IPV4
+        if size > limit:
+            return limit
         try:
             if is_ipv6:
                 mtu = self._socket.getsockopt(_socket.IPPROTO_IPV6, IPV6_MTU) - 48
@@ -250,5 +255,5 @@ class UnixRoad(DatagramRoad):
         self._socket, former = self._connect(), self._socket
         former.close()
 
-    def _find_limit(self) -> "int":
+    def _find_limit(self, size: "int") -> "int":
         return self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF) - UNIX_OVERHEAD

@@ -64,6 +64,7 @@ class Delivery:
         self._patience = max(PATIENCE, self._threshold)
         self._is_over = False
         self._is_inherited = False
+        self.closes_at_exit = True  # unless somebody else does
         self._begin()
         lifespan.register(self)
 
@@ -75,6 +76,7 @@ class Delivery:
         self._retired: Road | None = None  # for which that was taken
         self._reporter: LossReporter | None = None
         self._owes_report = False
+        self._close_by: float | None = None  # by monotonic(): a close that has to be made up for
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
         self._driving: Any = _thread.RLock()
@@ -118,6 +120,9 @@ class Delivery:
                     lock.release()
                 except RuntimeError:
                     pass  # another thread has it
+            if self._close_by is not None:
+                deadline, self._close_by = self._close_by, None
+                self.close(max(0.0, deadline - monotonic()))
             if state is not EMPTY:
                 self.queue.threshold = NEVER
                 if not self._wake_worker():
@@ -125,10 +130,10 @@ class Delivery:
                 return
             self.queue.threshold = self._threshold
 
-    def accept(self, frame: bytes, severity: int = 6) -> None:
+    def accept(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
         """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
         queue = self.queue
-        state = queue.put(frame)
+        state = queue.put(frame, is_cut)
         deadline: float | None = None
         for _ in range(TRIES):
             if state or queue.closed or len(frame) > queue.limit:
@@ -136,7 +141,7 @@ class Delivery:
             deadline = self.make_room(len(frame), deadline)
             if deadline is None:
                 break
-            state = queue.put(frame)
+            state = queue.put(frame, is_cut)
         if not state:
             is_large = len(frame) > queue.limit
             queue.drop("closed" if queue.closed else "too large" if is_large else "full")
@@ -172,6 +177,8 @@ class Delivery:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         deadline = monotonic() + self._choose_timeout(timeout)
+        if self._driving._is_owned():
+            return not self.queue.count  # a signal's handler: this thread has to go on first
         self.route.hurry()
         while self.queue.count:
             self._is_urgent = True
@@ -192,12 +199,13 @@ class Delivery:
         deadline = monotonic() + self._choose_timeout(timeout)
         lock = self._driving
         self.queue.closed = True
+        if lock._is_owned():
+            self._close_by = deadline  # by `drive`, which a signal's handler has interrupted
+            return
         self.flush(deadline - monotonic())
         if self._road and self.queue.loss_since:
-            self._get_reporter().hurry()
-            self.queue.closed = False
-            self._get_reporter().report()
-            self.queue.closed = True
+            with lock:  # the worker may be about to tell of it, too
+                self._get_reporter().report(is_last=True)
             self.flush(deadline - monotonic())
         try:
             lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
@@ -279,17 +287,21 @@ class Delivery:
             road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
         except OSError as error:
             self.route.note_failure(road.url, error)  # though the kernel had taken all of it
+        except ValueError:
+            pass  # another thread has found it broken, and closed it
 
     def _leave_road(self, road: "Road", error: OSError) -> None:
         self.queue.rewind()
         self._road, self._earlier_road = self._earlier_road, None
         road.abort()
         self.route.note_broken(road, error)
+        if self._road:
+            self.route.note_taken(self._road.url)
 
     # --- back to an earlier URL ------------------------------------------------------------------
 
     def _look_back(self) -> None:
-        if self._road and monotonic() >= self.route.next_return:
+        if self._road and not self._earlier_road and monotonic() >= self.route.next_return:
             self._start_return(self._road)
 
     def _start_return(self, road: "Road") -> None:
@@ -412,7 +424,7 @@ class Delivery:
             return
         if not needs_waiting(self.route.urls[0]):
             with self._driving:  # whoever emits may open it, too
-                if self._road or self._open_at_once():
+                if self._road or self._open_at_once() or len(self.route.urls) == 1:
                     return
         road = self.route.open()
         with self._driving:

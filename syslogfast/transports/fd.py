@@ -1,9 +1,10 @@
 """An open file descriptor: standard output, a pipe, a serial console. It stays open."""
 
+import errno
 import os
 from time import sleep
 
-from syslogfast.transports.readiness import wait_ready
+from syslogfast.transports.readiness import SHORTAGES, wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 # POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals
 # do, too. The descriptor is another's, who would wonder if it were made non-blocking.
 PIPE_BUF = 4096
+
+# There may be room later.
+MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
 
 
 class FdRoad:
@@ -41,7 +45,7 @@ class FdRoad:
             return os.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
-            if self._has_failed and queue.is_between():
+            if self._has_failed and (queue.is_between() or error.errno not in MENDABLE):
                 raise
             return 0  # half a record is there: the other half has to follow
 

@@ -36,9 +36,16 @@ def list_deliveries() -> "list[Delivery]":
 
 
 def close_all() -> None:
-    """Close them, within the time that the most patient of them has."""
+    """Close them, within the time that the most patient of them has; logging closes its own."""
+    close([delivery for delivery in list_deliveries() if delivery.closes_at_exit])
+
+
+def close_all_as_child() -> None:
+    close(list_deliveries())
+
+
+def close(deliveries: "list[Delivery]") -> None:
     started = monotonic()
-    deliveries = list_deliveries()
     for delivery in deliveries:
         delivery.hasten()
     for delivery in deliveries:
@@ -48,13 +55,13 @@ def close_all() -> None:
 def expect_end() -> None:
     """Have all closed at the end of a process that was forked, by multiprocessing perhaps.
 
-    That forgets what was registered with atexit before, and calls nothing of it before 3.12.
+    That forgets what was registered with atexit before, logging's end included, and calls nothing
+    of it before 3.12.
     """
-    atexit.unregister(close_all)
-    atexit.register(close_all)
+    atexit.register(close_all_as_child)
     multiprocessing = sys.modules.get("multiprocessing.util")
     if multiprocessing:
-        multiprocessing.Finalize(None, close_all, exitpriority=0)
+        multiprocessing.Finalize(None, close_all_as_child, exitpriority=0)
 
 
 def go_on_as_child() -> None:

@@ -30,10 +30,6 @@ class LossReporter:
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()
 
-    def hurry(self) -> None:
-        """Do not wait for a better time: there is no later."""
-        self._next = 0.0
-
     def find_delay(self) -> float | None:
         """Return the seconds until there is something to report; None: nothing has to be."""
         # That the report itself was dropped is told with the next, but is no reason for one.
@@ -41,13 +37,13 @@ class LossReporter:
             return None
         return max(0.0, self._next - monotonic())
 
-    def report(self) -> bool:
-        """Queue a report if one is due; False if it has to be done later."""
+    def report(self, is_last: bool = False) -> bool:
+        """Queue a report if one is due, or if it is the last; False: it has to be done later."""
         delay = self.find_delay()
         if delay is None:
             return True
         queue = self._queue
-        if delay or (queue.count and not self._keeps_last):
+        if not is_last and (delay or (queue.count and not self._keeps_last)):
             return False
         self._next = monotonic() + INTERVAL
         since, queue.loss_since = queue.loss_since, 0
@@ -59,7 +55,7 @@ class LossReporter:
         }
         if not lost:
             return True  # of one that came between the two lines above
-        if not queue.put(self._render(lost, since)):
+        if not queue.put(self._render(lost, since), even_closed=is_last):
             queue.loss_since = since  # there is no room for it
             return False
         self._told = dropped

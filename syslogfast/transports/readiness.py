@@ -11,6 +11,7 @@ NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+LONGEST_WAIT = 1e6  # seconds: poll() takes no more
 PAUSE = 0.01  # seconds that a shortage is given
 
 # There is nobody on the other side, or not any more.
@@ -27,11 +28,9 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
     with importing:
         import select
 
-    if not hasattr(select, "poll"):  # Windows
-        return any(select.select([fd] if to_read else [], [] if to_read else [fd], [], timeout))
     poll = select.poll()
     poll.register(fd, select.POLLIN if to_read else select.POLLOUT)
-    return bool(poll.poll(timeout * 1000))
+    return bool(poll.poll(min(timeout, LONGEST_WAIT) * 1000))
 
 
 class Readiness:
@@ -52,6 +51,14 @@ class Readiness:
         if error.errno in REFUSALS:
             return "refused"
         return "too large" if error.errno == errno.EMSGSIZE else "error"
+
+    def name_segment_failure(self, error: "OSError") -> "str":
+        """Return what befell datagrams that were to be segmented: "" if that is not the fault."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in (errno.EINVAL, errno.EMSGSIZE):
+            return "this size"
+        return "any size" if error.errno == errno.EIO else ""
 
     def wait(self, fd: "int", timeout: "float") -> "None":
         if self._is_short:

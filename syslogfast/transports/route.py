@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 
 from syslogfast._identity import is_address
-from syslogfast.transports import UntrustedError, open_road
+from syslogfast.transports import UnmendableError, open_road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,14 +101,22 @@ class Route:
             self._delay = FIRST_DELAY
             self.next_try = monotonic()
 
+    def note_taken(self, url: "Url") -> None:
+        """Take note that this URL is in use: those before it are to be tried again."""
+        is_first = url is self.urls[0]
+        self.next_return = FOREVER if is_first else monotonic() + add_jitter(self._return_delay)
+
     def _try(self, url: "Url") -> "Road | None":
         try:
             road = open_road(url, self.timeout or FIRST_DELAY)
         except OSError as error:
             self.note_failure(url, error)
             return None
-        except Exception as error:  # no ssl here; a name that cannot be one; no memory
-            self.note_failure(url, UntrustedError(f"{type(error).__name__}: {error}"))
+        except MemoryError:
+            self.note_failure(url, OSError("there is no memory for it"))
+            return None
+        except Exception as error:  # there is no ssl here; a name that cannot be one
+            self.note_failure(url, UnmendableError(f"{type(error).__name__}: {error}"))
             return None
         self.error = None
         return road
@@ -124,13 +132,13 @@ class Route:
         self._opened_before = True
         if index == 0:
             self._return_delay = FIRST_RETURN
-        self.next_return = self._opened + add_jitter(self._return_delay) if index else FOREVER
+        self.note_taken(self.urls[index])
 
     def note_failure(self, url: "Url", error: OSError) -> None:
         """Take note of what has gone wrong; what will not mend by itself is said aloud, once."""
         self._failed, self.error = url, error
         text = f"{url}: {error}"
-        if isinstance(error, UntrustedError) and text not in self._said:
+        if isinstance(error, UnmendableError) and text not in self._said:
             self._said.add(text)  # nobody would look at the statistics for this
             try:
                 sys.stderr.write(f"syslogfast: {text}; records wait in the queue\n")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 SEND_BUFFER = 1 << 17  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
+SHORTEST_TIMEOUT = 0.001  # seconds
 SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time
 OPTIONS = (
@@ -51,12 +52,13 @@ def watch_over(stream: "_socket.socket") -> "None":
 def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
     """Return a socket connected to the first of the host's addresses that answers."""
     failure = None
+    deadline = monotonic() + timeout
     for family, kind, protocol, address in list_addresses(url):
         stream = _socket.socket(family, kind, protocol)
         try:
             stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER)
             watch_over(stream)
-            stream.settimeout(timeout)
+            stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
             stream.connect(address)
             return stream
         except OSError as error:

@@ -4,7 +4,7 @@ import signal
 import ssl
 from time import monotonic
 
-from syslogfast.transports import UntrustedError
+from syslogfast.transports import UnmendableError
 from syslogfast.transports.readiness import wait_ready
 from syslogfast.transports.stream import StreamRoad, connect_stream
 
@@ -27,9 +27,10 @@ def make_context(url: "Url") -> "ssl.SSLContext":
     try:
         context = ssl.create_default_context(cafile=options.get("ca"))
         if "cert" in options:
-            context.load_cert_chain(options["cert"], options.get("key"))
+            # A key that needs a password has nobody to ask for it.
+            context.load_cert_chain(options["cert"], options.get("key"), lambda: b"")
     except OSError as error:
-        raise UntrustedError(f"no use can be made of its ca, cert or key: {error}") from None
+        raise UnmendableError(f"no use can be made of its ca, cert or key: {error}") from None
     if "insecure" in options:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -37,11 +38,11 @@ def make_context(url: "Url") -> "ssl.SSLContext":
 
 
 def explain(error: "Exception") -> "Exception":
-    """Return an UntrustedError if it is about who is who, else the error itself."""
+    """Return an UnmendableError if it is about who is who, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UntrustedError(f"its certificate is not accepted: {error.verify_message}")
+        return UnmendableError(f"its certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
-        return UntrustedError(f"it does not accept us: {error.reason}")
+        return UnmendableError(f"it does not accept us: {error.reason}")
     return error
 
 
@@ -112,6 +113,8 @@ class TlsRoad(StreamRoad):
 
     def push(self, queue: "Queue") -> "int":
         data = queue.peek(self.is_leaving and not self.held)
+        if data is not None and self.is_leaving and self.held:
+            data = data[: self.held]
         taken = 0
         try:
             self._look_for_end()
@@ -126,8 +129,10 @@ class TlsRoad(StreamRoad):
         except ssl.SSLWantWriteError:
             self._wants_to_read = False
         except OSError as error:
-            raise explain(error) from None
-        return taken
+            self.held = 0
+            if not taken:
+                raise explain(error) from None
+        return taken  # if it has broken, the next call will see that, too
 
     def wait(self, timeout: "float") -> "None":
         wait_ready(self._socket.fileno(), timeout, self._wants_to_read)

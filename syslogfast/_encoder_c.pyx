@@ -27,7 +27,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
 from cpython.sequence cimport PySequence_GetItem
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
@@ -37,7 +37,6 @@ from cpython.unicode cimport (
 )
 from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport qsort
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from syslogfast._digits cimport count_digits, write_decimal

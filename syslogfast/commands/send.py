@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that the comman
     from collections.abc import Iterator
     from types import FrameType
 
-READ_SIZE = 1 << 17  # bytes of input taken at a time
+READ_SIZE = 1 << 16  # bytes of input taken at a time
 QUEUE_SIZE = 1 << 23  # bytes
 LINGER = 0.05  # seconds
 WAIT = 0.2  # seconds between two looks whether there is any hope
@@ -56,7 +56,7 @@ def read_lines(fd: int, interruption: Interruption) -> "Iterator[bytes]":
     while data := interruption.read(fd):
         end = data.rfind(b"\n") + 1
         if end:
-            yield b"".join([*pieces, data[:end]])
+            yield b"".join([*pieces, data[:end]]) if pieces else data[:end]
             pieces = []
         pieces.append(data[end:])
     if last := b"".join(pieces):

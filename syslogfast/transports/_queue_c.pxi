@@ -141,31 +141,42 @@ cdef class Queue:
         """Put the records of the oldest block in the order of their sizes, the longest first."""
         cdef Block block = self.oldest
         cdef Py_ssize_t first = block.first, end = find_gap(block), index, start, size, used
+        cdef Py_ssize_t longest = 0
+        cdef Py_ssize_t *places     # for each size: how many, then where the next of them goes
         cdef char *scratch
-        cdef Piece *pieces
         if self.held or end - first < 2 or block.position > find_start(block, first):
             return
         if first < block.in_order:
             return  # what has come since has its turn after those
+        for index in range(first, end):
+            longest = max(longest, block.ends[index] - find_start(block, index))
         used = block.ends[end - 1] - block.position
-        pieces = <Piece *>PyMem_Malloc((end - first) * sizeof(Piece) + used)
-        if pieces == NULL:
+        places = <Py_ssize_t *>PyMem_Calloc((longest + 1) * sizeof(Py_ssize_t) + used, 1)
+        if places == NULL:
             return  # in the order in which they came, then
-        scratch = <char *>(pieces + (end - first))
+        scratch = <char *>(places + longest + 1)
         memcpy(scratch, block.start + block.position, used)
+        for index in range(first, end):
+            places[block.ends[index] - find_start(block, index)] += 1
+        start = block.position
+        for size in range(longest, -1, -1):
+            used = places[size] * size
+            places[size] = start
+            start += used
         start = block.position
         for index in range(first, end):
-            pieces[index - first].start = start - block.position
-            pieces[index - first].size = block.ends[index] - start
-            start = block.ends[index]
-        qsort(pieces, end - first, sizeof(Piece), compare_pieces)
+            size = block.ends[index] - start
+            memcpy(block.start + places[size], scratch + start - block.position, size)
+            places[size] += size
+            start += size
         start = block.position
+        size = longest
         for index in range(first, end):
-            size = pieces[index - first].size
-            memcpy(block.start + start, scratch + pieces[index - first].start, size)
+            while size and start == places[size]:
+                size -= 1
             start += size
             block.ends[index] = start
-        PyMem_Free(pieces)
+        PyMem_Free(places)
         block.in_order = end
 
     def advance(self, Py_ssize_t size, Py_ssize_t held=0):
@@ -272,18 +283,6 @@ cdef object hold(Queue queue, Py_ssize_t end):
     data = memoryview(block.memory)[block.position:block.ends[end - 1]]
     queue.held = end - block.first
     return data
-
-
-cdef struct Piece:
-    Py_ssize_t start, size
-
-
-cdef int compare_pieces(const void *left, const void *right) noexcept nogil:
-    cdef const Piece *one = <const Piece *>left
-    cdef const Piece *other = <const Piece *>right
-    if one.size != other.size:
-        return 1 if one.size < other.size else -1
-    return 1 if one.start > other.start else -1
 
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:

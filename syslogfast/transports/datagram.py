@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.readiness import Readiness
     from syslogfast.transports.url import Url
 
+BYTE_ORDER = sys.byteorder
 NO_LIMIT = 1 << 62
 # Linux cuts one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
@@ -180,12 +181,15 @@ class UdpRoad(DatagramRoad):
         data, segment = run
         if len(data) == segment or not self._proven:
             return self._send(queue, data[:segment])
-        ancillary = [(SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, sys.byteorder))]
-        for _ in range(2):  # what is said the first time may be of one before
-            try:
-                return self._socket.sendmsg([data], ancillary)
-            except OSError as error:
-                failure = self._get_readiness().name_segment_failure(error)
+        ancillary = ((SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, BYTE_ORDER)),)
+        try:
+            return self._socket.sendmsg((data,), ancillary)
+        except OSError:
+            pass  # it may have been said of one before
+        try:
+            return self._socket.sendmsg((data,), ancillary)
+        except OSError as error:
+            failure = self._get_readiness().name_segment_failure(error)
         if failure == "full":
             return 0
         if failure:

@@ -234,7 +234,7 @@ class Delivery:
         """Send until the queue is empty, the road full or broken, or so much sent; never wait."""
         queue = self.queue
         while queue.count:
-            road = self._take_earlier_road()
+            road = self._take_earlier_road() if self._earlier_road else self._road
             if road is None:
                 return BROKEN
             try:

@@ -124,7 +124,8 @@ class Delivery:
                 deadline, self._close_by = self._close_by, None
                 self.close(max(0.0, deadline - monotonic()))
             if state is not EMPTY:
-                self.queue.threshold = NEVER
+                # The worker is at it; but it gets the interpreter only now and then.
+                self.queue.threshold = self.queue.size + BATCH_SIZE if self._threshold else NEVER
                 if not self._wake_worker():
                     self.queue.threshold = self._threshold
                 return
@@ -400,7 +401,7 @@ class Delivery:
                     while not self._is_over and not self.route.is_due():
                         self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
                     self.open()
-                if self._road and self.queue.threshold != NEVER:
+                if self._road and self.queue.threshold == self._threshold:
                     self._linger_on()
                 self._send_patiently()
         finally:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
 
-SEND_BUFFER = 1 << 17  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
+SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
 SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time

@@ -164,7 +164,7 @@ def connect(
 
     Close it, or use it in a `with` statement: its thread keeps it alive. At the end of the
     program, after what was registered with `atexit` later, those that are open are closed,
-    which may take `timeout` each.
+    which takes no longer than the longest `timeout` of them.
 
     TypeError, ValueError: an argument is wrong, or the URL and an option contradict each other.
 

@@ -160,6 +160,10 @@ class SysLogHandler(StandardSysLogHandler):
             self._emitter.close()
         super().close()
 
+    def __del__(self) -> None:
+        if self._emitter is not None:  # logging.shutdown knows of it no more
+            self._emitter._delivery.leave_to_exit()
+
     def _check_formatter(self, formatter: object) -> None:
         if self._has_header and isinstance(formatter, Formatter):
             reject_double_header()

@@ -1197,3 +1197,24 @@ def test_exit_delivers_what_lingers(sink, backend, run_python) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert wait_until(lambda: sink.received.endswith(b"sold\n"))
     assert parse_rfc5424(sink.received[:-1]).message == "sold"
+
+
+FORGOTTEN = """
+import logging, sys, time
+from logging.handlers import MemoryHandler
+from syslogfast import SysLogHandler
+url = sys.argv[1]
+memory = MemoryHandler(10, target=SysLogHandler(url, linger=1000))
+memory.emit(logging.makeLogRecord({"msg": "buffered", "levelno": 20}))
+forgotten = SysLogHandler(url, linger=1000)
+forgotten.emit(logging.makeLogRecord({"msg": "forgotten", "levelno": 20}))
+del forgotten
+"""
+
+
+def test_the_end_of_logging(run_python, backend, udp) -> None:
+    """What another handler gives this one in logging.shutdown is sent, too, and what it had."""
+    host, port = udp.address
+    result = run_python(FORGOTTEN, f"udp://{host}:{port}", backend=backend)
+    assert (result.stderr, result.returncode) == ("", 0)
+    assert {data.rpartition(b" ")[2] for data in udp.read(2)} == {b"buffered", b"forgotten"}

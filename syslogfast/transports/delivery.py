@@ -195,6 +195,12 @@ class Delivery:
         if self.queue.count:
             self._wake_worker()
 
+    def leave_to_exit(self) -> None:
+        """Be closed at the end of the process; if that has begun, now."""
+        self.closes_at_exit = True
+        if lifespan.has_ended():
+            self.close()
+
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the road. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # where the thread that imports it is not, it would stay half imported for ever.
 importing = _thread.RLock()
 
+_has_ended = False
+
 # By id(), and weakly: a delivery that nobody needs any more may go.
 _deliveries: "dict[int, _weakref.ReferenceType[Delivery]]" = {}
 
@@ -37,7 +39,14 @@ def list_deliveries() -> "list[Delivery]":
 
 def close_all() -> None:
     """Close them, within the time that the most patient of them has; logging closes its own."""
+    global _has_ended
     close([delivery for delivery in list_deliveries() if delivery.closes_at_exit])
+    _has_ended = True
+
+
+def has_ended() -> bool:
+    """Tell whether those that are open now will not be closed here any more."""
+    return _has_ended
 
 
 def close_all_as_child() -> None:

@@ -166,11 +166,13 @@ class Queue:
                     self._position -= frame_size
             if not self._frames:
                 self.size = 0  # whatever was interrupted
-            self._held, self._held_size = 0, held
-            held += self._position if held > 0 else 0
-            while held > 0:
-                held -= len(self._frames[self._held])
+            self._held = 0
+            reach = self._position + held if held > 0 else 0
+            held_size = 0  # with the rest of the record in which those end
+            while held_size < reach:
+                held_size += len(self._frames[self._held])
                 self._held += 1
+            self._held_size = held_size - self._position
 
     def is_between(self) -> "bool":
         """Tell whether no part of a record has been sent without the rest."""

@@ -356,7 +356,8 @@ def test_the_end_with_a_full_queue(backend: str, small_sink: Sink) -> None:
         assert process.wait(LIMIT) == 0
 
     def sort_records() -> tuple[list[int], int]:
-        records = list_records(small_sink)[0]
+        # Where no thread can be started any more, two may have connected, one of them in vain.
+        records = [record for records in list_records(small_sink) for record in records]
         told = [
             int(dict(dict(record.structured_data)["dropped@32473"])["full"])
             for record in records
@@ -504,7 +505,9 @@ def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overfl
     records = sink.read_records()
     assert len(records) == stats["sent"]
     reports = [record for record in records if record.msgid == "DROPPED"]
-    assert stats["offered"] == 16 * 300 + len(reports)
+    # With drop-oldest a report may be the oldest.
+    lost_reports = stats["offered"] - 16 * 300 - len(reports)
+    assert 0 <= lost_reports <= (2 if overflow == "drop-oldest" else 0)
     assert set(stats["dropped"]) <= ({"full"} if overflow != "block" else set())
     for name in range(16):
         own = [record.message or "" for record in records if record.msgid == "-"]

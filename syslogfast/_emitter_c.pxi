@@ -165,12 +165,14 @@ cdef inline bint put_span(
 ) except -1:
     """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
     cdef Queue queue = voice._queue
+    cdef Encoder encoder    # held: while there is no room, a handler may fork, and renew the voice
     cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
     cdef char *dst
     if voice.forks != forks:
         renew(voice)
-    layout = &voice._encoder.layout
+    encoder = voice._encoder
+    layout = &encoder.layout
     if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, moment, text[0])
     if not size and message is None:
@@ -198,7 +200,8 @@ cdef bint put_any(
     Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
     """Queue a record that is not a plain one; tell whether there was room."""
-    cdef Layout *layout = &voice._encoder.layout
+    cdef Encoder encoder = voice._encoder   # held, as in put_span
+    cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
     cdef Py_ssize_t elements_size

@@ -3,6 +3,7 @@
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
     TRIES = 100     # to get the room that was made before another thread takes it
+    MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
 
 cdef int forks = 0  # processes between the one that has loaded this and the present one
 
@@ -16,19 +17,53 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=note_fork)
 
 
+cdef inline int64_t follow(int64_t number) noexcept nogil:
+    return number % MAX_SEQUENCE_ID + 1
+
+
+cdef class Sequence:
+    """Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1).
+
+    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
+    """
+
+    cdef int64_t last
+    cdef int forks
+
+    def advance(self):
+        """Return the next number."""
+        if self.forks != forks:
+            self.forks, self.last = forks, 0
+        self.last = follow(self.last)
+        return self.last
+
+    def number(self, structured_data):
+        """Return a record's structured data with the next number in them."""
+        sequence_id = self.advance()
+        if structured_data is None:
+            return b'[meta sequenceId="%d"]' % sequence_id
+        from syslogfast._sequence import add_sequence_id  # rarely needed
+
+        return add_sequence_id(structured_data, sequence_id)
+
+
 cdef class Voice:
     """What is fast of `syslogfast.Emitter`, which see."""
 
     cdef readonly Encoder _encoder
     cdef readonly Queue _queue
     cdef readonly object _delivery
+    cdef readonly Sequence _sequence    # or None: the records have no numbers
     cdef int forks
 
-    def __cinit__(self, Encoder encoder not None, Queue queue not None, delivery):
+    def __cinit__(
+        self, Encoder encoder not None, Queue queue not None, delivery, Sequence sequence=None
+    ):
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
         self._delivery = delivery
+        self._sequence = sequence
         self.forks = forks
 
     def emit(
@@ -173,7 +208,9 @@ cdef inline bint put_span(
         renew(voice)
     encoder = voice._encoder
     layout = &encoder.layout
-    if msgid is None and structured_data is None and text != NULL:
+    if voice._sequence is not None:
+        structured_data = voice._sequence.number(structured_data)
+    elif msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, moment, text[0])
     if not size and message is None:
         message = PyBytes_FromStringAndSize(text.start, text.size)

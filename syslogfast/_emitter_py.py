@@ -5,10 +5,12 @@ A record is encoded on the caller's thread, put into the queue, and left to the 
 
 import os
 import time
+from itertools import count
 
 from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
+from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
 from syslogfast.constants import WIDEST
 from syslogfast.transports._queue_py import FIRST, NO_ROOM, Queue
@@ -81,16 +83,48 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
     return send
 
 
+class Sequence:
+    """Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1).
+
+    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
+    """
+
+    __slots__ = ("_count", "_forks")
+
+    def __init__(self) -> "None":
+        self._count, self._forks = count(), _forks
+
+    def advance(self) -> "int":
+        """Return the next number."""
+        if self._forks != _forks:
+            self._count, self._forks = count(), _forks
+        return next(self._count) % MAX_SEQUENCE_ID + 1
+
+    def number(self, structured_data: "StructuredData | None") -> "StructuredData":
+        """Return a record's structured data with the next number in them."""
+        sequence_id = self.advance()
+        if structured_data is None:
+            return b'[meta sequenceId="%d"]' % sequence_id
+        return add_sequence_id(structured_data, sequence_id)  # type: ignore[no-any-return]
+
+
 class Voice:
     """What is fast of `syslogfast.Emitter`, which see."""
 
-    __slots__ = ("_delivery", "_encoder", "_forks", "_queue")
+    __slots__ = ("_delivery", "_encoder", "_forks", "_queue", "_sequence")
 
-    def __init__(self, encoder: "Encoder", queue: "Queue", delivery: "Delivery") -> "None":
+    def __init__(
+        self,
+        encoder: "Encoder",
+        queue: "Queue",
+        delivery: "Delivery",
+        sequence: "Sequence | None" = None,
+    ) -> "None":
         self._encoder = encoder
         self._forks = _forks
         self._queue = queue
         self._delivery = delivery
+        self._sequence = sequence
 
     def emit(
         self,
@@ -169,6 +203,8 @@ class Voice:
     ) -> "bool":
         """Queue one record; tell whether the delivery has been called to send."""
         encoder, queue = self._get_encoder(), self._queue
+        if self._sequence is not None:
+            structured_data = self._sequence.number(structured_data)
         if structured_data is not None:  # rendered once: its values may run code
             check_time(time_ns)
             msgid = None if msgid is None else check_field("msgid", msgid)

@@ -42,6 +42,9 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from syslogfast._digits cimport count_digits, write_decimal
 from syslogfast._record cimport (
     DATAGRAM,
+    LF,
+    NUL,
+    OCTET,
     Layout,
     Record,
     Span,
@@ -72,6 +75,7 @@ from syslogfast._timestamp cimport (
     MIN_SECONDS,
     Timestamp,
     is_writable,
+    measure_rfc5424_timestamp,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,
     read_clock,
@@ -655,3 +659,4 @@ cdef object encode_any_into(
 include "_log_record_c.pxi"
 include "transports/_queue_c.pxi"
 include "_emitter_c.pxi"
+include "_fatal_c.pxi"

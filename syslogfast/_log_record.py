@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from syslogfast._emitter_py import Sequence
+
     Elements = dict[str, list[tuple[str, str]]]
 
 if not TYPE_CHECKING:
@@ -265,6 +267,18 @@ def read_elements(
         except Exception:
             return given  # to be cleaned
     return elements or None
+
+
+def number_record(record: "logging.LogRecord", sequence: "Sequence") -> "logging.LogRecord":
+    """Return a copy of a record whose structured data have the next number in them."""
+    given: Any = read_attribute(record, "structured_data")
+    numbered = object.__new__(type(record))
+    try:
+        numbered.__dict__.update(record.__dict__)
+        numbered.structured_data = sequence.number({} if given is None else given)
+    except Exception:  # a class with slots of its own, or structured data that cannot be read
+        return record
+    return numbered
 
 
 def clean_sd_name(name: "object") -> "str":

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import Voice
+    from syslogfast._emitter_py import Sequence, Voice
     from syslogfast.transports._queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
-    from syslogfast._encoder_c import Queue, Voice
+    from syslogfast._encoder_c import Queue, Sequence, Voice
 
 
 class Emitter(Voice):
@@ -51,9 +51,11 @@ class Emitter(Voice):
 
         message: what to write instead of the record's own text.
         """
-        from syslogfast._log_record import choose_severity, read_attribute
+        from syslogfast._log_record import choose_severity, number_record, read_attribute
 
         encoder = self._get_encoder()
+        if self._sequence is not None:
+            record = number_record(record, self._sequence)
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST
         is_cut = False
@@ -73,7 +75,8 @@ class Emitter(Voice):
                 reject_identity(option)
         if identity.get("max_size", 0) is None:
             del identity["max_size"]  # the road's, too, unless it is given
-        return Child(self._encoder.replace(**identity), self._queue, self._delivery)
+        sequence = None if self._sequence is None else Sequence()
+        return Child(self._encoder.replace(**identity), self._queue, self._delivery, sequence)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all records have been taken by the road; False if that takes too long.
@@ -121,18 +124,21 @@ class Child(Emitter):
         self._delivery.flush(timeout)
 
 
-def make_report_renderer(encoder: Encoder) -> "Callable[[dict[str, int], int], bytes]":
+def make_report_renderer(
+    encoder: Encoder, sequence: "Sequence | None"
+) -> "Callable[[dict[str, int], int], bytes]":
     """Return what renders the record that tells how many were dropped, and since when."""
 
     def render(dropped: "dict[str, int]", since: int) -> bytes:
         moment = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
+        elements: Any = {"dropped@32473": {**parameters, "since": moment}}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
             f"records dropped since {moment}: {sum(dropped.values())} ({reasons})",
             msgid="DROPPED",
-            structured_data={"dropped@32473": {**parameters, "since": moment}},
+            structured_data=sequence.number(elements) if sequence else elements,
         )
 
     return render
@@ -144,6 +150,7 @@ def connect(
     queue_bytes: int = 1 << 20,
     overflow: str = "drop-newest",
     timeout: float = 5.0,
+    sequence_ids: bool = False,
     **options: "Any",
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
@@ -159,6 +166,8 @@ def connect(
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
     timeout: seconds that connecting, flushing and closing may take.
+    sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
+        can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
         it is given, `max_size` 2048 for UDP (RFC 5426 3.2).
 
@@ -184,6 +193,7 @@ def connect(
     if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
     encoder = Encoder(**options)
+    sequence = Sequence() if sequence_ids else None
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in roads)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)
@@ -193,6 +203,6 @@ def connect(
         linger=check_seconds("linger", linger),
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
-        render_report=make_report_renderer(encoder),
+        render_report=make_report_renderer(encoder, sequence),
     )
-    return Emitter(encoder, queue, delivery)
+    return Emitter(encoder, queue, delivery, sequence)

@@ -423,6 +423,7 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
             opened.append(self)
 
         held = 0
+        descriptor = -1
 
         def push(self, queue: object) -> int:
             return len(queue.peek())
@@ -459,6 +460,7 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
             self.state = "full"
 
         held = 0
+        descriptor = -1
 
         def push(self, queue: object) -> int:
             data = queue.peek()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         # Another road takes over once no record is half sent, and none held: only that is to be
         # brought about.
         is_leaving: "bool"
+        # Where a whole record may be written as it is; -1: nowhere.
+        descriptor: "int"
 
         def push(self, queue: "Queue") -> "int":
             """Hand over what can be without waiting: how many bytes are taken for good.

@@ -59,26 +59,31 @@ cdef class Queue:
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
     in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     cdef readonly Py_ssize_t limit, size, count
     cdef public Py_ssize_t threshold, cuts
+    cdef public int descriptor
     cdef public bint closed
     cdef public object loss_since
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
-    cdef Py_ssize_t held    # records of the oldest block that are not to be dropped
+    cdef Py_ssize_t held    # records of the oldest block that are not to be dropped; or DYING
+    cdef char *rest         # while none are: what is left of a record that was sent in part
+    cdef Py_ssize_t rest_size
     cdef Py_ssize_t offered, sent, sent_bytes
     cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
         self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
+        self.descriptor = -1
         self.reset()
 
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
-        self.size = self.count = self.held = 0
+        self.size = self.count = self.held = self.rest_size = 0
         self.offered = self.sent = self.sent_bytes = self.cuts = 0
         self.loss_since = 0
         self.dropped = {}
@@ -185,11 +190,10 @@ cdef class Queue:
         held: bytes after those that are on their way, too, and must not be dropped.
         """
         cdef Block block = self.oldest
-        cdef Py_ssize_t end = block.first + self.held
-        if not self.held:
+        cdef Py_ssize_t end = block.first + self.held, still = 0
+        if self.held <= 0:
             return  # all was dropped meanwhile
         size = max(0, min(size, block.ends[end - 1] - block.position))
-        self.held = 0
         self.size -= size
         self.sent_bytes += size
         block.position += size
@@ -199,10 +203,15 @@ cdef class Queue:
             self.sent += 1
             self.count -= 1
         if held > 0:
-            while block.first + self.held < end and (
-                find_start(block, block.first + self.held) < block.position + held
+            while block.first + still < end and (
+                find_start(block, block.first + still) < block.position + held
             ):
-                self.held += 1
+                still += 1
+        self.rest_size = 0
+        if block.position > find_start(block, block.first):
+            self.rest = block.start + block.position
+            self.rest_size = find_end(block, block.first) - block.position
+        self.held = still
         leave_block(self)
 
     def is_between(self):
@@ -213,7 +222,7 @@ cdef class Queue:
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
-        self.held = 0
+        self.held = self.rest_size = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
@@ -222,7 +231,7 @@ cdef class Queue:
         """Drop the record that `peek` has given: no road takes it."""
         cdef Block block = self.oldest
         if self.held:
-            self.held = 0
+            self.held = self.rest_size = 0
             self.size += block.position - find_start(block, block.first)
             drop_record(self, block, block.first, reason)
             leave_block(self)
@@ -230,7 +239,7 @@ cdef class Queue:
     def drop_oldest(self, Py_ssize_t size):
         """Drop what is oldest, and not on its way, until there is room for so many bytes."""
         cdef Block block = self.oldest, before = None
-        cdef Py_ssize_t index = block.first + self.held
+        cdef Py_ssize_t index = block.first + max(0, self.held)
         if not self.held and block.position > find_start(block, block.first):
             index += 1
         while block is not None and size > self.limit - self.size:
@@ -248,7 +257,7 @@ cdef class Queue:
 
     def clear(self, reason):
         """Drop all that is queued."""
-        self.held = 0
+        self.held = self.rest_size = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
@@ -280,8 +289,12 @@ cdef Py_ssize_t find_gap(Block block) noexcept:
 cdef object hold(Queue queue, Py_ssize_t end):
     """Return what is left to send of the records before `end`, which are not to be dropped."""
     cdef Block block = queue.oldest
+    cdef Py_ssize_t before = queue.held
     data = memoryview(block.memory)[block.position:block.ends[end - 1]]
-    queue.held = end - block.first
+    if before == DYING or not swap(&queue.held, before, end - block.first):
+        with nogil:
+            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the road: this is the end
+        queue.held = end - block.first
     return data
 
 

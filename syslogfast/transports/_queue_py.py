@@ -24,6 +24,7 @@ class Queue:
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
     in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Queue:
         "_sent_bytes",
         "closed",
         "cuts",
+        "descriptor",
         "limit",
         "loss_since",
         "size",
@@ -50,6 +52,7 @@ class Queue:
         self._block_size = min(block_size, limit)
         self.threshold = 0
         self.closed = False
+        self.descriptor = -1
         self.reset()
 
     def reset(self) -> "None":

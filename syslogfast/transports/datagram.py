@@ -60,6 +60,7 @@ class DatagramRoad:
         self._limit = NO_LIMIT  # bytes of a datagram: what has been found out about it
         self._readiness: Readiness | None = None  # until a send has failed
         self._socket = self._connect()
+        self.descriptor = self._socket.fileno()
 
     def _connect(self) -> "_socket.socket":
         """Return a socket that does not block, connected; OSError if there can be none."""
@@ -99,7 +100,9 @@ class DatagramRoad:
                 if failure == "refused":
                     if was_refused:
                         raise
+                    queue.descriptor = -1
                     self._reconnect(error)
+                    queue.descriptor = self.descriptor = self._socket.fileno()
                     was_refused = True
                 elif failure == "too large" and times_long < 2:
                     times_long += 1

@@ -71,7 +71,7 @@ class Delivery:
     def _begin(self) -> None:
         """Begin without a road, a thread, or anything to report."""
         self.queue.threshold = self._threshold
-        self._road: Road | None = None
+        self._use_road(None)
         self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
         self._retired: Road | None = None  # for which that was taken
         self._reporter: LossReporter | None = None
@@ -218,7 +218,8 @@ class Delivery:
             lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
             self.queue.clear("closed")
             self._is_over = True
-            road, self._road = self._road, None
+            road = self._road
+            self._use_road(None)
             if self._earlier_road:
                 self._earlier_road.abort()
                 self._earlier_road = None
@@ -282,11 +283,16 @@ class Delivery:
             self._reporter = LossReporter(self.queue, self._render_report, keeps_last)
         return self._reporter
 
+    def _use_road(self, road: "Road | None") -> None:
+        """Send over this road from now on; the queue knows where a signal's handler may write."""
+        self._road: Road | None = road
+        self.queue.descriptor = road.descriptor if road else -1
+
     def _open_at_once(self) -> bool:
         """Open a road that needs no waiting: a datagram to an address, a descriptor."""
         if not self._is_over and self.route.can_open_at_once():
             self._expect_end()
-            self._road = self.route.open()
+            self._use_road(self.route.open())
         return self._road is not None
 
     def _close_road(self, road: "Road", deadline: float) -> None:
@@ -299,7 +305,8 @@ class Delivery:
 
     def _leave_road(self, road: "Road", error: OSError) -> None:
         self.queue.rewind()
-        self._road, self._earlier_road = self._earlier_road, None
+        self._use_road(self._earlier_road)
+        self._earlier_road = None
         road.abort()
         self.route.note_broken(road, error)
         if self._road:
@@ -343,7 +350,8 @@ class Delivery:
             self._road.is_leaving = True
         if self._earlier_road and self.queue.is_between() and not (self._road and self._road.held):
             self._retired = self._road
-            self._road, self._earlier_road = self._earlier_road, None
+            self._use_road(self._earlier_road)
+            self._earlier_road = None
         return self._road
 
     # --- waiting ---------------------------------------------------------------------------------
@@ -436,7 +444,8 @@ class Delivery:
         road = self.route.open()
         with self._driving:
             if self._road is None and not self._is_over:
-                self._road, road = road, None
+                self._use_road(road)
+                road = None
         if road:  # somebody else has opened one, or closed all, meanwhile
             road.abort()
 

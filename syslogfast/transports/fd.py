@@ -27,7 +27,7 @@ class FdRoad:
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self._fd = int(url.host)
+        self._fd = self.descriptor = int(url.host)
         self._has_failed = False
         os.fstat(self._fd)  # OSError now rather than at the first record
 

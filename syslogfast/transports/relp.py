@@ -36,6 +36,8 @@ def reject_frame(received: "bytes") -> "NoReturn":
 class RelpRoad:
     """A RELP session, never waited for once it is open but in `wait` and `close`."""
 
+    descriptor = -1  # each record is numbered
+
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self.held = 0  # bytes of the records in flight

@@ -90,6 +90,7 @@ class StreamRoad:
         self._readiness = Readiness()
         self._socket = connect_stream(url, timeout)
         self._socket.settimeout(0)
+        self.descriptor = self._socket.fileno()
 
     def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""

@@ -66,6 +66,7 @@ class WithoutSignal:
 class TlsRoad(StreamRoad):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
+    descriptor = -1  # what goes there is encrypted first
     _socket: "ssl.SSLSocket"
 
     def __init__(self, url: "Url", timeout: "float") -> "None":

@@ -1,0 +1,254 @@
+# "About to crash", said by the process that does. A signal's handler sends one record, then leaves
+# the signal to whoever had it before.
+#
+# What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
+# raise, sendmsg, sigaction and writev (signal-safety(7); writev as write), memcpy and memset. What
+# else there is to do has been done by `arm`.
+
+cdef enum:
+    SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
+    STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
+    FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
+    DYING = -1              # of Queue.held: a handler has taken the road, for good
+    STDERR = 2
+    GRACE = 100             # milliseconds for somebody else's crash to end the process
+    ROOM_TO_SPARE = 32      # octets: more than a sequenceId and a delimiter take
+
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <poll.h>
+    #include <signal.h>
+    #include <sys/socket.h>
+    #include <sys/uio.h>
+
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    #define SYSLOGFAST_SWAP(place, before, after) \
+        __sync_bool_compare_and_swap(place, before, after)
+    """
+    ctypedef struct Cause "siginfo_t":
+        int si_code
+    ctypedef struct Action "struct sigaction":
+        void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
+        void (*sa_handler)(int) noexcept nogil
+        int sa_flags
+    ctypedef struct Stack "stack_t":
+        void *ss_sp
+        size_t ss_size
+        int ss_flags
+    ctypedef struct Part "struct iovec":
+        void *iov_base
+        size_t iov_len
+    ctypedef struct Parts "struct msghdr":
+        Part *msg_iov
+        size_t msg_iovlen
+    ctypedef struct Descriptor "struct pollfd":
+        int fd
+        short events
+    const int[SIGNALS] signals "syslogfast_signals"
+    int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
+    int errno
+    void (*SIG_IGN)(int) noexcept nogil
+    int sigaction(int number, const Action *action, Action *former) nogil
+    int sigaltstack(const Stack *stack, Stack *former) nogil
+    int raise_signal "raise"(int number) nogil
+    ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
+    ssize_t writev(int fd, const Part *parts, int count) nogil
+    int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
+    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *place, Py_ssize_t before, Py_ssize_t after) nogil
+
+
+# What there is to be sent, and how: a record for each signal, in which all but the time and the
+# sequenceId stands already. `room` is for the longest of them, and what comes to it.
+ctypedef struct Alarm:
+    Layout layout
+    Span[SIGNALS] records
+    Py_ssize_t moment, moment_end
+    Py_ssize_t number, number_end
+    int64_t ahead               # seconds that the clocks of the zone were, when this was armed
+    Timestamp zone              # with its offset
+    char *room
+    bint is_armed
+
+cdef Alarm alarm
+cdef Queue alarm_queue = None
+cdef Sequence alarm_sequence = None
+cdef tuple alarm_records = None
+cdef Action[SIGNALS] formers
+cdef Py_ssize_t is_dying = 0
+cdef char[STACK_SIZE] own_stack
+
+
+cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
+    """Send all of it without waiting; False if that was not done, or not as a whole."""
+    cdef Descriptor descriptor
+    cdef Parts message
+    cdef Py_ssize_t size = 0, sent
+    cdef int index
+    for index in range(count):
+        size += parts[index].iov_len
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = parts
+    message.msg_iovlen = count
+    sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+    if sent < 0 and errno != ENOTSOCK:  # it may have been said of the datagram before
+        sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+    elif sent < 0:
+        descriptor.fd = fd
+        descriptor.events = POLLOUT
+        if poll(&descriptor, 1, 0) == 1:
+            sent = writev(fd, parts, count)
+    return sent == size
+
+
+cdef char *write_last_words(char *dst, Span text) noexcept nogil:
+    cdef Timestamp now
+    read_clock(&now)
+    now.seconds += alarm.ahead
+    now.has_offset = alarm.zone.has_offset
+    now.offset = alarm.zone.offset
+    dst = write_bytes(dst, text.start, alarm.moment)
+    if alarm.layout.is_rfc5424:
+        dst = write_rfc5424_timestamp(dst, &now, alarm.layout.precision)
+    else:
+        dst = write_rfc3164_timestamp(dst, &now)
+    dst = write_bytes(dst, text.start + alarm.moment_end, alarm.number - alarm.moment_end)
+    if alarm.number_end > alarm.number:
+        dst = write_decimal(dst, follow(alarm_sequence.last))
+    return write_bytes(dst, text.start + alarm.number_end, text.size - alarm.number_end)
+
+
+cdef void send_last_words(int signal) noexcept nogil:
+    """Send a record over the road if that can be done at once, else write it to standard error."""
+    cdef Part[3] parts      # the rest of a record that is half sent; the octet count; the record
+    cdef char[24] octets
+    cdef char *end = write_last_words(alarm.room, alarm.records[signal])
+    cdef Py_ssize_t size = end - alarm.room
+    cdef int fd = alarm_queue.descriptor
+    memset(parts, 0, sizeof(parts))
+    parts[2].iov_base = alarm.room
+    parts[2].iov_len = size + (alarm.layout.framing >= LF)
+    end[0] = c'\0' if alarm.layout.framing == NUL else c'\n'
+    if alarm.layout.framing == OCTET:
+        end = write_decimal(octets, size)
+        end[0] = c' '
+        parts[1].iov_base = octets
+        parts[1].iov_len = end + 1 - octets
+    if alarm.layout.framing != DATAGRAM:
+        # While somebody sends, nobody knows what the kernel has taken of that.
+        if swap(&alarm_queue.held, 0, DYING):
+            parts[0].iov_base = alarm_queue.rest
+            parts[0].iov_len = alarm_queue.rest_size
+        else:
+            fd = -1
+    if fd < 0 or not send_parts(fd, parts, 3):
+        alarm.room[size] = c'\n'
+        parts[2].iov_len = size + 1
+        send_parts(STDERR, parts + 2, 1)
+
+
+cdef void take_leave(int number, Cause *cause, void *context) noexcept nogil:
+    """Send the record of a signal, and have the signal come again, to whoever had it before."""
+    global errno
+    cdef int error = errno, signal = 0
+    # What the processor has found comes again by itself, when this returns.
+    cdef bint was_sent = cause.si_code <= 0 or number == SIGABRT
+    while signals[signal] != number:
+        signal += 1
+    if was_sent and formers[signal].sa_handler == SIG_IGN:
+        return
+    if not swap(&is_dying, 0, 1):
+        poll(NULL, 0, GRACE)    # another thread is at it
+    elif alarm.is_armed:
+        send_last_words(signal)
+    sigaction(number, &formers[signal], NULL)
+    if was_sent:
+        raise_signal(number)
+    errno = error
+
+
+cdef void install_handler(int signal) noexcept nogil:
+    cdef Action action, present
+    memset(&action, 0, sizeof(action))
+    action.sa_sigaction = take_leave
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK
+    sigaction(signals[signal], NULL, &present)
+    if present.sa_sigaction != take_leave:
+        formers[signal] = present
+        sigaction(signals[signal], &action, NULL)
+
+
+cdef void provide_stack() noexcept nogil:
+    """Give this thread a stack for when its own has run over, unless it has one."""
+    cdef Stack stack
+    if sigaltstack(NULL, &stack) == 0 and stack.ss_flags & SS_DISABLE:
+        stack.ss_sp = own_stack
+        stack.ss_size = STACK_SIZE
+        stack.ss_flags = 0
+        sigaltstack(&stack, NULL)
+
+
+cdef void find_zone() noexcept nogil:
+    """Take down how far ahead of UTC the clocks are: to ask for that takes a lock."""
+    cdef Timestamp *zone = &alarm.zone
+    alarm.moment_end = alarm.moment + 15    # RFC 3164 4.1.2
+    read_clock(zone)
+    alarm.ahead = -zone.seconds
+    if alarm.layout.is_rfc5424:
+        move_to_rfc5424_zone(zone, alarm.layout.local_time)
+        alarm.moment_end = alarm.moment
+        alarm.moment_end += measure_rfc5424_timestamp(zone, alarm.layout.precision)
+    else:
+        move_to_rfc3164_zone(zone, alarm.layout.local_time)
+    alarm.ahead += zone.seconds
+
+
+def arm(
+    Encoder encoder not None, Queue queue not None, Sequence sequence not None, tuple records,
+    Py_ssize_t number, Py_ssize_t number_end, /
+):
+    """Have a record sent over the road of `queue` when a fatal signal ends the process.
+
+    records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them
+        for severity 2 and now, but without framing; from `number` to `number_end` they have
+        something in place of their sequenceId, or nothing if both are 0.
+    """
+    global alarm_queue, alarm_sequence, alarm_records
+    cdef Py_ssize_t room = 0
+    cdef int signal
+    check_ready(encoder)
+    alarm.is_armed = False
+    alarm_queue, alarm_sequence, alarm_records = queue, sequence, records
+    alarm.layout = encoder.layout
+    alarm.moment = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]
+    find_zone()
+    alarm.number = max(number, alarm.moment_end)
+    alarm.number_end = max(number_end, alarm.moment_end)
+    for signal in range(SIGNALS):
+        record = <bytes?>records[signal]
+        alarm.records[signal].start = PyBytes_AS_STRING(record)
+        alarm.records[signal].size = PyBytes_GET_SIZE(record)
+        room = max(room, alarm.records[signal].size)
+    PyMem_Free(alarm.room)
+    alarm.room = <char *>PyMem_Malloc(room + ROOM_TO_SPARE)
+    if alarm.room == NULL:
+        raise MemoryError
+    provide_stack()
+    alarm.is_armed = True
+    for signal in range(SIGNALS):
+        install_handler(signal)
+
+
+def disarm():
+    """Leave the signals to whoever had them before."""
+    cdef Action present
+    cdef int signal
+    alarm.is_armed = False
+    for signal in range(SIGNALS):
+        sigaction(signals[signal], NULL, &present)
+        if present.sa_sigaction == take_leave:
+            sigaction(signals[signal], &formers[signal], NULL)

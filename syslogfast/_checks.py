@@ -209,6 +209,19 @@ def reject_identity(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out of a child: it is the road's")
 
 
+def check_emitter(value: "object", kind: "type") -> "None":
+    if not isinstance(value, kind):
+        raise TypeError(f"emitter must be an Emitter, got {describe(value)}")
+
+
+def check_fatal_url(url: "str", needs_waiting: "bool") -> "None":
+    if needs_waiting:
+        raise ValueError(
+            "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"
+            f" got {describe(url)}"
+        )
+
+
 def reject_missing_url() -> "NoReturn":
     raise ValueError("urls must not be empty unless SYSLOGFAST_URL is set, got none")
 

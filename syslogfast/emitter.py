@@ -13,6 +13,8 @@ from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
+__all__ = ["Emitter", "Sequence", "connect"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 import _socket
 import sys
+from time import monotonic, sleep
 
 from syslogfast._identity import is_address
 from syslogfast.transports import UndeliverableError
@@ -23,6 +24,11 @@ MOST_SEGMENTS = 64
 # RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
+# What goes out at first where it is paced: so many datagrams, a pause, so many... Until the link
+# address of the next host is known, a stack may keep no more than the last three.
+BURSTS = (1, 2, 4, 8, 16)
+PAUSE = 0.01  # seconds
+
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
 
 
@@ -153,6 +159,9 @@ class UdpRoad(DatagramRoad):
         self._addresses = list_addresses(url)
         self._proven = False
         super().__init__(url, timeout)
+        self._bursts = list(BURSTS) if url.is_paced else []
+        self._burst = 0  # datagrams that may go before the next pause
+        self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
         self._longest_segment = MAX_DATAGRAM_IPV4 if self._can_segment() else 0
 
@@ -176,13 +185,15 @@ class UdpRoad(DatagramRoad):
         return True
 
     def push(self, queue: "Queue") -> "int":
+        if self._bursts and not self._may_send():
+            return 0
         if self._sorts:
             queue.sort()
         run = queue.peek_run(self._longest_segment, MOST_SEGMENTS, MAX_DATAGRAM_IPV4)
         if run is None:
             return 0
         data, segment = run
-        if len(data) == segment or not self._proven:
+        if len(data) == segment or not self._proven or self._bursts:
             return self._send(queue, data[:segment])
         ancillary = ((SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, BYTE_ORDER)),)
         try:
@@ -199,6 +210,24 @@ class UdpRoad(DatagramRoad):
             # The network card, or the way there, cannot do it, at least not of this size.
             self._longest_segment = segment - 1 if failure == "this size" else 0
         return self._send(queue, data[:segment])  # one alone will show what else is wrong
+
+    def _may_send(self) -> "bool":
+        """Count a datagram of the first bursts; False: there has to be a pause."""
+        if not self._burst:
+            if monotonic() < self._next_burst:
+                return False
+            self._next_burst = monotonic() + PAUSE
+            self._burst = self._bursts[0]
+        self._burst -= 1
+        if not self._burst:
+            del self._bursts[0]
+        return True
+
+    def wait(self, timeout: "float") -> "None":
+        if self._bursts and not self._burst:
+            sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
+        else:
+            super().wait(timeout)
 
     def _send(self, queue: "Queue", data: "memoryview") -> "int":
         try:

@@ -188,6 +188,10 @@ class Delivery:
                 return False
         return True
 
+    def is_driven_here(self) -> bool:
+        """Tell whether this thread is sending: a signal's handler has interrupted that."""
+        return bool(self._driving._is_owned())
+
     def hasten(self) -> None:
         """Have what is queued sent now, without waiting for that."""
         self.route.hurry()

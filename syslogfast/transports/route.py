@@ -56,6 +56,11 @@ class Route:
         self._return_delay = FIRST_RETURN
         self.next_return = FOREVER
 
+    def pace(self) -> None:
+        """Have datagrams go out slowly at first, on roads that are opened from now on."""
+        for url in self.urls:
+            url.is_paced = True
+
     def can_open_at_once(self) -> bool:
         return len(self.urls) == 1 and not needs_waiting(self.urls[0]) and self.is_due()
 

@@ -51,9 +51,13 @@ class Url:
 
     host: of unix the path, of vsock the context ID, of fd the number. options: what is after "?"
     but for `framing`. context: an ssl.SSLContext to use instead of one made from the options.
+    is_paced: whether the first datagrams are to go out slowly.
     """
 
-    __slots__ = ("context", "framing", "has_framing", "host", "options", "port", "scheme", "text")
+    __slots__ = (
+        *("context", "framing", "has_framing", "host"),
+        *("is_paced", "options", "port", "scheme", "text"),
+    )
 
     def __init__(self, text: "str", scheme: "str", options: "dict[str, str]") -> "None":
         known = SCHEMES[scheme]
@@ -65,6 +69,7 @@ class Url:
         self.framing: str | None = options.pop("framing", "") or known.framings[0]
         self.options = options
         self.context: Any = None
+        self.is_paced = False
 
     def __str__(self) -> "str":
         return self.text

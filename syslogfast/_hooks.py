@@ -1,0 +1,156 @@
+"""Where Python tells of exceptions that nobody has caught, and of the end of the process.
+
+Each `attach_...` puts something before what was there, which is still called, and returns what
+takes it away again. `threading` and `asyncio` are not imported for that: if they are not there
+yet, they are waited for.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType, TracebackType
+    from typing import Any
+
+    Undo = Callable[[], None]
+
+ERROR = 40  # the level of `logging`
+
+
+def replace_hook(module: "Any", name: "str", hook: "Callable[..., Any]") -> "Undo":
+    """Put a hook into a module; to undo that takes it out, unless somebody else's is there now."""
+    former = getattr(module, name)
+    setattr(module, name, hook)
+
+    def undo() -> "None":
+        if getattr(module, name) is hook:
+            setattr(module, name, former)
+
+    return undo
+
+
+def attach_to_interpreter(
+    report: "Callable[[Any, Any, TracebackType | None], None]",
+) -> "Undo":
+    """Call `report` with the exception that ends the main thread, before sys.excepthook."""
+    former = sys.excepthook
+
+    def excepthook(kind: "Any", error: "Any", trace: "TracebackType | None") -> "None":
+        report(kind, error, trace)
+        former(kind, error, trace)
+
+    return replace_hook(sys, "excepthook", excepthook)
+
+
+def attach_to_unraisable(report: "Callable[[Any], None]") -> "Undo":
+    """Call `report` with what sys.unraisablehook is given, before that."""
+    former = sys.unraisablehook
+
+    def unraisablehook(unraisable: "Any") -> "None":
+        report(unraisable)
+        former(unraisable)
+
+    return replace_hook(sys, "unraisablehook", unraisablehook)
+
+
+def attach_to_threading(report: "Callable[[Any], None]") -> "Undo":
+    """Call `report` with what threading.excepthook is given, before that."""
+
+    def attach(threading: "ModuleType") -> "Undo":
+        former = threading.excepthook
+
+        def excepthook(args: "Any") -> "None":
+            report(args)
+            former(args)
+
+        return replace_hook(threading, "excepthook", excepthook)
+
+    return attach_when_imported("threading", attach)
+
+
+def attach_to_asyncio(report: "Callable[[Any], None]") -> "Undo":
+    """Call `report` with each record that asyncio logs as an error.
+
+    As a filter of its logger: with a handler, logging would no longer write it to standard error.
+    """
+
+    def see(record: "Any") -> "bool":
+        if record.levelno >= ERROR:
+            report(record)
+        return True
+
+    def attach(log: "ModuleType") -> "Undo":
+        logger = log.logger
+        logger.addFilter(see)
+        return lambda: logger.removeFilter(see)
+
+    return attach_when_imported("asyncio.log", attach)
+
+
+def attach_when_imported(name: "str", attach: "Callable[[ModuleType], Undo]") -> "Undo":
+    """Call `attach` with a module: now, or when it has been imported."""
+    if name in sys.modules:
+        return attach(sys.modules[name])
+    watch = ImportWatch(name, attach)
+    sys.meta_path.insert(0, watch)
+    return watch.undo
+
+
+class ImportWatch:
+    """Finds no module, but learns that one is being imported; it does so once."""
+
+    def __init__(self, name: "str", attach: "Callable[[ModuleType], Undo]") -> "None":
+        self._name = name
+        self._attach = attach
+        self._undo: Undo | None = None
+
+    def find_spec(
+        self,
+        name: "str",
+        path: "Sequence[str] | None" = None,
+        target: "ModuleType | None" = None,
+    ) -> "ModuleSpec | None":
+        """Have the others find the module, and be told when it has run."""
+        if name != self._name:
+            return None
+        self._forget()
+        for finder in list(sys.meta_path):
+            find_spec = getattr(finder, "find_spec", None)
+            spec: Any = find_spec(name, path, target) if find_spec else None
+            if spec is not None and spec.loader is not None:
+                spec.loader = WatchedLoader(spec.loader, self._note)
+                return spec  # type: ignore[no-any-return]
+        return None
+
+    def undo(self) -> "None":
+        self._forget()
+        if self._undo:
+            self._undo()
+
+    def _forget(self) -> "None":
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def _note(self, module: "ModuleType") -> "None":
+        self._undo = self._attach(module)
+
+
+class WatchedLoader:
+    """A loader that tells when its module has run; for all else it is the module's own."""
+
+    def __init__(self, loader: "Any", note: "Callable[[ModuleType], None]") -> "None":
+        self._loader = loader
+        self._note = note
+
+    def __getattr__(self, name: "str") -> "Any":
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: "ModuleType") -> "None":
+        spec = module.__spec__
+        if spec is not None:
+            spec.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._note(module)

@@ -1,0 +1,146 @@
+"""The records of a program's life, each with structured data beside a text that says the same."""
+
+import sys
+
+from syslogfast._identity import this_program
+from syslogfast._machine import describe_uptime, list_meta, list_runtime
+from syslogfast._network import read_network
+from syslogfast.emitter import Sequence
+from syslogfast.transports.lifespan import importing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from syslogfast._network import Network
+    from syslogfast.emitter import Emitter
+
+NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
+ROOM_FOR_META = 64  # octets: more than sysUpTime and sequenceId take
+
+numbers = Sequence()  # of these records, where the emitter does not number all that it sends
+
+
+def booted(emitter: "Emitter", *, software: str | None = None, version: str | None = None) -> None:
+    """Send a record that says that the program is awake, on what it runs, and since when.
+
+    It needs no network: until there is one, it waits in the queue, with its own time.
+
+    software, version: the program's (RFC 5424 7.2.3, 7.2.4); None: its name, and no version.
+
+    >>> from syslogfast import connect
+    >>> with connect("fd://1", hostname="web1") as log:
+    ...     booted(log, software="shop", version="1.2")  # doctest: +ELLIPSIS
+    <13>1 ... BOOTED [origin software="shop" swVersion="1.2"...][meta sequenceId="1" sysUpTime="...
+    """
+    runtime = list_runtime()
+    text = (
+        f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
+        f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
+    )
+    origin: list[tuple[str, object]] = [("software", software or this_program())]
+    if version is not None:
+        origin.append(("swVersion", version))
+    network = read_network()
+    if network:
+        origin += list_addresses(network)
+    emit(emitter, NOTICE, "BOOTED", text, {"runtime@32473": runtime}, origin)
+
+
+def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
+    """Send a record of the machine's addresses, gateway and name servers; if it has none, of that.
+
+    network: None looks for it.
+    """
+    network = network or read_network()
+    if network is None:
+        emit(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_uptime()}", {})
+        return
+    parts = [f"{network.interface or 'address'} {', '.join(network.addresses)}"]
+    parameters: list[tuple[str, object]] = []
+    if network.interface:
+        parameters.append(("interface", network.interface))
+    if network.link_address:
+        parameters.append(("linkAddress", network.link_address))
+        parts.append(f"link {network.link_address}")
+    parameters += [("address", address) for address in network.addresses]
+    if network.gateway:
+        parameters.append(("gateway", network.gateway))
+        parts.append(f"gateway {network.gateway}")
+    if network.name_servers:
+        parameters += [("nameServer", server) for server in network.name_servers]
+        parts.append(f"name servers {', '.join(network.name_servers)}")
+    text = f"up{describe_uptime()}, my IP configuration is {'; '.join(parts)}"
+    elements = {"network@32473": parameters}
+    emit(emitter, NOTICE, "NETWORK-UP", text, elements, list_addresses(network))
+
+
+def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
+    """Send a record that says that the program is about to crash, and why.
+
+    error: the exception; None: the one that is being handled, if any.
+    """
+    error = sys.exc_info()[1] if error is None else error
+    if error is None:
+        emit(emitter, CRIT, "CRASHED", "about to crash", {})
+    else:
+        trace = error.__traceback__
+        emit_error(emitter, CRIT, "CRASHED", "about to crash", type(error), error, trace)
+
+
+def terminated(emitter: "Emitter", signal: str) -> None:
+    """Send a record that says which signal asks the program to end."""
+    emit(
+        emitter, NOTICE, "TERMINATED", f"about to end: {signal}", {"signal@32473": {"name": signal}}
+    )
+
+
+def ended(emitter: "Emitter", reason: str = "") -> None:
+    """Send a record that says that the program has come to its end."""
+    emit(emitter, NOTICE, "ENDED", f"ended{reason}", {})
+
+
+def list_addresses(network: "Network") -> "list[tuple[str, object]]":
+    """Return RFC 5424 7.2.1."""
+    return [("ip", address.partition("/")[0]) for address in network.addresses]
+
+
+def emit(
+    emitter: "Emitter",
+    severity: str,
+    msgid: str,
+    text: str,
+    elements: "dict[str, Any]",
+    origin: "list[tuple[str, Any]] | None" = None,
+) -> None:
+    """Send a record of this module's, with RFC 5424 7.2 and 7.3."""
+    data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(), **elements}
+    if emitter._sequence is None:
+        data = numbers.number(data)
+    emitter.emit(severity, text, msgid=msgid, structured_data=data)
+
+
+def emit_error(
+    emitter: "Emitter",
+    severity: str,
+    msgid: str,
+    what: str,
+    kind: "type[BaseException]",
+    error: BaseException | None,
+    trace: "TracebackType | None",
+    **parameters: object,
+) -> None:
+    """Send a record of an exception: what it means for the program, and its traceback."""
+    with importing:
+        from syslogfast._traceback import describe_error, list_elements  # may never be needed
+
+    exception = {**list_elements(kind, error, trace), **parameters}
+    message = str(exception["message"]).split("\n")[0]
+    headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
+    elements: Any = {"exception@32473": exception}
+    encoder = emitter._get_encoder()
+    header = encoder.header(severity, msgid=msgid, structured_data=elements)
+    room = encoder.max_size - len(header) - ROOM_FOR_META
+    text = describe_error(headline, kind, error, trace, room)
+    emit(emitter, severity, msgid, text, elements)

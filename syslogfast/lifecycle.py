@@ -1,0 +1,303 @@
+"""The records of a program's life: booted, network up, about to crash, ended.
+
+`install` sees to all of them; `booted`, `network_up` and `crashed` are for those who do it by hand.
+Each has structured data beside a text that says the same. By MSGID:
+
+BOOTED, NETWORK-UP, TERMINATED, ENDED: severity notice.
+NETWORK-DOWN: warning; there is no address yet, or none any more.
+CRASHED: crit; an exception or a signal ends the program.
+UNCAUGHT: err; an exception ends a thread or a task, or nothing at all.
+"""
+
+import _thread
+import atexit
+import os
+
+from syslogfast._checks import check_emitter, check_seconds
+from syslogfast._encoder import BACKEND
+from syslogfast._life_records import (
+    CRIT,
+    ERR,
+    booted,
+    crashed,
+    emit,
+    emit_error,
+    ended,
+    network_up,
+    terminated,
+)
+from syslogfast._network import NetworkWatch, read_network
+from syslogfast.emitter import Emitter
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    import _signal as signal  # what it is made of: the module itself imports enum
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+    from typing import Any
+
+    from syslogfast._fatal import FatalRoad
+    from syslogfast._network import Network
+
+__all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
+
+NETWORK_TIMEOUT = 60.0  # seconds
+FOREVER = 1e6
+RESERVE = 1 << 21  # bytes, never touched, to be given back when there is no memory left
+
+_installed: "Lifecycle | None" = None
+
+
+class Lifecycle:
+    """What `install` has put in place for an emitter; `uninstall` takes it away again."""
+
+    def __init__(self, emitter: "Emitter") -> None:
+        self.emitter = emitter
+        self._process = os.getpid()
+        self._is_over = False
+        self._undo: list[Callable[[], None]] = []
+        self._busy: set[int] = set()  # threads that report: what befalls them then is not reported
+        self._crash = ""  # what has ended the main thread
+        self._reserve = bytes(RESERVE)
+        self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
+        self._network_told.acquire()
+        self._fatal_road: FatalRoad | None = None
+
+    def uninstall(self) -> None:
+        """Watch nothing any more; what somebody else has installed since stays."""
+        self._is_over = True
+        while self._undo:
+            self._undo.pop()()
+
+    def _report(self, report: "Callable[..., None]", *args: "Any", **parameters: "Any") -> bool:
+        """Call what sends a record, unless this thread is at it already; False if that failed."""
+        thread = _thread.get_ident()
+        if thread in self._busy or self._is_over:
+            return True
+        self._busy.add(thread)
+        try:
+            report(self.emitter, *args, **parameters)
+            return True
+        except Exception:  # the interpreter has cleared its modules, or there is no memory
+            return False
+        finally:
+            self._busy.discard(thread)
+
+    # --- exceptions ------------------------------------------------------------------------------
+
+    def watch_exceptions(self) -> None:
+        """Send a record of each exception that nobody catches."""
+        from syslogfast import _hooks
+
+        self._undo += [
+            _hooks.attach_to_interpreter(self._see_end_of_main),
+            _hooks.attach_to_threading(self._see_end_of_thread),
+            _hooks.attach_to_unraisable(self._see_unraisable),
+            _hooks.attach_to_asyncio(self._see_asyncio),
+        ]
+
+    def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
+        if issubclass(kind, MemoryError):
+            self._reserve = b""
+        if issubclass(kind, KeyboardInterrupt):
+            self._crash = " after an interrupt"
+            self._report(terminated, "SIGINT")
+        else:
+            self._crash = f" after an uncaught {kind.__name__}"
+            what = "about to crash"
+            if not self._report(emit_error, CRIT, "CRASHED", what, kind, error, trace):
+                self._report(emit, CRIT, "CRASHED", f"{what}: {kind.__name__}", {})
+
+    def _see_end_of_thread(self, args: "Any") -> None:
+        if args.exc_type is not SystemExit:
+            name = getattr(args.thread, "name", "unknown")
+            what = f"thread {name} has ended"
+            self._report(emit_error, ERR, "UNCAUGHT", what, *args[:3], source="thread", thread=name)
+
+    def _see_unraisable(self, unraisable: "Any") -> None:
+        what = unraisable.err_msg or "exception ignored"
+        error = unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
+        self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="unraisable")
+
+    def _see_asyncio(self, record: "Any") -> None:
+        what = record.getMessage().split("\n")[0]
+        if record.exc_info and record.exc_info[0]:
+            self._report(emit_error, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
+        else:
+            self._report(emit, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def watch_end(self) -> None:
+        """Send a record when the interpreter ends in an orderly way."""
+        atexit.register(self._see_end)
+        self._undo.append(lambda: atexit.unregister(self._see_end))
+
+    def _see_end(self) -> None:
+        if os.getpid() == self._process:  # not of one that was forked, which has not booted
+            self._tell_of_network(None)
+            self._report(ended, self._crash)
+
+    def watch_termination(self) -> None:
+        """Send a record of SIGTERM, unless it is ignored, or handled by somebody's C."""
+        former = signal.getsignal(signal.SIGTERM)
+        if former in (None, signal.SIG_IGN):
+            return
+        try:
+            signal.signal(signal.SIGTERM, self._see_termination)
+        except ValueError:
+            return  # this is not the main thread
+        self._former = former
+        self._undo.append(self._leave_termination)
+
+    def _leave_termination(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self._see_termination:
+            try:
+                signal.signal(signal.SIGTERM, self._former)
+            except ValueError:
+                pass  # this is not the main thread; the handler says nothing any more
+
+    def _see_termination(self, number: int, frame: "FrameType | None") -> None:
+        self._report(terminated, "SIGTERM")
+        if callable(self._former):
+            self._former(number, frame)
+            return
+        signal.signal(number, signal.SIG_DFL)
+        if self.emitter._delivery.is_driven_here():
+            try:  # what this has interrupted has to go on before anything can be sent
+                _thread.start_new_thread(self._terminate, (number,))
+                return
+            except RuntimeError:
+                pass
+        self._terminate(number)
+        signal.signal(number, self._see_termination)  # PID 1 goes on: its default is to ignore it
+
+    def _terminate(self, number: int) -> None:
+        self.emitter.flush()
+        os.kill(os.getpid(), number)
+
+    # --- fatal signals ---------------------------------------------------------------------------
+
+    def watch_fatal_signals(self, road: "FatalRoad") -> None:
+        """Send a record when the process ends by a signal that tells of a fault."""
+        self._fatal_road = road
+        road.arm()
+        self._undo.append(road.disarm)
+
+    def arm_anew(self) -> None:
+        """Have the records of these signals name this process, which was forked."""
+        if self._fatal_road and not self._is_over:
+            self._fatal_road.arm()
+
+    # --- the network -----------------------------------------------------------------------------
+
+    def watch_network(self, timeout: float, goes_on: bool) -> None:
+        """Send a record of the network, now or when there is one; if asked, of each change, too."""
+        self._network_told.release()
+        network = read_network()
+        if network and network.gateway:
+            self._tell_of_network(network)
+            if not goes_on:
+                return
+        watch = NetworkWatch()
+        self._undo.append(watch.close)
+        try:
+            _thread.start_new_thread(self._await_network, (watch, timeout, goes_on))
+        except RuntimeError:
+            self._tell_of_network(network)
+
+    def _await_network(self, watch: "NetworkWatch", timeout: float, goes_on: bool) -> None:
+        with watch:
+            self._tell_of_network(watch.wait(timeout))
+            while goes_on and not self._is_over:
+                network = watch.wait(FOREVER)
+                if network:
+                    self._report(network_up, network)
+
+    def _tell_of_network(self, network: "Network | None") -> None:
+        if self._network_told.acquire(False):
+            self._report(network_up, network)
+            self.emitter._delivery.hasten()
+            if self._fatal_road:
+                self._fatal_road.open()
+
+
+def install(
+    emitter: "Emitter",
+    *,
+    software: str | None = None,
+    version: str | None = None,
+    boot: bool = True,
+    network: bool = True,
+    network_timeout: float = NETWORK_TIMEOUT,
+    watch_network: bool = False,
+    exceptions: bool = True,
+    termination: bool = True,
+    end: bool = True,
+    fatal_signals: bool = True,
+    fatal_url: str | None = None,
+    pace: bool = True,
+) -> "Lifecycle":
+    """Have the records of this program's life sent, now and later. Call it once, and early.
+
+    What was there before, such as hooks and handlers of signals, is called after each record, and
+    exit statuses stay as they are. To call it again takes the place of the first.
+
+    software, version: as for `booted`.
+    boot: send BOOTED now.
+    network: send NETWORK-UP, now or when the machine has an address; a thread waits for that,
+        `network_timeout` seconds at most, then it is NETWORK-DOWN.
+    watch_network: go on, and send it again when it changes.
+    exceptions: send CRASHED for the exception that ends the program, UNCAUGHT for those that end a
+        thread, that Python can only ignore, or that asyncio logs.
+    termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
+        not ignored. A handler that is installed later takes its place.
+    end: send ENDED when the interpreter ends in an orderly way.
+    fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, from C, over the
+        road if it can take a record at once, else to standard error; for want of that, not with the
+        Python backend. Only the calling thread is promised it when its stack has run over.
+    fatal_url: another road for that alone, where the emitter's is TLS or RELP: "udp://" with an
+        address, "unix://" or "fd://".
+    pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
+        resolved, many stacks keep only the last few.
+
+    TypeError, ValueError: `network_timeout` is no number of seconds; `fatal_url` is not such a URL.
+    """
+    global _installed
+    check_emitter(emitter, Emitter)
+    timeout = check_seconds("network_timeout", network_timeout)
+    road = None
+    if BACKEND == "c" and (fatal_signals or fatal_url is not None):
+        from syslogfast._fatal import FatalRoad
+
+        road = FatalRoad(emitter, fatal_url)
+    if _installed:
+        _installed.uninstall()
+    lifecycle = _installed = Lifecycle(emitter)
+    if pace:
+        emitter._delivery.route.pace()
+    if boot:
+        booted(emitter, software=software, version=version)
+    if exceptions:
+        lifecycle.watch_exceptions()
+    if termination:
+        lifecycle.watch_termination()
+    if end:
+        lifecycle.watch_end()
+    if fatal_signals and road:
+        lifecycle.watch_fatal_signals(road)
+    if network:
+        lifecycle.watch_network(timeout, watch_network)
+    return lifecycle
+
+
+def go_on_as_child() -> None:
+    """Have a process that was forked speak for itself."""
+    if _installed:
+        _installed.arm_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=go_on_as_child)

@@ -122,9 +122,31 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
     return write_bytes(dst, text.start + alarm.number_end, text.size - alarm.number_end)
 
 
+cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
+    """Send the datagrams that wait in a block; where it is for a stream, point to what does."""
+    cdef Py_ssize_t index = block.first, end, start = block.position
+    if index == block.count:
+        return
+    end = find_gap(block)
+    part.iov_base = block.start + start
+    part.iov_len = block.ends[end - 1] - start
+    if alarm.layout.framing != DATAGRAM:
+        return
+    for index in range(index, end):
+        part.iov_base = block.start + start
+        part.iov_len = block.ends[index] - start
+        send_parts(fd, part, 1)
+        start = block.ends[index]
+    part.iov_len = 0
+
+
 cdef void send_last_words(int signal) noexcept nogil:
-    """Send a record over the road if that can be done at once, else write it to standard error."""
-    cdef Part[3] parts      # the rest of a record that is half sent; the octet count; the record
+    """Send a record over the road if that can be done at once, else write it to standard error.
+
+    What waits goes before it, unless somebody is sending just now: what the kernel has taken of
+    that, nobody knows.
+    """
+    cdef Part[3] parts      # what waits for a stream; the octet count; the record
     cdef char[24] octets
     cdef char *end = write_last_words(alarm.room, alarm.records[signal])
     cdef Py_ssize_t size = end - alarm.room
@@ -138,13 +160,10 @@ cdef void send_last_words(int signal) noexcept nogil:
         end[0] = c' '
         parts[1].iov_base = octets
         parts[1].iov_len = end + 1 - octets
-    if alarm.layout.framing != DATAGRAM:
-        # While somebody sends, nobody knows what the kernel has taken of that.
-        if swap(&alarm_queue.held, 0, DYING):
-            parts[0].iov_base = alarm_queue.rest
-            parts[0].iov_len = alarm_queue.rest_size
-        else:
-            fd = -1
+    if fd >= 0 and swap(&alarm_queue.held, 0, DYING):
+        take_backlog(alarm_queue.oldest, fd, parts)
+    elif alarm.layout.framing != DATAGRAM:
+        fd = -1
     if fd < 0 or not send_parts(fd, parts, 3):
         alarm.room[size] = c'\n'
         parts[2].iov_len = size + 1

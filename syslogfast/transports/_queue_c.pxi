@@ -40,15 +40,15 @@ cdef Block make_block(Py_ssize_t room):
     return block
 
 
-cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept:
+cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept nogil:
     return block.ends[index] < 0
 
 
-cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept:
+cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept nogil:
     return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
 
 
-cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept:
+cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
     return find_end(block, index - 1) if index else 0
 
 
@@ -70,8 +70,6 @@ cdef class Queue:
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
     cdef Py_ssize_t held    # records of the oldest block that are not to be dropped; or DYING
-    cdef char *rest         # while none are: what is left of a record that was sent in part
-    cdef Py_ssize_t rest_size
     cdef Py_ssize_t offered, sent, sent_bytes
     cdef dict dropped
 
@@ -83,7 +81,7 @@ cdef class Queue:
 
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
-        self.size = self.count = self.held = self.rest_size = 0
+        self.size = self.count = self.held = 0
         self.offered = self.sent = self.sent_bytes = self.cuts = 0
         self.loss_since = 0
         self.dropped = {}
@@ -207,12 +205,9 @@ cdef class Queue:
                 find_start(block, block.first + still) < block.position + held
             ):
                 still += 1
-        self.rest_size = 0
-        if block.position > find_start(block, block.first):
-            self.rest = block.start + block.position
-            self.rest_size = find_end(block, block.first) - block.position
-        self.held = still
-        leave_block(self)
+        if not still:
+            go_on(self)
+        swap(&self.held, self.held, still)  # at last: from now on a handler may read the rest
 
     def is_between(self):
         """Tell whether no part of a record has been sent without the rest."""
@@ -222,7 +217,7 @@ cdef class Queue:
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
-        self.held = self.rest_size = 0
+        self.held = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
@@ -231,7 +226,7 @@ cdef class Queue:
         """Drop the record that `peek` has given: no road takes it."""
         cdef Block block = self.oldest
         if self.held:
-            self.held = self.rest_size = 0
+            self.held = 0
             self.size += block.position - find_start(block, block.first)
             drop_record(self, block, block.first, reason)
             leave_block(self)
@@ -257,7 +252,7 @@ cdef class Queue:
 
     def clear(self, reason):
         """Drop all that is queued."""
-        self.held = self.rest_size = 0
+        self.held = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
@@ -278,7 +273,7 @@ cdef class Queue:
         }
 
 
-cdef Py_ssize_t find_gap(Block block) noexcept:
+cdef Py_ssize_t find_gap(Block block) noexcept nogil:
     """Return the index after the last record before one that was dropped."""
     cdef Py_ssize_t end = block.first + 1
     while end < block.count and not is_dropped(block, end):
@@ -315,11 +310,13 @@ cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) 
     return 0
 
 
-cdef int leave_block(Queue queue) noexcept:
+cdef inline int leave_block(Queue queue) noexcept:
+    return 0 if queue.held else go_on(queue)
+
+
+cdef int go_on(Queue queue) noexcept:
     """Go past what was dropped, and on to the next block; the last one is used again."""
     cdef Block block = queue.oldest
-    if queue.held:
-        return 0
     while True:
         while block.first < block.count and is_dropped(block, block.first):
             block.position = find_end(block, block.first)

@@ -59,6 +59,7 @@ cdef class Voice:
     def __cinit__(
         self, Encoder encoder not None, Queue queue not None, delivery, Sequence sequence=None
     ):
+        rarely()
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
@@ -162,6 +163,7 @@ cdef class Voice:
 
 
 cdef int renew(Voice voice) except -1:
+    rarely()
     voice._encoder = voice._encoder.replace()  # PROCID is another
     voice.forks = forks
     return 0

@@ -117,6 +117,19 @@ from syslogfast.constants import IDENTITY, PROTOCOLS
 
 cdef extern from *:
     """
+    /* What surely leads to a cold function, or comes from it, is compiled for size, not speed:
+       errors, by Cython's own functions as they are in this version, and what calls rarely(). */
+    #ifdef __GNUC__
+    #if CYTHON_HEX_VERSION >> 16 == 0x0303
+    static void __Pyx_AddTraceback(const char *, int, int, const char *) __attribute__((cold));
+    static void __Pyx_RaiseArgtupleInvalid(const char *, int, Py_ssize_t, Py_ssize_t, Py_ssize_t)
+        __attribute__((cold));
+    #endif
+    static void __attribute__((cold, noinline)) syslogfast_rarely(void) { __asm__ volatile (""); }
+    #else
+    #define syslogfast_rarely()
+    #endif
+
     /* An int of one digit, from inside; -1 for any other. */
     #if PY_VERSION_HEX >= 0x030c0000
     #define SYSLOGFAST_READ_SMALL_INT(value) \
@@ -152,6 +165,7 @@ cdef extern from *:
         return text;
     }
     """
+    void rarely "syslogfast_rarely"()
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
     object read_present "syslogfast_read_present"(object record, object name)
@@ -287,6 +301,7 @@ cdef class Encoder:
         cdef Scratch scratch
         cdef Py_ssize_t[10] numbers
         cdef Py_ssize_t i = 0
+        rarely()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
@@ -516,6 +531,7 @@ cdef class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
+        rarely()
         check_ready(self)
         sibling = type(self)(**dict(list_options(self), **changes))
         for name in changes:
@@ -527,16 +543,19 @@ cdef class Encoder:
     @property
     def max_size(self):
         """The most bytes that a record can have, without octet count and delimiter."""
+        rarely()
         check_ready(self)
         return self.layout.max_size
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
+        rarely()
         check_ready(self)
         return reduce_options(type(self), list_options(self))
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
+        rarely()
         check_ready(self)
         return describe_options(type(self), list_options(self))
 
@@ -544,6 +563,7 @@ cdef class Encoder:
 cdef tuple list_names(Encoder encoder):
     """Return hostname, app_name and procid as they were given."""
     cdef const Layout *layout = &encoder.layout
+    rarely()
     if encoder.names is not None:
         return encoder.names
     fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.fields_size]
@@ -552,6 +572,7 @@ cdef tuple list_names(Encoder encoder):
 
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
+    rarely()
     return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
 
 
@@ -561,6 +582,7 @@ cdef object encode_long_way(
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
     cdef Py_ssize_t room
+    rarely()
     view.len = NOT_HELD
     room = open_buffer(buffer, &view) - start
     try:
@@ -581,6 +603,7 @@ cdef object encode_long_way(
 cdef inline int check_ready(Encoder encoder) except -1:
     """Refuse what `Encoder.__new__` alone has made; it has no plain_size, so it comes here."""
     if encoder.text is None:
+        rarely()
         reject_unready()
     return 0
 

@@ -230,6 +230,7 @@ cdef class RecordFormatter:
     cdef public bint _is_plain
 
     def __init__(self, Encoder encoder not None, pri, is_plain):
+        rarely()
         self._encoder = encoder
         self._pri = pri
         self._is_plain = is_plain

@@ -74,6 +74,7 @@ cdef class Queue:
     cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
+        rarely()
         self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
         self.descriptor = -1
@@ -81,6 +82,7 @@ cdef class Queue:
 
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
+        rarely()
         self.size = self.count = self.held = 0
         self.offered = self.sent = self.sent_bytes = self.cuts = 0
         self.loss_since = 0
@@ -217,6 +219,7 @@ cdef class Queue:
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
+        rarely()
         self.held = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
@@ -225,6 +228,7 @@ cdef class Queue:
     def drop_first(self, reason):
         """Drop the record that `peek` has given: no road takes it."""
         cdef Block block = self.oldest
+        rarely()
         if self.held:
             self.held = 0
             self.size += block.position - find_start(block, block.first)
@@ -252,6 +256,7 @@ cdef class Queue:
 
     def clear(self, reason):
         """Drop all that is queued."""
+        rarely()
         self.held = 0
         if self.count:
             count_drops(self, reason, self.count)
@@ -263,6 +268,7 @@ cdef class Queue:
 
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
+        rarely()
         return {
             "offered": self.offered,
             "sent": self.sent,

@@ -220,6 +220,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[64] text
     cdef char *end
+    cdef Py_ssize_t digits
     check_choice("protocol", protocol, PROTOCOLS)
     digits = check_precision(precision)
     if local_time is None:
@@ -227,7 +228,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     read_time(time_ns, &timestamp)
     if protocol == "rfc5424":
         move_to_rfc5424_zone(&timestamp, local_time)
-        end = write_rfc5424_timestamp(text, &timestamp, digits)
+        end = write_rfc5424_timestamp(text, &timestamp, <int>digits)
     else:
         move_to_rfc3164_zone(&timestamp, local_time)
         end = write_rfc3164_timestamp(text, &timestamp)
@@ -321,7 +322,7 @@ cdef class Encoder:
         layout.precision = numbers[1]
         layout.local_time = numbers[2]
         layout.framing = numbers[3]
-        layout.rules = [0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS][numbers[4]]
+        layout.rules = <Py_ssize_t>(0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS)[numbers[4]]
         layout.max_size = numbers[5]
         layout.prefix_size = numbers[7]
         layout.fields_size = numbers[8]
@@ -357,10 +358,12 @@ cdef class Encoder:
             reject_change()
         self.text = text
         self.options = settings.options
-        self.given = read_back(settings.names, settings.fields) if layout.is_rfc5424 else -1
+        self.given = -1
+        if layout.is_rfc5424:
+            self.given = <Py_ssize_t>read_back(settings.names, settings.fields)
         self.names = settings.names if self.given < 0 else None
         self.fields_room = numbers[6]
-        self.process = os.getpid() if procid is None else -1
+        self.process = <Py_ssize_t>os.getpid() if procid is None else -1
         self.is_ascii = text.isascii()
         self.reads_attributes = attributes is not None
         self.layout = layout
@@ -581,7 +584,7 @@ cdef object encode_long_way(
 ):
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
-    cdef Py_ssize_t room
+    cdef Py_ssize_t room, size
     rarely()
     view.len = NOT_HELD
     room = open_buffer(buffer, &view) - start

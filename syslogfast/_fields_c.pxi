@@ -122,7 +122,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         timestamp.known = (
             not overflow and MIN_SECONDS - 86400 <= timestamp.seconds <= MAX_SECONDS + 86400
         )
-        timestamp.nanoseconds = time_ns - seconds * 1_000_000_000
+        timestamp.nanoseconds = <Py_ssize_t>(time_ns - seconds * 1_000_000_000)
         return 0
     timestamp.seconds = nanoseconds // 1_000_000_000
     timestamp.nanoseconds = nanoseconds % 1_000_000_000
@@ -142,7 +142,7 @@ cdef inline int read_severity(object severity) except -1:
         code = read_small_int(severity)
         if 0 <= code <= 7:
             return <int>code
-    return check_severity(severity)
+    return <int><Py_ssize_t>check_severity(severity)
 
 
 cdef inline bint has_octets(object message, Span *text) noexcept:

@@ -105,7 +105,7 @@ cdef object read_plain_message(object record):
 cdef int read_level(object levelno) except -1:
     cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
     if level < 0:
-        return by_hand().choose_severity(levelno)
+        return <int><Py_ssize_t>by_hand().choose_severity(levelno)
     if level < 25:
         return 7 if level < 20 else 6
     if level < 50:
@@ -171,7 +171,7 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         if message is None:
             message = slow.read_record_text(record)
         process = slow.read_attribute(record, "process")
-        severity = slow.choose_severity(slow.read_attribute(record, "levelno"))
+        severity = <Py_ssize_t>slow.choose_severity(slow.read_attribute(record, "levelno"))
         read_given_time(slow.read_created(slow.read_attribute(record, "created")), &moment)
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")

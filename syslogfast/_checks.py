@@ -214,12 +214,11 @@ def check_emitter(value: "object", kind: "type") -> "None":
         raise TypeError(f"emitter must be an Emitter, got {describe(value)}")
 
 
-def check_fatal_url(url: "str", needs_waiting: "bool") -> "None":
-    if needs_waiting:
-        raise ValueError(
-            "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"
-            f" got {describe(url)}"
-        )
+def reject_fatal_url(url: "str | None") -> "NoReturn":
+    raise ValueError(
+        "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"
+        f" got {describe(url)}"
+    )
 
 
 def reject_missing_url() -> "NoReturn":

@@ -2,14 +2,12 @@
 
 import time
 
-from syslogfast._checks import check_fatal_url
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
 from syslogfast._life_records import CRIT, numbers
 from syslogfast._sequence import MAX_SEQUENCE_ID
 from syslogfast.emitter import make_report_renderer
 from syslogfast.transports.delivery import Delivery
-from syslogfast.transports.route import needs_waiting
-from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url
+from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from syslogfast._encoder import Encoder
     from syslogfast.emitter import Emitter
+    from syslogfast.transports.url import Url
 
 # In the order in which `arm` takes their records.
 SIGNALS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
@@ -29,24 +28,22 @@ QUEUE_BYTES = 1 << 12  # nothing is ever queued
 class FatalRoad:
     """The road for records of fatal signals: the emitter's, or one that is kept open for them.
 
-    url: None for the emitter's. ValueError: opening it could take time.
+    url: one that opens without waiting; None for the emitter's.
     """
 
-    def __init__(self, emitter: "Emitter", url: str | None) -> None:
+    def __init__(self, emitter: "Emitter", url: "Url | None") -> None:
         self._emitter = emitter
         self._queue = emitter._queue
         self._delivery: Delivery | None = None
         self._changes: dict[str, object] = {}
         if url is None:
             return
-        parts = parse_url(url)
-        check_fatal_url(url, needs_waiting(parts))
-        self._changes["framing"] = agree_on_framing([parts], None)
-        if parts.scheme == "unix":
-            self._changes["protocol"] = agree_on_protocol([parts])
+        self._changes["framing"] = agree_on_framing([url], None)
+        if url.scheme == "unix":
+            self._changes["protocol"] = agree_on_protocol([url])
         self._queue = Queue(QUEUE_BYTES)
         self._delivery = Delivery(
-            [parts],
+            [url],
             self._queue,
             linger=0.0,
             overflow="drop-newest",

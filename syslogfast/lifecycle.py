@@ -13,7 +13,7 @@ import _thread
 import atexit
 import os
 
-from syslogfast._checks import check_emitter, check_seconds
+from syslogfast._checks import check_emitter, check_seconds, reject_fatal_url
 from syslogfast._encoder import BACKEND
 from syslogfast._life_records import (
     CRIT,
@@ -28,6 +28,8 @@ from syslogfast._life_records import (
 )
 from syslogfast._network import NetworkWatch, read_network
 from syslogfast.emitter import Emitter
+from syslogfast.transports.route import needs_waiting
+from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from syslogfast._fatal import FatalRoad
     from syslogfast._network import Network
+    from syslogfast.transports.url import Url
 
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 
@@ -180,11 +183,13 @@ class Lifecycle:
 
     # --- fatal signals ---------------------------------------------------------------------------
 
-    def watch_fatal_signals(self, road: "FatalRoad") -> None:
+    def watch_fatal_signals(self, url: "Url | None") -> None:
         """Send a record when the process ends by a signal that tells of a fault."""
-        self._fatal_road = road
-        road.arm()
-        self._undo.append(road.disarm)
+        from syslogfast._fatal import FatalRoad
+
+        self._fatal_road = FatalRoad(self.emitter, url)
+        self._fatal_road.arm()
+        self._undo.append(self._fatal_road.disarm)
 
     def arm_anew(self) -> None:
         """Have the records of these signals name this process, which was forked."""
@@ -268,11 +273,9 @@ def install(
     global _installed
     check_emitter(emitter, Emitter)
     timeout = check_seconds("network_timeout", network_timeout)
-    road = None
-    if BACKEND == "c" and (fatal_signals or fatal_url is not None):
-        from syslogfast._fatal import FatalRoad
-
-        road = FatalRoad(emitter, fatal_url)
+    url = None if fatal_url is None else parse_url(fatal_url)
+    if url and needs_waiting(url):
+        reject_fatal_url(fatal_url)
     if _installed:
         _installed.uninstall()
     lifecycle = _installed = Lifecycle(emitter)
@@ -286,8 +289,8 @@ def install(
         lifecycle.watch_termination()
     if end:
         lifecycle.watch_end()
-    if fatal_signals and road:
-        lifecycle.watch_fatal_signals(road)
+    if fatal_signals and BACKEND == "c":
+        lifecycle.watch_fatal_signals(url)
     if network:
         lifecycle.watch_network(timeout, watch_network)
     return lifecycle

@@ -60,8 +60,8 @@ class FatalRoad:
         """Have each of the signals send its record from now on."""
         self.open()
         encoder = self._emitter._get_encoder().replace(**self._changes)
-        records = [render_record(encoder, name) for name in SIGNALS]
-        place = records[0].find(PLACEHOLDER)
+        records = [None if is_handled(name) else render_record(encoder, name) for name in SIGNALS]
+        place = max([record.find(PLACEHOLDER) for record in records if record], default=-1)
         number, end = place + len(b'sequenceId="'), place + len(PLACEHOLDER) - 1
         if place < 0:  # RFC 3164 has no structured data
             number = end = 0
@@ -73,6 +73,12 @@ class FatalRoad:
         disarm()
         if self._delivery:
             self._delivery.close(0)
+
+
+def is_handled(name: str) -> bool:
+    """Tell whether a signal ends nothing: it is ignored, or Python code of the program has it."""
+    handler = signal.getsignal(getattr(signal, name))
+    return callable(handler) or handler == signal.SIG_IGN
 
 
 def render_record(encoder: "Encoder", name: str) -> bytes:

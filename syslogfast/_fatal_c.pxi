@@ -34,7 +34,6 @@ cdef extern from *:
         int si_code
     ctypedef struct Action "struct sigaction":
         void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
-        void (*sa_handler)(int) noexcept nogil
         int sa_flags
     ctypedef struct Stack "stack_t":
         void *ss_sp
@@ -52,7 +51,6 @@ cdef extern from *:
     const int[SIGNALS] signals "syslogfast_signals"
     int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
     int errno
-    void (*SIG_IGN)(int) noexcept nogil
     int sigaction(int number, const Action *action, Action *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
@@ -117,8 +115,9 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
     else:
         dst = write_rfc3164_timestamp(dst, &now)
     dst = write_bytes(dst, text.start + alarm.moment_end, alarm.number - alarm.moment_end)
+    alarm_sequence.last = follow(alarm_sequence.last)
     if alarm.number_end > alarm.number:
-        dst = write_decimal(dst, follow(alarm_sequence.last))
+        dst = write_decimal(dst, alarm_sequence.last)
     return write_bytes(dst, text.start + alarm.number_end, text.size - alarm.number_end)
 
 
@@ -172,18 +171,17 @@ cdef void send_last_words(int signal) noexcept nogil:
 
 cdef void take_leave(int number, Cause *cause, void *context) noexcept nogil:
     """Send the record of a signal, and have the signal come again, to whoever had it before."""
-    global errno
+    global errno, is_dying
     cdef int error = errno, signal = 0
     # What the processor has found comes again by itself, when this returns.
     cdef bint was_sent = cause.si_code <= 0 or number == SIGABRT
     while signals[signal] != number:
         signal += 1
-    if was_sent and formers[signal].sa_handler == SIG_IGN:
-        return
     if not swap(&is_dying, 0, 1):
         poll(NULL, 0, GRACE)    # another thread is at it
     elif alarm.is_armed:
         send_last_words(signal)
+        is_dying = 0
     sigaction(number, &formers[signal], NULL)
     if was_sent:
         raise_signal(number)
@@ -234,7 +232,7 @@ def arm(
 
     records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them
         for severity 2 and now, but without framing; from `number` to `number_end` they have
-        something in place of their sequenceId, or nothing if both are 0.
+        something in place of their sequenceId, or nothing if both are 0. None: leave it alone.
     """
     global alarm_queue, alarm_sequence, alarm_records
     cdef Py_ssize_t room = 0
@@ -248,7 +246,7 @@ def arm(
     alarm.number = max(number, alarm.moment_end)
     alarm.number_end = max(number_end, alarm.moment_end)
     for signal in range(SIGNALS):
-        record = <bytes?>records[signal]
+        record = <bytes?>(records[signal] or b"")
         alarm.records[signal].start = PyBytes_AS_STRING(record)
         alarm.records[signal].size = PyBytes_GET_SIZE(record)
         room = max(room, alarm.records[signal].size)
@@ -259,7 +257,8 @@ def arm(
     provide_stack()
     alarm.is_armed = True
     for signal in range(SIGNALS):
-        install_handler(signal)
+        if alarm.records[signal].size:
+            install_handler(signal)
 
 
 def disarm():

@@ -260,9 +260,10 @@ def install(
     termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
         not ignored. A handler that is installed later takes its place.
     end: send ENDED when the interpreter ends in an orderly way.
-    fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, from C, over the
-        road if it can take a record at once, else to standard error; for want of that, not with the
-        Python backend. Only the calling thread is promised it when its stack has run over.
+    fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
+        are ignored or have a handler in Python: from C, over the road if it can take a record at
+        once, else to standard error. Not with the Python backend, which has no C. When its stack
+        has run over, only the calling thread is promised it.
     fatal_url: another road for that alone, where the emitter's is TLS or RELP: "udp://" with an
         address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is

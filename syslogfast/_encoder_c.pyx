@@ -266,7 +266,7 @@ cdef class Encoder:
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, STRUCTURED-DATA is left out.
+        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.

@@ -111,7 +111,7 @@ class Encoder:
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, STRUCTURED-DATA is left out.
+        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
@@ -201,7 +201,10 @@ class Encoder:
         header = starts[severity] + timestamp + tail
         room = max_size - len(header)
         if room < 0 and room < -len(lead):
-            header = starts[severity] + timestamp + self._render_tail(msgid, None, drop=True)
+            start = starts[severity] + timestamp
+            header = start + self._render_shorter_tail(
+                msgid, room=max_size - len(start) + len(lead)
+            )
             room = max_size - len(header)
         if type(message) is not str or len(lead) > 1:
             message = self._read_message(message)
@@ -350,7 +353,7 @@ class Encoder:
         start += style.timestamp(time_ns, style.form)
         header = start + self._render_tail(msgid, structured_data)
         if len(header) > style.max_size:
-            header = start + self._render_tail(msgid, None, drop=True)
+            header = start + self._render_shorter_tail(msgid, room=style.max_size - len(start))
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -445,6 +448,11 @@ class Encoder:
         if structured_data is not None:
             elements = join_elements(elements, self._render_elements(structured_data))
         return self._join_tail(self._get_fields(), msgid, elements)
+
+    def _render_shorter_tail(self, msgid: "str | None", room: "int") -> "bytes":
+        """Return the tail without what one record brings, or without any structured data."""
+        tail = self._render_tail(msgid, None)
+        return tail if len(tail) <= room else self._render_tail(msgid, None, drop=True)
 
     def _render_elements(self, structured_data: "StructuredData") -> "bytes":
         return render_elements(structured_data, self._style.param_escapes)

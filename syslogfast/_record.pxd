@@ -129,7 +129,8 @@ cdef inline Py_ssize_t measure_header(
 ) noexcept nogil:
     """Settle the time and measure all before MSG, the lead included.
 
-    Structured data is dropped if with it a header without the lead is longer than `limit`.
+    The record's own structured data is dropped if with it a header without the lead is longer than
+    `limit`, then all of it.
     """
     cdef Py_ssize_t size = layout.prefix_size + layout.priority_sizes[record.severity]
     cdef Py_ssize_t elements
@@ -149,8 +150,12 @@ cdef inline Py_ssize_t measure_header(
     elements = record.constant_elements.size + record.elements.size
     if elements and size + elements <= limit:
         return size + elements + layout.lead_size
-    record.constant_elements.size = 0
     record.elements.size = 0
+    record.constant_elements = get_elements(layout)  # those too that the record gives anew
+    elements = record.constant_elements.size
+    if elements and size + elements <= limit:
+        return size + elements + layout.lead_size
+    record.constant_elements.size = 0
     return size + 1 + layout.lead_size
 
 

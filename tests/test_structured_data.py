@@ -2,6 +2,7 @@
 
 import array
 import collections
+import logging
 from types import ModuleType
 
 import pytest
@@ -278,10 +279,49 @@ def test_too_much_is_left_out_whole(encoder_module: ModuleType) -> None:
         assert encoder.encode("info", "x", time_ns=0) == expected
         record = encoder.encode("info", "x", time_ns=0, structured_data={"b": {}})
         assert record == HEADER + b"[b] x"
-    encoder = encoder_module.Encoder(structured_data={"c": {"d": "y" * 5000}}, **IDENTITY)
-    half = {"a": {"b": "x" * 5000}}
-    assert encoder.encode("info", "x", time_ns=0, structured_data=half) == expected
-    assert b"[c d=" in encoder.encode("info", "x", time_ns=0)
+
+
+def list_elements(record: bytes) -> list[str]:
+    return [sd_id for sd_id, _ in parse_rfc5424(record).structured_data]
+
+
+@pytest.mark.parametrize("bom", [False, True])
+@pytest.mark.parametrize("msgid", [None, "SALE"])
+def test_what_a_record_brings_is_left_out_first(
+    encoder_module: ModuleType, bom: bool, msgid: str | None
+) -> None:
+    """The constant elements stay, among them a service's token, as long as there is room for them.
+
+    Also the one that the record would have replaced.
+    """
+    constant = {"a": {"n": "x" * 300}, "b": {"n": "y" * 300}}
+    given = {"b": {"n": "z" * 500}, "c": {}}
+    options = {**IDENTITY, "bom": bom, "structured_data": constant}
+    given_size = len('[b n=""]') + 500 + len("[c]")
+    whole = len(encoder_module.Encoder(**options).encode("info", "", time_ns=0, msgid=msgid))
+    longest = whole - len('[b n=""]') - 300 + given_size  # with what the record brings
+    none = whole - 2 * (len('[a n=""]') + 300) + 1
+    for size, kept in (
+        *((longest + 1, ["a", "b", "c"]), (longest, ["a", "b", "c"]), (longest - 1, ["a", "b"])),
+        *((whole, ["a", "b"]), (whole - 1, []), (none + 200, [])),
+    ):
+        encoder = encoder_module.Encoder(max_size=size, **options)
+        record = encoder.encode("info", "", time_ns=0, msgid=msgid, structured_data=given)
+        assert list_elements(record) == kept
+        assert (b"z" in record) == ("c" in kept)
+        buffer = bytearray()
+        encoder.encode_into(buffer, "info", "", time_ns=0, msgid=msgid, structured_data=given)
+        assert buffer == record
+        lead = 4 if bom else 1
+        encoder = encoder_module.Encoder(max_size=size + lead, **options)
+        header = encoder.header("info", time_ns=0, msgid=msgid, structured_data=given)
+        assert header[:-lead] == record
+    huge = {"c": {"n": "z" * 100_000}}
+    encoder = encoder_module.Encoder(**options)
+    record = encoder.encode("info", "sold", time_ns=0, msgid=msgid, structured_data=huge)
+    assert record == encoder.encode("info", "sold", time_ns=0, msgid=msgid)
+    record = logging.makeLogRecord({"msg": "sold", "structured_data": huge})
+    assert list_elements(encoder.encode_record(record)) == ["a", "b"]
 
 
 # --- errors --------------------------------------------------------------------------------------

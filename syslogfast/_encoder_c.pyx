@@ -562,6 +562,11 @@ cdef class Encoder:
         check_ready(self)
         return describe_options(type(self), list_options(self))
 
+    def _list_options(self):
+        """Return all options as they were given."""
+        check_ready(self)
+        return list_options(self)
+
 
 cdef tuple list_names(Encoder encoder):
     """Return hostname, app_name and procid as they were given."""

@@ -1,7 +1,7 @@
 """STRUCTURED-DATA (RFC 5424 6.3), for the twin."""
 
 from syslogfast._checks import check_sd_name, reject_parameters, reject_structured_data
-from syslogfast._text import Escapes, encode_text, read_text
+from syslogfast._text import ESCAPES, Escapes, encode_text, read_text
 from syslogfast.constants import NO_LIMIT
 
 TYPE_CHECKING = False
@@ -78,3 +78,14 @@ def join_elements(constant: "bytes", given: "bytes") -> "bytes":
         if not sd_id or sd_id not in given_ids
     ]
     return b"".join(kept) + given
+
+
+def join_structured_data(
+    constant: "Any", given: "Any", controls: "str", framing: "str | None"
+) -> "bytes":
+    """Return what `join_elements` makes of both, which may be None, once they are rendered."""
+    escapes = ESCAPES["escape" if controls == "escape" else framing][1]
+    elements = [
+        b"" if data is None else render_elements(data, escapes) for data in (constant, given)
+    ]
+    return join_elements(*elements)

@@ -69,14 +69,25 @@ class Emitter(Voice):
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same road, which costs no descriptor.
 
-        `identity`: options of Encoder, such as hostname and app_name. Closing a child only
-        flushes. ValueError: framing and protocol are the road's and must stay.
+        `identity`: options of Encoder, such as hostname and app_name; structured_data replaces
+        elements of the same SD-ID and joins the rest, as in `emit`. Closing a child only flushes.
+        ValueError: framing and protocol are the road's and must stay.
         """
         for option in ("framing", "protocol"):
             if option in identity:
                 reject_identity(option)
         if identity.get("max_size", 0) is None:
             del identity["max_size"]  # the road's, too, unless it is given
+        if "structured_data" in identity:
+            from syslogfast._structured_data import join_structured_data  # rarely needed
+
+            options = self._encoder._list_options()
+            identity["structured_data"] = join_structured_data(
+                options["structured_data"],
+                identity["structured_data"],
+                identity.get("controls", options["controls"]),
+                options["framing"],
+            )
         sequence = None if self._sequence is None else Sequence()
         return Child(self._encoder.replace(**identity), self._queue, self._delivery, sequence)
 

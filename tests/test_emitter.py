@@ -488,6 +488,41 @@ def test_child(module: ModuleType) -> None:
     assert isinstance(grandchild, module.Emitter)
 
 
+@pytest.mark.parametrize(
+    ("constant", "given", "joined"),
+    [
+        (None, {"b": {"n": 2}}, b'[b n="2"]'),
+        ({"a": {"n": 1}}, None, b'[a n="1"]'),
+        ({"a": {"n": 1}}, {}, b'[a n="1"]'),
+        ({"a": {"n": 1}}, b"-", b'[a n="1"]'),
+        ({"a": {"n": 1}}, {"b": {"n": "]\1\n"}}, b'[a n="1"][b n="\\]#001#012"]'),
+        ({"a": {"n": "]\1\n"}, "b": {}}, b'[b n="2"]', b'[a n="\\]#001#012"][b n="2"]'),
+        (b'[a n="1"][b]', {"a": {"n": 2}}, b'[b][a n="2"]'),
+    ],
+)
+@pytest.mark.parametrize("controls", ["escape", "keep"])
+def test_structured_data_of_a_child(
+    module: ModuleType, constant: object, given: object, joined: bytes, controls: str
+) -> None:
+    """It replaces elements of the same SD-ID and joins the others, as that of a record does."""
+    if controls == "keep":  # but for the delimiter
+        joined = joined.replace(b"#001", b"\1")
+    parent = make_emitter(module, structured_data=constant, controls=controls)
+    child = parent.child(structured_data=given)
+    changed = make_emitter(module, structured_data=constant)
+    changed = changed.child(controls=controls, structured_data=given)
+    assert b" " + joined + b" a" in changed._encoder.encode("info", "a")
+    child.info("a")
+    child.child(hostname="vm-1").info("b")
+    parent.info("c", structured_data=given)
+    parent.info("d")
+    *records, last = take(parent)
+    assert len(records) == 3
+    for record, text in zip(records, (b" a", b" b", b" c"), strict=True):
+        assert b" " + joined + text in record
+    assert (b" " + joined + b" d" in last) == (given in (None, {}, b"-"))  # the parent has its own
+
+
 @pytest.mark.parametrize("option", ["framing", "protocol"])
 @pytest.mark.parametrize("value", ["lf", "octet", None, "rfc5424", "rfc3164"])
 def test_child_keeps_to_the_road(module: ModuleType, option: str, value: object) -> None:

@@ -271,3 +271,43 @@ def reject_tls_of_url(url: "str") -> "NoReturn":
     raise ValueError(
         f"tls must be an ssl.SSLContext for tls:// URLs, or left out with URLs, got {describe(url)}"
     )
+
+
+def check_token(field: "str", value: "object") -> "bytes":
+    """Return a service's token as octets; it may stand in an SD-ID, before "@" (RFC 5424 6.3.2).
+
+    It is a secret, so nothing of it is shown.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a str, got {type(value).__name__}")
+    token = "".join([value])  # a subclass may pretend to be another text
+    if not token or not all(char in SD_NAME_CHARACTERS and char != "@" for char in token):
+        raise ValueError(
+            f'{field} must be printable ASCII characters other than @ = ] " and space,'
+            f" got {type(value).__name__}"
+        )
+    return token.encode()
+
+
+def check_tags(value: "object") -> "list[str]":
+    if not isinstance(value, (list, tuple)) or not all(isinstance(tag, str) for tag in value):
+        raise TypeError(f"tags must be a list or a tuple of str, got {describe(value)}")
+    return list(value)
+
+
+def check_host(value: "object") -> "str":
+    if not isinstance(value, str):
+        raise TypeError(f"host must be a str unless url is given, got {describe(value)}")
+    if not value or "?" in value:  # which would begin the options of a URL
+        raise ValueError(f"host must be a name or an address, got {describe(value)}")
+    return value
+
+
+def check_port(value: "object") -> "int":
+    if not isinstance(value, int):
+        raise TypeError(f"port must be an int unless url is given, got {describe(value)}")
+    return value
+
+
+def reject_service_option(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out: it is the service's")

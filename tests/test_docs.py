@@ -14,13 +14,15 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
 
 import syslogfast
+from syslogfast import services
 
 PAGES = sorted((pathlib.Path(__file__).parent.parent / "docs").glob("*.md"))
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -638,6 +640,35 @@ def check_session(section: Section, stage: Stage) -> None:
 
 checks("delivery.md: Roads")(check_session)
 checks("delivery.md: The queue")(check_session)
+
+
+# --- services.md ---------------------------------------------------------------------------------
+
+
+@checks("services.md: The forms")
+def check_forms(section: Section, stage: Stage) -> None:
+    """Each row's call gives the record, framing and place of that row; no function is missing."""
+    opened: list[tuple[object, dict[str, Any]]] = []
+    names = set()
+    moment = 1_065_910_455_003_000_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services, "connect", lambda road, **options: opened.append((road, options)))
+        for row in section.list_rows():
+            call, record, framing, place = [cell.strip("`") for cell in row]
+            eval(call, vars(services).copy())
+            road, options = opened.pop()
+            assert (str(road), options.pop("framing")) == (place, framing)
+            encoder = syslogfast.Encoder(hostname="web1", app_name="shop", procid=42, **options)
+            expected = record.replace("TIME", syslogfast.format_timestamp(moment))
+            assert encoder.encode("info", "sold out", time_ns=moment).decode() == expected
+            names.add(call.partition("(")[0])
+    kinds = types.FunctionType
+    own = [name for name, value in vars(services).items() if isinstance(value, kinds)]
+    public = {name for name in own if "https://" in (getattr(services, name).__doc__ or "")}
+    assert names == public
+
+
+checks("services.md: Another place")(check_session)
 
 
 # --- all pages -----------------------------------------------------------------------------------

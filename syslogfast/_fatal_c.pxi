@@ -179,8 +179,9 @@ cdef void take_leave(int number, Cause *cause, void *context) noexcept nogil:
         signal += 1
     if not swap(&is_dying, 0, 1):
         poll(NULL, 0, GRACE)    # another thread is at it
-    elif alarm.is_armed:
-        send_last_words(signal)
+    else:
+        if alarm.is_armed and alarm.records[signal].size:
+            send_last_words(signal)
         is_dying = 0
     sigaction(number, &formers[signal], NULL)
     if was_sent:

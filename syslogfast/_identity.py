@@ -52,6 +52,11 @@ def this_host() -> "str":
     return environment.get("COMPUTERNAME", NILVALUE)  # type: ignore[no-any-return]
 
 
+def has_hostname() -> "bool":
+    """Tell whether the kernel has a name for this host that is not every host's."""
+    return this_host().partition(".")[0] not in ("", "(none)", "localhost")
+
+
 def this_program() -> "str":
     """Return this program's name: that of its file or package, "python" if it has neither."""
     argv = getattr(sys, "argv", None) or [""]

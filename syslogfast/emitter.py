@@ -9,6 +9,7 @@ from syslogfast._checks import (
     reject_missing_url,
 )
 from syslogfast._encoder import BACKEND, Encoder, format_timestamp
+from syslogfast._identity import has_hostname
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
@@ -182,7 +183,8 @@ def connect(
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
-        it is given, `max_size` 2048 for UDP (RFC 5426 3.2).
+        it is given, `max_size` 2048 for UDP (RFC 5426 3.2). Where the kernel has no name for this
+        host, `hostname` is that of its command line, or made of the first link address.
 
     Close it, or use it in a `with` statement: its thread keeps it alive. At the end of the
     program, after what was registered with `atexit` later, those that are open are closed,
@@ -205,6 +207,10 @@ def connect(
         options["protocol"] = agree_on_protocol(roads)
     if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
+    if options.get("hostname") is None and not has_hostname():
+        from syslogfast._network import find_hostname  # rarely needed
+
+        options["hostname"] = find_hostname()
     encoder = Encoder(**options)
     sequence = Sequence() if sequence_ids else None
     # The more records are sorted, the more there are of each size, to be sent together.

@@ -47,14 +47,15 @@ PID_CHARACTERS = PRINTUSASCII.replace("[", "").replace("]", "")
 def this_host() -> "str":
     """Return this host's name, as the kernel has it: no look-up is made."""
     if hasattr(os, "uname"):
-        return os.uname()[1]
+        name = os.uname()[1]
+        return NILVALUE if name == "(none)" else name  # Linux's own word for that
     environment = getattr(os, "environ", {})
     return environment.get("COMPUTERNAME", NILVALUE)  # type: ignore[no-any-return]
 
 
 def has_hostname() -> "bool":
     """Tell whether the kernel has a name for this host that is not every host's."""
-    return this_host().partition(".")[0] not in ("", "(none)", "localhost")
+    return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
 
 
 def this_program() -> "str":

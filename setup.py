@@ -27,6 +27,7 @@ encoder = Extension(
         ("CYTHON_FAST_THREAD_STATE", "0"),
         ("CYTHON_USE_DICT_VERSIONS", "0"),
         ("CYTHON_VECTORCALL_TPNEW", "0"),
+        ("CYTHON_USE_PYLONG_INTERNALS", "0"),
         ("CYTHON_COMPRESS_STRINGS", "0"),  # 1.6 KB: to unpack them takes longer than to read them
     ],
     extra_compile_args=[] if os.name == "nt" else ["-O2", *smaller, *at_once],

@@ -222,7 +222,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef char *end
     cdef Py_ssize_t digits
     check_choice("protocol", protocol, PROTOCOLS)
-    digits = check_precision(precision)
+    digits = read_small_int(check_precision(precision))
     if local_time is None:
         local_time = protocol != "rfc5424"
     read_time(time_ns, &timestamp)

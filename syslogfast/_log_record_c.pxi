@@ -155,7 +155,9 @@ cdef Encoder speak_for(Encoder encoder, object process):
 cdef object encode_log_record(Encoder encoder, object record, object message, Form form):
     cdef Timestamp moment
     cdef Span text
-    cdef Py_ssize_t size, skipped
+    cdef Py_ssize_t size
+    cdef const char *start
+    cdef const char *end
     cdef int severity
     check_ready(encoder)
     if is_plain_record(record):
@@ -204,10 +206,11 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
     if form == AS_BYTES:
         return data
-    skipped = data.index(b">") + 1 if form == AS_TEXT_WITHOUT_PRI else 0
-    return PyUnicode_DecodeUTF8(
-        PyBytes_AS_STRING(data) + skipped, PyBytes_GET_SIZE(data) - skipped, b"replace"
-    )
+    start = PyBytes_AS_STRING(data)
+    end = start + PyBytes_GET_SIZE(data)
+    if form == AS_TEXT_WITHOUT_PRI:
+        start = <const char *>memchr(start, c'>', end - start) + 1
+    return PyUnicode_DecodeUTF8(start, end - start, b"replace")
 
 
 cdef str write_plain_text(

@@ -14,7 +14,7 @@ NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
 RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
 HEADERS = {RTM_GETLINK: 16, RTM_GETADDR: 8, RTM_GETROUTE: 12}  # bytes before the attributes
-IFF_LOOPBACK, IFF_RUNNING = 0x8, 0x40
+IFF_LOOPBACK, IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT = 0x8, 0x40, 0x10000, 0x20000
 ARPHRD_ETHER = 1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO = 1, 3, 18
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
@@ -136,7 +136,9 @@ class Link:
         self.name = name
         self.address = address
         self.is_loopback = bool(flags & IFF_LOOPBACK)
-        self.is_running = bool(flags & IFF_RUNNING)
+        # Linux says RUNNING up to a second after the carrier is there and frames are taken.
+        has_carrier = flags & (IFF_LOWER_UP | IFF_DORMANT) == IFF_LOWER_UP
+        self.is_running = has_carrier or bool(flags & IFF_RUNNING)
         self.is_virtual = is_virtual
 
 

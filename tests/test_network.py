@@ -761,6 +761,18 @@ def test_link_of_another_kind() -> None:
         assert (link.name, link.address, link.is_virtual) == ("x0", expected, True)
 
 
+def test_carrier_counts_before_linux_says_running() -> None:
+    """A machine that is up for less than that second has a network all the same; 802.1X waits."""
+    for flags, expected in (
+        (0x1003, False),  # up, broadcast, multicast
+        (0x1003 | _netlink.IFF_LOWER_UP, True),
+        (0x1003 | _netlink.IFF_LOWER_UP | _netlink.IFF_DORMANT, False),
+        (0x1003 | _netlink.IFF_RUNNING, True),
+    ):
+        link = _netlink.Link(2, "eth0", flags, None, False)
+        assert link.is_running == expected
+
+
 class ScriptedSocket:
     """A kernel that gives these answers, and then says nothing more."""
 

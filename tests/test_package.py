@@ -414,6 +414,7 @@ def test_source_archive(tree: pathlib.Path) -> None:
         members = [member.name.partition("/")[2] for member in opened if member.isfile()]
     sources = [path for path in (tree / "syslogfast").rglob("*") if path.suffix != ".c"]
     wanted = [*sources, *(tree / "tests").rglob("*"), *(tree / ".ci").rglob("*")]
+    wanted += (tree / "examples").rglob("*")
     wanted += [tree / name for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE")]
     needed = {
         path.relative_to(tree).as_posix()

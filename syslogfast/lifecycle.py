@@ -224,7 +224,7 @@ class Lifecycle:
     def _tell_of_network(self, network: "Network | None") -> None:
         if self._network_told.acquire(False):
             self._report(network_up, network)
-            self.emitter._delivery.hasten()
+            self.emitter._delivery.hasten(is_reachable=True)
             if self._fatal_road:
                 self._fatal_road.open()
 

@@ -192,8 +192,14 @@ class Delivery:
         """Tell whether this thread is sending: a signal's handler has interrupted that."""
         return bool(self._driving._is_owned())
 
-    def hasten(self) -> None:
-        """Have what is queued sent now, without waiting for that."""
+    def hasten(self, is_reachable: bool = False) -> None:
+        """Have what is queued sent now, without waiting for that.
+
+        is_reachable: there is reason to believe that the road can be opened now, if not before.
+        """
+        if is_reachable:
+            self.route.next_try = monotonic()
+            self.drive()
         self.route.hurry()
         self._is_urgent = True
         if self.queue.count:

@@ -214,6 +214,12 @@ def check_emitter(value: "object", kind: "type") -> "None":
         raise TypeError(f"emitter must be an Emitter, got {describe(value)}")
 
 
+def check_error(value: "object") -> "BaseException":
+    if not isinstance(value, BaseException):
+        raise TypeError(f"error must be an exception, got {describe(value)}")
+    return value
+
+
 def reject_fatal_url(url: "str | None") -> "NoReturn":
     raise ValueError(
         "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"

@@ -32,8 +32,7 @@ cdef class Sequence:
 
     def advance(self):
         """Return the next number."""
-        if self.forks != forks:
-            self.forks, self.last = forks, 0
+        renew_sequence(self)
         self.last = follow(self.last)
         return self.last
 
@@ -45,6 +44,11 @@ cdef class Sequence:
         from syslogfast._sequence import add_sequence_id  # rarely needed
 
         return add_sequence_id(structured_data, sequence_id)
+
+
+cdef inline void renew_sequence(Sequence sequence) noexcept:
+    if sequence.forks != forks:
+        sequence.forks, sequence.last = forks, 0
 
 
 cdef class Voice:

@@ -2,8 +2,8 @@
 # the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
-# raise, sendmsg, sigaction and writev (signal-safety(7); writev as write), memcpy and memset. What
-# else there is to do has been done by `arm`.
+# raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to do
+# has been done by `arm`.
 
 cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
@@ -13,6 +13,7 @@ cdef enum:
     STDERR = 2
     GRACE = 100             # milliseconds for somebody else's crash to end the process
     ROOM_TO_SPARE = 32      # octets: more than a sequenceId and a delimiter take
+    PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
 
 
 cdef extern from *:
@@ -21,7 +22,7 @@ cdef extern from *:
     #include <poll.h>
     #include <signal.h>
     #include <sys/socket.h>
-    #include <sys/uio.h>
+    #include <unistd.h>
 
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0
@@ -55,7 +56,7 @@ cdef extern from *:
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
     ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
-    ssize_t writev(int fd, const Part *parts, int count) nogil
+    ssize_t write(int fd, const void *data, size_t size) nogil
     int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
     bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *place, Py_ssize_t before, Py_ssize_t after) nogil
 
@@ -81,9 +82,25 @@ cdef Py_ssize_t is_dying = 0
 cdef char[STACK_SIZE] own_stack
 
 
+cdef bint write_part(int fd, const char *start, Py_ssize_t size) noexcept nogil:
+    """Write to what is no socket, as far as it takes bytes without waiting."""
+    cdef Descriptor descriptor
+    cdef ssize_t written
+    descriptor.fd = fd
+    descriptor.events = POLLOUT
+    while size:
+        if poll(&descriptor, 1, 0) != 1:
+            return False
+        written = write(fd, start, min(size, PIPE_BUF))
+        if written <= 0:
+            return False
+        start += written
+        size -= written
+    return True
+
+
 cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
     """Send all of it without waiting; False if that was not done, or not as a whole."""
-    cdef Descriptor descriptor
     cdef Parts message
     cdef Py_ssize_t size = 0, sent
     cdef int index
@@ -93,13 +110,13 @@ cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
     message.msg_iov = parts
     message.msg_iovlen = count
     sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
-    if sent < 0 and errno != ENOTSOCK:  # it may have been said of the datagram before
+    if sent < 0 and errno == ENOTSOCK:
+        for index in range(count):
+            if not write_part(fd, <const char *>parts[index].iov_base, parts[index].iov_len):
+                return False
+        return True
+    if sent < 0:  # it may have been said of the datagram before
         sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
-    elif sent < 0:
-        descriptor.fd = fd
-        descriptor.events = POLLOUT
-        if poll(&descriptor, 1, 0) == 1:
-            sent = writev(fd, parts, count)
     return sent == size
 
 
@@ -122,21 +139,21 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
 
 
 cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
-    """Send the datagrams that wait in a block; where it is for a stream, point to what does."""
-    cdef Py_ssize_t index = block.first, end, start = block.position
-    if index == block.count:
-        return
-    end = find_gap(block)
+    """Send the datagrams that wait in a block; where it is for a stream, point to what does.
+
+    The queue is told that they are sent, in case that the process lives on.
+    """
+    cdef Py_ssize_t start = block.position
     part.iov_base = block.start + start
-    part.iov_len = block.ends[end - 1] - start
-    if alarm.layout.framing != DATAGRAM:
-        return
-    for index in range(index, end):
-        part.iov_base = block.start + start
-        part.iov_len = block.ends[index] - start
-        send_parts(fd, part, 1)
-        start = block.ends[index]
-    part.iov_len = 0
+    while block.first < block.count and not is_dropped(block, block.first):
+        part.iov_len = block.ends[block.first] - start
+        if alarm.layout.framing == DATAGRAM:
+            send_parts(fd, part, 1)
+            start = block.ends[block.first]
+            part.iov_base = block.start + start
+        count_sent(alarm_queue, block, block.ends[block.first] - block.position)
+    if alarm.layout.framing == DATAGRAM:
+        part.iov_len = 0
 
 
 cdef void send_last_words(int signal) noexcept nogil:
@@ -163,7 +180,9 @@ cdef void send_last_words(int signal) noexcept nogil:
         take_backlog(alarm_queue.oldest, fd, parts)
     elif alarm.layout.framing != DATAGRAM:
         fd = -1
-    if fd < 0 or not send_parts(fd, parts, 3):
+    if fd >= 0 and send_parts(fd, parts, 3):
+        swap(&alarm_queue.held, DYING, 0)
+    else:
         alarm.room[size] = c'\n'
         parts[2].iov_len = size + 1
         send_parts(STDERR, parts + 2, 1)
@@ -240,6 +259,7 @@ def arm(
     cdef int signal
     check_ready(encoder)
     alarm.is_armed = False
+    renew_sequence(sequence)
     alarm_queue, alarm_sequence, alarm_records = queue, sequence, records
     alarm.layout = encoder.layout
     alarm.moment = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]

@@ -2,6 +2,7 @@
 
 import sys
 
+from syslogfast._checks import check_error
 from syslogfast._identity import this_program
 from syslogfast._machine import describe_uptime, list_meta, list_runtime
 from syslogfast._network import read_network
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from syslogfast.emitter import Emitter
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
+MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
 ROOM_FOR_META = 64  # octets: more than sysUpTime and sequenceId take
 
 numbers = Sequence()  # of these records, where the emitter does not number all that it sends
@@ -27,7 +29,8 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
 
     It needs no network: until there is one, it waits in the queue, with its own time.
 
-    software, version: the program's (RFC 5424 7.2.3, 7.2.4); None: its name, and no version.
+    software, version: the program's (RFC 5424 7.2.3, 7.2.4); None: the emitter's app_name, and no
+        version.
 
     >>> from syslogfast import connect
     >>> with connect("fd://1", hostname="web1") as log:
@@ -39,9 +42,10 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
         f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
         f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
     )
-    origin: list[tuple[str, object]] = [("software", software or this_program())]
+    name = software or emitter._get_encoder()._list_options()["app_name"] or this_program()
+    origin: list[tuple[str, object]] = [("software", name[:MAX_SOFTWARE])]
     if version is not None:
-        origin.append(("swVersion", version))
+        origin.append(("swVersion", version[:MAX_VERSION]))
     network = read_network()
     if network:
         origin += list_addresses(network)
@@ -79,9 +83,9 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
 def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
     """Send a record that says that the program is about to crash, and why.
 
-    error: the exception; None: the one that is being handled, if any.
+    error: the exception; None: the one that is being handled, if any. TypeError: it is not one.
     """
-    error = sys.exc_info()[1] if error is None else error
+    error = sys.exc_info()[1] if error is None else check_error(error)
     if error is None:
         emit(emitter, CRIT, "CRASHED", "about to crash", {})
     else:

@@ -3,7 +3,12 @@
 A record that is too long is cut at its end; but the end of a traceback is what one wants to read.
 """
 
-from syslogfast._log_record import describe_unprintable, format_exception, print_value
+from syslogfast._log_record import (
+    describe_unprintable,
+    format_exception,
+    print_value,
+    read_attribute,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +22,10 @@ WIDEST = 12  # octets of any other: U+2028 as "#342#200#250"
 
 def name_type(kind: "type") -> "str":
     """Return a class's name, with its module's unless that is what everybody has."""
-    module = getattr(kind, "__module__", None)
-    name = print_value(getattr(kind, "__qualname__", kind))
-    return name if module in (None, "builtins", "__main__") else f"{print_value(module)}.{name}"
+    module = read_attribute(kind, "__module__")
+    name = print_value(read_attribute(kind, "__qualname__") or kind)
+    known = module is None or print_value(module) in ("builtins", "__main__")
+    return name if known else f"{print_value(module)}.{name}"
 
 
 def print_error(error: "BaseException | None") -> "str":
@@ -39,6 +45,16 @@ def list_place(trace: "TracebackType | None") -> "dict[str, object]":
     code = trace.tb_frame.f_code
     path = code.co_filename[-MOST_OF_PATH:]
     return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_PATH]}
+
+
+def list_frames(trace: "TracebackType | None") -> "list[str]":
+    """Return a line for each frame of a traceback, as Python writes them, without the sources."""
+    lines = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+        trace = trace.tb_next
+    return lines
 
 
 def list_elements(
@@ -76,13 +92,15 @@ def describe_error(
 ) -> "str":
     """Return a headline, and on the lines after it the traceback, of which the end is kept.
 
-    room: octets that there are for all of it. If not even the exception's own lines fit, they are
-    begun: what is too much is cut off by the encoder.
+    room: octets that there are for all of it. The headline stands in any case.
 
     >>> describe_error("about to crash: ValueError: no", ValueError, ValueError("no"), None, 99)
     'about to crash: ValueError: no\\nValueError: no'
     """
-    lines = format_exception((kind, error, trace)).split("\n")
+    try:
+        lines = format_exception((kind, error, trace)).split("\n")
+    except Exception:  # an image may do without the module traceback, and all that it imports
+        lines = list_frames(trace)
     kept = keep_end(lines, room - measure_line(headline))
     if len(kept) < len(lines):
         kept = keep_end(lines, room - measure_line(headline) - measure_line("..."))

@@ -122,7 +122,11 @@ class Emitter(Voice):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        """Close it; if a lifecycle is installed, which has more to say, only flush."""
+        if self._delivery.outlives_block:
+            self.flush()
+        else:
+            self.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._encoder!r}>"

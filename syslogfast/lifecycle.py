@@ -12,6 +12,7 @@ UNCAUGHT: err; an exception ends a thread or a task, or nothing at all.
 import _thread
 import atexit
 import os
+import sys
 
 from syslogfast._checks import check_emitter, check_seconds, reject_fatal_url
 from syslogfast._encoder import BACKEND
@@ -48,6 +49,7 @@ __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 
 NETWORK_TIMEOUT = 60.0  # seconds
 FOREVER = 1e6
+PATIENCE = 0.1  # seconds for a thread to end that has been told to
 RESERVE = 1 << 21  # bytes, never touched, to be given back when there is no memory left
 
 _installed: "Lifecycle | None" = None
@@ -58,6 +60,7 @@ class Lifecycle:
 
     def __init__(self, emitter: "Emitter") -> None:
         self.emitter = emitter
+        emitter._delivery.outlives_block = True
         self._process = os.getpid()
         self._is_over = False
         self._undo: list[Callable[[], None]] = []
@@ -66,11 +69,13 @@ class Lifecycle:
         self._reserve = bytes(RESERVE)
         self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
         self._network_told.acquire()
+        self._watch: NetworkWatch | None = None
         self._fatal_road: FatalRoad | None = None
 
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
         self._is_over = True
+        self._reserve = b""
         while self._undo:
             self._undo.pop()()
 
@@ -107,6 +112,10 @@ class Lifecycle:
         if issubclass(kind, KeyboardInterrupt):
             self._crash = " after an interrupt"
             self._report(terminated, "SIGINT")
+        elif hasattr(sys, "ps1"):  # at a prompt, the program goes on
+            self._report(
+                emit_error, ERR, "UNCAUGHT", "exception", kind, error, trace, source="prompt"
+            )
         else:
             self._crash = f" after an uncaught {kind.__name__}"
             what = "about to crash"
@@ -142,6 +151,9 @@ class Lifecycle:
         if os.getpid() == self._process:  # not of one that was forked, which has not booted
             self._tell_of_network(None)
             self._report(ended, self._crash)
+            if self._watch:  # as in Delivery.close
+                self._watch.close()
+                self._watching.acquire(True, PATIENCE)
 
     def watch_termination(self) -> None:
         """Send a record of SIGTERM, unless it is ignored, or handled by somebody's C."""
@@ -206,20 +218,26 @@ class Lifecycle:
             self._tell_of_network(network)
             if not goes_on:
                 return
-        watch = NetworkWatch()
-        self._undo.append(watch.close)
+        self._watch = NetworkWatch()
+        self._watching = _thread.allocate_lock()  # until that thread has ended
+        self._watching.acquire()
+        self._undo.append(self._watch.close)
         try:
-            _thread.start_new_thread(self._await_network, (watch, timeout, goes_on))
+            _thread.start_new_thread(self._await_network, (self._watch, timeout, goes_on))
         except RuntimeError:
             self._tell_of_network(network)
 
     def _await_network(self, watch: "NetworkWatch", timeout: float, goes_on: bool) -> None:
-        with watch:
-            self._tell_of_network(watch.wait(timeout))
-            while goes_on and not self._is_over:
-                network = watch.wait(FOREVER)
-                if network:
-                    self._report(network_up, network)
+        try:
+            with watch:
+                self._tell_of_network(watch.wait(timeout))
+                while goes_on and not self._is_over:
+                    network = watch.wait(FOREVER)
+                    if network:
+                        self._report(network_up, network)
+                        self.emitter._delivery.hasten(is_reachable=True)
+        finally:
+            self._watching.release()
 
     def _tell_of_network(self, network: "Network | None") -> None:
         if self._network_told.acquire(False):

@@ -110,13 +110,14 @@ cdef class Queue:
 
     def peek(self, one=False):
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
+        cdef Block block = find_oldest(self)
         if not self.count:
             return None
-        return hold(self, self.oldest.first + 1 if one else find_gap(self.oldest))
+        return hold(self, block.first + 1 if one else find_gap(block))
 
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
-        cdef Block block = self.oldest
+        cdef Block block = find_oldest(self)
         cdef Py_ssize_t index, first = block.first, end = find_gap(block)
         if not self.count:
             return None
@@ -129,7 +130,7 @@ cdef class Queue:
         At most `most` of them and `room` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
-        cdef Block block = self.oldest
+        cdef Block block = find_oldest(self)
         cdef Py_ssize_t end = block.first + 1, last, segment, size
         if not self.count:
             return None
@@ -193,15 +194,7 @@ cdef class Queue:
         cdef Py_ssize_t end = block.first + self.held, still = 0
         if self.held <= 0:
             return  # all was dropped meanwhile
-        size = max(0, min(size, block.ends[end - 1] - block.position))
-        self.size -= size
-        self.sent_bytes += size
-        block.position += size
-        while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
-            block.first += 1
-            block.left -= 1
-            self.sent += 1
-            self.count -= 1
+        count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)))
         if held > 0:
             while block.first + still < end and (
                 find_start(block, block.first + still) < block.position + held
@@ -277,6 +270,23 @@ cdef class Queue:
             "truncated": self.cuts,
             "bytes": self.sent_bytes,
         }
+
+
+cdef inline Block find_oldest(Queue queue):
+    """Return the block with what is to be sent next; a signal's handler may have sent all of it."""
+    leave_block(queue)
+    return queue.oldest
+
+
+cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
+    queue.size -= size
+    queue.sent_bytes += size
+    block.position += size
+    while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
+        block.first += 1
+        block.left -= 1
+        queue.sent += 1
+        queue.count -= 1
 
 
 cdef Py_ssize_t find_gap(Block block) noexcept nogil:

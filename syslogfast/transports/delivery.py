@@ -65,6 +65,7 @@ class Delivery:
         self._is_over = False
         self._is_inherited = False
         self.closes_at_exit = True  # unless somebody else does
+        self.outlives_block = False  # a `with` statement: there is something to say after it
         self._begin()
         lifespan.register(self)
 
@@ -198,7 +199,7 @@ class Delivery:
         is_reachable: there is reason to believe that the road can be opened now, if not before.
         """
         if is_reachable:
-            self.route.next_try = monotonic()
+            self.route.retry()
             self.drive()
         self.route.hurry()
         self._is_urgent = True
@@ -241,6 +242,11 @@ class Delivery:
             except RuntimeError:
                 pass  # another thread has it
         self._ring()
+        # A thread that wakes while the interpreter ends is ended by pthread_exit, for which glibc
+        # loads a library: where an image lacks that, the process would abort.
+        patience = min(max(0.0, deadline - monotonic()), STALL_INTERVAL) + POLL_INTERVAL
+        if self._working.acquire(True, patience):
+            self._working.release()
         lifespan.unregister(self)
 
     def _choose_timeout(self, timeout: float | None) -> float:

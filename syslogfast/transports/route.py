@@ -67,6 +67,11 @@ class Route:
     def is_due(self) -> bool:
         return monotonic() >= self.next_try
 
+    def retry(self) -> None:
+        """Try at once, with short pauses again: the network has changed."""
+        self.next_try = monotonic()
+        self._delay = FIRST_DELAY
+
     def hurry(self) -> None:
         """Try soon: somebody waits."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)

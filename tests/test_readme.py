@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -43,6 +44,22 @@ def test_sessions(root: pathlib.Path, backend: str, run_python: Run) -> None:
         (134, "web1", "3 sold"),
         (132, "vm-7", "the drawer is open"),
     ]
+
+
+def test_in_a_unikernel(
+    root: pathlib.Path, backend: str, run_python: Run, receiver: socket.socket
+) -> None:
+    """The lines send what the text says, up to the crash that comes after them."""
+    (program,) = list_blocks(root, "python")
+    place = f"127.0.0.1:{receiver.getsockname()[1]}"
+    assert program.count("192.0.2.1:514") == 1
+    program = program.replace("192.0.2.1:514", place) + "log.info('sold')\nraise ValueError\n"
+    assert run_python(program, backend=backend).returncode == 1
+    records = [parse_rfc5424(receiver.recv(65536)) for _ in range(5)]
+    ids = [dict(record.structured_data)["meta"][0] for record in records]
+    assert ids == [("sequenceId", str(number)) for number in range(1, 6)]
+    sent = [record.msgid for record in records if not record.msgid.startswith("NETWORK-")]
+    assert sent == ["BOOTED", "-", "CRASHED", "ENDED"]
 
 
 def test_the_first_command_does_its_main_job(root: pathlib.Path) -> None:

@@ -110,7 +110,7 @@ def check_end(record: Rfc5424Record, folder: pathlib.Path, said: str) -> None:
 
 def check_boot(record: Rfc5424Record, backend: str) -> None:
     elements = dict(record.structured_data)
-    assert elements["origin"][:2] == [("software", "service"), ("swVersion", "1.0")]
+    assert elements["origin"][:2] == [("software", "recommender"), ("swVersion", "1.0")]
     assert {name for name, _ in elements["origin"][2:]} <= {"ip"}
     runtime = dict(elements["runtime@32473"])
     assert list(runtime) == ["kernel", "python", "syslogfast", "pid", "booted"]

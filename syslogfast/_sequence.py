@@ -10,18 +10,33 @@ MAX_SEQUENCE_ID = 2147483647  # RFC 5424 7.3.1; after that comes 1
 def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
     """Return structured data with a sequenceId in their element "meta".
 
-    What they have of it themselves is kept; what is no structured data is returned as it is.
+    One that they have themselves is kept; what is no structured data is returned as it is.
     """
     if issubclass(type(structured_data), bytes):
-        if b"[meta " in structured_data:
-            return structured_data
-        given = b"" if structured_data == b"-" else structured_data
-        return b'%b[meta sequenceId="%d"]' % (given, number)
+        return add_to_rendered(b"" if structured_data == b"-" else structured_data, number)
     if not issubclass(type(structured_data), dict):
         return structured_data
     meta = structured_data.get("meta", {})
     if issubclass(type(meta), dict):
         meta = {"sequenceId": number, **meta}
-    elif issubclass(type(meta), (list, tuple)):
+    elif issubclass(type(meta), (list, tuple)) and "sequenceId" not in list_names(meta):
         meta = [("sequenceId", number), *meta]
     return {**structured_data, "meta": meta}
+
+
+def list_names(pairs: "Any") -> "list[Any]":
+    return [pair[0] for pair in pairs if issubclass(type(pair), (list, tuple)) and pair]
+
+
+def add_to_rendered(elements: "bytes", number: "int") -> "bytes":
+    """Do so with what is rendered already, which may have a "[meta" in a value, too."""
+    sequence_id = b' sequenceId="%d"' % number
+    if b"[meta" in elements:
+        from syslogfast._structured_data import split_elements  # rarely needed
+
+        for sd_id, element in split_elements(elements):
+            if sd_id == b"meta":
+                if b' sequenceId="' in element:
+                    return elements
+                return elements.replace(element, b"[meta%b%b" % (sequence_id, element[5:]), 1)
+    return b"%b[meta%b]" % (elements, sequence_id)

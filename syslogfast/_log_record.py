@@ -272,10 +272,14 @@ def read_elements(
 def number_record(record: "logging.LogRecord", sequence: "Sequence") -> "logging.LogRecord":
     """Return a copy of a record whose structured data have the next number in them."""
     given: Any = read_attribute(record, "structured_data")
-    numbered = object.__new__(type(record))
     try:
+        numbered = object.__new__(type(record))
         numbered.__dict__.update(record.__dict__)
-        numbered.structured_data = sequence.number({} if given is None else given)
+        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):
+            given = clean_elements(given)
+        if not is_a(given, dict, bytes):
+            given = {}
+        numbered.structured_data = sequence.number(given)
     except Exception:  # a class with slots of its own, or structured data that cannot be read
         return record
     return numbered

@@ -38,8 +38,10 @@ def attach_to_interpreter(
     former = sys.excepthook
 
     def excepthook(kind: "Any", error: "Any", trace: "TracebackType | None") -> "None":
-        report(kind, error, trace)
-        former(kind, error, trace)
+        try:
+            report(kind, error, trace)
+        finally:
+            former(kind, error, trace)
 
     return replace_hook(sys, "excepthook", excepthook)
 
@@ -49,8 +51,10 @@ def attach_to_unraisable(report: "Callable[[Any], None]") -> "Undo":
     former = sys.unraisablehook
 
     def unraisablehook(unraisable: "Any") -> "None":
-        report(unraisable)
-        former(unraisable)
+        try:
+            report(unraisable)
+        finally:
+            former(unraisable)
 
     return replace_hook(sys, "unraisablehook", unraisablehook)
 
@@ -62,8 +66,10 @@ def attach_to_threading(report: "Callable[[Any], None]") -> "Undo":
         former = threading.excepthook
 
         def excepthook(args: "Any") -> "None":
-            report(args)
-            former(args)
+            try:
+                report(args)
+            finally:
+                former(args)
 
         return replace_hook(threading, "excepthook", excepthook)
 
@@ -99,11 +105,12 @@ def attach_when_imported(name: "str", attach: "Callable[[ModuleType], Undo]") ->
 
 
 class ImportWatch:
-    """Finds no module, but learns that one is being imported; it does so once."""
+    """Finds no module, but learns that one is being imported, until it has been."""
 
     def __init__(self, name: "str", attach: "Callable[[ModuleType], Undo]") -> "None":
         self._name = name
         self._attach = attach
+        self._is_asking = False  # the others
         self._undo: Undo | None = None
 
     def find_spec(
@@ -113,16 +120,19 @@ class ImportWatch:
         target: "ModuleType | None" = None,
     ) -> "ModuleSpec | None":
         """Have the others find the module, and be told when it has run."""
-        if name != self._name:
+        if name != self._name or self._is_asking:
             return None
-        self._forget()
-        for finder in list(sys.meta_path):
-            find_spec = getattr(finder, "find_spec", None)
-            spec: Any = find_spec(name, path, target) if find_spec else None
-            if spec is not None and spec.loader is not None:
-                spec.loader = WatchedLoader(spec.loader, self._note)
-                return spec  # type: ignore[no-any-return]
-        return None
+        self._is_asking = True
+        try:
+            for finder in list(sys.meta_path):
+                find_spec = getattr(finder, "find_spec", None)
+                spec: Any = find_spec(name, path, target) if find_spec else None
+                if spec is not None and spec.loader is not None:
+                    spec.loader = WatchedLoader(spec.loader, self._note)
+                    return spec  # type: ignore[no-any-return]
+            return None
+        finally:
+            self._is_asking = False
 
     def undo(self) -> "None":
         self._forget()
@@ -134,7 +144,10 @@ class ImportWatch:
             sys.meta_path.remove(self)
 
     def _note(self, module: "ModuleType") -> "None":
-        self._undo = self._attach(module)
+        # Somebody may have asked for the spec alone, and made a module of it that is not this one.
+        if self in sys.meta_path and sys.modules.get(self._name) is module:
+            self._forget()
+            self._undo = self._attach(module)
 
 
 class WatchedLoader:

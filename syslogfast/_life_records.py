@@ -6,14 +6,17 @@ from syslogfast._checks import check_error
 from syslogfast._identity import this_program
 from syslogfast._machine import describe_uptime, list_meta, list_runtime
 from syslogfast._network import read_network
+from syslogfast.constants import NO_LIMIT
 from syslogfast.emitter import Sequence
 from syslogfast.transports.lifespan import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logging import LogRecord
     from types import TracebackType
     from typing import Any
 
+    from syslogfast._encoder import Encoder
     from syslogfast._network import Network
     from syslogfast.emitter import Emitter
 
@@ -144,7 +147,27 @@ def emit_error(
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
     elements: Any = {"exception@32473": exception}
     encoder = emitter._get_encoder()
-    header = encoder.header(severity, msgid=msgid, structured_data=elements)
-    room = encoder.max_size - len(header) - ROOM_FOR_META
-    text = describe_error(headline, kind, error, trace, room)
-    emit(emitter, severity, msgid, text, elements)
+    room = measure_room(encoder, msgid, elements)
+    if 2 * room < encoder.max_size:
+        elements = {}  # the text says the same, and more
+        room = measure_room(encoder, msgid, elements)
+    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, room), elements)
+
+
+def measure_room(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
+    """Return the octets that there are for a text, beside these elements and "meta"."""
+    unlimited = encoder.replace(max_size=NO_LIMIT)  # which leaves out none that are too long
+    header = unlimited.header(CRIT, msgid=msgid, structured_data=elements)
+    return encoder.max_size - len(header) - ROOM_FOR_META
+
+
+def emit_logged(emitter: "Emitter", record: "LogRecord") -> None:
+    """Send a record of an error that asyncio logs, with the exception if there is one."""
+    with importing:
+        from syslogfast._log_record import print_value, read_message
+
+    what = print_value(read_message(record)).split("\n")[0]
+    if record.exc_info and record.exc_info[0]:
+        emit_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
+    else:
+        emit(emitter, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})

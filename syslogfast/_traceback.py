@@ -3,37 +3,30 @@
 A record that is too long is cut at its end; but the end of a traceback is what one wants to read.
 """
 
-from syslogfast._log_record import (
-    describe_unprintable,
-    format_exception,
-    print_value,
-    read_attribute,
-)
+from syslogfast._log_record import format_exception, print_value, read_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
 MOST_OF_MESSAGE = 256  # characters of it that are repeated as structured data
+MOST_OF_NAME = 128
 MOST_OF_PATH = 128
+MOST_OF_LINE = 256  # characters, where not all lines fit
 ESCAPED = 4  # octets of a control character: "#012"
-WIDEST = 12  # octets of any other: U+2028 as "#342#200#250"
+WIDEST = 12  # octets of U+2028: "#342#200#250"
+MOST_OF_UTF_8 = 4
+
+
+read_name = vars(type)["__name__"].__get__  # runs no metaclass's code
 
 
 def name_type(kind: "type") -> "str":
     """Return a class's name, with its module's unless that is what everybody has."""
     module = read_attribute(kind, "__module__")
-    name = print_value(read_attribute(kind, "__qualname__") or kind)
+    name = print_value(read_attribute(kind, "__qualname__") or read_name(kind))
     known = module is None or print_value(module) in ("builtins", "__main__")
     return name if known else f"{print_value(module)}.{name}"
-
-
-def print_error(error: "BaseException | None") -> "str":
-    """Return str(error); whatever goes wrong, a text."""
-    try:
-        return "" if error is None else str(error)
-    except Exception as failure:
-        return describe_unprintable(error, failure)
 
 
 def list_place(trace: "TracebackType | None") -> "dict[str, object]":
@@ -44,7 +37,7 @@ def list_place(trace: "TracebackType | None") -> "dict[str, object]":
         trace = trace.tb_next
     code = trace.tb_frame.f_code
     path = code.co_filename[-MOST_OF_PATH:]
-    return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_PATH]}
+    return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_NAME]}
 
 
 def list_frames(trace: "TracebackType | None") -> "list[str]":
@@ -61,15 +54,22 @@ def list_elements(
     kind: "type", error: "BaseException | None", trace: "TracebackType | None"
 ) -> "dict[str, object]":
     """Return an exception as structured data."""
-    message = print_error(error)[:MOST_OF_MESSAGE]
-    return {"type": name_type(kind), "message": message, **list_place(trace)}
+    message = "" if error is None else print_value(error)[:MOST_OF_MESSAGE]
+    return {"type": name_type(kind)[:MOST_OF_NAME], "message": message, **list_place(trace)}
 
 
 def measure_line(line: "str") -> "int":
     """Return the octets that a line takes at most, with the line feed before it."""
     if line.isascii() and line.isprintable():
         return len(line) + ESCAPED
-    return ESCAPED + sum([1 if " " <= char <= "~" else WIDEST for char in line])
+    return ESCAPED + sum([measure_char(char) for char in line])
+
+
+def measure_char(char: "str") -> "int":
+    if " " <= char <= "~":
+        return 1
+    is_control = char < "\xa0" or char in "\u2028\u2029"
+    return WIDEST if is_control else MOST_OF_UTF_8
 
 
 def keep_end(lines: "list[str]", room: "int") -> "list[str]":
@@ -101,8 +101,11 @@ def describe_error(
         lines = format_exception((kind, error, trace)).split("\n")
     except Exception:  # an image may do without the module traceback, and all that it imports
         lines = list_frames(trace)
-    kept = keep_end(lines, room - measure_line(headline))
+    room -= measure_line(headline)
+    kept = keep_end(lines, room)
     if len(kept) < len(lines):
-        kept = keep_end(lines, room - measure_line(headline) - measure_line("..."))
-        kept.insert(0, "...")
+        lines = [line[:MOST_OF_LINE] + ("..." if line[MOST_OF_LINE:] else "") for line in lines]
+        kept = keep_end(lines, room)
+    if len(kept) < len(lines):
+        kept = ["...", *keep_end(lines, room - measure_line("..."))]
     return "\n".join([headline, *kept])

@@ -23,6 +23,7 @@ from syslogfast._life_records import (
     crashed,
     emit,
     emit_error,
+    emit_logged,
     ended,
     network_up,
     terminated,
@@ -134,11 +135,7 @@ class Lifecycle:
         self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="unraisable")
 
     def _see_asyncio(self, record: "Any") -> None:
-        what = record.getMessage().split("\n")[0]
-        if record.exc_info and record.exc_info[0]:
-            self._report(emit_error, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
-        else:
-            self._report(emit, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})
+        self._report(emit_logged, record)
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ FOREVER = 1e6
 PATIENCE = 0.1  # seconds for a thread to end that has been told to
 RESERVE = 1 << 21  # bytes, never touched, to be given back when there is no memory left
 
+read_name: "Callable[[type], str]" = vars(type)["__name__"].__get__  # runs no metaclass's code
+
 _installed: "Lifecycle | None" = None
 
 
@@ -108,6 +110,9 @@ class Lifecycle:
         ]
 
     def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
+        if not isinstance(kind, type):
+            kind = type(error)  # somebody has called the hook by hand
+        name = read_name(kind)
         if issubclass(kind, MemoryError):
             self._reserve = b""
         if issubclass(kind, KeyboardInterrupt):
@@ -118,16 +123,17 @@ class Lifecycle:
                 emit_error, ERR, "UNCAUGHT", "exception", kind, error, trace, source="prompt"
             )
         else:
-            self._crash = f" after an uncaught {kind.__name__}"
+            self._crash = f" after an uncaught {name}"
             what = "about to crash"
             if not self._report(emit_error, CRIT, "CRASHED", what, kind, error, trace):
-                self._report(emit, CRIT, "CRASHED", f"{what}: {kind.__name__}", {})
+                self._report(emit, CRIT, "CRASHED", f"{what}: {name}", {})
 
     def _see_end_of_thread(self, args: "Any") -> None:
         if args.exc_type is not SystemExit:
             name = getattr(args.thread, "name", "unknown")
             what = f"thread {name} has ended"
-            self._report(emit_error, ERR, "UNCAUGHT", what, *args[:3], source="thread", thread=name)
+            error = args.exc_type, args.exc_value, args.exc_traceback
+            self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="thread", thread=name)
 
     def _see_unraisable(self, unraisable: "Any") -> None:
         what = unraisable.err_msg or "exception ignored"

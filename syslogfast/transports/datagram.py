@@ -159,7 +159,8 @@ class UdpRoad(DatagramRoad):
         self._addresses = list_addresses(url)
         self._proven = False
         super().__init__(url, timeout)
-        self._bursts = list(BURSTS) if url.is_paced else []
+        self._is_paced = url.is_paced  # until the pause after the last burst is over
+        self._bursts = list(BURSTS)  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
@@ -185,7 +186,7 @@ class UdpRoad(DatagramRoad):
         return True
 
     def push(self, queue: "Queue") -> "int":
-        if self._bursts and not self._may_send():
+        if self._is_paced and not self._may_send():
             return 0
         if self._sorts:
             queue.sort()
@@ -193,7 +194,7 @@ class UdpRoad(DatagramRoad):
         if run is None:
             return 0
         data, segment = run
-        if len(data) == segment or not self._proven or self._bursts:
+        if len(data) == segment or not self._proven or self._is_paced:
             return self._send(queue, data[:segment])
         ancillary = ((SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, BYTE_ORDER)),)
         try:
@@ -216,15 +217,16 @@ class UdpRoad(DatagramRoad):
         if not self._burst:
             if monotonic() < self._next_burst:
                 return False
+            if not self._bursts:
+                self._is_paced = False
+                return True
             self._next_burst = monotonic() + PAUSE
-            self._burst = self._bursts[0]
+            self._burst = self._bursts.pop(0)
         self._burst -= 1
-        if not self._burst:
-            del self._bursts[0]
         return True
 
     def wait(self, timeout: "float") -> "None":
-        if self._bursts and not self._burst:
+        if self._is_paced and not self._burst:
             sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
         else:
             super().wait(timeout)

@@ -18,13 +18,10 @@ WIDEST = 12  # octets of U+2028: "#342#200#250"
 MOST_OF_UTF_8 = 4
 
 
-read_name = vars(type)["__name__"].__get__  # runs no metaclass's code
-
-
 def name_type(kind: "type") -> "str":
     """Return a class's name, with its module's unless that is what everybody has."""
     module = read_attribute(kind, "__module__")
-    name = print_value(read_attribute(kind, "__qualname__") or read_name(kind))
+    name = print_value(read_attribute(kind, "__qualname__") or kind)
     known = module is None or print_value(module) in ("builtins", "__main__")
     return name if known else f"{print_value(module)}.{name}"
 

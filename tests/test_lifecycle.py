@@ -255,6 +255,15 @@ def test_crashed_without_an_exception(module: ModuleType) -> None:
     assert [sd_id for sd_id, _ in record.structured_data] == ["meta"]
 
 
+@pytest.mark.parametrize("error", ["text", ValueError, 5], ids=repr)
+def test_crashed_by_what_is_no_exception(module: ModuleType, error: object) -> None:
+    """That is the programmer's error, and nothing is sent."""
+    emitter = make_emitter(module)
+    with pytest.raises(TypeError, match=r"^error must be an exception, got "):
+        lifecycle.crashed(emitter, error)
+    assert take(emitter) == []
+
+
 # --- exceptions of all kinds ---------------------------------------------------------------------
 
 

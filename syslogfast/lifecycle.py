@@ -77,6 +77,8 @@ class Lifecycle:
 
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
+        if not self._is_over:
+            self.emitter._delivery.outlives_block = False
         self._is_over = True
         self._reserve = b""
         while self._undo:

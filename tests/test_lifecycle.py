@@ -741,6 +741,25 @@ lifecycle.install(log, network=False, boot=False)
     ]
 
 
+def test_a_block_closes_again(live: Callable[..., Life]) -> None:
+    """An emitter outlives its `with` statement only while there may be more to say."""
+    life = live(
+        """
+with log:
+    first = install(boot=True)
+    second = install(end=True)
+    first.uninstall()
+tell(log.stats["dropped"])
+with log:
+    second.uninstall()
+log.info("late")
+tell(log.stats["dropped"])
+"""
+    )
+    assert life.told == [[{}], [{"closed": 1}]]
+    assert life.list_ids() == ["BOOTED"]
+
+
 def test_install_from_another_thread(live: Callable[..., Life]) -> None:
     """There it can have no handler of SIGTERM; all else is watched."""
     life = live(

@@ -56,6 +56,8 @@ class IdleDelivery:
         reconnects = 0
         failure = None
 
+    outlives_block = False
+
     def drive(self) -> None:
         pass
 

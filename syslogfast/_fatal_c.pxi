@@ -48,7 +48,7 @@ cdef extern from *:
         size_t msg_iovlen
     ctypedef struct Descriptor "struct pollfd":
         int fd
-        short events
+        short events, revents
     const int[SIGNALS] signals "syslogfast_signals"
     int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
     int errno
@@ -89,8 +89,8 @@ cdef bint write_part(int fd, const char *start, Py_ssize_t size) noexcept nogil:
     descriptor.fd = fd
     descriptor.events = POLLOUT
     while size:
-        if poll(&descriptor, 1, 0) != 1:
-            return False
+        if poll(&descriptor, 1, 0) != 1 or descriptor.revents != POLLOUT:
+            return False    # it is full; or nobody reads it, and SIGPIPE would end the process
         written = write(fd, start, min(size, PIPE_BUF))
         if written <= 0:
             return False

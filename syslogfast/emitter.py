@@ -185,7 +185,8 @@ def connect(
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
     timeout: seconds that connecting, flushing and closing may take.
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
-        can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own.
+        can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
+        of an element "meta" of the encoder's.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
         it is given, `max_size` 2048 for UDP (RFC 5426 3.2). Where the kernel has no name for this
         host, `hostname` is that of its command line, or made of the first link address.

@@ -6,7 +6,7 @@ Each has structured data beside a text that says the same. By MSGID:
 BOOTED, NETWORK-UP, TERMINATED, ENDED: severity notice.
 NETWORK-DOWN: warning; there is no address yet, or none any more.
 CRASHED: crit; an exception or a signal ends the program.
-UNCAUGHT: err; an exception ends a thread or a task, or nothing at all.
+UNCAUGHT: err; an exception ends a thread or a task, or can only be ignored.
 """
 
 import _thread
@@ -100,7 +100,7 @@ class Lifecycle:
 
     # --- exceptions ------------------------------------------------------------------------------
 
-    def watch_exceptions(self) -> None:
+    def _watch_exceptions(self) -> None:
         """Send a record of each exception that nobody catches."""
         from syslogfast import _hooks
 
@@ -147,7 +147,7 @@ class Lifecycle:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def watch_end(self) -> None:
+    def _watch_end(self) -> None:
         """Send a record when the interpreter ends in an orderly way."""
         atexit.register(self._see_end)
         self._undo.append(lambda: atexit.unregister(self._see_end))
@@ -160,8 +160,8 @@ class Lifecycle:
                 self._watch.close()
                 self._watching.acquire(True, PATIENCE)
 
-    def watch_termination(self) -> None:
-        """Send a record of SIGTERM, unless it is ignored, or handled by somebody's C."""
+    def _watch_termination(self) -> None:
+        """Send a record of SIGTERM, unless it is ignored."""
         former = signal.getsignal(signal.SIGTERM)
         if former in (None, signal.SIG_IGN):
             return
@@ -200,7 +200,7 @@ class Lifecycle:
 
     # --- fatal signals ---------------------------------------------------------------------------
 
-    def watch_fatal_signals(self, url: "Url | None") -> None:
+    def _watch_fatal_signals(self, url: "Url | None") -> None:
         """Send a record when the process ends by a signal that tells of a fault."""
         from syslogfast._fatal import FatalRoad
 
@@ -208,14 +208,14 @@ class Lifecycle:
         self._fatal_road.arm()
         self._undo.append(self._fatal_road.disarm)
 
-    def arm_anew(self) -> None:
+    def _arm_anew(self) -> None:
         """Have the records of these signals name this process, which was forked."""
         if self._fatal_road and not self._is_over:
             self._fatal_road.arm()
 
     # --- the network -----------------------------------------------------------------------------
 
-    def watch_network(self, timeout: float, goes_on: bool) -> None:
+    def _watch_network(self, timeout: float, goes_on: bool) -> None:
         """Send a record of the network, now or when there is one; if asked, of each change, too."""
         self._network_told.release()
         network = read_network()
@@ -271,7 +271,8 @@ def install(
     """Have the records of this program's life sent, now and later. Call it once, and early.
 
     What was there before, such as hooks and handlers of signals, is called after each record, and
-    exit statuses stay as they are. To call it again takes the place of the first.
+    exit statuses stay as they are. To call it again takes the place of the first, and begins with
+    BOOTED. The end of a `with` statement around all that leaves the emitter open.
 
     software, version: as for `booted`.
     boot: send BOOTED now.
@@ -281,7 +282,8 @@ def install(
     exceptions: send CRASHED for the exception that ends the program, UNCAUGHT for those that end a
         thread, that Python can only ignore, or that asyncio logs.
     termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
-        not ignored. A handler that is installed later takes its place.
+        not ignored. A handler that is installed later takes its place, and this one that of a
+        handler in C, which Python does not know.
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
         are ignored or have a handler in Python: from C, over the road if it can take a record at
@@ -308,22 +310,22 @@ def install(
     if boot:
         booted(emitter, software=software, version=version)
     if exceptions:
-        lifecycle.watch_exceptions()
+        lifecycle._watch_exceptions()
     if termination:
-        lifecycle.watch_termination()
+        lifecycle._watch_termination()
     if end:
-        lifecycle.watch_end()
+        lifecycle._watch_end()
     if fatal_signals and BACKEND == "c":
-        lifecycle.watch_fatal_signals(url)
+        lifecycle._watch_fatal_signals(url)
     if network:
-        lifecycle.watch_network(timeout, watch_network)
+        lifecycle._watch_network(timeout, watch_network)
     return lifecycle
 
 
 def go_on_as_child() -> None:
     """Have a process that was forked speak for itself."""
     if _installed:
-        _installed.arm_anew()
+        _installed._arm_anew()
 
 
 if hasattr(os, "register_at_fork"):

@@ -51,7 +51,7 @@ __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 NETWORK_TIMEOUT = 60.0  # seconds
 FOREVER = 1e6
 PATIENCE = 0.1  # seconds for a thread to end that has been told to
-RESERVE = 1 << 21  # bytes, never touched, to be given back when there is no memory left
+RESERVE = 1 << 22  # bytes, never touched, to be given back when there is no memory left
 
 read_name: "Callable[[type], str]" = vars(type)["__name__"].__get__  # runs no metaclass's code
 

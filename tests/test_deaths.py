@@ -1,0 +1,447 @@
+"""How processes die, and what the collector hears: boot, network, end; the rest is as without us.
+
+Each death happens in a process of its own. Its control is the same program without the package:
+exit status and standard error must be the same.
+"""
+
+import contextlib
+import datetime
+import os
+import pathlib
+import platform
+import signal
+import socket
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from certificates import Certificates
+from conftest import load_backend
+from deaths import (
+    LIVE,
+    ROADS,
+    SEVERITIES,
+    Death,
+    collect_deaths,
+    die,
+    die_without_us,
+    leave_out_ours,
+    list_msgids,
+    list_parameters,
+    read_records,
+    read_sequence_id,
+)
+from grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
+from sinks import find_free_port
+from test_lifespan import TlsSink
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "SIGKILL"), reason="there are no signals to die of"
+)
+
+CRASHED = ("CRASHED", SEVERITIES["crit"])
+UNCAUGHT = ("UNCAUGHT", SEVERITIES["err"])
+TERMINATED = ("TERMINATED", SEVERITIES["notice"])
+ENDED = ("ENDED", SEVERITIES["notice"])
+ENDS = ("CRASHED", "TERMINATED", "ENDED")  # what says that a process has come to its end
+
+# An instruction that no processor knows.
+UNKNOWN_CODE = {"x86_64": b"\x0f\x0b", "aarch64": b"\0\0\0\0"}.get(platform.machine(), b"")
+
+
+@pytest.fixture
+def needs_c() -> None:
+    """Records of fatal signals are sent by C alone."""
+    load_backend("c")
+
+
+class Program(NamedTuple):
+    code: str
+    status: int
+    end: "list[tuple[str, int]]"  # MSGID and severity of what follows BOOTED and NETWORK-UP
+
+
+ORDERLY = {
+    "clean end": Program("LIVE", 0, [ENDED]),
+    "uncaught exception": Program("LIVE\nraise ValueError('no')", 1, [CRASHED, ENDED]),
+    "exception in a thread": Program(
+        "LIVE\nfrom threading import Thread\n"
+        "thread = Thread(target=lambda: 1 / 0, name='worker')\nthread.start()\nthread.join()",
+        0,
+        [UNCAUGHT, ENDED],
+    ),
+    "exception in a task, asyncio imported after": Program(
+        "LIVE\nimport asyncio\nasync def fail(): raise ValueError('no')\n"
+        "async def main():\n task = asyncio.create_task(fail())\n await asyncio.sleep(0.01)\n"
+        "asyncio.run(main())",
+        0,
+        [UNCAUGHT, ENDED],
+    ),
+    "exception in a task, asyncio imported before": Program(
+        "import asyncio\nLIVE\nasync def fail(): raise ValueError('no')\n"
+        "async def main():\n task = asyncio.create_task(fail())\n await asyncio.sleep(0.01)\n"
+        "asyncio.run(main())",
+        0,
+        [UNCAUGHT, ENDED],
+    ),
+    "exception in a callback of asyncio": Program(
+        "LIVE\nimport asyncio\n"
+        "async def main():\n"
+        " asyncio.get_running_loop().call_soon(lambda: 1 / 0)\n await asyncio.sleep(0.01)\n"
+        "asyncio.run(main())",
+        0,
+        [UNCAUGHT, ENDED],
+    ),
+    "unraisable": Program(
+        "LIVE\nclass Bad:\n def __del__(self): raise ValueError('no')\nBad()",
+        0,
+        [UNCAUGHT, ENDED],
+    ),
+    "exit": Program("LIVE\nsys.exit(3)", 3, [ENDED]),
+    "exit with a text": Program("LIVE\nsys.exit('I give up')", 1, [ENDED]),
+    "exception at exit": Program(
+        "import atexit\nLIVE\natexit.register(lambda: 1 / 0)", 0, [UNCAUGHT, ENDED]
+    ),
+    "SIGTERM": Program(
+        "LIVE\nimport signal, time\nsignal.raise_signal(signal.SIGTERM)\ntime.sleep(60)",
+        -signal.SIGTERM,
+        [TERMINATED],
+    ),
+    "SIGTERM with a handler": Program(
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "LIVE\nsignal.raise_signal(signal.SIGTERM)\ntime.sleep(60)",
+        7,
+        [TERMINATED, ENDED],
+    ),
+    "SIGTERM with a handler that came later": Program(
+        "import signal, sys, time\nLIVE\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "signal.raise_signal(signal.SIGTERM)\ntime.sleep(60)",
+        7,
+        [ENDED],
+    ),
+    "SIGTERM, ignored": Program(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nLIVE\n"
+        "signal.raise_signal(signal.SIGTERM)",
+        0,
+        [ENDED],
+    ),
+    "SIGINT": Program(
+        "LIVE\nimport signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(60)",
+        -signal.SIGINT,
+        [TERMINATED, ENDED],
+    ),
+    "SIGFPE, ignored": Program(
+        "import os, signal\nsignal.signal(signal.SIGFPE, signal.SIG_IGN)\nLIVE\n"
+        "os.kill(os.getpid(), signal.SIGFPE)",
+        0,
+        [ENDED],
+    ),
+    "SIGFPE with a handler": Program(
+        "import os, signal\nsignal.signal(signal.SIGFPE, lambda *_: sys.exit(7))\nLIVE\n"
+        "os.kill(os.getpid(), signal.SIGFPE)",
+        7,
+        [ENDED],
+    ),
+    "SIGKILL": Program(
+        "LIVE\nimport signal\nsignal.raise_signal(signal.SIGKILL)", -signal.SIGKILL, []
+    ),
+}
+
+FATAL = {
+    "SIGSEGV": Program("LIVE\nimport ctypes\nctypes.string_at(0)", -signal.SIGSEGV, [CRASHED]),
+    "SIGSEGV in a thread": Program(
+        "LIVE\nimport ctypes, threading, time\n"
+        "threading.Thread(target=ctypes.string_at, args=(0,)).start()\ntime.sleep(60)",
+        -signal.SIGSEGV,
+        [CRASHED],
+    ),
+    "SIGSEGV, sent": Program(
+        "LIVE\nimport os, signal, time\nos.kill(os.getpid(), signal.SIGSEGV)\ntime.sleep(60)",
+        -signal.SIGSEGV,
+        [CRASHED],
+    ),
+    "SIGABRT": Program("LIVE\nimport os\nos.abort()", -signal.SIGABRT, [CRASHED]),
+    "SIGFPE": Program(
+        "LIVE\nimport os, signal\nos.kill(os.getpid(), signal.SIGFPE)", -signal.SIGFPE, [CRASHED]
+    ),
+    "SIGBUS": Program(
+        "LIVE\nimport mmap, tempfile\nfile = tempfile.TemporaryFile()\nfile.truncate(4096)\n"
+        "memory = mmap.mmap(file.fileno(), 4096)\nfile.truncate(0)\nmemory[0]",
+        -signal.SIGBUS,
+        [CRASHED],
+    ),
+    "stack overflow": Program(
+        "LIVE\nimport faulthandler\nfaulthandler._stack_overflow()", -signal.SIGSEGV, [CRASHED]
+    ),
+    "fatal error of Python": Program(
+        "LIVE\nimport faulthandler\nfaulthandler._fatal_error_c_thread()\n"
+        "import time\ntime.sleep(60)",
+        -signal.SIGABRT,
+        [CRASHED],
+    ),
+}
+if platform.machine() in ("x86_64", "AMD64"):  # others divide by zero without a word
+    FATAL["division by zero in C"] = Program(
+        "LIVE\nimport ctypes\nctypes.CDLL(None).div(1, 0)", -signal.SIGFPE, [CRASHED]
+    )
+if UNKNOWN_CODE:
+    FATAL["SIGILL"] = Program(
+        "LIVE\nimport ctypes, mmap\n"
+        "page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)\n"
+        f"page.write({UNKNOWN_CODE!r})\n"
+        "ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
+        -signal.SIGILL,
+        [CRASHED],
+    )
+
+
+def check_life(records: "list[Rfc5424Record]", death: Death, end: "list[tuple[str, int]]") -> None:
+    """Booted, network, then the end that is expected; numbered without a gap, in order of time."""
+    network = records[1].msgid if len(records) > 1 else ""
+    assert network in ("NETWORK-UP", "NETWORK-DOWN")
+    severity = SEVERITIES["notice" if network == "NETWORK-UP" else "warning"]
+    first = [("BOOTED", SEVERITIES["notice"]), (network, severity)]
+    assert list_msgids(records) == first + end
+    assert [read_sequence_id(record) for record in records] == list(range(1, len(records) + 1))
+    moments = [record.timestamp for record in records]
+    assert moments == sorted(moments)
+    assert {record.procid for record in records} == {str(death.pid)}
+    assert {(record.hostname, record.app_name) for record in records} == {("vm-1", "shop")}
+
+
+def check_likeness(death: Death, program: Program) -> None:
+    """Status and standard error are those of the same program without the package."""
+    control = die_without_us(program.code)
+    assert control.status == program.status, control.stderr
+    assert (death.status, death.stdout) == (control.status, control.stdout), death.stderr
+    assert leave_out_ours(death.stderr) == leave_out_ours(control.stderr)
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("name", ORDERLY)
+def test_an_orderly_death(name: str, road: str, backend: str) -> None:
+    program = ORDERLY[name]
+    with collect_deaths(road) as collector:
+        death = die(program.code, collector.url, collector=collector, backend=backend)
+        check_likeness(death, program)
+        check_life(read_records(collector), death, program.end)
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("name", FATAL)
+def test_a_fatal_death(name: str, road: str, backend: str) -> None:
+    """The compiled backend sends a record; Python code cannot, and says nothing."""
+    program = FATAL[name]
+    with collect_deaths(road) as collector:
+        death = die(program.code, collector.url, collector=collector, backend=backend)
+        check_likeness(death, program)
+        records = read_records(collector)
+        check_life(records, death, program.end if backend == "c" else [])
+    if backend == "c":
+        number = -program.status
+        name = signal.Signals(number).name
+        expected = {"name": name, "number": str(number)}
+        assert list_parameters(records[-1], "signal@32473") == expected
+        meaning = signal.strsignal(number)
+        assert records[-1].message == f"about to crash: {name} ({meaning})"
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("name", FATAL)
+def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> None:
+    """Enabled before or after, it writes what it writes without the package; the record is sent."""
+    enable = "import faulthandler\nfaulthandler.enable()"
+    code, status, end = FATAL[name]
+    if name == "fatal error of Python" and order == "before":
+        end = []  # CPython disables faulthandler then, which puts back what it has replaced
+    code = code.replace("LIVE", f"{enable}\nLIVE" if order == "before" else f"LIVE\n{enable}")
+    with collect_deaths("octet") as collector:
+        death = die(code, collector.url, collector=collector, backend=backend)
+        check_likeness(death, Program(code, status, end))
+        check_life(read_records(collector), death, end if backend == "c" else [])
+    assert "Fatal Python error: " in death.stderr
+
+
+# --- the end of the sequence ---------------------------------------------------------------------
+
+
+def test_a_receiver_can_tell_that_no_end_was_recorded(backend: str) -> None:
+    """After SIGKILL nothing is missing in between, and the last record is no end."""
+    for code, has_ended in (("LIVE\nlog.info('at work')", True), (KILLED, False)):
+        with collect_deaths("lf") as collector:
+            die(code, collector.url, collector=collector, backend=backend)
+            records = read_records(collector)
+        numbers = [read_sequence_id(record) for record in records]
+        assert numbers == list(range(1, len(records) + 1))
+        assert (records[-1].msgid in ENDS) == has_ended
+        assert "at work" in [record.message for record in records]
+
+
+KILLED = """LIVE
+log.info("at work")
+log.flush()
+import signal
+signal.raise_signal(signal.SIGKILL)
+"""
+
+
+# --- no memory left ------------------------------------------------------------------------------
+
+EXHAUST = """LIVE
+import resource
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (1 << 25)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+kept = None
+while True:
+    kept = (kept, bytes(100))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc")
+@pytest.mark.parametrize("road", ROADS)
+def test_no_memory_is_left(road: str, backend: str) -> None:
+    """Small objects have taken all of it, and are still there when the record is made."""
+    with collect_deaths(road) as collector:
+        death = die(EXHAUST, collector.url, collector=collector, backend=backend)
+        control = die_without_us(EXHAUST)
+        assert (death.status, control.status) == (1, 1), control.stderr
+        # How much of its traceback the interpreter has memory for differs from run to run.
+        for stderr in (death.stderr, control.stderr):
+            assert stderr.endswith("MemoryError\n")
+        records = read_records(collector)
+    check_life(records, death, [CRASHED, ENDED])
+    assert "MemoryError" in (records[2].message or "")
+
+
+# --- roads ---------------------------------------------------------------------------------------
+
+SEGFAULT = FATAL["SIGSEGV"].code
+
+
+@pytest.fixture
+def tls_sink(certificates: Certificates) -> Iterator[TlsSink]:
+    sink = TlsSink(certificates)
+    sink.url = f"tls://127.0.0.1:{sink.port}?ca={certificates.ca}"
+    yield sink
+    sink.close()
+
+
+def list_crashes(stderr: str) -> "list[Rfc5424Record]":
+    """Return the records on standard error, each a line of its own."""
+    lines = [line for line in stderr.encode().split(b"\n") if line.startswith(b"<")]
+    return [parse_rfc5424(line) for line in lines]
+
+
+def test_nothing_has_been_sent_yet(needs_c: None) -> None:
+    """A crash that follows the boot at once: UDP needs no time, and what waits goes before it."""
+    code = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
+    with collect_deaths("udp") as collector:
+        death = die(code, collector.url, parts={"network": False})
+        check_likeness(death, FATAL["SIGSEGV"])
+        records = read_records(collector)
+    expected = [("BOOTED", SEVERITIES["notice"]), CRASHED]
+    assert list_msgids(records) == expected
+
+
+def test_no_connection_yet(needs_c: None, receiver: socket.socket) -> None:
+    """Where TCP has no connection, the record is on standard error, and nothing else."""
+    death = die(SEGFAULT, f"tcp://127.0.0.1:{find_free_port()}")
+    (record,) = list_crashes(death.stderr)
+    assert (record.msgid, death.status) == ("CRASHED", -signal.SIGSEGV)
+    assert death.stderr.endswith("about to crash: SIGSEGV (Segmentation fault)\n")
+
+
+def test_a_unix_socket(needs_c: None, tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "log")
+    with collect_deaths(path) as collector:
+        death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc5424")
+        check_likeness(death, FATAL["SIGSEGV"])
+        check_life(read_records(collector), death, [CRASHED])
+
+
+def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
+    """What /dev/log gets by default has no HOSTNAME and no structured data."""
+    with collect_deaths(str(tmp_path / "log")) as collector:
+        death = die(SEGFAULT, collector.url, hostname=None)
+        check_likeness(death, FATAL["SIGSEGV"])
+        records = [parse_rfc3164(frame, hostname=False) for frame in collector.list_frames()]
+    assert [record.priority % 8 for record in records] == [5, 5, 2]
+    assert (records[-1].tag, records[-1].pid) == ("shop", str(death.pid))
+    assert records[-1].message == "about to crash: SIGSEGV (Segmentation fault)"
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_rfc3164(road: str, needs_c: None) -> None:
+    with collect_deaths(road) as collector:
+        death = die(SEGFAULT, collector.url, collector=None, protocol="rfc3164")
+        check_likeness(death, FATAL["SIGSEGV"])
+        frames = collector.list_frames()
+    record = parse_rfc3164(frames[-1])
+    assert record.priority % 8 == SEVERITIES["crit"]
+    assert (record.hostname, record.tag, record.pid) == ("vm-1", "shop", str(death.pid))
+    assert record.message == "about to crash: SIGSEGV (Segmentation fault)"
+
+
+@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
+@pytest.mark.parametrize("zone", ["<+0545>-5:45", "<-0930>9:30"])
+def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
+    """The time of the crash is that of the crash, in the zone of the other records."""
+    with collect_deaths("udp") as collector:
+        environment = {"TZ": zone}
+        options = {"protocol": protocol, "local_time": True}
+        before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        wait = SEGFAULT.replace("import ctypes", "import ctypes, time; time.sleep(1.2)")
+        death = die(wait, collector.url, environment=environment, **options)
+        after = datetime.datetime.now(datetime.timezone.utc)
+        assert death.status == -signal.SIGSEGV
+        frame = collector.list_frames()[-1]
+    hours = 5.75 if "545" in zone else -9.5
+    tz = datetime.timezone(datetime.timedelta(hours=hours))
+    if protocol == "rfc5424":
+        text = parse_rfc5424(frame).timestamp
+        assert text.endswith("+05:45" if hours > 0 else "-09:30")
+        moment = datetime.datetime.fromisoformat(text)
+    else:
+        text = f"{before.astimezone(tz).year} {parse_rfc3164(frame).timestamp}"
+        moment = datetime.datetime.strptime(text, "%Y %b %d %H:%M:%S").replace(tzinfo=tz)
+    assert before + datetime.timedelta(seconds=1) <= moment <= after
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file", "socket"])
+def test_a_descriptor(needs_c: None, kind: str, tmp_path: pathlib.Path) -> None:
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe":
+            source, target = (stack.enter_context(os.fdopen(fd, "rb", 0)) for fd in os.pipe())
+        elif kind == "file":
+            target = stack.enter_context(open(tmp_path / "log", "w+b", buffering=0))
+            source = target
+        else:
+            pair = socket.socketpair()
+            source, target = (stack.enter_context(end.makefile("rwb", 0)) for end in pair)
+            for end in pair:
+                end.close()
+        number = target.fileno()
+        death = die(SEGFAULT, f"fd://{number}", pass_fds=(number,))
+        check_likeness(death, FATAL["SIGSEGV"])
+        if kind == "file":
+            source.seek(0)
+        data = source.read(1 << 16)
+    records = [parse_rfc5424(frame) for frame in split_frames(data, "lf")]
+    check_life(records, death, [CRASHED])
+
+
+def test_tls_has_no_room_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
+    """What goes there is encrypted first: the record is on standard error."""
+    death = die(SEGFAULT, tls_sink.url)
+    (record,) = list_crashes(death.stderr)
+    assert (record.msgid, record.procid) == ("CRASHED", str(death.pid))
+    assert death.status == -signal.SIGSEGV
+
+
+def test_a_second_plain_road(needs_c: None, tls_sink: TlsSink) -> None:
+    with collect_deaths("udp") as collector:
+        death = die(SEGFAULT, tls_sink.url, parts={"fatal_url": collector.url})
+        check_likeness(death, FATAL["SIGSEGV"])
+        (record,) = read_records(collector)
+    assert (record.msgid, record.procid) == ("CRASHED", str(death.pid))

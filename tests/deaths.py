@@ -8,8 +8,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import grammar
 from grammar import Rfc5424Record
@@ -42,12 +42,12 @@ class Death(NamedTuple):
 class Datagrams:
     """A UDP or unix datagram socket, and what it was sent."""
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, path: str = "", host: str = "127.0.0.1") -> None:
         family = socket.AF_UNIX if path else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.bind(path or ("127.0.0.1", 0))
+        self.socket.bind(path or (host, 0))
         self.socket.setblocking(False)
-        self.url = f"unix://{path}" if path else f"udp://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.url = f"unix://{path}" if path else f"udp://{host}:{self.socket.getsockname()[1]}"
         self.frames: list[bytes] = []
 
     def has(self, word: bytes) -> bool:
@@ -69,22 +69,26 @@ class Datagrams:
 class Stream:
     """A TCP listener, and what its connections have brought."""
 
-    def __init__(self, framing: str, receive_buffer: int = 0) -> None:
+    def __init__(self, framing: str, receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
         self.framing = framing
-        self.sink = Sink(receive_buffer=receive_buffer)
-        self.url = f"tcp://127.0.0.1:{self.sink.port}?framing={framing}"
+        self.sink = Sink(receive_buffer=receive_buffer, host=host)
+        self.url = f"tcp://{host}:{self.sink.port}?framing={framing}"
 
     def has(self, word: bytes) -> bool:
         return word in self.sink.received
 
-    def list_frames(self) -> list[bytes]:
-        """Return all that processes which have ended have sent, each frame whole."""
+    def list_connections(self) -> list[bytes]:
+        """Return what each connection of processes which have ended has brought."""
         sink = self.sink
         assert wait_until(lambda: not any(thread.is_alive() for thread in sink.threads[1:]))
+        return [bytes(received) for received in sink.connections]
+
+    def list_frames(self) -> list[bytes]:
+        """Return all that processes which have ended have sent, each frame whole."""
         return [
             frame
-            for received in sink.connections
-            for frame in grammar.split_frames(bytes(received), self.framing)
+            for received in self.list_connections()
+            for frame in grammar.split_frames(received, self.framing)
         ]
 
     def close(self) -> None:
@@ -96,12 +100,12 @@ ROADS = ("udp", "lf", "octet")
 
 
 @contextlib.contextmanager
-def collect_deaths(road: str) -> "Iterator[Collector]":
+def collect_deaths(road: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
     """Give a collector: "udp", or the framing of TCP, or the path of a unix socket."""
     if road in ("lf", "octet", "nul"):
-        collector: Collector = Stream(road)
+        collector: Collector = Stream(road, host=host)
     else:
-        collector = Datagrams("" if road == "udp" else road)
+        collector = Datagrams("" if road == "udp" else road, host)
     with contextlib.closing(collector):
         yield collector
 
@@ -116,30 +120,34 @@ def die(
     collector: Collector | None = None,
     backend: str = "",
     environment: "dict[str, str] | None" = None,
-    preexec: Any = None,
     pass_fds: "tuple[int, ...]" = (),
+    tracer: "tuple[str, ...]" = (),
+    meanwhile: "Callable[[], object] | None" = None,
     parts: "dict[str, object] | None" = None,
     **options: object,
 ) -> Death:
     """Run a program, in which LIVE stands for connect() and install(), until it has died.
 
     collector: the one that has to have BOOTED and NETWORK-... before the program goes on.
+    tracer: a command to run it under, which ends as it does.
+    meanwhile: what is to be done once the program is ready, before those have to arrive.
     """
     options = {"sequence_ids": True, "hostname": "vm-1", "app_name": "shop", **options}
     given = json.dumps([urls, options, parts or {}])
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", program.replace("LIVE", LIVE, 1), given],
+        [*tracer, sys.executable, "-I", "-c", program.replace("LIVE", LIVE, 1), given],
         env={**os.environ, "SYSLOGFAST_BACKEND": backend, **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=preexec,
         pass_fds=pass_fds,
     )
     try:
         assert process.stdout
         first = process.stdout.readline()
+        if meanwhile:
+            meanwhile()
         if collector and first:
             assert wait_until(lambda: collector.has(b" NETWORK-"))
         stdout, stderr = process.communicate("go\n", timeout=6 * LIMIT)
@@ -177,3 +185,9 @@ def read_sequence_id(record: Rfc5424Record) -> int:
 def list_msgids(records: "list[Rfc5424Record]") -> "list[tuple[str, int]]":
     """Return MSGID and severity of each."""
     return [(record.msgid, record.priority % 8) for record in records]
+
+
+def list_crashes(stderr: str) -> "list[Rfc5424Record]":
+    """Return the records on standard error, each a line of its own."""
+    lines = [line for line in stderr.encode().split(b"\n") if line.startswith(b"<")]
+    return [grammar.parse_rfc5424(line) for line in lines]

@@ -39,12 +39,12 @@ def check_counts(emitter: object) -> dict:
 class Sink:
     """A TCP listener that keeps what each connection brings; `reads` is set while it reads."""
 
-    def __init__(self, port: int = 0, receive_buffer: int = 0) -> None:
+    def __init__(self, port: int = 0, receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind((host, port))
         self.listener.listen()
         self.port = self.listener.getsockname()[1]
         self.connections: list[bytearray] = []

@@ -11,6 +11,7 @@ import pathlib
 import platform
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,10 +23,12 @@ from deaths import (
     ROADS,
     SEVERITIES,
     Death,
+    Stream,
     collect_deaths,
     die,
     die_without_us,
     leave_out_ours,
+    list_crashes,
     list_msgids,
     list_parameters,
     read_records,
@@ -327,12 +330,6 @@ def tls_sink(certificates: Certificates) -> Iterator[TlsSink]:
     sink.close()
 
 
-def list_crashes(stderr: str) -> "list[Rfc5424Record]":
-    """Return the records on standard error, each a line of its own."""
-    lines = [line for line in stderr.encode().split(b"\n") if line.startswith(b"<")]
-    return [parse_rfc5424(line) for line in lines]
-
-
 def test_nothing_has_been_sent_yet(needs_c: None) -> None:
     """A crash that follows the boot at once: UDP needs no time, and what waits goes before it."""
     code = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
@@ -445,3 +442,351 @@ def test_a_second_plain_road(needs_c: None, tls_sink: TlsSink) -> None:
         check_likeness(death, FATAL["SIGSEGV"])
         (record,) = read_records(collector)
     assert (record.msgid, record.procid) == ("CRASHED", str(death.pid))
+
+
+# --- TCP: a send is under way, a record half sent ------------------------------------------------
+
+# While a thread is sending: the socket's send() is where it dies.
+CRASH_IN_SEND = """LIVE
+import ctypes
+log.info("sent")
+log.flush()
+road = log._delivery._road
+class Socket:
+    def __init__(self, former):
+        self.former = former
+    def __getattr__(self, name):
+        return getattr(self.former, name)
+    def send(self, data, *flags):
+        self.former.send(data, *flags)
+        ctypes.string_at(0)
+road._socket = Socket(road._socket)
+log.info("taken by the kernel, but not yet known to be")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("framing", ["lf", "octet"])
+def test_a_crash_while_tcp_sends(needs_c: None, framing: str) -> None:
+    """What the kernel has taken nobody knows: the record is on standard error, the stream whole."""
+    with collect_deaths(framing) as collector:
+        death = die(CRASH_IN_SEND, collector.url, collector=collector)
+        records = read_records(collector)
+    assert death.status == -signal.SIGSEGV
+    texts = [record.message or "" for record in records[2:]]
+    assert texts == ["sent", "taken by the kernel, but not yet known to be"]
+    (crash,) = list_crashes(death.stderr)
+    assert crash.msgid == "CRASHED"
+    numbers = [read_sequence_id(record) for record in [*records, crash]]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+CRASH_AMID_THE_STREAM = """LIVE
+import ctypes, threading, time
+def speak():
+    while True:
+        log.info("x" * 100)
+for _ in range(3):
+    threading.Thread(target=speak).start()
+time.sleep(0.05)
+ctypes.string_at(0)
+"""
+
+
+@pytest.mark.parametrize("framing", ["lf", "octet"])
+def test_a_crash_amid_the_stream(needs_c: None, framing: str) -> None:
+    """Whatever the other threads do then: each frame is valid, but that the last may be cut off.
+
+    The record is in the stream or on standard error; it is never lost.
+    """
+    for _ in range(5):
+        with collect_deaths(framing) as collector:
+            death = die(CRASH_AMID_THE_STREAM, collector.url, collector=collector, linger=0.001)
+            assert death.status == -signal.SIGSEGV
+            data = b"".join(collector.list_connections())
+        frames = split_whole_frames(data, framing)
+        msgids = [parse_rfc5424(frame).msgid for frame in frames]
+        crashes = [record.msgid for record in list_crashes(death.stderr)]
+        assert "CRASHED" in [*msgids, *crashes]
+        assert "CRASHED" not in msgids[:-1]
+
+
+def split_whole_frames(data: bytes, framing: str) -> "list[bytes]":
+    """Take a stream apart of which the last frame may be cut off."""
+    if framing == "lf":
+        return split_frames(data[: data.rfind(b"\n") + 1], framing)
+    end = 0
+    while (space := data.find(b" ", end)) >= 0:
+        following = space + 1 + int(data[end:space])
+        if following > len(data):
+            break
+        end = following
+    return split_frames(data[:end], framing)
+
+
+# The kernel takes a part of a record, and no more while this process lives.
+HALF_SENT = """LIVE
+import ctypes, time
+log.info("sent")
+log.flush()
+road = log._delivery._road
+class Socket:
+    def __init__(self, former):
+        self.former, self.room = former, 100
+    def __getattr__(self, name):
+        return getattr(self.former, name)
+    def send(self, data, *flags):
+        if not self.room:
+            raise BlockingIOError
+        size = self.former.send(data[:self.room], *flags)
+        self.room -= size
+        return size
+road._socket = Socket(road._socket)
+log.info("half sent " + "x" * 300)
+log.info("not yet sent")
+ctypes.string_at(0)
+"""
+
+
+@pytest.mark.parametrize("framing", ["lf", "octet", "nul"])
+def test_a_crash_with_a_record_half_sent(needs_c: None, framing: str) -> None:
+    """The rest of that comes first, then what waits, then the record of the crash."""
+    with collect_deaths(framing) as collector:
+        death = die(HALF_SENT, collector.url, collector=collector)
+        records = read_records(collector)
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    texts = [record.message or "" for record in records[2:]]
+    assert texts[:3] == ["sent", "half sent " + "x" * 300, "not yet sent"]
+    assert [record.msgid for record in records[5:]] == ["CRASHED"]
+    numbers = [read_sequence_id(record) for record in records]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+# The collector does not read: the kernels take what they can, the rest waits.
+STALLED = """LIVE
+import ctypes, time
+while log._queue.count < 20:
+    log.info("x" * 7900)
+time.sleep(0.2)
+print(log._queue.count, flush=True)
+ctypes.string_at(0)
+"""
+
+
+@pytest.mark.parametrize("framing", ["lf", "octet"])
+def test_a_crash_while_the_collector_does_not_read(needs_c: None, framing: str) -> None:
+    """There is no room for the record, so it is on standard error; what was sent is valid."""
+    with contextlib.closing(Stream(framing, receive_buffer=4096)) as collector:
+        collector.sink.reads.clear()
+        death = die(STALLED, collector.url, max_size=8192)
+        collector.sink.reads.set()
+        (data,) = collector.list_connections()
+    assert death.status == -signal.SIGSEGV
+    assert int(death.stdout.split()[-1]) >= 20, "nothing waited"
+    records = [parse_rfc5424(frame) for frame in split_whole_frames(data, framing)]
+    (crash,) = list_crashes(death.stderr)
+    assert crash.msgid == "CRASHED"
+    numbers = [read_sequence_id(record) for record in records]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert read_sequence_id(crash) > numbers[-1] + 1
+
+
+# More waits than the pipe has room for, and nobody reads it.
+LINGERING = """LIVE
+import ctypes
+while log._queue.size < 60000:
+    log.info("x" * 100)
+print(log._queue.size, flush=True)
+ctypes.string_at(0)
+"""
+
+
+def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
+    """Whatever waits: the process dies, and the record is in the pipe or on standard error."""
+    source, target = os.pipe()
+    try:
+        os.write(target, bytes(1 << 15))  # half of it
+        death = die(LINGERING, f"fd://{target}", pass_fds=(target,), linger=100.0, timeout=0.1)
+    finally:
+        os.close(target)
+        os.close(source)
+    assert death.status == -signal.SIGSEGV
+    assert int(death.stdout.split()[-1]) >= 60000, "the pipe has room for it all"
+    assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
+
+
+# --- who else has a say --------------------------------------------------------------------------
+
+
+def test_the_emitter_is_closed(needs_c: None) -> None:
+    with collect_deaths("lf") as collector:
+        code = SEGFAULT.replace("import ctypes", "if urls: log.close()\nimport ctypes")
+        death = die(code, collector.url, collector=collector)
+        records = read_records(collector)
+    assert death.status == -signal.SIGSEGV
+    assert [record.msgid for record in records] == ["BOOTED", records[1].msgid]
+    assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
+
+
+FORKED = """LIVE
+import ctypes, os
+child = os.fork()
+if not child:
+    SPEAK
+    ctypes.string_at(0)
+status = os.waitpid(child, 0)[1]
+print(child, os.WTERMSIG(status), flush=True)
+log.info("the parent goes on")
+"""
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("speaks", [True, False])
+def test_a_crash_in_a_fork(needs_c: None, road: str, speaks: bool) -> None:
+    """It speaks for itself: PROCID and numbers are its own; without a road of its own, on stderr.
+
+    The parent's stream is not touched.
+    """
+    action = "log.info('child'); log.flush()" if speaks else "pass"
+    with collect_deaths(road) as collector:
+        death = die(FORKED.replace("SPEAK", action), collector.url, collector=collector)
+        records = read_records(collector)
+    child, number = death.stdout.split()[1:]
+    assert (death.status, int(number)) == (0, signal.SIGSEGV)
+    own = [record for record in records if record.procid == str(death.pid)]
+    check_life([record for record in own if record.message != "the parent goes on"][:2], death, [])
+    assert [record.msgid for record in own[2:]] == ["-", "ENDED"]
+    assert [read_sequence_id(record) for record in own] == [1, 2, 3, 4]
+    others = [record for record in records if record.procid == child]
+    others += list_crashes(death.stderr)
+    assert [record.procid for record in others] == [child] * len(others)
+    assert [record.msgid for record in others] == (["-", "CRASHED"] if speaks else ["CRASHED"])
+    assert [read_sequence_id(record) for record in others] == list(range(1, len(others) + 1))
+    assert len(own) + len(others) == len(records) + len(list_crashes(death.stderr))
+
+
+POOL = """
+import ctypes, multiprocessing
+LIVE
+def work():
+    log.info("child")
+    log.flush()
+    ctypes.string_at(0)
+context = multiprocessing.get_context("fork")
+process = context.Process(target=work)
+process.start()
+process.join(60)
+print(process.pid, process.exitcode, flush=True)
+"""
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, road: str) -> None:
+    with collect_deaths(road) as collector:
+        death = die(POOL, collector.url, collector=collector)
+        records = read_records(collector)
+    child, exit_code = death.stdout.split()[1:]
+    assert (death.status, int(exit_code)) == (0, -signal.SIGSEGV)
+    others = [record for record in records if record.procid == child]
+    assert [record.msgid for record in others] == ["-", "CRASHED"]
+    assert [read_sequence_id(record) for record in others] == [1, 2]
+
+
+def test_twice(backend: str) -> None:
+    """The second takes the place of the first, on the road of its own emitter."""
+    code = SEGFAULT if backend == "c" else "LIVE\n1 / 0"
+    twice = code.replace(
+        "LIVE",
+        "LIVE\nimport os\nif urls:\n"
+        " other = syslogfast.connect(os.environ['AGAIN'], **options)\n"
+        " syslogfast.lifecycle.install(other)\n other.flush()",
+    )
+    with collect_deaths("udp") as first, collect_deaths("lf") as second:
+        death = die(
+            twice,
+            first.url,
+            collector=first,
+            backend=backend,
+            environment={"AGAIN": second.url},
+        )
+        check_likeness(death, Program(twice, -signal.SIGSEGV if backend == "c" else 1, []))
+        check_life(read_records(first), death, [])
+        check_life(read_records(second), death, [CRASHED] if backend == "c" else [CRASHED, ENDED])
+
+
+# What a process has in place: handlers as the kernel knows them, hooks, and who watches imports.
+INVENTORY = """
+def read_inventory():
+    import ctypes, signal
+    libc = ctypes.CDLL(None)
+    actions = {}
+    for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT,
+                   signal.SIGTERM, signal.SIGINT):
+        action = ctypes.create_string_buffer(1024)
+        assert libc.sigaction(number, None, action) == 0
+        handler, mask = action.raw[:8], action.raw[8:16]
+        flags = int.from_bytes(action.raw[136:140], sys.byteorder) & ~0x04000000  # SA_RESTORER
+        actions[number] = (handler, mask, flags) if any(handler) else "default"
+    import asyncio, logging, threading
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook, signal.getsignal(15)
+    return actions, hooks, [str(finder) for finder in sys.meta_path], asyncio.log.logger.filters[:]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="struct sigaction is another one here")
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("former", ["", "import faulthandler; faulthandler.enable()"])
+def test_uninstall_leaves_nothing(backend: str, early: bool, former: str) -> None:
+    """Handlers as the kernel has them, hooks and all are as before; no record is sent any more."""
+    code = f"""
+import sys
+{former}
+{INVENTORY}
+before = read_inventory()
+if {not early}:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "asyncio"]:
+        del sys.modules[name]
+LIVE
+during = read_inventory()
+life.uninstall()
+life.uninstall()
+after = read_inventory()
+assert during != before
+assert during[0][{int(signal.SIGTERM)}] != before[0][{int(signal.SIGTERM)}]
+assert (during[0][{int(signal.SIGSEGV)}] != before[0][{int(signal.SIGSEGV)}]) == (
+    syslogfast.BACKEND == "c")
+assert after == before, [pair for pair in zip(after, before) if pair[0] != pair[1]]
+import ctypes
+ctypes.string_at(0)
+"""
+    with collect_deaths("lf") as collector:
+        death = die(code, collector.url, collector=collector, backend=backend)
+        assert death.status == -signal.SIGSEGV, death.stderr
+        check_life(read_records(collector), death, [])
+    assert list_crashes(death.stderr) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "WCOREDUMP"), reason="this system has no core dumps")
+def test_the_core_dump_is_unchanged(needs_c: None, tmp_path: pathlib.Path) -> None:
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if not hard:
+        pytest.skip("core dumps are not permitted here")
+    code = f"""
+import os, resource
+child = os.fork()
+if child:
+    print(os.WCOREDUMP(os.waitpid(child, 0)[1]), flush=True)
+    os._exit(0)
+resource.setrlimit(resource.RLIMIT_CORE, ({hard}, {hard}))
+os.chdir({str(tmp_path)!r})
+{SEGFAULT}
+"""
+    control = die_without_us(code)
+    if control.stdout.split()[-1] != "True":
+        pytest.skip("the kernel writes no core dump here")
+    with collect_deaths("udp") as collector:
+        death = die(code, collector.url, collector=collector)
+        assert death.stdout == control.stdout
+        assert [record.msgid for record in read_records(collector)][-1] == "CRASHED"

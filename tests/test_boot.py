@@ -212,9 +212,9 @@ def test_the_route_comes_after_the_address(cable: Cable, road: str, backend: str
 
 
 @pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_route_comes_much_later(cable: Cable, road: str, backend: str) -> None:
+def test_the_route_comes_much_later(cable: Cable, road: str) -> None:
     """The record does not wait for it any longer, but for the road."""
     plug_in = [cable.give_address, 2.5, cable.give_route]
-    records, moments = boot(cable, road, plug_in, backend)
+    records, moments = boot(cable, road, plug_in, "")
     check_boot(records, moments)
     assert "gateway" not in list_parameters(records[BETWEEN + 1], "network@32473")

@@ -37,6 +37,7 @@ ALLOCATOR = r"""
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +86,9 @@ int posix_memalign(void **place, size_t step, size_t size)
 void free(void *place) { check(); __libc_free(place); }
 
 void crash(int number) { armed_for = number; __libc_free(malloc(1)); }
+
+static void fault(void) { *(volatile int *)NULL = 0; }
+void crash_at_exit(void) { atexit(fault); }
 
 static void call_malloc(int number) { __libc_free(malloc(1)); _exit(0); }
 static void go_on(int number) { if (write(2, "seen\n", 5)) {} }
@@ -215,6 +219,19 @@ ctypes.string_at(0)
     assert texts == ["waits", "alive"]
     assert [record.msgid for record in records[2:]] == ["-", "CRASHED", "-", "CRASHED"]
     assert [read_sequence_id(record) for record in records] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_crash_after_the_interpreter(allocator: "dict[str, str]") -> None:
+    """It has ended in an orderly way, and closed the emitter; then C crashes: standard error."""
+    code = f"{LOAD}LIVE\nallocator.crash_at_exit()"
+    with collect_deaths("lf") as collector:
+        death = die(code, collector.url, collector=collector, environment=allocator)
+        records = read_records(collector)
+    control = die(code, environment=allocator)
+    assert (death.status, control.stderr) == (control.status, "") == (-signal.SIGSEGV, "")
+    assert [record.msgid for record in records[2:]] == ["ENDED"]
+    (crash,) = list_crashes(death.stderr)
+    assert (crash.msgid, read_sequence_id(crash)) == ("CRASHED", 4)
 
 
 # --- system calls --------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ class Program(NamedTuple):
 ORDERLY = {
     "clean end": Program("LIVE", 0, [ENDED]),
     "uncaught exception": Program("LIVE\nraise ValueError('no')", 1, [CRASHED, ENDED]),
+    "endless recursion": Program("LIVE\ndef f(n): return f(n + 1)\nf(0)", 1, [CRASHED, ENDED]),
     "exception in a thread": Program(
         "LIVE\nfrom threading import Thread\n"
         "thread = Thread(target=lambda: 1 / 0, name='worker')\nthread.start()\nthread.join()",
@@ -613,6 +614,60 @@ def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
     assert death.status == -signal.SIGSEGV
     assert int(death.stdout.split()[-1]) >= 60000, "the pipe has room for it all"
     assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
+
+
+SIGTERM_IN_SEND = """LIVE
+import signal, time
+road = log._delivery._road
+class Socket:
+    def __init__(self, former):
+        self.former = former
+    def __getattr__(self, name):
+        return getattr(self.former, name)
+    def send(self, data, *flags):
+        if b"interrupted" in bytes(data):
+            signal.raise_signal(signal.SIGTERM)
+        return self.former.send(data, *flags)
+road._socket = Socket(road._socket)
+log.info("interrupted")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_sigterm_while_the_same_thread_sends(road: str, backend: str) -> None:
+    with collect_deaths(road) as collector:
+        death = die(SIGTERM_IN_SEND, collector.url, collector=collector, backend=backend)
+        records = read_records(collector)
+    assert (death.status, death.stderr) == (-signal.SIGTERM, "")
+    check_life(records, death, [("-", 6), TERMINATED])
+
+
+# Without the GIL, so that both are in the midst of it.
+TWO_AT_ONCE = """LIVE
+import ctypes, threading, time
+barrier = threading.Barrier(4)
+def crash():
+    barrier.wait()
+    libc.strlen(None)
+libc = ctypes.CDLL(None)
+for _ in range(4):
+    threading.Thread(target=crash).start()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_threads_crash_at_once(needs_c: None, road: str) -> None:
+    for _ in range(10):
+        with collect_deaths(road) as collector:
+            death = die(TWO_AT_ONCE, collector.url, collector=collector)
+            assert death.status == -signal.SIGSEGV
+            records = read_records(collector)
+            crashes = list_crashes(death.stderr)
+            check_life([*records[:3]], death, [CRASHED])
+            numbers = [read_sequence_id(record) for record in [*records, *crashes]]
+            assert sorted(numbers) == list(range(1, len(numbers) + 1))
 
 
 # --- who else has a say --------------------------------------------------------------------------

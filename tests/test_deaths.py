@@ -670,6 +670,24 @@ def test_threads_crash_at_once(needs_c: None, road: str) -> None:
             assert sorted(numbers) == list(range(1, len(numbers) + 1))
 
 
+# SIGPIPE ends a process, unless it is ignored as Python does at first.
+BROKEN_STDERR = """LIVE
+import ctypes, os, signal
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+source, target = os.pipe()
+os.dup2(target, 2)
+os.close(source)
+os.close(target)
+ctypes.string_at(0)
+"""
+
+
+def test_nobody_reads_standard_error(needs_c: None) -> None:
+    """The status is that of the crash all the same."""
+    death = die(BROKEN_STDERR, f"tcp://127.0.0.1:{find_free_port()}")
+    assert death.status == die_without_us(BROKEN_STDERR).status == -signal.SIGSEGV
+
+
 # --- who else has a say --------------------------------------------------------------------------
 
 

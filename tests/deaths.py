@@ -50,16 +50,16 @@ class Datagrams:
         self.url = f"unix://{path}" if path else f"udp://{host}:{self.socket.getsockname()[1]}"
         self.frames: list[bytes] = []
 
-    def has(self, word: bytes) -> bool:
-        """Tell whether it is in what has come so far."""
+    def count(self, word: bytes) -> int:
+        """Return how often it is in what has come so far."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.frames.append(self.socket.recv(1 << 16))
-        return any(word in frame for frame in self.frames)
+        return sum(frame.count(word) for frame in self.frames)
 
     def list_frames(self) -> list[bytes]:
         """Return all that processes which have ended have sent."""
-        self.has(b"")
+        self.count(b"")
         return self.frames
 
     def close(self) -> None:
@@ -74,8 +74,8 @@ class Stream:
         self.sink = Sink(receive_buffer=receive_buffer, host=host)
         self.url = f"tcp://{host}:{self.sink.port}?framing={framing}"
 
-    def has(self, word: bytes) -> bool:
-        return word in self.sink.received
+    def count(self, word: bytes) -> int:
+        return self.sink.received.count(word)
 
     def list_connections(self) -> list[bytes]:
         """Return what each connection of processes which have ended has brought."""
@@ -149,7 +149,7 @@ def die(
         if meanwhile:
             meanwhile()
         if collector and first:
-            assert wait_until(lambda: collector.has(b" NETWORK-"), 3 * LIMIT)
+            assert wait_until(lambda: collector.count(b" s after boot") == 2, 3 * LIMIT)
         stdout, stderr = process.communicate("go\n", timeout=6 * LIMIT)
     finally:
         process.kill()

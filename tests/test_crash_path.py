@@ -145,7 +145,7 @@ def test_the_allocator_is_left_alone(allocator: "dict[str, str]", road: str, nam
             death = die(
                 code,
                 collector.url,
-                collector=None if options else collector,
+                collector=collector,
                 environment={**allocator, "TZ": "<+0545>-5:45"},
                 **options,
             )

@@ -361,7 +361,7 @@ def test_a_unix_socket(needs_c: None, tmp_path: pathlib.Path) -> None:
 def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
     """What /dev/log gets by default has no HOSTNAME and no structured data."""
     with collect_deaths(str(tmp_path / "log")) as collector:
-        death = die(SEGFAULT, collector.url, hostname=None)
+        death = die(SEGFAULT, collector.url, collector=collector, hostname=None)
         check_likeness(death, FATAL["SIGSEGV"])
         records = [parse_rfc3164(frame, hostname=False) for frame in collector.list_frames()]
     assert [record.priority % 8 for record in records] == [5, 5, 2]
@@ -372,7 +372,7 @@ def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("road", ROADS)
 def test_rfc3164(road: str, needs_c: None) -> None:
     with collect_deaths(road) as collector:
-        death = die(SEGFAULT, collector.url, collector=None, protocol="rfc3164")
+        death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc3164")
         check_likeness(death, FATAL["SIGSEGV"])
         frames = collector.list_frames()
     record = parse_rfc3164(frames[-1])

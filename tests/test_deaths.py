@@ -566,9 +566,12 @@ def test_a_crash_with_a_record_half_sent(needs_c: None, framing: str) -> None:
 # The collector does not read: the kernels take what they can, the rest waits.
 STALLED = """LIVE
 import ctypes, time
-while log._queue.count < 20:
-    log.info("x" * 7900)
-time.sleep(0.2)
+before = -1
+while not 20 <= log._queue.count == before:  # until the kernels take no more
+    while log._queue.count < 20:
+        log.info("x" * 7900)
+    before = log._queue.count
+    time.sleep(0.2)
 print(log._queue.count, flush=True)
 ctypes.string_at(0)
 """

@@ -196,5 +196,5 @@ def list_msgids(records: "list[Rfc5424Record]") -> "list[tuple[str, int]]":
 
 def list_crashes(stderr: str) -> "list[Rfc5424Record]":
     """Return the records on standard error, each a line of its own."""
-    lines = [line for line in stderr.encode().split(b"\n") if line.startswith(b"<")]
+    lines = [line for line in stderr.encode().split(b"\n") if re.match(rb"<\d", line)]
     return [grammar.parse_rfc5424(line) for line in lines]

@@ -2,8 +2,8 @@
 # the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
-# raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to do
-# has been done by `arm`.
+# raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to
+# do has been done by `arm`.
 
 cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT

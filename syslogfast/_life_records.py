@@ -2,7 +2,7 @@
 
 import sys
 
-from syslogfast._checks import check_error
+from syslogfast._checks import check_error, check_field
 from syslogfast._identity import this_program
 from syslogfast._machine import describe_uptime, list_meta, list_runtime
 from syslogfast._network import read_network
@@ -33,7 +33,7 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     It needs no network: until there is one, it waits in the queue, with its own time.
 
     software, version: the program's (RFC 5424 7.2.3, 7.2.4); None: the emitter's app_name, and no
-        version.
+        version. TypeError: not a str.
 
     >>> from syslogfast import connect
     >>> with connect("fd://1", hostname="web1") as log:
@@ -45,10 +45,13 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
         f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
         f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
     )
-    name = software or emitter._get_encoder()._list_options()["app_name"] or this_program()
-    origin: list[tuple[str, object]] = [("software", name[:MAX_SOFTWARE])]
+    if software is None:
+        software = emitter._get_encoder()._list_options()["app_name"] or this_program()
+    origin: list[tuple[str, object]] = [
+        ("software", check_field("software", software)[:MAX_SOFTWARE])
+    ]
     if version is not None:
-        origin.append(("swVersion", version[:MAX_VERSION]))
+        origin.append(("swVersion", check_field("version", version)[:MAX_VERSION]))
     network = read_network()
     if network:
         origin += list_addresses(network)

@@ -136,6 +136,14 @@ def test_long_names_of_software_are_cut(module: ModuleType) -> None:
     assert (origin["software"], origin["swVersion"]) == ("\u00fc" * 48, "v" * 32)
 
 
+@pytest.mark.parametrize("name", ["software", "version"])
+def test_what_is_no_name_is_refused(module: ModuleType, name: str) -> None:
+    emitter = make_emitter(module)
+    with pytest.raises(TypeError, match=f"^{name} must be a str, got 12$"):
+        lifecycle.booted(emitter, **{name: 12})
+    assert take(emitter) == []
+
+
 @pytest.mark.usefixtures("_known_machine")
 def test_network_up(module: ModuleType) -> None:
     """All that is known of the network, as parameters and as text; found, or given."""

@@ -4,6 +4,8 @@ from syslogfast._encoder import BACKEND, Encoder, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from syslogfast import lifecycle as lifecycle
+    from syslogfast import services as services
     from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
     from syslogfast.formatter import Formatter
@@ -28,6 +30,7 @@ LAZY = {  # where they are
     "SysLogHandler": "handlers",
     "connect": "emitter",
 }
+MODULES = ("lifecycle", "services")  # which nobody has to import
 __version__ = "0.1.0"
 
 
@@ -39,8 +42,10 @@ def __getattr__(name: "str") -> "object":
             if LAZY[lazy] == LAZY[name]:
                 globals()[lazy] = getattr(module, lazy)
         return globals()[name]
+    if name in MODULES:
+        return __import__(f"{__name__}.{name}", None, None, [name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> "list[str]":
-    return sorted(set(list(globals()) + __all__))
+    return sorted(set(list(globals()) + __all__ + list(MODULES)))

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType, TracebackType
+    from types import ModuleType
     from typing import Any
 
     Undo = Callable[[], None]
@@ -19,59 +19,32 @@ if TYPE_CHECKING:
 ERROR = 40  # the level of `logging`
 
 
-def replace_hook(module: "Any", name: "str", hook: "Callable[..., Any]") -> "Undo":
-    """Put a hook into a module; to undo that takes it out, unless somebody else's is there now."""
+def attach_to_hook(module: "Any", name: "str", report: "Callable[..., None]") -> "Undo":
+    """Call `report` with what a module's hook is given, before that.
+
+    To undo it takes ours out, unless somebody else's is there now.
+    """
     former = getattr(module, name)
-    setattr(module, name, hook)
+
+    def hook(*args: "Any") -> "None":
+        try:
+            report(*args)
+        finally:
+            former(*args)
 
     def undo() -> "None":
         if getattr(module, name) is hook:
             setattr(module, name, former)
 
+    setattr(module, name, hook)
     return undo
-
-
-def attach_to_interpreter(
-    report: "Callable[[Any, Any, TracebackType | None], None]",
-) -> "Undo":
-    """Call `report` with the exception that ends the main thread, before sys.excepthook."""
-    former = sys.excepthook
-
-    def excepthook(kind: "Any", error: "Any", trace: "TracebackType | None") -> "None":
-        try:
-            report(kind, error, trace)
-        finally:
-            former(kind, error, trace)
-
-    return replace_hook(sys, "excepthook", excepthook)
-
-
-def attach_to_unraisable(report: "Callable[[Any], None]") -> "Undo":
-    """Call `report` with what sys.unraisablehook is given, before that."""
-    former = sys.unraisablehook
-
-    def unraisablehook(unraisable: "Any") -> "None":
-        try:
-            report(unraisable)
-        finally:
-            former(unraisable)
-
-    return replace_hook(sys, "unraisablehook", unraisablehook)
 
 
 def attach_to_threading(report: "Callable[[Any], None]") -> "Undo":
     """Call `report` with what threading.excepthook is given, before that."""
 
     def attach(threading: "ModuleType") -> "Undo":
-        former = threading.excepthook
-
-        def excepthook(args: "Any") -> "None":
-            try:
-                report(args)
-            finally:
-                former(args)
-
-        return replace_hook(threading, "excepthook", excepthook)
+        return attach_to_hook(threading, "excepthook", report)
 
     return attach_when_imported("threading", attach)
 

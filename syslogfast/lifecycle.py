@@ -105,9 +105,9 @@ class Lifecycle:
         from syslogfast import _hooks
 
         self._undo += [
-            _hooks.attach_to_interpreter(self._see_end_of_main),
+            _hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
+            _hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
             _hooks.attach_to_threading(self._see_end_of_thread),
-            _hooks.attach_to_unraisable(self._see_unraisable),
             _hooks.attach_to_asyncio(self._see_asyncio),
         ]
 

@@ -231,6 +231,17 @@ def test_names(run_python: Run) -> None:
     assert not hasattr(syslogfast, "__path_to_nowhere__")
 
 
+def test_modules_that_nobody_has_to_import(run_python: Run) -> None:
+    """They can be named at once, and cost nothing before."""
+    code = (
+        "import sys, syslogfast\n"
+        "print(*[name for name in sys.modules if name.endswith(('.lifecycle', '.services'))])\n"
+        "print(syslogfast.lifecycle.install.__name__, syslogfast.services.loggly.__name__)\n"
+        "print(*sorted({'lifecycle', 'services'} & set(dir(syslogfast))))\n"
+    )
+    assert run_python(code).stdout == "\ninstall loggly\nlifecycle services\n"
+
+
 # --- what is installed ---------------------------------------------------------------------------
 
 

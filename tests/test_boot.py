@@ -8,7 +8,6 @@ import ctypes
 import datetime
 import os
 import pathlib
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from deaths import (
     read_sequence_id,
 )
 from grammar import Rfc5424Record
+from namespaces import isolate, need_programs
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 # RFC 5737: the collector is behind the gateway, so that nothing arrives without a default route.
@@ -69,7 +69,7 @@ class Cable:
 @contextlib.contextmanager
 def hold_namespace(script: str) -> Iterator[int]:
     """Give the PID of a process that has namespaces of its own, for networks and for mounts."""
-    command = ["unshare", "-n", "-m", "sh", "-c", script]
+    command = [*isolate("--net", mounts=True), "sh", "-c", script]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes) as process:
         try:
@@ -97,9 +97,7 @@ def be_in_namespace(process: int) -> Iterator[None]:
 
 @pytest.fixture
 def cable(tmp_path: pathlib.Path) -> Iterator[Cable]:
-    for command in ("unshare", "nsenter", "ip", "mount"):
-        if not shutil.which(command):
-            pytest.skip(f"there is no {command}")
+    need_programs("nsenter", "ip", "mount")
     if os.geteuid():
         pytest.skip("only root may make a network")
     with contextlib.ExitStack() as stack:

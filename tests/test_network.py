@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import pytest
 from grammar import parse_rfc5424
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from namespaces import isolate, need_programs
 from sinks import LIMIT, wait_until
 
 import syslogfast
@@ -44,20 +44,6 @@ def run_ip(*words: str) -> str:
     return done.stdout
 
 
-def need_programs(*names: str) -> None:
-    for name in names:
-        if shutil.which(name) is None:
-            pytest.skip(f"{name} is not on this machine")
-
-
-def need_namespaces(*options: str) -> None:
-    """Skip where this process may not have its own network (host name, mounts)."""
-    need_programs("ip", "unshare")
-    done = subprocess.run(["unshare", *options, "true"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no namespaces here: {done.stderr.strip()}")
-
-
 @pytest.fixture
 def resolv_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
     """The file that name servers are read from, instead of this machine's; at first, empty."""
@@ -71,7 +57,8 @@ def resolv_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> path
 @pytest.fixture
 def ip(resolv_conf: pathlib.Path) -> Iterator[Ip]:
     """`ip` in an own namespace with two interfaces that are wired together, both down."""
-    need_namespaces("--net")
+    need_programs("ip")
+    isolate("--net")
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as before:
         assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
@@ -412,8 +399,7 @@ def test_ipv4_link_local_with_route(up: Ip) -> None:
 
 def test_wait_sleeps_in_the_kernel(tmp_path: pathlib.Path) -> None:
     """Until the address comes after 3 s, the process makes no system call at all."""
-    need_namespaces("--net")
-    need_programs("strace")
+    need_programs("ip", "strace")
     setup = (
         "ip link add eth7 type veth peer name peer; ip link set eth7 up; ip link set peer up;"
         "sleep 2.5;"  # addresses of IPv6, which are link-local, come in the meantime
@@ -428,7 +414,7 @@ def test_wait_sleeps_in_the_kernel(tmp_path: pathlib.Path) -> None:
         "os.getppid()\n"
         "print(network.addresses, network.gateway)\n"
     )
-    command = ["unshare", "--net", "sh", "-c", f'{setup} strace -f -r -o {trace} "$@"', "sh"]
+    command = [*isolate("--net"), "sh", "-c", f'{setup} strace -f -r -o {trace} "$@"', "sh"]
     done = subprocess.run(
         [*command, sys.executable, "-I", "-c", code],
         capture_output=True,
@@ -1200,7 +1186,8 @@ def test_nothing_is_loaded_for_a_name(run_python: Run) -> None:
 
 def test_nameless_machine(tmp_path: pathlib.Path, backend: str) -> None:
     """On a machine that is really nameless, its link address and its command line speak for it."""
-    need_namespaces("--net", "--uts", "--mount")
+    need_programs("ip", "mount")
+    alone = isolate("--net", "--uts", mounts=True)
     code = (
         "import socket, syslogfast\n"
         "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:\n"
@@ -1222,7 +1209,7 @@ def test_nameless_machine(tmp_path: pathlib.Path, backend: str) -> None:
             '"$python" -c \'import socket; socket.sethostname("(none)")\' && '
             f'mount --bind {tmp_path}/{command_line} /proc/cmdline && exec "$python" -I -c "$code"'
         )
-        command = ["unshare", "--net", "--uts", "--mount", "sh", "-c", setup, "sh"]
+        command = [*alone, "sh", "-c", setup, "sh"]
         done = subprocess.run(
             [*command, sys.executable, code, backend],
             capture_output=True,

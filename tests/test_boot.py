@@ -139,7 +139,7 @@ def boot(
     def take_time() -> None:
         moments.append(datetime.datetime.now(datetime.timezone.utc))
 
-    enter = ("nsenter", "-t", str(cable.guest), "-n", "-m")
+    enter = ("nsenter", "-t", str(cable.guest), "-n", "-m", "-r")
     with contextlib.ExitStack() as stack:
         with be_in_namespace(cable.collector):
             collector = stack.enter_context(collect_deaths(road, COLLECTOR))

@@ -139,21 +139,19 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
 
 
 cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
-    """Send the datagrams that wait in a block; where it is for a stream, point to what does.
-
-    The queue is told that they are sent, in case that the process lives on.
-    """
-    cdef Py_ssize_t start = block.position
-    part.iov_base = block.start + start
+    """Send the datagrams that wait in a block; where it is for a stream, point to what does."""
+    part.iov_base = block.start + block.position
+    if alarm.layout.framing != DATAGRAM:
+        if block.first < block.count:
+            part.iov_len = block.ends[find_gap(block) - 1] - block.position
+        return
     while block.first < block.count and not is_dropped(block, block.first):
-        part.iov_len = block.ends[block.first] - start
-        if alarm.layout.framing == DATAGRAM:
-            send_parts(fd, part, 1)
-            start = block.ends[block.first]
-            part.iov_base = block.start + start
-        count_sent(alarm_queue, block, block.ends[block.first] - block.position)
-    if alarm.layout.framing == DATAGRAM:
-        part.iov_len = 0
+        part.iov_len = block.ends[block.first] - block.position
+        if not send_parts(fd, part, 1):
+            break
+        count_sent(alarm_queue, block, part.iov_len)    # in case that the process lives on
+        part.iov_base = block.start + block.position
+    part.iov_len = 0
 
 
 cdef void send_last_words(int signal) noexcept nogil:
@@ -181,6 +179,7 @@ cdef void send_last_words(int signal) noexcept nogil:
     elif alarm.layout.framing != DATAGRAM:
         fd = -1
     if fd >= 0 and send_parts(fd, parts, 3):
+        count_sent(alarm_queue, alarm_queue.oldest, parts[0].iov_len)
         swap(&alarm_queue.held, DYING, 0)
     else:
         alarm.room[size] = c'\n'
@@ -201,8 +200,11 @@ cdef void take_leave(int number, Cause *cause, void *context) noexcept nogil:
     else:
         if alarm.is_armed and alarm.records[signal].size:
             send_last_words(signal)
+            alarm.records[signal].size = 0
         is_dying = 0
     sigaction(number, &formers[signal], NULL)
+    # The former may have this one for its own former: if it comes again, that is the end.
+    memset(&formers[signal], 0, sizeof(Action))
     if was_sent:
         raise_signal(number)
     errno = error

@@ -1,4 +1,4 @@
-"""Where Python tells of exceptions that nobody has caught, and of the end of the process.
+"""Where Python tells of exceptions that nobody has caught.
 
 Each `attach_...` puts something before what was there, which is still called, and returns what
 takes it away again. `threading` and `asyncio` are not imported for that: if they are not there

@@ -108,11 +108,12 @@ def wait_for_network(timeout: float) -> Network | None:
 class NetworkWatch:
     """Tells of changes of the network: what makes no difference to a Network is none.
 
-    One thread may wait at a time; any may close, and a fork has its own.
+    One thread may wait at a time; any may close, and a fork has its own. known: the network that
+    need not be told any more.
     """
 
-    def __init__(self) -> None:
-        self._latest: Network | None = None
+    def __init__(self, known: Network | None = None) -> None:
+        self._latest = known
         self._is_closed = False
         self._events: _socket.socket | None = None
         self._begin()

@@ -12,6 +12,7 @@ from syslogfast._encoder import BACKEND, Encoder, format_timestamp
 from syslogfast._identity import has_hostname
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.delivery import Delivery
+from syslogfast.transports.lifespan import importing
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 __all__ = ["Emitter", "Sequence", "connect"]
@@ -217,7 +218,12 @@ def connect(
 
         options["hostname"] = find_hostname()
     encoder = Encoder(**options)
-    sequence = Sequence() if sequence_ids else None
+    sequence = None
+    if sequence_ids:
+        with importing:
+            from syslogfast import _sequence  # noqa: F401  # what Sequence will need
+
+        sequence = Sequence()
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in roads)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)

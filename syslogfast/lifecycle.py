@@ -4,7 +4,7 @@
 Each has structured data beside a text that says the same. By MSGID:
 
 BOOTED, NETWORK-UP, TERMINATED, ENDED: severity notice.
-NETWORK-DOWN: warning; there is no address yet, or none any more.
+NETWORK-DOWN: warning; there is no address yet.
 CRASHED: crit; an exception or a signal ends the program.
 UNCAUGHT: err; an exception ends a thread or a task, or can only be ignored.
 """
@@ -14,7 +14,7 @@ import atexit
 import os
 import sys
 
-from syslogfast._checks import check_emitter, check_seconds, reject_fatal_url
+from syslogfast._checks import check_emitter, check_field, check_seconds, reject_fatal_url
 from syslogfast._encoder import BACKEND
 from syslogfast._life_records import (
     CRIT,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 
 NETWORK_TIMEOUT = 60.0  # seconds
-FOREVER = 1e6
+FOREVER = float("inf")
 PATIENCE = 0.1  # seconds for a thread to end that has been told to
 RESERVE = 1 << 22  # bytes, never touched, to be given back when there is no memory left
 
@@ -72,7 +72,6 @@ class Lifecycle:
         self._reserve = bytes(RESERVE)
         self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
         self._network_told.acquire()
-        self._watch: NetworkWatch | None = None
         self._fatal_road: FatalRoad | None = None
 
     def uninstall(self) -> None:
@@ -117,13 +116,13 @@ class Lifecycle:
         name = read_name(kind)
         if issubclass(kind, MemoryError):
             self._reserve = b""
-        if issubclass(kind, KeyboardInterrupt):
+        if hasattr(sys, "ps1"):  # at a prompt, the program goes on
+            if not issubclass(kind, KeyboardInterrupt):
+                what = "exception"
+                self._report(emit_error, ERR, "UNCAUGHT", what, kind, error, trace, source="prompt")
+        elif issubclass(kind, KeyboardInterrupt):
             self._crash = " after an interrupt"
             self._report(terminated, "SIGINT")
-        elif hasattr(sys, "ps1"):  # at a prompt, the program goes on
-            self._report(
-                emit_error, ERR, "UNCAUGHT", "exception", kind, error, trace, source="prompt"
-            )
         else:
             self._crash = f" after an uncaught {name}"
             what = "about to crash"
@@ -156,9 +155,6 @@ class Lifecycle:
         if os.getpid() == self._process:  # not of one that was forked, which has not booted
             self._tell_of_network(None)
             self._report(ended, self._crash)
-            if self._watch:  # as in Delivery.close
-                self._watch.close()
-                self._watching.acquire(True, PATIENCE)
 
     def _watch_termination(self) -> None:
         """Send a record of SIGTERM, unless it is ignored."""
@@ -180,22 +176,24 @@ class Lifecycle:
                 pass  # this is not the main thread; the handler says nothing any more
 
     def _see_termination(self, number: int, frame: "FrameType | None") -> None:
+        delivery = self.emitter._delivery
+        if 2 * delivery.queue.size > delivery.queue.limit:
+            delivery.flush()  # it should find room
         self._report(terminated, "SIGTERM")
         if callable(self._former):
             self._former(number, frame)
-            return
-        signal.signal(number, signal.SIG_DFL)
-        if self.emitter._delivery.is_driven_here():
-            try:  # what this has interrupted has to go on before anything can be sent
-                _thread.start_new_thread(self._terminate, (number,))
-                return
-            except RuntimeError:
-                pass
-        self._terminate(number)
-        signal.signal(number, self._see_termination)  # PID 1 goes on: its default is to ignore it
+        elif os.getpid() != 1:  # whose default is to ignore it
+            signal.signal(number, signal.SIG_DFL)
+            if delivery.is_driven_here():
+                try:  # what this has interrupted has to go on before anything can be sent
+                    _thread.start_new_thread(self._terminate, (number,))
+                    return
+                except RuntimeError:
+                    pass
+            self._terminate(number)
 
     def _terminate(self, number: int) -> None:
-        self.emitter.flush()
+        self.emitter._delivery.close()  # so that what is emitted meanwhile does not delay the end
         os.kill(os.getpid(), number)
 
     # --- fatal signals ---------------------------------------------------------------------------
@@ -205,8 +203,8 @@ class Lifecycle:
         from syslogfast._fatal import FatalRoad
 
         self._fatal_road = FatalRoad(self.emitter, url)
-        self._fatal_road.arm()
         self._undo.append(self._fatal_road.disarm)
+        self._fatal_road.arm()
 
     def _arm_anew(self) -> None:
         """Have the records of these signals name this process, which was forked."""
@@ -219,37 +217,50 @@ class Lifecycle:
         """Send a record of the network, now or when there is one; if asked, of each change, too."""
         self._network_told.release()
         network = read_network()
-        if network and network.gateway:
+        if not network or not network.gateway:
+            network = None  # what is there may not be all
+        elif not goes_on:
             self._tell_of_network(network)
-            if not goes_on:
-                return
-        self._watch = NetworkWatch()
+            return
+        self._watch = NetworkWatch(network)
         self._watching = _thread.allocate_lock()  # until that thread has ended
         self._watching.acquire()
-        self._undo.append(self._watch.close)
+        self._undo.append(self._stop_watching)
+        atexit.register(self._stop_watching)
         try:
-            _thread.start_new_thread(self._await_network, (self._watch, timeout, goes_on))
+            _thread.start_new_thread(self._await_network, (network, timeout, goes_on))
         except RuntimeError:
+            self._watching.release()
             self._tell_of_network(network)
 
-    def _await_network(self, watch: "NetworkWatch", timeout: float, goes_on: bool) -> None:
+    def _await_network(self, network: "Network | None", timeout: float, goes_on: bool) -> None:
         try:
-            with watch:
-                self._tell_of_network(watch.wait(timeout))
-                while goes_on and not self._is_over:
-                    network = watch.wait(FOREVER)
-                    if network:
-                        self._report(network_up, network)
-                        self.emitter._delivery.hasten(is_reachable=True)
+            self._tell_of_network(network or self._watch.wait(timeout))
+            while goes_on and not self._is_over:
+                network = self._watch.wait(FOREVER)
+                if network:
+                    self._report(network_up, network)
+                    self._reach_out()
         finally:
             self._watching.release()
+
+    def _stop_watching(self) -> None:
+        """See to it that the thread ends before the interpreter does, as Delivery.close does."""
+        atexit.unregister(self._stop_watching)
+        self._watch.close()
+        if os.getpid() == self._process:
+            self._watching.acquire(True, PATIENCE)
 
     def _tell_of_network(self, network: "Network | None") -> None:
         if self._network_told.acquire(False):
             self._report(network_up, network)
-            self.emitter._delivery.hasten(is_reachable=True)
-            if self._fatal_road:
-                self._fatal_road.open()
+            self._reach_out()
+
+    def _reach_out(self) -> None:
+        """Open what could not be opened before there was a network."""
+        self.emitter._delivery.hasten(is_reachable=True)
+        if self._fatal_road:
+            self._fatal_road.open()
 
 
 def install(
@@ -278,7 +289,7 @@ def install(
     boot: send BOOTED now.
     network: send NETWORK-UP, now or when the machine has an address; a thread waits for that,
         `network_timeout` seconds at most, then it is NETWORK-DOWN.
-    watch_network: go on, and send it again when it changes.
+    watch_network: go on, and send it again when it is another one.
     exceptions: send CRASHED for the exception that ends the program, UNCAUGHT for those that end a
         thread, that Python can only ignore, or that asyncio logs.
     termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
@@ -294,10 +305,14 @@ def install(
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
         resolved, many stacks keep only the last few.
 
-    TypeError, ValueError: `network_timeout` is no number of seconds; `fatal_url` is not such a URL.
+    TypeError, ValueError: `software` or `version` is no text, `network_timeout` is no number of
+        seconds, `fatal_url` is not such a URL.
     """
     global _installed
     check_emitter(emitter, Emitter)
+    for name, value in (("software", software), ("version", version)):
+        if value is not None:
+            check_field(name, value)
     timeout = check_seconds("network_timeout", network_timeout)
     url = None if fatal_url is None else parse_url(fatal_url)
     if url and needs_waiting(url):

@@ -81,7 +81,7 @@ def logentries(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, LOGENTRIES_REGIONS)
-    place = url or f"tls://{region}.data.logs.insight.rapid7.com:443"
+    place = f"tls://{region}.data.logs.insight.rapid7.com:443" if url is None else url
     return open_service(place, "lf", options, prefix=check_token("token", token) + b" ")
 
 
@@ -102,7 +102,7 @@ def datadog(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, DATADOG_PLACES)
-    place = url or DATADOG_PLACES[region]
+    place = DATADOG_PLACES[region] if url is None else url
     return open_service(place, "lf", options, prefix=check_token("api_key", api_key) + b" ")
 
 
@@ -128,7 +128,8 @@ tag="web" tag="eu"] sold out
     """
     parameters = [render_parameter("tag", tag, ESCAPES["escape"][1]) for tag in check_tags(tags)]
     element = render_token(token, LOGGLY_NUMBER, b"".join(parameters))
-    return open_service(url or "tls://logs-01.loggly.com:6514", "lf", options, element=element)
+    place = "tls://logs-01.loggly.com:6514" if url is None else url
+    return open_service(place, "lf", options, element=element)
 
 
 def papertrail(
@@ -151,7 +152,7 @@ def papertrail(
 
     TypeError, ValueError: an argument is wrong.
     """
-    road = parse_url(url or name_place("tls", host, port))
+    road = parse_url(name_place("tls", host, port) if url is None else url)
     if road.scheme == "udp" and options.get("max_size") is None:
         options["max_size"] = MAX_PAPERTRAIL_DATAGRAM
     return open_service(road, "lf", options)
@@ -173,7 +174,7 @@ def solarwinds(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, SOLARWINDS_REGIONS)
-    place = url or f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514"
+    place = f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514" if url is None else url
     return open_service(place, "lf", options, element=render_token(token, LOGGLY_NUMBER))
 
 
@@ -193,7 +194,7 @@ def sumologic(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, SUMOLOGIC_REGIONS)
-    place = url or f"tls://syslog.collection.{region}.sumologic.com:6514"
+    place = f"tls://syslog.collection.{region}.sumologic.com:6514" if url is None else url
     return open_service(place, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER))
 
 
@@ -214,7 +215,8 @@ def graylog(
 
     TypeError, ValueError: an argument is wrong.
     """
-    return open_service(url or name_place("tcp", host, port), "octet", options)
+    place = name_place("tcp", host, port) if url is None else url
+    return open_service(place, "octet", options)
 
 
 def splunk(
@@ -234,7 +236,8 @@ def splunk(
 
     TypeError, ValueError: an argument is wrong.
     """
-    return open_service(url or name_place("tcp", host, port), "octet", options)
+    place = name_place("tcp", host, port) if url is None else url
+    return open_service(place, "octet", options)
 
 
 def alloy(
@@ -255,7 +258,8 @@ def alloy(
 
     TypeError, ValueError: an argument is wrong.
     """
-    return open_service(url or name_place("tcp", host, port), "octet", options)
+    place = name_place("tcp", host, port) if url is None else url
+    return open_service(place, "octet", options)
 
 
 def name_place(scheme: "str", host: "str | None", port: "int | None") -> "str":

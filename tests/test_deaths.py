@@ -788,6 +788,84 @@ def test_twice(backend: str) -> None:
         check_life(read_records(second), death, [CRASHED] if backend == "c" else [CRASHED, ENDED])
 
 
+# faulthandler has our handler for its former, and we have faulthandler's for ours.
+RING = """LIVE
+import faulthandler, os, signal
+faulthandler.enable()
+if urls: AGAIN
+DIE"""
+
+
+@pytest.mark.parametrize("again", ["fork", "install"])
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGFPE"])
+def test_each_is_the_others_former(needs_c: None, name: str, again: str) -> None:
+    """The signal goes round once, and ends the process."""
+    anew = {
+        "fork": "\n if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]) & 127)",
+        "install": "syslogfast.lifecycle.install(log, network=False)",
+    }[again]
+    die_by = f"os.kill(os.getpid(), signal.{name})"
+    program = RING.replace("AGAIN", anew).replace("DIE", die_by)
+    number = getattr(signal, name)
+    with collect_deaths("udp") as collector:
+        death = die(program, collector.url, collector=collector)
+        records = read_records(collector)
+    assert death.status == (-number if again == "install" else -number & 127)
+    assert death.stderr.count("Fatal Python error") == 1
+    assert [record.msgid for record in records].count("CRASHED") == 1
+
+
+# Until there is no room in the queue; the twin may be too slow for that.
+WITHOUT_ROOM = """LIVE
+import os, signal, threading, time
+def end():
+    while not log.stats["dropped"] and log.stats["offered"] < 30_000: time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end, daemon=True).start()
+while True: log.info("x" * 1000)
+"""
+
+
+def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
+    """It ends, however much it emits meanwhile, and says so, though there may have been no room."""
+    with collect_deaths("lf") as collector:
+        death = die(
+            WITHOUT_ROOM,
+            collector.url,
+            collector=collector,
+            backend=backend,
+            queue_bytes=1 << 16,
+        )
+        assert (death.status, death.stderr) == (-signal.SIGTERM, "")
+        assert [record.msgid for record in read_records(collector)].count("TERMINATED") == 1
+
+
+def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
+    """Over UDP the road is open nevertheless: that takes no time."""
+    parts = {"boot": False, "network": False}
+    with collect_deaths("udp") as collector:
+        death = die(SEGFAULT, collector.url, parts=parts)
+        check_likeness(death, FATAL["SIGSEGV"])
+        assert list_msgids(read_records(collector)) == [CRASHED]
+
+
+def test_room_for_some_of_the_records_only(needs_c: None) -> None:
+    """SIGSEGV and SIGABRT are an octet longer: if these go without structured data, all do."""
+    sizes = range(85, 140)
+    program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
+    said = set()
+    for size in sizes:
+        with collect_deaths("udp") as collector:
+            die(program, collector.url, hostname="h", app_name="a", procid=1, max_size=size,
+                parts={"boot": False, "network": False})  # fmt: skip
+            (record,) = read_records(collector)
+        said.add((record.message, list_parameters(record, "signal@32473").get("name")))
+    assert all(
+        "about to crash: SIGSEGV (Segmentation fault)".startswith(text or "") for text, _ in said
+    )
+    assert {name for _, name in said} == {None, "SIGSEGV"}
+
+
 # What a process has in place: handlers as the kernel knows them, hooks, and who watches imports.
 INVENTORY = """
 def read_inventory():

@@ -20,7 +20,7 @@ from sinks import LIMIT, parse_lines
 from test_emitter import HEAVY, load_emitter_module, make_emitter, take, take_one
 
 from syslogfast import _hooks, _life_records, _machine, lifecycle
-from syslogfast._network import Network
+from syslogfast._network import Network, read_network
 from syslogfast._traceback import describe_error
 
 UPTIME = 5_123_456_789  # nanoseconds
@@ -806,6 +806,8 @@ for emitter, options in [
     (log, {"fatal_url": "tcp://127.0.0.1:9"}),
     (log, {"fatal_url": "udp://localhost:9"}),
     (log, {"fatal_url": 5}),
+    (log, {"version": 1.2}),
+    (log, {"software": b"shop"}),
 ]:
     try:
         lifecycle.install(emitter, **options)
@@ -822,6 +824,8 @@ for emitter, options in [
         ["ValueError", "fatal_url", True],
         ["ValueError", "fatal_url", True],
         ["TypeError", "url", True],
+        ["TypeError", "version", True],
+        ["TypeError", "software", True],
     ]
     assert life.records == []
 
@@ -985,6 +989,58 @@ def test_interrupt_is_no_crash(live: Callable[..., Life]) -> None:
         ("ENDED", "ended after an interrupt"),
     ]
     assert life.stderr.endswith("\nKeyboardInterrupt\n")
+
+
+def test_a_prompt_goes_on(live: Callable[..., Life]) -> None:
+    """There, what is raised ends nothing, and Ctrl-C is none of the log's business."""
+    life = live(
+        """
+install(exceptions=True, end=True)
+sys.ps1 = ">>> "
+for error in (KeyboardInterrupt(), ValueError("text")):
+    sys.excepthook(type(error), error, None)
+"""
+    )
+    assert [(r.msgid, r.priority & 7) for r in life.records] == [("UNCAUGHT", 3), ("ENDED", 5)]
+    assert life.list_texts() == ["exception: ValueError: text", "ended"]
+
+
+def test_a_network_that_is_another_by_now(live: Callable[..., Life]) -> None:
+    """What has changed before it is watched is told, too; the thread ends with the program."""
+    life = live(
+        """
+from syslogfast import _network
+first = _network.Network("eth0", None, ["192.0.2.1/24"], "192.0.2.254", [])
+lifecycle.read_network = lambda: first
+install(network=True, watch_network=True)
+while count() < 2 and _network.read_network():
+    pass
+"""
+    )
+    expected = ["NETWORK-UP"] * (2 if read_network() else 1)
+    assert life.list_ids() == expected
+    assert "192.0.2.1/24" in life.list_texts()[0]
+
+
+def test_a_fatal_road_that_waits_for_the_network(
+    live: Callable[..., Life], backend: str, tmp_path: Any
+) -> None:
+    """It is opened as soon as there is one, however often it could not be before."""
+    life = live(
+        """
+import os, socket, time
+install(fatal_signals=True, fatal_url="unix://" + sys.argv[1])
+life = lifecycle._installed
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
+    collector.bind(sys.argv[1])
+    life._reach_out()
+    if life._fatal_road:
+        os.kill(os.getpid(), 11)
+""",
+        str(tmp_path / "log"),
+    )
+    assert life.status == (-signal.SIGSEGV if backend == "c" else 0)
+    assert (life.stderr, life.records) == ("", [])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

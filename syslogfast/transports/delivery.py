@@ -299,6 +299,12 @@ class Delivery:
             self._reporter = LossReporter(self.queue, self._render_report, keeps_last)
         return self._reporter
 
+    def open_early(self) -> None:
+        """Open a road that needs no waiting, though there is nothing to send yet."""
+        with self._driving:
+            if self._road is None:
+                self._open_at_once()
+
     def _use_road(self, road: "Road | None") -> None:
         """Send over this road from now on; the queue knows where a signal's handler may write."""
         self._road: Road | None = road

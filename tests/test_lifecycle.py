@@ -898,7 +898,7 @@ time.sleep({pause})
 def test_termination_amid_a_send(
     live: Callable[..., Life], former: str, pause: float, status: int
 ) -> None:
-    """What has been interrupted is finished first; then the record goes out, and that is the end."""
+    """What has been interrupted is finished first; then the record goes out, and it ends."""
     life = live(AMID.format(former=former, pause=pause))
     assert life.status == status
     assert life.told == [[True]]

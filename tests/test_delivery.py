@@ -879,11 +879,12 @@ signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, 1e-3)
 deadline = time.monotonic() + 0.5
 try:
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or calls["handler"] <= 20:
         speak("main")
         if calls["main"] > 10_000:
             time.sleep(0.001)
 finally:
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # a handler that is due would set the timer anew
     signal.setitimer(signal.ITIMER_REAL, 0)
 assert emitter.flush(20)
 stats = emitter.stats

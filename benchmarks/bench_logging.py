@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable
 from itertools import repeat
 
-import peers
 import pytest
+import rivals as peers
 from conftest import MESSAGE
-from peers import ARGS, TEMPLATE, Peer, Sink, make_record
 from pytest_benchmark.fixture import BenchmarkFixture
+from rivals import ARGS, TEMPLATE, Peer, Sink, make_record
 
 import syslogfast
 

@@ -1,17 +1,113 @@
-"""Fixtures of the benchmarks: the record that is encoded, the encoders, the floor."""
+"""Fixtures of the benchmarks: the floor, turns, and where their tables go.
+
+With `--results FILE` the tables are written there, beside those of the parts that did not run; so
+`python -m benchmarks` calls it.
+"""
 
 import importlib.util
+import inspect
 import pathlib
 import sys
 import sysconfig
+import time
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from results import (
+    Part,
+    Results,
+    describe_machine,
+    describe_versions,
+    load_results,
+    measure_busyness,
+    save_results,
+)
+from tables import Table, write_text
+from turns import Turns
 
 IDENTITY = {"hostname": "web1.example.com", "app_name": "shop-checkout", "procid": 4242}
 MESSAGE = (
     "order 4711 of customer 1234 accepted: 3 items, 59.97 EUR, paid by card, sent to 12 Main St, OK"
 ).ljust(102, ".")
+
+
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--results", type=pathlib.Path, help="a file that gets the tables")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RESULTS] = Results(describe_machine(), describe_versions())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for number, item in enumerate(items, 1):
+        item.stash[PLACE] = f"{number}/{len(items)}"
+
+
+PLACE = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="module")
+def part(request: pytest.FixtureRequest) -> Iterator[Part]:
+    """What this file finds out: its first line asks the question."""
+    name = request.module.__name__.removeprefix("bench_")
+    question, _, text = inspect.getdoc(request.module).partition("\n\n")
+    part = Part(name, question, text, measure_busyness())
+    start = time.monotonic()
+    yield part
+    part.seconds = round(time.monotonic() - start)
+    request.config.stash[RESULTS].parts[name] = part
+
+
+@pytest.fixture
+def publish(part: Part, pytestconfig: pytest.Config) -> Callable[[Table], None]:
+    """Give a function that keeps a table for the file of results, and shows it."""
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+
+    def keep(table: Table) -> None:
+        part.tables.append(table)
+        if pytestconfig.getoption("--results"):
+            reporter.ensure_newline()
+            reporter.write_line(write_text(table))
+
+    return keep
+
+
+@pytest.fixture
+def turns(benchmark: BenchmarkFixture) -> Turns:
+    return Turns(benchmark)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> "tuple[str, str, str] | None":
+    """A table says more than a dot."""
+    if config.getoption("--results") and report.passed:
+        return report.outcome if report.when == "call" else "", "", ""
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    if item.config.getoption("--results"):
+        reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line(f"[{item.stash[PLACE]}] {item.module.__name__} {item.name}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--results")
+    if path is None:
+        return
+    results = session.config.stash[RESULTS]
+    if path.exists():
+        results.parts = {**load_results(path).parts, **results.parts}
+    save_results(results, path)
 
 
 @pytest.fixture(scope="session")

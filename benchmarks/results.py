@@ -1,0 +1,145 @@
+"""The file of results: what was found, when, on what machine, with what versions."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from tables import Table, load_table
+
+PARTS = ("record", "timestamp", "call", "throughput", "emitters", "footprint", "away")
+BUSY = 0.1  # the share of its CPUs' time above which a machine is called busy
+PACKAGES = (
+    "syslogfast",
+    "Cython",
+    "pytest-benchmark",
+    "hat-syslog",
+    "loguru",
+    "picologging",
+    "rfc5424-logging-handler",
+    "structlog",
+    "syslog-rfc5424-formatter",
+)
+
+
+@dataclass
+class Part:
+    """One question's results. text: what was done; busy: the share of CPU time of others."""
+
+    name: str
+    question: str
+    text: str
+    busy: float
+    date: str = field(default_factory=lambda: datetime.date.today().isoformat())
+    seconds: float = 0
+    tables: list[Table] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    machine: dict[str, str]
+    versions: dict[str, str]
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    def find(self, table: str, row: str, heading: str) -> float:
+        """Return a figure; KeyError: there is none."""
+        for part in self.parts.values():
+            for each in part.tables:
+                if each.name == table:
+                    return each.find(row, heading)
+        raise KeyError((table, row, heading))
+
+
+def run_quietly(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what it is, without its name."""
+    model = re.search(r"model name\s*: (.+)", read_text("/proc/cpuinfo"))
+    memory = re.search(r"MemTotal:\s*(\d+)", read_text("/proc/meminfo"))
+    system = re.search(r'PRETTY_NAME="(.+)"', read_text("/etc/os-release"))
+    return {
+        "CPU": model[1] if model else platform.processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{int(memory[1]) / 1e6:.1f} GB" if memory else "",
+        "system": system[1] if system else platform.system(),
+        "kernel": platform.release().partition("-")[0],
+    }
+
+
+def describe_versions() -> dict[str, str]:
+    versions = {platform.python_implementation(): platform.python_version()}
+    compiler = re.search(r"\d+(\.\d+)+", run_quietly("gcc", "--version").partition("\n")[0])
+    if compiler:
+        versions["gcc"] = compiler[0]
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def read_text(path: str) -> str:
+    try:
+        return pathlib.Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def measure_busyness(seconds: float = 0.5) -> float:
+    """Return the share of all CPUs' time that is taken now, by whom it may be."""
+
+    def read() -> tuple[int, int]:
+        fields = [int(text) for text in read_text("/proc/stat").partition("\n")[0].split()[1:9]]
+        return sum(fields), sum(fields[3:5])  # idle, and waiting for a disk
+
+    if not read_text("/proc/stat"):
+        return 0
+    total, idle = read()
+    time.sleep(seconds)
+    later, idle_later = read()
+    return 1 - (idle_later - idle) / max(later - total, 1)
+
+
+def save_results(results: Results, path: pathlib.Path) -> None:
+    parts = [results.parts[name] for name in PARTS if name in results.parts]
+    data = {
+        "machine": results.machine,
+        "versions": results.versions,
+        "parts": [
+            {**vars(part), "tables": [table.dump() for table in part.tables]} for part in parts
+        ],
+    }
+    # Three digits are more than a shared machine can tell apart; the rest would only change.
+    text = json.dumps(round_figures(data), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n")
+
+
+def round_figures(data: object) -> object:
+    if isinstance(data, float):
+        return float(f"{data:.4g}")
+    if isinstance(data, dict):
+        return {key: round_figures(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [round_figures(value) for value in data]
+    return data
+
+
+def load_results(path: pathlib.Path) -> Results:
+    data = json.loads(path.read_text())
+    parts = {
+        part["name"]: Part(**{**part, "tables": list(map(load_table, part["tables"]))})
+        for part in data["parts"]
+    }
+    return Results(data["machine"], data["versions"], parts)

@@ -1,0 +1,138 @@
+"""A table of figures: what is in its cells, and how they are written.
+
+Figures are kept in base units, and are written in what suits their size: 1,250 ns as "1.25 us".
+"""
+
+from dataclasses import asdict, dataclass, field
+
+# Column.unit: a text, nanoseconds, bytes, a ratio, a low and a high ratio, a count, a rate.
+UNITS = ("", "ns", "bytes", "x", "range", "count", "per second")
+Cell = "str | float | list[float] | None"
+
+
+@dataclass
+class Column:
+    heading: str
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ValueError(f"unit must be one of {UNITS}, got {self.unit!r}")
+
+
+@dataclass
+class Plot:
+    """How a table is drawn.
+
+    kind: "bars": a bar for each row, of the first of `columns`;
+        "lines": the table's first column is the x axis, each of `columns` is a line;
+        "profiles": each row is a line, `columns` are the places on the x axis.
+    columns: headings.
+    log: the axes with a logarithmic scale: "", "x", "y" or "xy" (the value's axis is y).
+    """
+
+    kind: str
+    columns: list[str]
+    log: str = ""
+
+
+@dataclass
+class Table:
+    """name: for files and for those who look a figure up; the first cell names its row."""
+
+    name: str
+    title: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    note: str = ""
+    plot: "Plot | None" = None
+    remarks: dict[str, str] = field(default_factory=dict)  # of rows, by name
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"row must have {len(self.columns)} cells, got {row!r}")
+
+    def find(self, row: str, heading: str) -> float:
+        """Return a figure; KeyError: there is none."""
+        index = [column.heading for column in self.columns].index(heading)
+        for cells in self.rows:
+            if write_cell(cells[0], self.columns[0].unit) == row:
+                figure = cells[index]
+                if not isinstance(figure, int | float):
+                    break
+                return figure
+        raise KeyError((self.name, row, heading))
+
+    def dump(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def load_table(data: dict) -> Table:
+    columns = [Column(**column) for column in data["columns"]]
+    plot = Plot(**data["plot"]) if data["plot"] else None
+    return Table(**{**data, "columns": columns, "plot": plot})
+
+
+def write_figure(figure: float) -> str:
+    """Return three digits of it, or all before the point."""
+    digits = 3 - len(str(int(abs(figure))))
+    if figure == 0:
+        return "0"
+    if abs(figure) < 1:
+        return f"{figure:.2g}"
+    return f"{figure:,.{max(digits, 0)}f}"
+
+
+def scale(figure: float, steps: list[tuple[float, str]]) -> str:
+    """Write a figure in the largest of the units that is not larger than itself."""
+    size, name = next((step for step in steps if abs(figure) >= step[0]), steps[-1])
+    return f"{write_figure(figure / size)} {name}"
+
+
+def write_cell(cell: Cell, unit: str) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, list):
+        return "-".join(map(write_figure, cell))
+    if unit == "ns":
+        return scale(cell, [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")])
+    if unit == "bytes":
+        return scale(cell, [(1e6, "MB"), (1e4, "KB"), (1, "B")]).replace(".0 B", " B")
+    if unit == "x":
+        return f"{write_figure(cell)} x"
+    if unit == "per second":
+        return scale(cell, [(1e6, "M/s"), (1e3, "k/s"), (1, "/s")])
+    return f"{cell:,.0f}" if cell == int(cell) else write_figure(cell)
+
+
+def write_cells(table: Table) -> list[list[str]]:
+    units = [column.unit for column in table.columns]
+    return [
+        [write_cell(cell, unit) for cell, unit in zip(row, units, strict=True)]
+        for row in table.rows
+    ]
+
+
+def write_text(table: Table) -> str:
+    """Return the table for a terminal."""
+    lines = [[column.heading for column in table.columns], *write_cells(table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [table.title]
+    for first, *others in lines:
+        padded = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        remark = table.remarks.get(first, "")
+        text.append("  ".join(["", first.ljust(widths[0]), *padded, remark]).rstrip())
+    return "\n".join(text) + "\n"
+
+
+def write_markdown(table: Table) -> str:
+    """Return the table for a page, its remarks in a last column."""
+    remarked = bool(table.remarks)
+    heads = [column.heading for column in table.columns] + ["remark"] * remarked
+    rules = ["---"] + ["--:" if column.unit else "---" for column in table.columns[1:]]
+    rules += ["---"] * remarked
+    rows = [cells + [table.remarks.get(cells[0], "")] * remarked for cells in write_cells(table)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, rules, *rows])

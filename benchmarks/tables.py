@@ -7,6 +7,11 @@ from dataclasses import asdict, dataclass, field
 
 # Column.unit: a text, nanoseconds, bytes, a ratio, a low and a high ratio, a count, a rate.
 UNITS = ("", "ns", "bytes", "x", "range", "count", "per second")
+STEPS = {
+    "ns": [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")],
+    "bytes": [(1e6, "MB"), (1e3, "KB"), (1, "B")],
+    "per second": [(1e6, "M/s"), (1e3, "k/s"), (1, "/s")],
+}
 Cell = "str | float | list[float] | None"
 
 
@@ -84,10 +89,17 @@ def write_figure(figure: float) -> str:
     return f"{figure:,.{max(digits, 0)}f}"
 
 
-def scale(figure: float, steps: list[tuple[float, str]]) -> str:
-    """Write a figure in the largest of the units that is not larger than itself."""
+def scale(figure: float, unit: str) -> tuple[float, str]:
+    """Return a figure in the largest of its units that is not larger than itself."""
+    steps = STEPS[unit]
     size, name = next((step for step in steps if abs(figure) >= step[0]), steps[-1])
-    return f"{write_figure(figure / size)} {name}"
+    return figure / size, name
+
+
+def write_tick(figure: float, unit: str) -> str:
+    """Return what stands at an axis: round figures."""
+    figure, name = scale(figure, unit) if unit in STEPS else (figure, "")
+    return f"{figure:,g} {name}".rstrip()
 
 
 def write_cell(cell: Cell, unit: str) -> str:
@@ -97,14 +109,13 @@ def write_cell(cell: Cell, unit: str) -> str:
         return cell
     if isinstance(cell, list):
         return "-".join(map(write_figure, cell))
-    if unit == "ns":
-        return scale(cell, [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")])
-    if unit == "bytes":
-        return scale(cell, [(1e6, "MB"), (1e4, "KB"), (1, "B")]).replace(".0 B", " B")
+    if unit == "bytes" and abs(cell) < 100_000:
+        return f"{cell:,.0f} B"
+    if unit in STEPS:
+        figure, name = scale(cell, unit)
+        return f"{write_figure(figure)} {name}"
     if unit == "x":
         return f"{write_figure(cell)} x"
-    if unit == "per second":
-        return scale(cell, [(1e6, "M/s"), (1e3, "k/s"), (1, "/s")])
     return f"{cell:,.0f}" if cell == int(cell) else write_figure(cell)
 
 

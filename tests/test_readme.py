@@ -88,7 +88,7 @@ def test_the_second_command_is_the_one_that_runs_these_tests(root: pathlib.Path)
 
 def test_the_command_with_a_collector(root: pathlib.Path) -> None:
     """The options of the third command are understood: only the collector is missing."""
-    words = shlex.split(list_blocks(root, "sh")[2])
+    words = shlex.split(list_blocks(root, "sh")[3])
     words = [word.replace("collector:601", "collector.invalid:601") for word in words]
     words[-1] = "README.md"
     result = subprocess.run(
@@ -100,7 +100,7 @@ def test_the_command_with_a_collector(root: pathlib.Path) -> None:
 
 def test_the_command_that_listens(root: pathlib.Path) -> None:
     """It listens where the text says, or says that somebody else does, until it is told to end."""
-    words = shlex.split(list_blocks(root, "sh")[3])
+    words = shlex.split(list_blocks(root, "sh")[4])
     process = subprocess.Popen([sys.executable, "-Im", *words], stderr=subprocess.PIPE, text=True)
     with process:
         assert process.stderr is not None
@@ -116,7 +116,7 @@ def test_the_command_that_listens(root: pathlib.Path) -> None:
 
 def test_the_command_that_demonstrates(root: pathlib.Path) -> None:
     """Its last line is as the text shows it, but for the speed."""
-    words = shlex.split(list_blocks(root, "sh")[4])
+    words = shlex.split(list_blocks(root, "sh")[5])
     result = subprocess.run(
         [sys.executable, "-Im", *words], capture_output=True, text=True, check=True, timeout=60
     )

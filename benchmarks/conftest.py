@@ -110,17 +110,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     save_results(results, path)
 
 
-@pytest.fixture(scope="session")
-def floor_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """`floor.pyx`, compiled like the encoder itself."""
+def build_module(name: str, directory: pathlib.Path) -> ModuleType:
+    """Compile `name`.pyx, which is beside this file, like the encoder itself, and import it."""
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
-    directory = tmp_path_factory.mktemp("floor")
-    source = directory / "floor.pyx"
-    source.write_text(pathlib.Path(__file__).with_name("floor.pyx").read_text())
-    extension = Extension("floor", [str(source)], extra_compile_args=["-O2"])
+    source = directory / f"{name}.pyx"
+    source.write_text(pathlib.Path(__file__).with_name(source.name).read_text())
+    extension = Extension(name, [str(source)], extra_compile_args=["-O2"])
     # The installed package's .pxd files are found where the package is.
     package = importlib.util.find_spec("syslogfast")
     assert package is not None
@@ -136,11 +134,23 @@ def floor_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     command.build_lib = command.build_temp = str(directory)
     command.ensure_finalized()
     command.run()
-    path = directory / f"floor{sysconfig.get_config_var('EXT_SUFFIX')}"
-    spec = importlib.util.spec_from_file_location("floor", path)
+    path = directory / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["floor"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def floor_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """`floor.pyx`, compiled."""
+    return build_module("floor", tmp_path_factory.mktemp("floor"))
+
+
+@pytest.fixture(scope="session")
+def allocations_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """`allocations.pyx`, compiled."""
+    return build_module("allocations", tmp_path_factory.mktemp("allocations"))

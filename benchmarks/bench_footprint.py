@@ -1,0 +1,246 @@
+"""What does a constrained runtime pay?
+
+**Start.** A fresh interpreter imports, opens a road over UDP and logs one record. Time and memory
+are those of the process itself, without the interpreter's own start. What is not written of its
+memory are pages of files, which processes share. The files are those that Python opens. Once
+without site (`-S`), as in a unikernel, and once with it.
+
+**Installed.** Files and bytes that an installation adds, with those of all packages that it needs.
+Metadata and commands are left out. A module is stripped of what only a debugger reads.
+
+**Allocations.** Each malloc, calloc and realloc that CPython's allocators get for one record. An
+int above 256, such as the end of a record further on in a buffer, is one of them; what Python keeps
+for reuse, such as small tuples and floats, is none. The queue takes a block of 128 KB for some 700
+records; that is left out.
+
+**Instructions.** Those of one record, counted by callgrind: in our compiled module alone, and in
+the whole process, which is mostly the interpreter. They do not depend on how busy a machine is, so
+the former are kept in `benchmarks/instructions.json`, and one that grows by more than 5 % is an
+error. They do depend on compilers: where the kept ones come from others, nothing is compared. A
+record of January or February takes a few more.
+"""
+
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from types import ModuleType
+
+import pytest
+import rivals
+from calls import Call, list_calls
+from conftest import IDENTITY, MESSAGE
+from fresh import IMPORTS, PROGRAMS, Start, run_fresh
+from installed import measure_installed
+from instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
+from tables import Cell, Column, Plot, Table
+from turns import Turns, tabulate
+
+Publish = Callable[[Table], None]
+
+LIGHT = {"syslogfast", "syslogfast, Python twin", "syslogfast.lifecycle"}
+UNWANTED = {"logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"}
+PACKAGES = (
+    "syslogfast",
+    "syslog-rfc5424-formatter",
+    "rfc5424-logging-handler",
+    "hat-syslog",
+    "structlog",
+    "loguru",
+)
+MODULES = ("rfc5424logging", "hat.syslog", "structlog", "loguru", "syslog_rfc5424_formatter")
+GROWTH = 1.05
+REPEATS = 100  # of a call whose allocations are counted: fewer than fill a block of the queue
+
+
+@pytest.fixture
+def collector() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        yield receiver
+
+
+@pytest.fixture
+def all_rivals() -> None:
+    for module in MODULES:
+        pytest.importorskip(module)
+
+
+def measure_starts(
+    turns: Turns,
+    programs: dict[str, str],
+    yardstick: str,
+    names: tuple[str, str],
+    site: bool = False,
+    collector: "socket.socket | None" = None,
+) -> Table:
+    """Run each program in a fresh interpreter, in turn; all but its clock is looked at, too."""
+    watched: dict[str, Start] = {}
+    memory: dict[str, list[tuple[int, int]]] = {row: [] for row in programs}
+
+    def start(row: str, watches: bool = False) -> Start:
+        seen = run_fresh(programs[row], site, collector, "twin" in row, watches)
+        check_record(row, seen.record, collector is not None)
+        return seen
+
+    def take(row: str) -> float:
+        seen = start(row)
+        memory[row].append((seen.memory, seen.written))
+        return seen.seconds
+
+    for row in programs:
+        start(row)  # from now on, all is compiled
+        watched[row] = start(row, watches=True)
+        assert row not in LIGHT or not UNWANTED & set(watched[row].modules)
+    runs = {row: lambda row=row: take(row) for row in programs}
+    table = tabulate(*names, turns.measure(runs, turns=25), yardstick, calls=1)
+    table.columns += [
+        Column("memory", "bytes"),
+        Column("of it written", "bytes"),
+        Column("modules", "count"),
+        Column("files", "count"),
+    ]
+    for cells in table.rows:
+        row = cells[0]
+        seen = watched[row]
+        cells += [*map(statistics.median, zip(*memory[row], strict=True))]
+        cells += [len(seen.modules), seen.files]
+    return table
+
+
+def check_record(row: str, record: bytes, is_awaited: bool) -> None:
+    """Look for what was logged; RFC 5424 itself is what only some of them write by default."""
+    if not is_awaited:
+        return
+    ends = {"structlog + SysLogHandler": b"event='up'\0", "loguru + SysLogHandler": b"up\0"}
+    standard = row == "logging.handlers" or row in ends
+    header = rb"<14>" if standard else rb"<14>1 [-0-9]{10}T[:.0-9]+(Z|[+-]\d\d:\d\d) \S+ "
+    assert re.match(header, record), record
+    assert record.endswith(ends.get(row, b"up\0" if standard else b"up")), record
+
+
+@pytest.mark.parametrize("site", [False, True], ids=["no site", "site"])
+@pytest.mark.usefixtures("all_rivals")
+def test_start(turns: Turns, publish: Publish, collector: socket.socket, site: bool) -> None:
+    names = (
+        ("start-site", "Import, connect by UDP, one record: with site")
+        if site
+        else ("start", "Import, connect by UDP, one record: without site")
+    )
+    table = measure_starts(turns, PROGRAMS, "logging.handlers", names, site, collector)
+    table.remarks["hat-syslog"] = "a thread sends it: not timed"
+    for row in ("logging.handlers", "structlog + SysLogHandler", "loguru + SysLogHandler"):
+        table.remarks[row] = "no header"
+    publish(table)
+
+
+def test_import(turns: Turns, publish: Publish) -> None:
+    names = ("import", "Import alone, without site")
+    publish(measure_starts(turns, IMPORTS, "logging", names))
+
+
+@pytest.mark.usefixtures("all_rivals")
+def test_installed(publish: Publish) -> None:
+    if shutil.which("strip") is None:
+        pytest.skip("strip is not installed")
+    rows: list[list[Cell]] = []
+    for package in PACKAGES:
+        seen = measure_installed(package)
+        assert seen.source
+        sizes = [seen.source, seen.bytecode, seen.compiled, seen.stripped]
+        rows.append([package, seen.packages, seen.files, *map(float, sizes)])
+    columns = [Column(""), Column("packages", "count"), Column("files", "count")]
+    columns += [
+        Column(heading, "bytes") for heading in (".py", ".pyc", "compiled", "compiled, stripped")
+    ]
+    publish(Table("installed", "Installed, with all that is needed", columns, rows))
+
+
+def list_formatting() -> dict[str, Call]:
+    """Return the rivals' formatting of the same record, after a look at what it writes."""
+    calls = {}
+    for peer in (
+        rivals.StandardFormatter,
+        rivals.StandardHandler,
+        rivals.SyslogRfc5424Formatter,
+        rivals.Rfc5424LoggingHandler,
+        rivals.HatSyslog,
+    ):
+        contender = peer()
+        record = rivals.make_record()
+        make = contender.make(record)
+        contender.check(make(), record)
+        calls[contender.name] = Call("make()", {"make": make})
+    return calls
+
+
+def list_all_calls() -> dict[str, Call]:
+    calls = list_calls(IDENTITY, MESSAGE, rivals.TEMPLATE, rivals.ARGS)
+    far = calls["encode_into"].names
+    calls["encode_into, at offset 1,000"] = Call("encode_into(buffer, 6, message, 1000)", far)
+    return {**calls, **list_formatting()}
+
+
+def count_allocations(module: ModuleType, call: Call) -> tuple[float, float]:
+    """Return allocations of one record, and their bytes: what as many calls again take more."""
+    run = call.compile()
+    run(repeat(None, REPEATS))  # Python keeps some things for reuse
+    once = module.count_allocations(run, repeat(None, REPEATS))
+    twice = module.count_allocations(run, repeat(None, 2 * REPEATS))
+    made = REPEATS * call.records
+    return (twice[0] - once[0]) / made, (twice[1] - once[1]) / made
+
+
+@pytest.mark.usefixtures("all_rivals")
+def test_allocations(publish: Publish, allocations_module: ModuleType) -> None:
+    counter = allocations_module.count_allocations
+    assert counter(lambda size: bytearray(size), 1000)[0] == 2  # the object, and what it holds
+    # No other allocator is called, whose work would not be seen.
+    assert not re.search(rb"\0(m|c|re)alloc\0", MODULE.read_bytes())
+    seen, again = (
+        {row: count_allocations(allocations_module, call) for row, call in calls.items()}
+        for calls in (list_all_calls(), list_all_calls())
+    )
+    assert seen == again
+    assert seen["encode_into"] == (0, 0)
+    assert seen["encode"][0] == 1
+    columns = [Column(""), Column("allocations", "count"), Column("memory", "bytes")]
+    rows: list[list[Cell]] = [[row, *counts] for row, counts in seen.items()]
+    plot = Plot("bars", ["allocations"])
+    publish(Table("allocations", "Heap allocations of one record", columns, rows, plot=plot))
+
+
+def test_instructions(publish: Publish) -> None:
+    """Compare with those kept: they are written anew by benchmarks/instructions.py."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    toolchain = describe_toolchain()
+    kept = load_counts().get(toolchain)
+    seen = measure_instructions()
+    assert all(0 < count.own < count.whole for count in seen.values())
+    rows: list[list[Cell]] = [
+        [row, count.own, (kept or {}).get(row), count.whole] for row, count in seen.items()
+    ]
+    headings = ("our module", "kept", "whole process")
+    columns = [Column(""), *[Column(heading, "count") for heading in headings]]
+    plot = Plot("bars", ["our module"])
+    title = "Instructions of one record"
+    publish(Table("instructions", title, columns, rows, f"Compiled for {toolchain}.", plot))
+    if kept is None:
+        pytest.skip(f"{KEPT.name} has no counts for {toolchain}")
+    assert set(kept) == set(seen), how_to_keep()
+    grown = [
+        f"{row}: {count.own:,.2f}, {count.own / kept[row] - 1:+.1%}"
+        for row, count in seen.items()
+        if count.own > kept[row] * GROWTH
+    ]
+    assert not grown, "\n".join(["more instructions than kept:", *grown, how_to_keep()])
+
+
+def how_to_keep() -> str:
+    path = pathlib.Path("benchmarks", "instructions.py")
+    return f"If that is meant to be, write {KEPT.name} anew: python {path}"

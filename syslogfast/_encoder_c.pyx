@@ -220,15 +220,16 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[64] text
     cdef char *end
-    cdef Py_ssize_t digits
-    check_choice("protocol", protocol, PROTOCOLS)
-    digits = read_small_int(check_precision(precision))
+    cdef int digits
+    if protocol not in PROTOCOLS:
+        check_choice("protocol", protocol, PROTOCOLS)
+    digits = read_precision(precision)
     if local_time is None:
         local_time = protocol != "rfc5424"
     read_time(time_ns, &timestamp)
     if protocol == "rfc5424":
         move_to_rfc5424_zone(&timestamp, local_time)
-        end = write_rfc5424_timestamp(text, &timestamp, <int>digits)
+        end = write_rfc5424_timestamp(text, &timestamp, digits)
     else:
         move_to_rfc3164_zone(&timestamp, local_time)
         end = write_rfc3164_timestamp(text, &timestamp)

@@ -145,6 +145,15 @@ cdef inline int read_severity(object severity) except -1:
     return <int><Py_ssize_t>check_severity(severity)
 
 
+cdef inline int read_precision(object precision) except -1:
+    cdef Py_ssize_t digits
+    if PyLong_CheckExact(precision):
+        digits = read_small_int(precision)
+        if 0 <= digits <= 6:
+            return <int>digits
+    return <int><Py_ssize_t>check_precision(precision)
+
+
 cdef inline bint has_octets(object message, Span *text) noexcept:
     """Point `text` to a message that can be read as it is: an ASCII str, or bytes."""
     if PyUnicode_CheckExact(message) and PyUnicode_IS_ASCII(message):

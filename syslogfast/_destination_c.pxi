@@ -109,6 +109,9 @@ cdef Batch write_many(
     cdef Record record
     cdef Span text
     cdef Py_ssize_t size, frame_size
+    cdef Py_ssize_t head_size = layout.plain_size + layout.priority_sizes[severity]
+    cdef const char *head = NULL    # what precedes the message in a plain record
+    cdef char *next
     batch.size = 0
     batch.count = 0
     record.severity = severity
@@ -127,7 +130,14 @@ cdef Batch write_many(
         if frame_size > room - batch.size:
             break
         if dst != NULL and size:
-            write_plain(dst + batch.size, layout, severity, moment, text, size)
+            next = open_frame(dst + batch.size, layout, size)
+            if head == NULL:
+                write_plain(dst + batch.size, layout, severity, moment, text, size)
+                head = next
+            else:  # PRI, time and the rest are the same
+                next = write_bytes(next, head, head_size)
+                next = write_bytes(next, text.start, text.size)
+                close_frame(next, layout)
         elif dst != NULL:
             write_record(dst + batch.size, layout, &record)
         batch.size += frame_size

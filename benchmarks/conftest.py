@@ -18,10 +18,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from results import (
     Part,
     Results,
+    Watch,
     describe_machine,
     describe_versions,
     load_results,
-    measure_busyness,
     save_results,
 )
 from tables import Table, write_text
@@ -57,9 +57,10 @@ def part(request: pytest.FixtureRequest) -> Iterator[Part]:
     """What this file finds out: its first line asks the question."""
     name = request.module.__name__.removeprefix("bench_")
     question, _, text = inspect.getdoc(request.module).partition("\n\n")
-    part = Part(name, question, text, measure_busyness())
-    start = time.monotonic()
+    part = Part(name, question, text)
+    start, watch = time.monotonic(), Watch()
     yield part
+    part.busy = watch.measure_share()
     part.seconds = round(time.monotonic() - start)
     request.config.stash[RESULTS].parts[name] = part
 

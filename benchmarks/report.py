@@ -8,7 +8,9 @@ import re
 import shutil
 
 from budgets import write_budgets
-from results import BUSY, PARTS, Part, Results
+from costs import write_costs
+from results import BUSY, MISSING, PARTS, Part, Results
+from scale import write_scale
 from tables import Table, write_markdown
 
 ROOT = pathlib.Path(__file__).parent.parent

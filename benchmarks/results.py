@@ -8,12 +8,12 @@ import pathlib
 import platform
 import re
 import subprocess
-import time
 from dataclasses import dataclass, field
 
 from tables import Table, load_table
 
 PARTS = ("record", "timestamp", "call", "throughput", "emitters", "footprint", "away")
+MISSING = "not measured"  # is said where a page wants a figure that there is not
 BUSY = 0.1  # the share of its CPUs' time above which a machine is called busy
 PACKAGES = (
     "syslogfast",
@@ -35,7 +35,7 @@ class Part:
     name: str
     question: str
     text: str
-    busy: float
+    busy: float = 0
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
     seconds: float = 0
     tables: list[Table] = field(default_factory=list)
@@ -97,19 +97,28 @@ def read_text(path: str) -> str:
         return ""
 
 
-def measure_busyness(seconds: float = 0.5) -> float:
-    """Return the share of all CPUs' time that is taken now, by whom it may be."""
+class Watch:
+    """Tells which share of all CPUs others have taken since it was made: of a busy machine.
 
-    def read() -> tuple[int, int]:
-        fields = [int(text) for text in read_text("/proc/stat").partition("\n")[0].split()[1:9]]
-        return sum(fields), sum(fields[3:5])  # idle, and waiting for a disk
+    What the kernel does for the network is nobody's; what a hypervisor takes is others'.
+    """
 
-    if not read_text("/proc/stat"):
-        return 0
-    total, idle = read()
-    time.sleep(seconds)
-    later, idle_later = read()
-    return 1 - (idle_later - idle) / max(later - total, 1)
+    def __init__(self) -> None:
+        self.all, self.others = self.read()
+
+    def read(self) -> tuple[float, float]:
+        """Return the time of all CPUs, and that of others, in the kernel's ticks."""
+        line = read_text("/proc/stat").partition("\n")[0]
+        if not line:
+            return 1, 0
+        user, nice, system, *others, steal = map(int, line.split()[1:9])
+        ours = sum(os.times()[:4]) * os.sysconf("SC_CLK_TCK")
+        busy = user + nice + system + steal
+        return busy + sum(others), busy - ours
+
+    def measure_share(self) -> float:
+        now, others = self.read()
+        return max(others - self.others, 0) / max(now - self.all, 1)
 
 
 def save_results(results: Results, path: pathlib.Path) -> None:

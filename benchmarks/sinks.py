@@ -20,8 +20,14 @@ KINDS = ("tcp", "tls", "unix-stream", "unix-dgram", "udp", "pipe")
 
 # What it reads has an end: that of a connection, or an empty datagram.
 SINK = """
-import socket, sys, time
+import os, socket, sys, threading, time
 kind, directory = sys.argv[1:]
+
+def end():
+    sys.stdin.read()  # until the benchmark ends, however it does
+    os._exit(0)
+
+threading.Thread(target=end, daemon=True).start()
 place = directory + "/sink"
 is_unix = kind.startswith("unix")
 family = socket.AF_UNIX if is_unix else socket.AF_INET
@@ -88,7 +94,10 @@ class Sink:
         if kind == "pipe":
             os.mkfifo(directory / "sink")
         self.process = subprocess.Popen(
-            [sys.executable, "-Ic", SINK, kind, str(directory)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-Ic", SINK, kind, str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         move_away(self.process.pid)
         assert self.process.stdout is not None

@@ -28,99 +28,138 @@ class Figures:
 
 
 def write_costs(results: Results) -> str:
+    """Return the table."""
     figures = Figures(results)
+    head = "| operation | time | against |\n|---|--:|---|\n"
+    return head + "".join(
+        f"| {operation} | {time} | {against} |\n"
+        for operation, time, against in [
+            *list_encoding(figures),
+            *list_logging(figures),
+            *list_sending(figures),
+            *list_hosting(figures),
+        ]
+    )
+
+
+Rows = list[tuple[str, str, str]]
+
+
+def list_encoding(figures: Figures) -> Rows:
     show, divide = figures.show, figures.divide
-    rival, builder = "syslog-rfc5424-formatter", "rfc5424-logging-handler"
-    ours, record = "syslogfast.Formatter", "syslogfast encode_record"
-    handlers = "logging.handlers"
-
-    def time_stream(row: str) -> str:
-        return show("tcp-sink", row, "a record")
-
-    def compare_stream(row: str) -> str:
-        loggen = divide("tcp-sink", row, "loggen", "records")
-        return f"{loggen} x faster than loggen, {divide('tcp-sink', row, 'logger', 'records')} x than `logger -f`"
-
-    rows = [
+    encode, into, utc = "syslogfast encode", "syslogfast encode_into", "timestamp-rfc5424-utc"
+    return [
         (
             "`encode`",
-            show("encode", "syslogfast encode"),
-            f"{divide('encode', 'syslogfast encode', 'floor')} x an empty method that reads the clock "
-            "and returns ready bytes of that length",
+            show("encode", encode),
+            f"{divide('encode', encode, 'floor')} x an empty method that reads the clock and "
+            "returns ready bytes of that length",
         ),
         (
             "`encode_into` a bytearray",
-            show("encode_into", "syslogfast encode_into"),
-            f"{divide('encode_into', 'syslogfast encode_into', 'floor')} x the same that copies a ready record",
+            show("encode_into", into),
+            f"{divide('encode_into', into, 'floor')} x the same that copies a ready record",
         ),
         (
             "`encode_many_into`, per record",
             show("encode_into", "syslogfast encode_many_into"),
-            "",
+            f"{divide('encode_into', 'syslogfast encode_many_into', 'floor')} x that",
         ),
         (
+            "`encode` of the Python twin",
+            show("twin", "syslogfast twin"),
+            f"{divide('twin', 'naive', 'syslogfast twin')} x faster than an f-string with "
+            "`datetime.isoformat`",
+        ),
+        (
+            "`format_timestamp`",
+            show(utc, "format_timestamp"),
+            f"{divide(utc, 'isoformat', 'format_timestamp')} x faster than `datetime.isoformat`; "
+            f"the clock is {show(utc, 'clock, from C')} of it",
+        ),
+    ]
+
+
+def list_logging(figures: Figures) -> Rows:
+    show, divide = figures.show, figures.divide
+    formatter, rival = "syslogfast.Formatter", "syslog-rfc5424-formatter"
+    encode_record, builder = "syslogfast encode_record", "rfc5424-logging-handler"
+    return [
+        (
             "`Formatter.format` of a log record",
-            show("format", ours, "again"),
-            f"{divide('format', rival, ours, 'again')} x faster than syslog-rfc5424-formatter",
+            show("format", formatter, "again"),
+            f"{divide('format', rival, formatter, 'again')} x faster than {rival}",
         ),
         (
             "`Encoder.encode_record`",
-            show("build", record, "again"),
-            f"{divide('build', builder, record, 'again')} x faster than `build_msg` of rfc5424-logging-handler",
+            show("build", encode_record, "again"),
+            f"{divide('build', builder, encode_record, 'again')} x faster than `build_msg` of "
+            f"{builder}",
         ),
         (
             "`Emitter.emit` into its queue",
             show("emit", "syslogfast emit"),
             f"{divide('emit', 'syslogfast emit', 'syslogfast encode_into')} x `encode_into`",
         ),
-        (
-            "`encode` of the Python twin",
-            show("twin", "syslogfast twin"),
-            f"{divide('twin', 'naive', 'syslogfast twin')} x faster than an f-string with `datetime.isoformat`",
-        ),
-        (
-            "`format_timestamp`",
-            show("timestamp-rfc5424-utc", "format_timestamp"),
-            f"{divide('timestamp-rfc5424-utc', 'isoformat', 'format_timestamp')} x faster than "
-            f"`datetime.isoformat`; the clock is {show('timestamp-rfc5424-utc', 'clock, from C')} of it",
-        ),
-        (
-            "over TCP, `linger` on: a loop over `emit`",
-            time_stream("emit"),
-            compare_stream("emit"),
-        ),
-        ("the same by `emit_many`", time_stream("emit_many"), compare_stream("emit_many")),
-        (
-            "the same by `syslogfast send FILE`",
-            time_stream("syslogfast send"),
-            compare_stream("syslogfast send"),
-        ),
+    ]
+
+
+def list_sending(figures: Figures) -> Rows:
+    show, divide = figures.show, figures.divide
+
+    def compare_stream(row: str) -> tuple[str, str]:
+        loggen, logger = (
+            divide("tcp-sink", row, rival, "records") for rival in ("loggen", "logger")
+        )
+        against = f"{loggen} x faster than `loggen`, {logger} x than `logger -f`"
+        return show("tcp-sink", row, "a record"), against
+
+    def compare_datagrams(table: str, row: str) -> str:
+        return f"{divide(table, row, 'send', 'records')} x faster than one `send` each"
+
+    many, any_order = "emit_many", "emit_many, order=any"
+    return [
+        ("over TCP, `linger` on: a loop over `emit`", *compare_stream("emit")),
+        ("the same by `emit_many`", *compare_stream("emit_many")),
+        ("the same by `syslogfast send FILE`", *compare_stream("syslogfast send")),
         (
             "over UDP, `linger` on, datagrams of one size",
-            show("udp-equal", "emit_many", "a record"),
-            f"{divide('udp-equal', 'emit_many', 'send', 'records')} x faster than one `send` each",
+            show("udp-equal", many, "a record"),
+            compare_datagrams("udp-equal", many),
         ),
         (
-            "the same, lines of real logs in their order / with `order=any`",
-            f"{show('udp-guests', 'emit_many', 'a record')} / "
-            f"{show('udp-guests', 'emit_many, order=any', 'a record')}",
-            f"{divide('udp-guests', 'emit_many', 'send', 'records')} x / "
-            f"{divide('udp-guests', 'emit_many, order=any', 'send', 'records')} x faster than one `send` each",
+            "the same, lines of four guests' logs, in their order",
+            show("udp-guests", many, "a record"),
+            compare_datagrams("udp-guests", many),
         ),
         (
-            "one of 10,000 emitters in a process: a record",
-            show("emitters-cost", "10,000", "syslogfast"),
-            f"{divide('emitters-cost', '10,000', '1', 'syslogfast')} x one emitter; "
-            f"{show('emitters-memory', '10,000', 'syslogfast', 'bytes')} of memory each with its strings, not "
-            f"{show('emitters-memory', '10,000', 'standard library', 'bytes')}, and no descriptor",
+            "the same with `order=any`",
+            show("udp-guests", any_order, "a record"),
+            compare_datagrams("udp-guests", any_order),
+        ),
+    ]
+
+
+def list_hosting(figures: Figures) -> Rows:
+    show, divide = figures.show, figures.divide
+    ours, handlers = "syslogfast", "logging.handlers"
+
+    def show_memory(row: str) -> str:
+        return show("emitters-memory", "10,000", row, "bytes")
+
+    return [
+        (
+            "a record of one of 10,000 emitters in a process",
+            show("emitters-cost", "10,000", ours),
+            f"{divide('emitters-cost', '10,000', '1', ours)} x one emitter's; each takes "
+            f"{show_memory(ours)} with its strings, not {show_memory('standard library')}, and "
+            "no descriptor",
         ),
         (
             "`import syslogfast`, `connect` by UDP, one record",
-            show("start", "syslogfast"),
-            f"{divide('start', handlers, 'syslogfast')} x faster than with `logging.handlers`; "
-            f"{show('start', 'syslogfast', 'memory', 'bytes')} of memory, not "
+            show("start", ours),
+            f"{divide('start', handlers, ours)} x faster than with `{handlers}`; "
+            f"{show('start', ours, 'memory', 'bytes')} of memory, not "
             f"{show('start', handlers, 'memory', 'bytes')}",
         ),
     ]
-    head = "| operation | time | against |\n|---|--:|---|\n"
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -55,9 +55,7 @@ def describe_run(results: Results) -> str:
 def describe_busyness(part: Part) -> str:
     if part.busy <= BUSY:
         return ""
-    return (
-        f"The machine was busy: others took {part.busy:.0%} of its CPUs before this part began.\n\n"
-    )
+    return f"The machine was busy: others took {part.busy:.0%} of its CPUs meanwhile.\n\n"
 
 
 def write_table(table: Table) -> str:

@@ -1,6 +1,6 @@
 """The compiled encoder, for other Cython code."""
 
-from libc.stdint cimport int8_t, int32_t
+from libc.stdint cimport int8_t, int32_t, uint8_t
 
 from syslogfast._record cimport Layout
 
@@ -13,5 +13,5 @@ cdef class Encoder:
     cdef int32_t fields_room    # as long as the fields may be for another process
     cdef int32_t process        # whose records need no look at their process; -1: all
     cdef int8_t given           # which names were given, a bit for each
-    cdef bint is_ascii          # `text` is
-    cdef bint reads_attributes
+    cdef uint8_t is_ascii       # `text` is; of thousands, each byte counts
+    cdef uint8_t reads_attributes

@@ -367,7 +367,7 @@ cdef class Encoder:
         self.names = settings.names if self.given < 0 else None
         self.fields_room = numbers[6]
         self.process = <Py_ssize_t>os.getpid() if procid is None else -1
-        self.is_ascii = text.isascii()
+        self.is_ascii = <bint>text.isascii()
         self.reads_attributes = attributes is not None
         self.layout = layout
 

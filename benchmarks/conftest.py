@@ -111,6 +111,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     save_results(results, path)
 
 
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name like that of an installed program, for those who say it in their records."""
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/shop-checkout"])
+
+
 def build_module(name: str, directory: pathlib.Path) -> ModuleType:
     """Compile `name`.pyx, which is beside this file, like the encoder itself, and import it."""
     from Cython.Build import cythonize

@@ -2,12 +2,35 @@
 """The floor under `encode`: what no encoder that is called from Python can do without.
 
 A method with the same arguments that reads the clock and returns ready bytes of the same length.
+And loops in C: around what writes a record, and around memcpy of the same bytes.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from syslogfast._encoder_c cimport Encoder
+from syslogfast._record cimport (
+    Record,
+    measure_plain_record,
+    measure_record,
+    write_plain_record,
+    write_record,
+)
 from syslogfast._timestamp cimport Timestamp, read_clock
+
+
+cdef extern from *:
+    """
+    static char buffer[1024];
+    /* Read anew each time, so that no compiler knows where a record goes and drops it. */
+    static char *volatile target = buffer;
+    static const char *volatile source;
+    static volatile Py_ssize_t amount;
+    """
+    char[1024] buffer
+    char *target
+    const char *source
+    Py_ssize_t amount
 
 
 cdef class Floor:
@@ -34,3 +57,53 @@ cdef class Floor:
 
     def read_clock(self):
         read_clock(&self.moment)
+
+
+def write_records(Encoder encoder, bytes message, Py_ssize_t calls):
+    """Write a record of severity 6 again and again, in the general way; return the last."""
+    cdef Timestamp moment
+    cdef Record record
+    cdef Py_ssize_t _
+    memset(&record, 0, sizeof(Record))
+    global source, amount
+    source, amount = message, len(message)
+    read_clock(&moment)
+    with nogil:
+        for _ in range(calls):
+            record.severity = 6
+            record.is_own = False
+            record.timestamp = moment
+            record.message.start = source
+            record.message.size = amount
+            measure_record(&encoder.layout, &record)
+            write_record(target, &encoder.layout, &record)
+    return buffer[:record.frame_size]
+
+
+def write_plain_records(Encoder encoder, bytes message, Py_ssize_t calls):
+    """The same in the way of those that most are, which `encode` tries first."""
+    cdef Timestamp moment
+    cdef Record record
+    cdef Py_ssize_t _, size = 0
+    global source, amount
+    source, amount = message, len(message)
+    read_clock(&moment)
+    with nogil:
+        for _ in range(calls):
+            record.message.start = source
+            record.message.size = amount
+            size = measure_plain_record(&encoder.layout, 6, &moment, record.message)
+            if size:
+                write_plain_record(target, &encoder.layout, 6, &moment, record.message, size)
+    return buffer[:size]
+
+
+def copy_records(bytes ready, Py_ssize_t calls):
+    """Copy a ready record again and again; return the last."""
+    cdef Py_ssize_t _
+    global source, amount
+    source, amount = ready, len(ready)
+    with nogil:
+        for _ in range(calls):
+            memcpy(target, source, amount)
+    return buffer[:len(ready)]

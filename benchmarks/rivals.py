@@ -1,292 +1,338 @@
-"""Other packages that turn a logging.LogRecord into a syslog record, and this one: one interface.
+"""Who else turns log calls into syslog records, and this package: one small adapter each.
 
-Each of them writes what it writes by default, about the same record; `check` tells whether it did.
+Each is set up as its documentation advises, and gets the same names to write. What it writes wrong
+all the same is said in `wrong`, and looked for: one that has been mended since fails here.
 """
 
-import importlib.metadata
+import importlib.util
 import io
 import logging
-import platform
 import re
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from logging.handlers import SysLogHandler
+from unittest.mock import patch
 
-import pytest
-from conftest import IDENTITY, MESSAGE
-
-import syslogfast
-from syslogfast import _encoder_c, _encoder_py
-
-HOSTNAME, APP_NAME, _ = IDENTITY.values()
-TEMPLATE = MESSAGE.replace("4711", "%d").replace("1234", "%d").replace(" 3 ", " %d ")
-TEMPLATE = TEMPLATE.replace("59.97", "%s")
-ARGS = (4711, 1234, 3, "59.97")
-
-# RFC 5424 6, but for PRI, which handlers write; a fraction has one to six digits, if any.
-HEADER = re.compile(
-    r"1 (?P<timestamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))"
-    r" (?P<hostname>[!-~]{1,255}) (?P<app_name>[!-~]{1,48}) (?P<procid>[!-~]{1,128})"
-    r" (?P<msgid>[!-~]{1,32})"
-    r' (?P<structured_data>-|(?:\[[^ \]]+(?: [^ =\]"]+="(?:[^"\\\]]|\\["\\\]])*")*\])+) '
+import strict
+from contender import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Rival, make_standard_handler
+from ours import (
+    OurEmitter,
+    OurEncoder,
+    OurFormatter,
+    OurGatheringEmitter,
+    OurHandler,
+    OurTwin,
 )
-PRI = "<14>"  # RFC 5424 6.2.1: facility 1, severity 6
+from roads import Road
+from strict import Expected
+
+BOM = "\ufeff"
+# What careful users of format strings write: UTC, as far as its milliseconds go, or the old form.
+RFC5424_FORMAT = f"1 %(asctime)s.%(msecs)03dZ {HOSTNAME} %(name)s %(process)d - - %(message)s"
+RFC3164_FORMAT = f"%(asctime)s {HOSTNAME.partition('.')[0]} %(name)s[%(process)d]: %(message)s"
+LOGURU_FORMAT = "1 {{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ}} {} {} {{process}} - - {{message}}"
 
 
-def make_record(message: str = MESSAGE, args: tuple[object, ...] = ()) -> logging.LogRecord:
-    """Return a new record, as Logger.info makes it."""
-    logger = logging.Logger(APP_NAME)
-    return logger.makeRecord(
-        APP_NAME, logging.INFO, __file__, 1, message, args, None, "sell", None, None
-    )
+# --- the standard library ------------------------------------------------------------------------
 
 
-class Peer:
-    """One way to turn records into syslog records.
+class Standard(Rival):
+    """It writes no header: PRI, the message, and NUL."""
 
-    name: what it calls itself, and which of its calls is timed.
-    package, module: what is installed, and what is imported of it: without that, the row is
-        skipped, with the reason. None: it is always there.
-    pri, lead: what it writes before the header, and before the message.
-    """
+    name = "standard library"
+    gives_pri = False
+    contents = tuple(content for content in CONTENTS if content != "structured data")
+    wrong = "no header"
+    fault = "PRI must be followed by VERSION 1"
 
-    name: str
-    package: str | None = None
-    module: str | None = None
-    reason = "it is not installed"
-    pri = ""
-    lead = ""
-    header = HEADER
+    def make_formatter(self) -> logging.Formatter:
+        return logging.Formatter()
 
-    def __init__(self) -> None:
-        if self.module:
-            pytest.importorskip(self.module, reason=f"{self.package}: {self.reason}")
-        self.format = self.prepare()
+    def prepare(self) -> Callable[[logging.LogRecord], "str | bytes"]:
+        return self.make_formatter().format
 
-    @property
-    def version(self) -> str:
-        if self.package:
-            return importlib.metadata.version(self.package)
-        return platform.python_version()
+    def make_handler(self, road: Road) -> logging.Handler:
+        handler = make_standard_handler(road)
+        # With a header of one's own one leaves the NUL away, but as a frame's end.
+        handler.append_nul = road.kind == "tcp" or bool(self.wrong)
+        if not self.wrong:
+            handler.setFormatter(self.make_formatter())
+        return handler
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        """Return what formats a record."""
-        raise NotImplementedError
-
-    def make(self, record: logging.LogRecord) -> Callable[[], object]:
-        """Return a call that formats this record once, and returns the str or bytes."""
-        return partial(self.format, record)
-
-    def expect(self, record: logging.LogRecord) -> dict[str, str]:
-        """Return the header fields that it is known to write."""
-        return {
-            "hostname": HOSTNAME,
-            "app_name": APP_NAME,
-            "procid": str(record.process),
-            "msgid": "-",
-            "structured_data": "-",
-        }
-
-    def check(self, output: str | bytes, record: logging.LogRecord) -> None:
-        """Refuse what is not RFC 5424, or not about this record."""
-        text = output if isinstance(output, str) else output.decode()
-        assert text.startswith(self.pri)
-        match = self.header.match(text, len(self.pri))
-        assert match is not None, text
-        moment = datetime.fromisoformat(match["timestamp"].replace("Z", "+00:00"))
-        assert abs(moment.timestamp() - record.created) < 1e-5
-        assert text[match.end() :] == self.lead + record.getMessage()
-        assert match.groupdict() | self.expect(record) == match.groupdict()
+    def mend(self, data: bytes, expected: Expected) -> bytes:
+        if not self.wrong:
+            return data
+        moment = strict.write_isoformat(expected.created)
+        header = f"1 {moment} {HOSTNAME} {APP_NAME} {expected.procid} - - "
+        return PRI + header.encode() + data.removeprefix(PRI).removesuffix(b"\0")
 
 
-class OurFormatter(Peer):
-    name = "syslogfast.Formatter.format"
-    package = "syslogfast"
+class StandardRfc5424(Standard):
+    name = "standard library, RFC 5424"
+    wrong = fault = ""
+    remark = "by a format string, in milliseconds"
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        return syslogfast.Formatter(hostname=HOSTNAME, app_name=APP_NAME).format
+    def make_formatter(self) -> logging.Formatter:
+        formatter = logging.Formatter(RFC5424_FORMAT, "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        return formatter
 
-
-class OurEncoder(Peer):
-    name = "encode_record, compiled"
-    package = "syslogfast"
-    encoder = _encoder_c.Encoder
-    pri = PRI
-
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        return self.encoder(hostname=HOSTNAME, app_name=APP_NAME).encode_record
+    def expect(self, record: logging.LogRecord, slack: float = 1e-3) -> Expected:
+        return super().expect(record, slack)
 
 
-class OurTwin(OurEncoder):
-    name = "encode_record, Python twin"
-    encoder = _encoder_py.Encoder
+class StandardRfc3164(Standard):
+    name = "standard library, RFC 3164"
+    wrong = fault = ""
+    remark = "by a format string"
+
+    def make_formatter(self) -> logging.Formatter:
+        return logging.Formatter(RFC3164_FORMAT, "%b %e %H:%M:%S")
+
+    def expect(self, record: logging.LogRecord, slack: float = 1) -> Expected:
+        hostname = HOSTNAME.partition(".")[0]
+        return replace(super().expect(record, slack), protocol="rfc3164", hostname=hostname)
 
 
-class SyslogRfc5424Formatter(Peer):
-    """It asks for the host's name each time, and the logger's name is APP-NAME.
+# --- other packages ------------------------------------------------------------------------------
 
-    It leaves its fields in the record.
-    """
 
-    name = "syslog-rfc5424-formatter: format"
-    package = "syslog-rfc5424-formatter"
+class SyslogRfc5424Formatter(StandardRfc5424):
+    """It asks for the host's name each time, and the logger's name is APP-NAME."""
+
+    name = "syslog-rfc5424-formatter"
     module = "syslog_rfc5424_formatter"
+    remark = ""
+    contents = CONTENTS
 
     def make_formatter(self) -> logging.Formatter:
         from syslog_rfc5424_formatter import RFC5424Formatter
 
         return RFC5424Formatter()
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        return self.make_formatter().format
+    def add_data(self, record: logging.LogRecord) -> None:
+        record.args = {"structured_data": DATA}
 
-    def expect(self, record: logging.LogRecord) -> dict[str, str]:
-        return super().expect(record) | {"hostname": socket.gethostname()}
+    def expect(self, record: logging.LogRecord, slack: float = 1e-5) -> Expected:
+        return replace(super().expect(record, slack), hostname=socket.gethostname())
 
 
-class Rfc5424LoggingHandler(Peer):
-    """It writes a BOM, unless told not to."""
-
-    name = "rfc5424-logging-handler: build_msg"
-    package = "rfc5424-logging-handler"
+class Rfc5424LoggingHandler(Rival):
+    name = "rfc5424-logging-handler"
     module = "rfc5424logging"
-    pri = PRI
-    lead = "\ufeff"
 
-    def make_handler(self) -> logging.Handler:
+    def prepare(self) -> Callable[[logging.LogRecord], bytes]:
+        return self.make_handler(Road("stub")).build_msg
+
+    def make_handler(self, road: Road) -> logging.Handler:
         from rfc5424logging import Rfc5424SysLogHandler
 
-        # With a stream, it opens no socket.
-        return Rfc5424SysLogHandler(hostname=HOSTNAME, appname=APP_NAME, stream=io.BytesIO())
+        options = {"hostname": HOSTNAME, "appname": APP_NAME}
+        if road.kind == "stub":
+            handler = Rfc5424SysLogHandler(stream=io.BytesIO(), **options)
+            handler.transport = road.stub
+            return handler
+        socktype = socket.SOCK_STREAM if road.kind == "tcp" else socket.SOCK_DGRAM
+        return Rfc5424SysLogHandler(road.address, socktype=socktype, **options)
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        return self.make_handler().build_msg
 
-
-class HatSyslog(Peer):
-    """Its handler makes a Msg at once, and of that text and bytes in a thread: this is both.
+class HatSyslog(Rival):
+    """Its handler makes a Msg at once, and of that text and bytes in a thread, which sends them.
 
     It asks for the host's name each time. APP-NAME is sys.argv[0], of any length, MSGID the
-    logger's name; STRUCTURED-DATA tells the place and the thread. It spells the BOM out: "BOM".
+    logger's name; STRUCTURED-DATA tells place, thread and exception.
     """
 
-    name = "hat-syslog: Msg, str, bytes"
-    package = "hat-syslog"
+    name = "hat-syslog"
     module = "hat.syslog.handler"
-    pri = PRI
-    lead = "BOM"
-    header = re.compile(HEADER.pattern.replace("{1,48}", "+"))
+    wrong = 'spells out "BOM" before the message'
+    fault = "message is 'BOM"
+    roads = ("stub", "udp", "tcp")
+    contents = tuple(content for content in CONTENTS if content != "structured data")
+    is_seen = False
+    queue: "object | None" = None  # of a handler that sends
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
+    def prepare(self) -> Callable[[logging.LogRecord], bytes]:
         from hat.syslog.encoder import msg_to_str
         from hat.syslog.handler import _record_to_msg
 
         return lambda record: msg_to_str(_record_to_msg(record)).encode()
 
-    def expect(self, record: logging.LogRecord) -> dict[str, str]:
-        thread = f'thread="{record.thread}" funcName="{record.funcName}" lineno="{record.lineno}"'
-        return {
-            "hostname": socket.gethostname(),
-            "app_name": sys.argv[0],
-            "procid": str(record.process),
-            "msgid": APP_NAME,
-            "structured_data": f'[hat@1 name="{APP_NAME}" {thread}]',
-        }
+    def make_handler(self, road: Road) -> logging.Handler:
+        from hat.syslog import handler as module
+
+        if road.kind == "stub":  # the queue drops the oldest
+            with patch.object(module, "_logging_handler_thread", lambda state: None):
+                return module.SyslogHandler("127.0.0.1", 514, "UDP")
+        host, port = road.address
+        handler = module.SyslogHandler(host, port, road.kind.upper())
+        self.queue = handler._SyslogHandler__state.queue
+        return handler
+
+    def settle(self) -> None:
+        deadline = time.monotonic() + 10
+        while self.queue:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def expect(self, record: logging.LogRecord, slack: float = 1e-5) -> Expected:
+        place = [("name", APP_NAME), ("thread", str(record.thread))]
+        place += [("funcName", str(record.funcName)), ("lineno", str(record.lineno))]
+        if record.exc_info:
+            text = logging.Formatter().formatException(record.exc_info)
+            place.append(("exc_info", text + "\n"))
+        return replace(
+            super().expect(record, slack),
+            message=record.getMessage(),
+            hostname=socket.gethostname(),
+            app_name=sys.argv[0],
+            msgid=APP_NAME,
+            structured_data=[("hat@1", place)],
+        )
+
+    def mend(self, data: bytes, expected: Expected) -> bytes:
+        return data.replace(b" BOM", f" {BOM}".encode(), 1)
 
 
-class Sink:
-    """Stands for a socket, or for what holds one: keeps the last record."""
+class Structlog(StandardRfc5424):
+    """To the standard library's logger, as its documentation has it."""
 
-    last: object = None
+    name = "structlog"
+    module = "structlog"
+    remark = "to the standard library's handler"
 
-    def sendto(self, data: bytes, address: object) -> None:
-        self.last = data
+    @contextmanager
+    def open_logger(self, road: Road) -> Iterator[object]:
+        import structlog
 
-    def transmit(self, data: bytes) -> None:
-        self.last = data
-
-    def close(self) -> None:
-        pass
-
-
-def make_standard_handler(sink: Sink) -> SysLogHandler:
-    """Return a standard handler whose socket is `sink`."""
-    handler = SysLogHandler(("127.0.0.1", 514))  # UDP: nothing is sent
-    handler.socket.close()
-    handler.socket = sink
-    return handler
+        with super().open_logger(road) as logger:
+            yield structlog.wrap_logger(
+                logger,
+                processors=[structlog.stdlib.render_to_log_kwargs],
+                wrapper_class=structlog.stdlib.BoundLogger,
+                cache_logger_on_first_use=True,
+            )
 
 
-class StandardHandler(Peer):
-    """It writes no header: PRI, the message, and NUL."""
+class Loguru(Rival):
+    """To the standard library's handler, as its documentation has it; with a format of its own."""
 
-    name = "logging: SysLogHandler.emit, no header"
+    name = "loguru"
+    module = "loguru"
+    remark = "to the standard library's handler"
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        sink = Sink()
-        emit = make_standard_handler(sink).emit
+    @contextmanager
+    def open_logger(self, road: Road) -> Iterator[object]:
+        from loguru import logger
 
-        def send(record: logging.LogRecord) -> object:
-            emit(record)
-            return sink.last
-
-        return send
-
-    def check(self, output: str | bytes, record: logging.LogRecord) -> None:
-        assert output == f"{PRI}{record.getMessage()}\0".encode()
-
-
-class StandardFormatter(Peer):
-    """It writes no header: the message alone."""
-
-    name = "logging: Formatter.format, no header"
-
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
-        return logging.Formatter().format
-
-    def check(self, output: str | bytes, record: logging.LogRecord) -> None:
-        assert output == record.getMessage()
+        logger.remove()
+        handler = make_standard_handler(road)
+        handler.append_nul = road.kind == "tcp"
+        logger.add(handler, format=LOGURU_FORMAT.format(HOSTNAME, APP_NAME), level="INFO")
+        try:
+            yield logger
+        finally:
+            logger.remove()
+            handler.close()
 
 
-class Picologging(Peer):
-    """It has no handler for syslog, and formats its own records only, not those of logging.
+class Picologging(Rival):
+    """It formats its own records only, and has no handler for syslog: this is the least one.
 
-    The nearest to a header that its format strings give: local time without its zone, in whole
-    seconds, which RFC 5424 does not allow.
+    The nearest to a header that its format strings give is local time without its zone.
     """
 
-    name = "picologging: Formatter.format, not RFC 5424"
-    package = "picologging"
+    name = "picologging"
     module = "picologging"
-    reason = "it is not installed; it has no wheel for CPython 3.13 and later"
+    why_missing = "it is not installed: it has no wheel for CPython 3.13 and later"
+    wrong = "no time zone"
+    fault = "TIME-OFFSET must be"
+    remark = "has no handler for syslog: one written by hand"
+    gives_pri = False
+    roads = ("stub", "udp")
+    contents = CONTENTS[:2]
 
-    def prepare(self) -> Callable[[logging.LogRecord], object]:
+    def make_formatter(self) -> object:
         import picologging
 
         header = f"1 %(asctime)s {HOSTNAME} %(name)s %(process)d - - "
-        return picologging.Formatter(f"{header}%(message)s", "%Y-%m-%dT%H:%M:%S").format
+        return picologging.Formatter(f"{header}%(message)s", "%Y-%m-%dT%H:%M:%S")
 
-    def make(self, record: logging.LogRecord) -> Callable[[], object]:
+    def prepare(self) -> Callable[[logging.LogRecord], str]:
+        return self.make_formatter().format
+
+    def convert(self, record: logging.LogRecord) -> object:
         import picologging
 
-        own = picologging.LogRecord(
-            record.name,
-            record.levelno,
-            record.pathname,
-            record.lineno,
-            record.msg,
-            record.args,
-            None,
-        )
-        return partial(self.format, own)
+        names = ("name", "levelno", "pathname", "lineno", "msg", "args", "exc_info")
+        return picologging.LogRecord(*[getattr(record, name) for name in names])
 
-    def check(self, output: str | bytes, record: logging.LogRecord) -> None:
-        assert isinstance(output, str)
-        fields = output.split(" ", 7)
-        moment = datetime.fromisoformat(fields.pop(1))
-        assert abs(moment.timestamp() - record.created) < 2
-        rest = ["1", HOSTNAME, APP_NAME, str(record.process), "-", "-", record.getMessage()]
-        assert fields == rest
+    @contextmanager
+    def open_logger(self, road: Road) -> Iterator[object]:
+        import picologging
+
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sender = road.stub if road.kind == "stub" else datagrams
+
+        class Handler(picologging.Handler):
+            def emit(self, record: object) -> None:
+                sender.sendto(PRI + self.format(record).encode(), road.address)
+
+        handler = Handler()
+        handler.setFormatter(self.make_formatter())
+        logger = picologging.Logger(APP_NAME, logging.INFO)
+        logger.addHandler(handler)
+        with datagrams:
+            yield logger
+
+    def expect(self, record: logging.LogRecord, slack: float = 1) -> Expected:
+        return super().expect(record, slack)
+
+    def mend(self, data: bytes, expected: Expected) -> bytes:
+        text = data.decode()
+        bare = re.search(r"\d{4}-\S+", text)
+        moment = datetime.fromisoformat(bare[0]).astimezone()
+        return text.replace(bare[0], moment.isoformat()).encode()
+
+
+# --- who writes what -----------------------------------------------------------------------------
+
+FORMATTERS = [
+    OurFormatter,
+    SyslogRfc5424Formatter,
+    StandardRfc5424,
+    StandardRfc3164,
+    Standard,
+    Picologging,
+]
+BUILDERS = [OurEncoder, OurTwin, Rfc5424LoggingHandler, HatSyslog]
+HANDLERS = [
+    OurHandler,
+    OurFormatter,
+    SyslogRfc5424Formatter,
+    Rfc5424LoggingHandler,
+    HatSyslog,
+    StandardRfc5424,
+    StandardRfc3164,
+    Standard,
+]
+LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
+RIVALS = [*BUILDERS[:2], *LOGGERS]
+
+
+def is_installed(kind: type[Rival]) -> bool:
+    return not kind.module or importlib.util.find_spec(kind.module.partition(".")[0]) is not None
+
+
+def choose(kinds: list[type[Rival]]) -> list[Rival]:
+    """Return those that are installed."""
+    return [kind() for kind in kinds if is_installed(kind)]
+
+
+def write_remarks(rivals: list[Rival]) -> dict[str, str]:
+    remarks = {rival.name: "; ".join(filter(None, [rival.wrong, rival.remark])) for rival in rivals}
+    return {name: remark for name, remark in remarks.items() if remark}

@@ -1,0 +1,155 @@
+"""What does a log call cost end to end?
+
+`logger.info(message)`, with a message of 102 bytes: all that the program waits for. First with the
+sends stubbed. The floor there is `logging` with a handler that does nothing: it makes a LogRecord
+and looks for the caller; the other floor is a logger that is set to a higher level. Then over UDP,
+a unix socket for datagrams, and TCP, to a process for each row that only reads; what got lost is
+counted.
+
+The two formatters, structlog and loguru write to the standard library's handler. "syslogfast
+Emitter" goes without `logging`: it sends at once, or with `linger` gathers records and sends many
+at a time. What a collector is too slow to take stays in its queue, for a thread to send: where that
+is so, and in the rows of hat-syslog, which leaves all to a thread, a call may end before the send.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+from conftest import MESSAGE
+from contender import Rival
+from ours import OurHandler
+from rivals import LOGGERS, choose, is_installed, write_remarks
+from roads import Road, receive, unframe
+from sinks import Sink, run_sink
+from tables import Table
+from turns import CALLS, Run, Turns, repeat_call, tabulate
+
+Publish = Callable[[Table], None]
+FLOOR, OFF = "floor: an empty handler", "floor: level too low"
+KINDS = {"udp": "UDP", "unix": "a unix datagram socket", "tcp": "TCP"}
+PARTS = 4  # of 1,000 records: less than an emitter gathers before it sends
+SINKS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
+
+pytestmark = pytest.mark.usefixtures("program")
+
+
+class Witness(logging.Handler):
+    """Keeps the last record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.record = record
+
+
+class EmptyHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        pass
+
+
+def make_call(logger: object, calls: int = CALLS) -> Run:
+    return repeat_call("logger.info(message)", calls, logger=logger, message=MESSAGE)
+
+
+def make_gathered_calls(rival: Rival, logger: object) -> Run:
+    """The same in parts that it gathers, without the time that sending them takes."""
+    call = make_call(logger, CALLS // PARTS)
+
+    def run() -> float:
+        seconds = 0.0
+        for _ in range(PARTS):
+            seconds += call() or 0
+            rival.settle()
+        return seconds
+
+    return run
+
+
+def check_call(rival: Rival, kind: str) -> int:
+    """Look at what one call sends; return its size."""
+    witness = Witness()
+    witness.record = rival.make_record()  # for those who make none
+    slack = {"slack": 5.0}
+
+    def send(road: Road) -> None:
+        with rival.open_logger(road) as logger:
+            if isinstance(logger, logging.Logger):
+                logger.addHandler(witness)
+                slack.clear()
+            make_call(logger, 1)()
+            rival.settle()
+
+    frame = receive(kind, send)
+    record = unframe(frame) if kind == "tcp" else frame
+    rival.check(record, rival.expect(witness.record, **slack))
+    return len(frame)
+
+
+PAIRS = [(rival, kind) for rival in LOGGERS for kind in rival.roads if kind in KINDS]
+
+
+@pytest.mark.parametrize(("rival", "kind"), PAIRS, ids=[f"{r.name}-{kind}" for r, kind in PAIRS])
+def test_rival(rival: type[Rival], kind: str) -> None:
+    """What arrives of a call is right, or wrong in the way that the rival's remark says."""
+    if not is_installed(rival):
+        pytest.skip(f"{rival.module}: {rival.why_missing}")
+    check_call(rival(), kind)
+
+
+def make_floors() -> dict[str, Run]:
+    loggers = {FLOOR: logging.Logger("floor"), OFF: logging.Logger("off", logging.WARNING)}
+    for logger in loggers.values():
+        logger.addHandler(EmptyHandler())
+    return {row: make_call(logger) for row, logger in loggers.items()}
+
+
+def settle(rivals: list[Rival]) -> None:
+    for rival in rivals:
+        rival.settle()
+
+
+def test_stubbed(turns: Turns, publish: Publish) -> None:
+    rivals = [rival for rival in choose(LOGGERS) if "stub" in rival.roads]
+    rows = make_floors()
+    with ExitStack() as stack:
+        for rival in rivals:
+            sink = stack.enter_context(run_sink("tcp")) if rival.sends_later else None
+            road = Road("stub", ("127.0.0.1", int(sink.port) if sink else 514))
+            logger = stack.enter_context(rival.open_logger(road))
+            logger.info(MESSAGE)
+            if rival.is_seen:
+                rival.check(road.stub.last, rival.expect(rival.make_record(), 5))
+            rows[rival.name] = make_call(logger)
+        times = turns.measure(rows, 10, settle=lambda: settle(rivals))
+    title = "logger.info, sends stubbed"
+    remarks = write_remarks(rivals)
+    publish(tabulate("call-stubbed", title, times, FLOOR, remarks=remarks))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_road(turns: Turns, publish: Publish, kind: str) -> None:
+    rivals = [rival for rival in choose(LOGGERS) if kind in rival.roads]
+    rows: dict[str, Run] = {}
+    sinks: list[Sink] = []
+    remarks = write_remarks(rivals)
+    with ExitStack() as stack:
+        with ExitStack() as loggers:
+            sizes = [check_call(rival, kind) for rival in rivals]
+            for rival in rivals:
+                sink = stack.enter_context(run_sink(SINKS[kind]))
+                sinks.append(sink)
+                address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
+                logger = loggers.enter_context(rival.open_logger(Road(kind, address)))
+                rows[rival.name] = make_call(logger)
+            times = turns.measure(rows, 11, settle=lambda: settle(rivals))
+            settle(rivals)
+        for rival, sink, size in zip(rivals, sinks, sizes, strict=True):
+            calls = CALLS * (len(times[rival.name]) + (not turns.quick))  # a turn does not count
+            lost = 1 - sink.read_size() / (calls * size)
+            # A fraction of a second that is zero may be left out.
+            assert abs(lost) < 1e-3 or kind == "udp"
+            if lost > 1e-3:
+                known = remarks.get(rival.name)
+                remarks[rival.name] = "; ".join(filter(None, [known, f"{lost:.1%} got lost"]))
+    title = f"logger.info, over {KINDS[kind]}"
+    publish(tabulate(f"call-{kind}", title, times, OurHandler.name, remarks=remarks))

@@ -30,12 +30,13 @@ from itertools import repeat
 from types import ModuleType
 
 import pytest
-import rivals
 from calls import Call, list_calls
 from conftest import IDENTITY, MESSAGE
+from contender import ARGS, TEMPLATE
 from fresh import IMPORTS, PROGRAMS, Start, run_fresh
 from installed import measure_installed
 from instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
+from rivals import BUILDERS, FORMATTERS, choose
 from tables import Cell, Column, Plot, Table
 from turns import Turns, tabulate
 
@@ -161,25 +162,18 @@ def test_installed(publish: Publish) -> None:
 
 
 def list_formatting() -> dict[str, Call]:
-    """Return the rivals' formatting of the same record, after a look at what it writes."""
+    """Return what rivals do for the same record, after a look at what they write."""
     calls = {}
-    for peer in (
-        rivals.StandardFormatter,
-        rivals.StandardHandler,
-        rivals.SyslogRfc5424Formatter,
-        rivals.Rfc5424LoggingHandler,
-        rivals.HatSyslog,
-    ):
-        contender = peer()
-        record = rivals.make_record()
-        make = contender.make(record)
-        contender.check(make(), record)
-        calls[contender.name] = Call("make()", {"make": make})
+    for rival in choose(FORMATTERS[1:-1] + BUILDERS[2:]):
+        write = rival.prepare()
+        record = rival.make_record()
+        rival.check(write(record), rival.expect(record))
+        calls[rival.name] = Call("write(record)", {"write": write, "record": record})
     return calls
 
 
 def list_all_calls() -> dict[str, Call]:
-    calls = list_calls(IDENTITY, MESSAGE, rivals.TEMPLATE, rivals.ARGS)
+    calls = list_calls(IDENTITY, MESSAGE, TEMPLATE, ARGS)
     far = calls["encode_into"].names
     calls["encode_into, at offset 1,000"] = Call("encode_into(buffer, 6, message, 1000)", far)
     return {**calls, **list_formatting()}

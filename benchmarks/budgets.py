@@ -58,7 +58,7 @@ def find_more(table: str, row: str, other: str, heading: str) -> Callable[[Resul
     return lambda results: results.find(table, row, heading) - results.find(table, other, heading)
 
 
-FORMATTER, BUILDER = "syslogfast.Formatter", "syslogfast encode_record"
+FORMATTER, BUILDER = "syslogfast Formatter", "syslogfast encode_record"
 TWIN = "syslogfast twin"
 START = "import, connect by UDP, one record"
 BUDGETS = [

@@ -82,7 +82,7 @@ def list_encoding(figures: Figures) -> Rows:
 
 def list_logging(figures: Figures) -> Rows:
     show, divide = figures.show, figures.divide
-    formatter, rival = "syslogfast.Formatter", "syslog-rfc5424-formatter"
+    formatter, rival = "syslogfast Formatter", "syslog-rfc5424-formatter"
     encode_record, builder = "syslogfast encode_record", "rfc5424-logging-handler"
     return [
         (

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conftest import IDENTITY, MESSAGE
-from rivals import ARGS, TEMPLATE
+from contender import ARGS, TEMPLATE
 
 from syslogfast import _encoder_c
 

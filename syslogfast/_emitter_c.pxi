@@ -13,8 +13,8 @@ def note_fork():
     forks += 1
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=note_fork)
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(after_in_child=note_fork)
 
 
 cdef inline int64_t follow(int64_t number) noexcept nogil:

@@ -3,12 +3,12 @@
 A record is encoded on the caller's thread, put into the queue, and left to the delivery.
 """
 
-import os
 import time
 from itertools import count
 
 from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
+from syslogfast._identity import system
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
@@ -33,8 +33,8 @@ def note_fork() -> "None":
     _forks += 1
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=note_fork)
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(after_in_child=note_fork)
 
 
 def is_cut(

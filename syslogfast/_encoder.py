@@ -5,17 +5,17 @@ that one cannot be had. A compiled module that is there but does not load raises
 becomes the twin in silence.
 """
 
-import os
 import sys
 
 from syslogfast._checks import reject_backend
+from syslogfast._identity import read_variable
 
 TYPE_CHECKING = False
 
 COMPILED = "syslogfast._encoder_c"
 
-backend = getattr(os, "environ", {}).get("SYSLOGFAST_BACKEND")
-if backend not in (None, "", "c", "python"):
+backend = read_variable("SYSLOGFAST_BACKEND")
+if backend not in ("", "c", "python"):
     reject_backend(backend)
 
 if TYPE_CHECKING:

@@ -84,7 +84,6 @@ from syslogfast._timestamp cimport (
     write_rfc3164_timestamp,
     write_rfc5424_timestamp,
 )
-import os
 import time
 
 from syslogfast._checks import (
@@ -113,6 +112,7 @@ from syslogfast._identity import (
     read_back,
     reduce_options,
     restore_names,
+    system,
 )
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
@@ -366,7 +366,7 @@ cdef class Encoder:
             self.given = <Py_ssize_t>read_back(settings.names, settings.fields)
         self.names = settings.names if self.given < 0 else None
         self.fields_room = numbers[6]
-        self.process = <Py_ssize_t>os.getpid() if procid is None else -1
+        self.process = <Py_ssize_t>system.getpid() if procid is None else -1
         self.is_ascii = <bint>text.isascii()
         self.reads_attributes = attributes is not None
         self.layout = layout

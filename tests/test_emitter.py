@@ -8,6 +8,7 @@ import gc
 import importlib.util
 import inspect
 import os
+import pathlib
 import socket
 import threading
 import tracemalloc
@@ -1083,7 +1084,8 @@ def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
 
 HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"]
 SPEAK = """
-import os, sys, time, _thread
+import sys, time, _thread
+sys.path.append(sys.argv[2])  # -S has left it out
 start = time.perf_counter()
 before = set(sys.modules)
 import syslogfast
@@ -1097,19 +1099,44 @@ print(_thread._count(), resident, elapsed, *loaded)
 """
 
 
-def test_little_is_imported(run_python: Run, backend: str, record_property: Run) -> None:
-    """The first record goes out from one thread, with no module that is slow to start or large."""
+@pytest.mark.parametrize("options", [("-I",), ("-I", "-S")])
+def test_little_is_imported(
+    run_python: Run, backend: str, record_property: Run, options: tuple[str, ...]
+) -> None:
+    """The first record goes out from one thread, with no module that is slow to start or large.
+
+    Without `site`, which needs it, even `os` is one.
+    """
+    folder = str(pathlib.Path(syslogfast.__file__).parent.parent)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(10)
-        result = run_python(SPEAK, str(receiver.getsockname()[1]), backend=backend)
+        port = str(receiver.getsockname()[1])
+        result = run_python(SPEAK, port, folder, backend=backend, options=options)
         assert result.stderr == ""
         assert parse_rfc5424(receiver.recv(4096)).message == "x"
     threads, resident, elapsed, *loaded = result.stdout.split()
     record_property("resident_kilobytes", resident)
     print(f"{backend}: {resident} KB resident, {1e3 * float(elapsed):.1f} ms to the first record")
     assert threads == "0"
-    assert not set(loaded) & set(HEAVY)
+    assert not set(loaded) & {*HEAVY, "os"}
+
+
+@pytest.mark.parametrize("options", [("-I",), ("-I", "-S")])
+@pytest.mark.parametrize("change", ["", "import os; os.environ['SYSLOGFAST_URL'] = 'tcp://b:2'; "])
+def test_environment_is_read(
+    run_python: Run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], change: str
+) -> None:
+    """With `os` and without: what was there from the start, octets that are no UTF-8, changes."""
+    monkeypatch.setenv("SYSLOGFAST_URL", "unix:///\udcff\xe9")
+    code = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "from syslogfast.transports.url import read_urls\n"
+        f"{change}print(ascii(read_urls()))"
+    )
+    result = run_python(code, str(pathlib.Path(syslogfast.__file__).parent.parent), options=options)
+    expected = ["tcp://b:2"] if change else ["unix:///\udcff\xe9"]
+    assert (result.stdout, result.stderr) == (f"{expected!a}\n", "")
 
 
 def test_python_has_both_backends(run_python: Run, backend: str) -> None:

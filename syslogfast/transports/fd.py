@@ -1,9 +1,9 @@
 """An open file descriptor: standard output, a pipe, a serial console. It stays open."""
 
 import errno
-import os
 from time import sleep
 
+from syslogfast._identity import system
 from syslogfast.transports.readiness import SHORTAGES, wait_ready
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ class FdRoad:
         self.url = url
         self._fd = self.descriptor = int(url.host)
         self._has_failed = False
-        os.fstat(self._fd)  # OSError now rather than at the first record
+        system.fstat(self._fd)  # OSError now rather than at the first record
 
     def push(self, queue: "Queue") -> "int":
         data = queue.peek()
@@ -42,7 +42,7 @@ class FdRoad:
             if end and self.url.framing != "octet":
                 data = data[:end]
         try:
-            return os.write(self._fd, data)
+            return system.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
             if self._has_failed and (queue.is_between() or error.errno not in MENDABLE):

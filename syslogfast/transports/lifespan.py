@@ -3,9 +3,10 @@
 import _thread
 import _weakref
 import atexit
-import os
 import sys
 from time import monotonic
+
+from syslogfast._identity import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def go_on_as_child() -> None:
 
 # Once, and early: what the program registers later is called before this, and may still emit.
 atexit.register(close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(
         before=importing.acquire,
         after_in_parent=importing.release,
         after_in_child=go_on_as_child,

@@ -1,10 +1,9 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
-import os
 import sys
 from time import monotonic
 
-from syslogfast._identity import is_address
+from syslogfast._identity import is_address, system
 from syslogfast.transports import UnmendableError, open_road
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ FOREVER = float("inf")
 
 def add_jitter(delay: float) -> float:
     """Thousands may have lost the same collector: they should not all come back at once."""
-    return delay * (0.5 + os.urandom(1)[0] / 256)
+    return delay * (0.5 + system.urandom(1)[0] / 256)
 
 
 def needs_waiting(url: "Url") -> bool:

@@ -1,8 +1,9 @@
 """What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, unix:///dev/log."""
 
-import os
+import sys
 
 from syslogfast._checks import reject_url, reject_url_kind
+from syslogfast._identity import read_variable, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
     if "key" in options and "cert" not in options:
         reject_url("have a cert for its key", url)
     for name in FILES:
-        if name in options and not os.access(options[name], os.R_OK):
+        if name in options and not system.access(options[name], system.R_OK):
             reject_url(f"have a {name} that is a file and can be read", url)
 
 
@@ -158,7 +159,7 @@ def parse_url(url: "str | Url") -> "Url":
         if not place.startswith("/"):
             reject_url("have a path from / on", url)
         try:
-            os.fsencode(place)
+            place.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
         except UnicodeError:
             reject_url("have a path that can be encoded", url)
         parts.host = place
@@ -204,4 +205,4 @@ def agree_on_protocol(urls: "list[Url]") -> "str":
 
 def read_urls() -> "list[str]":
     """Return the URLs in the environment variable SYSLOGFAST_URL, which stand between spaces."""
-    return getattr(os, "environ", {}).get("SYSLOGFAST_URL", "").split()  # type: ignore[no-any-return]
+    return read_variable("SYSLOGFAST_URL").split()

@@ -189,7 +189,7 @@ def count_allocations(module: ModuleType, call: Call) -> tuple[float, float]:
     return (twice[0] - once[0]) / made, (twice[1] - once[1]) / made
 
 
-@pytest.mark.usefixtures("all_rivals")
+@pytest.mark.usefixtures("all_rivals", "program")
 def test_allocations(publish: Publish, allocations_module: ModuleType) -> None:
     counter = allocations_module.count_allocations
     assert counter(lambda size: bytearray(size), 1000)[0] == 2  # the object, and what it holds

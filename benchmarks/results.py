@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 
 from tables import Table, load_table
 
-PARTS = ("record", "timestamp", "call", "throughput", "emitters", "footprint", "away")
+PARTS = (
+    "record",
+    "timestamp",
+    "call",
+    "throughput",
+    "emitters",
+    "footprint",
+    "away",
+    "relays",
+)
 MISSING = "not measured"  # is said where a page wants a figure that there is not
 BUSY = 0.1  # the share of its CPUs' time above which a machine is called busy
 PACKAGES = (

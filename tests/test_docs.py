@@ -654,6 +654,32 @@ checks("delivery.md: Roads")(check_session)
 checks("delivery.md: The queue")(check_session)
 
 
+# --- scale.md ------------------------------------------------------------------------------------
+
+
+@checks("scale.md: One rack: two relays")
+def check_relays(section: Section, stage: Stage) -> None:
+    """The configurations are those of the example, which test_relays.py runs."""
+    program = section.take("python")
+    sent = f"{program}print(*log._delivery.route.urls)\n"
+    assert sorted(stage.run_quiet(sent).out.split()) == [
+        b"relp://relay1:2514",
+        b"relp://relay2:2514",
+    ]
+    folder = pathlib.Path(__file__).parent.parent / "examples" / "relays"
+    for file in folder.glob("*.conf"):
+        assert section.take("", file.name) == file.read_text(encoding="utf-8")
+
+
+@checks("scale.md: The fleet")
+def check_sketches(section: Section, stage: Stage) -> None:
+    """What nothing here can run says so itself."""
+    while section.left:
+        name = section.left[0].name
+        assert "NOT TESTED" in section.take("", name).splitlines()[0]
+    assert "**No test runs them**" in section.text
+
+
 # --- services.md ---------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from logging.handlers import SysLogHandler
 from time import perf_counter_ns
 
 import pytest
-from conftest import IDENTITY, MESSAGE
+from record import IDENTITY, MESSAGE
 from tables import Cell, Column, Plot, Table
 from turns import Turns, pause_collection
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-from conftest import MESSAGE
 from contender import Rival
 from ours import OurHandler
+from record import MESSAGE
 from rivals import LOGGERS, choose, is_installed, write_remarks
 from roads import Road, receive, unframe
 from sinks import Sink, run_sink

@@ -31,11 +31,11 @@ from types import ModuleType
 
 import pytest
 from calls import Call, list_calls
-from conftest import IDENTITY, MESSAGE
 from contender import ARGS, TEMPLATE
 from fresh import IMPORTS, PROGRAMS, Start, run_fresh
 from installed import measure_installed
 from instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
+from record import IDENTITY, MESSAGE
 from rivals import BUILDERS, FORMATTERS, choose
 from tables import Cell, Column, Plot, Table
 from turns import Turns, tabulate

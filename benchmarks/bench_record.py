@@ -19,8 +19,8 @@ from types import ModuleType
 import pytest
 import strict
 from cases import CASES
-from conftest import IDENTITY, MESSAGE
 from contender import CONTENTS, Rival
+from record import IDENTITY, MESSAGE
 from rivals import (
     BUILDERS,
     FORMATTERS,

@@ -33,8 +33,8 @@ from itertools import product
 
 import pytest
 from collectors import Collector, Rsyslog, SyslogNg, run_collector
-from conftest import MESSAGE
 from datagrams import run_datagrams
+from record import MESSAGE
 from senders import (
     APP_NAME,
     CHECKED,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 import strict
-from conftest import IDENTITY, MESSAGE
+from record import IDENTITY, MESSAGE
 from strict import expect_now
 from turns import Run, repeat_call
 

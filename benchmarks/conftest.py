@@ -27,13 +27,8 @@ from results import (
 from tables import Table, write_text
 from turns import Turns
 
-IDENTITY = {"hostname": "web1.example.com", "app_name": "shop-checkout", "procid": 4242}
-MESSAGE = (
-    "order 4711 of customer 1234 accepted: 3 items, 59.97 EUR, paid by card, sent to 12 Main St, OK"
-).ljust(102, ".")
-
-
 RESULTS = pytest.StashKey[Results]()
+PLACE = pytest.StashKey[str]()  # of a test among all: "3/17"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,9 +42,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for number, item in enumerate(items, 1):
         item.stash[PLACE] = f"{number}/{len(items)}"
-
-
-PLACE = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="module")

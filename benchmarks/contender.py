@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from logging.handlers import SysLogHandler
 
 import strict
-from conftest import IDENTITY, MESSAGE
+from record import IDENTITY, MESSAGE
 from roads import Road
 from strict import Expected
 

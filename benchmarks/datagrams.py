@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import pytest
-from conftest import IDENTITY
+from record import IDENTITY
 from senders import TIME
 from turns import Run
 

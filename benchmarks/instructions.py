@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conftest import IDENTITY, MESSAGE
 from contender import ARGS, TEMPLATE
+from record import IDENTITY, MESSAGE
 
 from syslogfast import _encoder_c
 

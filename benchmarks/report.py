@@ -10,11 +10,15 @@ import shutil
 from budgets import write_budgets
 from costs import write_costs
 from results import BUSY, MISSING, PARTS, Part, Results
-from scale import write_scale
+from scale import write_losses, write_scale
 from tables import Table, write_markdown
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = pathlib.Path("docs/performance.md")
+QUOTES = {
+    pathlib.Path("README.md"): {"costs": write_costs},
+    pathlib.Path("docs/scale.md"): {"scale": write_scale, "relays": write_losses},
+}
 COMMAND = "python -m benchmarks"
 INTRODUCTION = f"""\
 # Performance
@@ -36,7 +40,7 @@ two medians, and "spread" are the quartiles of that ratio, turn by turn. What ea
 is parsed before it is timed; where that is not what the RFC wants, the table says so. Ratios travel
 from one machine to another, times do not.
 """
-QUOTED = "<!-- figures: {name} -->\n{text}<!-- end of figures -->\n"
+QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 
 
 def describe_run(results: Results) -> str:
@@ -79,7 +83,7 @@ def write_page(results: Results) -> str:
 
 
 def quote_figures(page: str, name: str, text: str) -> str:
-    """Return a page with the figures of that name written anew; ValueError: it has none."""
+    """Return a page with the figures of that name written anew; ValueError: it has no place."""
     pattern = re.escape(QUOTED.format(name=name, text="@")).replace("@", ".*?")
     quoted = QUOTED.format(name=name, text=text)
     page, count = re.subn(pattern, lambda _: quoted, page, flags=re.DOTALL)
@@ -90,12 +94,13 @@ def quote_figures(page: str, name: str, text: str) -> str:
 
 def write_pages(results: Results, root: pathlib.Path) -> dict[pathlib.Path, str]:
     """Return the pages of a tree as they are with these results, by their paths in it."""
-    readme, scale = pathlib.Path("README.md"), pathlib.Path("docs/scale.md")
-    return {
-        PAGE: write_page(results),
-        readme: quote_figures((root / readme).read_text(), "README", write_costs(results)),
-        scale: quote_figures((root / scale).read_text(), "scale", write_scale(results)),
-    }
+    pages = {PAGE: write_page(results)}
+    for path, quotes in QUOTES.items():
+        text = (root / path).read_text(encoding="utf-8")
+        for name, write in quotes.items():
+            text = quote_figures(text, name, write(results))
+        pages[path] = text
+    return pages
 
 
 def list_drawn(results: Results) -> list[Table]:
@@ -119,7 +124,7 @@ def draw_pages(results: Results, root: pathlib.Path) -> None:
 def check_pages(results: Results, directory: pathlib.Path) -> None:
     """Draw all in a copy of what is drawn upon; ValueError: a figure was not measured."""
     (directory / PAGE).parent.mkdir(parents=True)
-    for path in ("README.md", "docs/scale.md"):
+    for path in QUOTES:
         shutil.copy(ROOT / path, directory / path)
     draw_pages(results, directory)
     for path in write_pages(results, directory):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tables import Table, load_table
 
-PARTS = (
+PARTS = (  # in the order of the page
     "record",
     "timestamp",
     "call",

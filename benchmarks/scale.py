@@ -2,7 +2,7 @@
 
 import math
 
-from conftest import IDENTITY, MESSAGE
+from record import IDENTITY, MESSAGE
 from results import Results
 from tables import Column, Table, write_markdown
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from logging.handlers import SysLogHandler
 from urllib.parse import urlsplit
 
-from conftest import IDENTITY, MESSAGE
+from record import IDENTITY, MESSAGE
 
 import syslogfast
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from conftest import IDENTITY
+from record import IDENTITY
 
 from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 UNITS = ("", "ns", "bytes", "x", "range", "count", "per second")
 STEPS = {
     "ns": [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")],
-    "bytes": [(1e6, "MB"), (1e3, "KB"), (1, "B")],
+    "bytes": [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1, "B")],
     "per second": [(1e6, "M/s"), (1e3, "k/s"), (1, "/s")],
 }
 Cell = "str | float | list[float] | None"

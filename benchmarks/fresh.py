@@ -96,6 +96,7 @@ IMPORTS = {
     "syslogfast.lifecycle": "import syslogfast.lifecycle",
     "syslogfast.formatter": "import syslogfast.formatter",
     "syslogfast.handlers": "import syslogfast.handlers",
+    "_socket, CPython's own": "import _socket",
     "logging": "import logging",
     "logging.handlers": "import logging.handlers",
 }

@@ -128,8 +128,9 @@ def draw(table: Table, directory: pathlib.Path) -> None:
         KINDS[plot.kind](axes, table, plot)
         axes.set_title(table.title)
         written = io.StringIO()
+        metadata = {"Date": None, "Creator": None, "Description": table.digest()}
         # Without a date, the same results are the same file.
-        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(written, format="svg", metadata=metadata)
     text = written.getvalue().replace(f"'{FONT}'", f"'{FONT}', {WHERE_IT_IS_NOT}")
     text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     (directory / f"{table.name}.svg").write_text(text)

@@ -3,6 +3,8 @@
 Figures are kept in base units, and are written in what suits their size: 1,250 ns as "1.25 us".
 """
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, field
 
 # Column.unit: a text, nanoseconds, bytes, a ratio, a low and a high ratio, a count, a rate.
@@ -71,6 +73,10 @@ class Table:
 
     def dump(self) -> dict[str, object]:
         return asdict(self)
+
+    def digest(self) -> str:
+        """Return what a picture of just this table says of itself."""
+        return hashlib.sha256(json.dumps(self.dump(), sort_keys=True).encode()).hexdigest()
 
 
 def load_table(data: dict) -> Table:

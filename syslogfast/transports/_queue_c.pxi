@@ -135,8 +135,8 @@ cdef class Queue:
         if not self.count:
             return None
         segment = size = block.ends[end - 1] - block.position
-        last = min(block.first + most, find_gap(block)) if segment <= longest else end
-        while end < last and size == segment:
+        last = min(block.first + most, block.count) if segment <= longest else end
+        while end < last and size == segment and not is_dropped(block, end):
             size = block.ends[end] - block.ends[end - 1]
             if size > segment or block.ends[end] - block.position > room:
                 break
@@ -146,14 +146,17 @@ cdef class Queue:
     def sort(self):
         """Put the records of the oldest block in the order of their sizes, the longest first."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t first = block.first, end = find_gap(block), index, start, size, used
+        cdef Py_ssize_t first = block.first, end, index, start, size, used
         cdef Py_ssize_t longest = 0
         cdef Py_ssize_t *places     # for each size: how many, then where the next of them goes
         cdef char *scratch
-        if self.held or end - first < 2 or block.position > find_start(block, first):
+        if self.held or block.position > find_start(block, first):
             return
         if first < block.in_order:
             return  # what has come since has its turn after those
+        end = find_gap(block)
+        if end - first < 2:
+            return
         for index in range(first, end):
             longest = max(longest, block.ends[index] - find_start(block, index))
         used = block.ends[end - 1] - block.position

@@ -14,7 +14,7 @@ cdef enum:
 cdef class Block:
     """Records one after the other, and where each of them ends; it never moves."""
 
-    cdef bytearray memory
+    cdef object memory              # a view of it
     cdef char *start
     cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
     cdef Py_ssize_t room, used      # bytes
@@ -33,8 +33,9 @@ cdef Block make_block(Py_ssize_t room):
     block.most = room // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
     size = aligned + block.most * <Py_ssize_t>sizeof(Py_ssize_t)
-    block.memory = PyByteArray_FromStringAndSize(NULL, size)
-    block.start = PyByteArray_AS_STRING(block.memory)
+    memory = PyByteArray_FromStringAndSize(NULL, size)
+    block.memory = memoryview(memory)
+    block.start = PyByteArray_AS_STRING(memory)
     block.ends = <Py_ssize_t *>(block.start + aligned)
     block.room = room
     return block
@@ -304,7 +305,7 @@ cdef object hold(Queue queue, Py_ssize_t end):
     """Return what is left to send of the records before `end`, which are not to be dropped."""
     cdef Block block = queue.oldest
     cdef Py_ssize_t before = queue.held
-    data = memoryview(block.memory)[block.position:block.ends[end - 1]]
+    data = block.memory[block.position:block.ends[end - 1]]
     if before == DYING or not swap(&queue.held, before, end - block.first):
         with nogil:
             poll(NULL, 0, 10 * GRACE)   # a signal's handler has the road: this is the end

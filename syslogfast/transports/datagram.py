@@ -60,6 +60,7 @@ class DatagramRoad:
 
     held = 0
     is_leaving = False
+    _proven = True  # nothing has to be confirmed
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -86,36 +87,36 @@ class DatagramRoad:
             return 0
         return self._send(queue, data)
 
-    def _send(self, queue: "Queue", data: "memoryview") -> "int":
-        """Send one record; if the first try is refused, which is the one before's fault, again."""
-        was_refused = False
-        times_long = 0
-        while True:
-            try:
-                if len(data) > self._limit:
-                    return self._send_shortened(queue, data)
-                self._socket.send(data)
+    def _send(self, queue: "Queue", data: "memoryview", failures: "tuple[str, ...]" = ()) -> "int":
+        """Send one record; if the first try is refused, which is the one before's fault, again.
+
+        failures: of the tries so far.
+        """
+        try:
+            if len(data) > self._limit:
+                return self._send_shortened(queue, data)
+            self._socket.send(data)
+            if not self._proven:
                 self._confirm()
-                return len(data)
-            except UndeliverableError:
-                raise
-            except OSError as error:
-                failure = self._get_readiness().name_failure(error)
-                if failure == "full":
-                    return 0
-                if failure == "refused":
-                    if was_refused:
-                        raise
-                    queue.descriptor = -1
-                    self._reconnect(error)
-                    queue.descriptor = self.descriptor = self._socket.fileno()
-                    was_refused = True
-                elif failure == "too large" and times_long < 2:
-                    times_long += 1
-                    if times_long == 2:  # the first time it may have been said of one before
-                        self._limit = self._find_limit(len(data))
-                else:
-                    raise UndeliverableError(failure, error) from None
+            return len(data)
+        except UndeliverableError:
+            raise
+        except OSError as error:
+            failure = self._get_readiness().name_failure(error)
+            if failure == "full":
+                return 0
+            if failure == "refused":
+                if failure in failures:
+                    raise
+                queue.descriptor = -1
+                self._reconnect(error)
+                queue.descriptor = self.descriptor = self._socket.fileno()
+            elif failure == "too large" and failures.count(failure) < 2:
+                if failure in failures:  # the first time it may have been said of one before
+                    self._limit = self._find_limit(len(data))
+            else:
+                raise UndeliverableError(failure, error) from None
+        return self._send(queue, data, (*failures, failure))
 
     def _get_readiness(self) -> "Readiness":
         if self._readiness is None:
@@ -127,6 +128,7 @@ class DatagramRoad:
 
     def _confirm(self) -> "None":
         """Look whether what was sent has been refused already."""
+        raise NotImplementedError
 
     def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
         with importing:
@@ -194,8 +196,23 @@ class UdpRoad(DatagramRoad):
         if run is None:
             return 0
         data, segment = run
-        if len(data) == segment or not self._proven or self._is_paced:
-            return self._send(queue, data[:segment])
+        if len(data) > segment:
+            if self._proven and not self._is_paced:
+                size = self._send_run(data, segment)
+                if size is not None:
+                    return size
+            data = data[:segment]
+        try:
+            return self._send(queue, data)
+        except UndeliverableError:
+            raise
+        except OSError as error:
+            if self._proven and not is_address(self.url.host):
+                raise  # the name may stand for another address by now
+            raise UndeliverableError("refused", error) from None
+
+    def _send_run(self, data: "memoryview", segment: "int") -> "int | None":
+        """Send records of one size in one call; None: one alone will show what is wrong."""
         ancillary = ((SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, BYTE_ORDER)),)
         try:
             return self._socket.sendmsg((data,), ancillary)
@@ -210,7 +227,7 @@ class UdpRoad(DatagramRoad):
         if failure:
             # The network card, or the way there, cannot do it, at least not of this size.
             self._longest_segment = segment - 1 if failure == "this size" else 0
-        return self._send(queue, data[:segment])  # one alone will show what else is wrong
+        return None
 
     def _may_send(self) -> "bool":
         """Count a datagram of the first bursts; False: there has to be a pause."""
@@ -231,21 +248,10 @@ class UdpRoad(DatagramRoad):
         else:
             super().wait(timeout)
 
-    def _send(self, queue: "Queue", data: "memoryview") -> "int":
-        try:
-            return super()._send(queue, data)
-        except UndeliverableError:
-            raise
-        except OSError as error:
-            if self._proven and not is_address(self.url.host):
-                raise  # the name may stand for another address by now
-            raise UndeliverableError("refused", error) from None
-
     def _confirm(self) -> "None":
         """A refusal on this host is known at once: if the first is not refused, it is heard."""
-        if not self._proven:
-            self._raise_pending()
-            self._proven = True
+        self._raise_pending()
+        self._proven = True
 
     def _reconnect(self, error: "OSError") -> "None":
         if not self._proven and self._addresses:

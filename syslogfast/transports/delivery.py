@@ -287,7 +287,8 @@ class Delivery:
             patience -= size
             if patience <= 0:
                 break
-        self._look_back()
+        if self.route.next_return < FOREVER:
+            self._look_back()
         return MORE if queue.count else EMPTY
 
     def _get_reporter(self) -> "LossReporter":

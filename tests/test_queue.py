@@ -989,6 +989,38 @@ def test_sorting_puts_the_longest_first_and_changes_no_order_else(backend: str) 
     assert bytes(queue.peek(True)) == sorted(frames, key=len, reverse=True)[1]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "arranged"),
+    [
+        ([1], [1]),
+        ([1, 2], [2, 1]),
+        ([1, 3, 2], [3, 2, 1]),  # 2 ends the run of 3, whose end is taken then
+        ([1, 1, 2, 3], [3, 2, 1, 1]),  # two do not fit at one end
+        ([1, 1, 1, 2, 2, 3, 3], [3, 3, 2, 2, 1, 1, 1]),
+        ([2, 1, 2, 3, 1, 3], [3, 3, 1, 2, 2, 1]),
+        ([1, 2, 3, 2, 1, 4, 4, 5, 5, 6, 6], [6, 6, 4, 5, 5, 4, 3, 1, 2, 2, 1]),
+        ([2, 2, 4, 0, 4, 1, 3], [4, 4, 3, 2, 2, 1, 0]),
+    ],
+)
+def test_few_of_a_size_end_runs_of_longer_ones(
+    backend: str, sizes: list[int], arranged: list[int]
+) -> None:
+    queue = make_line(backend, 10_000).queue
+    frames = [bytes([97 + number]) * size for number, size in enumerate(sizes)]
+    for frame in frames:
+        queue.put(frame)
+    queue.sort()
+    sent = []
+    while queue.size:
+        sent.append(bytes(queue.peek(True)))
+        queue.advance(len(sent[-1]))
+    assert list(map(len, sent)) == [size for size in arranged if size]
+    assert sorted(sent) == sorted(filter(None, frames))
+    for size in sizes:  # those of one keep their order
+        of_size = [frame for frame in sent if len(frame) == size]
+        assert of_size == sorted(of_size)
+
+
 def test_sorting_leaves_a_record_that_is_half_sent(backend: str) -> None:
     queue = make_line(backend, 1000).queue
     queue.put(b"a" * 20)

@@ -107,11 +107,12 @@ def test_any_order_makes_longer_runs(
         assert sorted(received) == texts
         counts.append(len(calls))
     sizes = [len(text.encode()) for text in received]
-    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == max(sizes)
     for size in set(sizes):
         of_one_size = [text for text in received if len(text.encode()) == size]
         assert of_one_size == sorted(of_one_size)
-    assert 0 < counts[1] < counts[0] or sys.platform != "linux"
+    # Some sizes are only at the ends of others' runs.
+    assert 0 < counts[1] < min(counts[0], len(set(sizes))) or sys.platform != "linux"
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.EMSGSIZE, errno.EIO])

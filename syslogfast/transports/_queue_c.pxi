@@ -145,11 +145,12 @@ cdef class Queue:
         return hold(self, end), segment
 
     def sort(self):
-        """Put the records of the oldest block in the order of their sizes, the longest first."""
+        """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t first = block.first, end, index, start, size, used
+        cdef Py_ssize_t first = block.first, end, index, start, size, place, used
         cdef Py_ssize_t longest = 0
-        cdef Py_ssize_t *places     # for each size: how many, then where the next of them goes
+        cdef Py_ssize_t *places
+        cdef Py_ssize_t *tails
         cdef char *scratch
         if self.held or block.position > find_start(block, first):
             return
@@ -161,31 +162,27 @@ cdef class Queue:
         for index in range(first, end):
             longest = max(longest, block.ends[index] - find_start(block, index))
         used = block.ends[end - 1] - block.position
-        places = <Py_ssize_t *>PyMem_Calloc((longest + 1) * sizeof(Py_ssize_t) + used, 1)
+        places = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
         if places == NULL:
             return  # in the order in which they came, then
-        scratch = <char *>(places + longest + 1)
+        tails = places + longest + 1
+        scratch = <char *>(tails + longest + 1)
         memcpy(scratch, block.start + block.position, used)
         for index in range(first, end):
             places[block.ends[index] - find_start(block, index)] += 1
-        start = block.position
-        for size in range(longest, -1, -1):
-            used = places[size] * size
-            places[size] = start
-            start += used
+        arrange_runs(places, tails, longest, block.position)
         start = block.position
         for index in range(first, end):
             size = block.ends[index] - start
-            memcpy(block.start + places[size], scratch + start - block.position, size)
-            places[size] += size
+            place = places[size]
+            if place < 0:
+                place = tails[~place] - size
+                places[size] -= 1
+            else:
+                places[size] += size
+            memcpy(block.start + place, scratch + start - block.position, size)
             start += size
-        start = block.position
-        size = longest
-        for index in range(first, end):
-            while size and start == places[size]:
-                size -= 1
-            start += size
-            block.ends[index] = start
+        note_ends(block, end, places, tails, longest)
         PyMem_Free(places)
         block.in_order = end
 
@@ -299,6 +296,58 @@ cdef Py_ssize_t find_gap(Block block) noexcept nogil:
     while end < block.count and not is_dropped(block, end):
         end += 1
     return end
+
+
+cdef void arrange_runs(
+    Py_ssize_t *places, Py_ssize_t *tails, Py_ssize_t longest, Py_ssize_t start
+) noexcept nogil:
+    """Turn the number of records of each size into the place where the first of them goes.
+
+    Where each of them ends a run of longer ones, it is ~the first of these runs; `tails` are the
+    places where the runs end, from the longest on.
+    """
+    cdef Py_ssize_t size, count, runs = 0, ended = 0
+    for size in range(longest, 0, -1):
+        count = places[size]
+        if count > runs - ended:
+            runs += 1
+        elif count:
+            places[size] = ~ended
+            while count:
+                tails[ended] = size
+                ended += 1
+                count -= 1
+    runs = 0
+    for size in range(longest, 0, -1):
+        count = places[size]
+        if count > 0:
+            places[size] = start
+            start += count * size + tails[runs]
+            tails[runs] = start
+            runs += 1
+
+
+cdef void note_ends(
+    Block block, Py_ssize_t end, const Py_ssize_t *places, const Py_ssize_t *tails,
+    Py_ssize_t longest
+) noexcept nogil:
+    """Take note where the records end that have been put there."""
+    cdef Py_ssize_t index = block.first, start = block.position, run = 0, size
+    for size in range(longest, 0, -1):
+        if places[size] <= 0:
+            continue
+        while start < places[size]:
+            start += size
+            block.ends[index] = start
+            index += 1
+        if start < tails[run]:
+            start = tails[run]
+            block.ends[index] = start
+            index += 1
+        run += 1
+    while index < end:  # empty ones
+        block.ends[index] = start
+        index += 1
 
 
 cdef object hold(Queue queue, Py_ssize_t end):

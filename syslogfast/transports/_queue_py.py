@@ -17,6 +17,27 @@ BLOCK_SIZE = 1 << 17  # bytes
 NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 
 
+def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
+    """Return the frames in runs of one size, the longest first; those of a size keep their order.
+
+    Where there are few of a size, they make no run: each of them ends one of longer ones, of those
+    that have no such end.
+    """
+    by_size: dict[int, list[bytes]] = {}
+    for frame in frames:
+        by_size.setdefault(len(frame), []).append(frame)
+    runs: list[list[bytes]] = []
+    ended = 0
+    for size in sorted(by_size, reverse=True):
+        if len(by_size[size]) > len(runs) - ended:
+            runs.append(by_size[size])
+            continue
+        for frame in by_size[size]:
+            runs[ended].append(frame)
+            ended += 1
+    return [frame for run in runs for frame in run]
+
+
 class Queue:
     """Framed records on their way to one road: bounded in bytes, each of them accounted for.
 
@@ -137,12 +158,12 @@ class Queue:
             return data, segment
 
     def sort(self) -> "None":
-        """Put the records of the oldest block in the order of their sizes, the longest first."""
+        """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
             # What has come since the last time has its turn after those that are in order.
             if not self._held and not self._position and not self._in_order:
                 frames = self._list_oldest(self.count)
-                for index, frame in enumerate(sorted(frames, key=lambda frame: -len(frame))):
+                for index, frame in enumerate(arrange_runs(frames)):
                     self._frames[index] = frame
                 self._in_order = len(frames)
 

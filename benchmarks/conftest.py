@@ -91,6 +91,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     if item.config.getoption("--results"):
         reporter = item.config.pluginmanager.get_plugin("terminalreporter")
         reporter.write_line(f"[{item.stash[PLACE]}] {item.module.__name__} {item.name}")
+        reporter.flush()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Tls: TypeAlias = "bool | ssl.SSLContext | Mapping[str, Any] | None"
 
 DELIVERY = ("linger", "overflow", "queue_bytes")  # options of connect()
+FORMAT, MAP = LibrarySysLogHandler.format, LibrarySysLogHandler.mapPriority
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
@@ -177,67 +178,75 @@ class SysLogHandler(StandardSysLogHandler):
         self._emitter._delivery.accept(frame, priority & 7)
 
     def _write_record(self, record: logging.LogRecord) -> None:
-        self._check_formatter(self.formatter)
-        text = self._format_text(record)
-        facility, severity = divmod(self._choose_priority(record), 8)
-        if severity != choose_severity(record.levelno):
+        text = None
+        if self.formatter is not None or self.ident or is_replaced(self, self.format, FORMAT):
+            self._check_formatter(self.formatter)
+            text = (self.ident or "") + self.format(record)
+        # Whoever has a say in the standard library's handler has it here.
+        priority: int | str
+        if record.levelname in self.priority_map or is_replaced(self, self.mapPriority, MAP):
+            priority = self.mapPriority(record.levelname)
+        else:
+            priority = choose_severity(record.levelno)
+        prival = self.encodePriority(self.facility, priority)
+        facility, level = prival >> 3, LEVELS[prival & 7]
+        # Most levels are the very ones that stand for a severity; `is` runs no code of a record.
+        if record.levelno is not level and choose_severity(record.levelno) != prival & 7:
             record = copy.copy(record)
-            record.levelno = LEVELS[severity]
+            record.levelno = level
         if self._emitter is None:
             self._send(record, text, facility)
         else:
             self._speak_for(facility).emit_record(record, text)
 
-    def _format_text(self, record: logging.LogRecord) -> str | None:
-        """Return the text after the header; None if that is simply the record's."""
-        formats = "format" in self.__dict__ or type(self).format is not logging.Handler.format
-        if self.formatter is None and not self.ident and not formats:
-            return None
-        return (self.ident or "") + self.format(record)
-
-    def _choose_priority(self, record: logging.LogRecord) -> int:
-        """Return PRIVAL; whoever has a say in the standard library's handler has it here."""
-        method = getattr(self.mapPriority, "__func__", None)
-        priority: int | str = choose_severity(record.levelno)
-        if method is not LibrarySysLogHandler.mapPriority or record.levelname in self.priority_map:
-            priority = self.mapPriority(record.levelname)
-        return self.encodePriority(self.facility, priority)
-
     def _speak_for(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
-        assert self._emitter is not None
-        if facility not in self._voices:
-            self._voices[facility] = self._emitter.child(facility=facility)
-        emitter: Emitter = self._voices[facility]
+        try:
+            emitter: Emitter = self._voices[facility]
+        except KeyError:
+            assert self._emitter is not None
+            emitter = self._voices[facility] = self._emitter.child(facility=facility)
         return emitter
-
-    def _encode(self, record: logging.LogRecord, text: str | None, facility: int) -> bytes:
-        """Return a record as the socket of the moment takes it: in a stream, with an end."""
-        assert self._encoder is not None
-        framing = "lf" if self.socktype == socket.SOCK_STREAM else None
-        if (facility, framing) not in self._voices:
-            encoder = self._encoder.replace(facility=facility, framing=framing)
-            self._voices[facility, framing] = encoder
-        frame: bytes = self._voices[facility, framing].encode_record(record, text)
-        return frame
 
     def _send(self, record: logging.LogRecord, text: str | None, facility: int) -> None:
         """Send a record by `socket`, opened if need be; to a unix socket try twice."""
         if not self.socket:
             self.createSocket()
-        frame = self._encode(record, text, facility)
+        is_stream = self.socktype == socket.SOCK_STREAM
+        frame = self._find_encoder(facility, is_stream).encode_record(record, text)
         if not self.unixsocket:
-            if self.socktype == socket.SOCK_DGRAM:
-                self.socket.sendto(frame, self.address)
-            else:
+            if is_stream:
                 self.socket.sendall(frame)
+            else:
+                self.socket.sendto(frame, self.address)
             return
         try:
             self.socket.sendall(frame)
         except OSError:  # the daemon may have been started again, or never have been there
             self.socket.close()
             self._connect_unixsocket(self.address)  # type: ignore[attr-defined]
-            self.socket.sendall(self._encode(record, text, facility))
+            is_stream = self.socktype == socket.SOCK_STREAM  # which it may not have been before
+            frame = self._find_encoder(facility, is_stream).encode_record(record, text)
+            self.socket.sendall(frame)
+
+    def _find_encoder(self, facility: int, is_stream: bool) -> Encoder:
+        """Return the encoder for a facility and a kind of socket: in a stream, with an end."""
+        try:
+            encoder: Encoder = self._voices[facility, is_stream]
+        except KeyError:
+            assert self._encoder is not None
+            framing = "lf" if is_stream else None
+            encoder = self._encoder.replace(facility=facility, framing=framing)
+            self._voices[facility, is_stream] = encoder
+        return encoder
+
+
+def is_replaced(handler: object, method: "Any", original: object) -> bool:
+    """Tell whether what is called as a handler's method is another than the standard library's.
+
+    To look for it in the handler's `__dict__` would make all its attributes slower.
+    """
+    return getattr(method, "__func__", None) is not original or method.__self__ is not handler
 
 
 def frame_text(text: str, framing: str | None) -> bytes:

@@ -482,6 +482,58 @@ class Shouting(syslogfast.SysLogHandler):
         return "alert"
 
 
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_heeds_late_changes(is_delivered, udp, make) -> None:
+    """What a handler goes by may change after its first record: in place, and in its class."""
+    options = {"linger": 0.0} if is_delivered else {}
+
+    def read() -> tuple[int, str]:
+        handler.handle(make_record())
+        (data,) = udp.read(1)
+        parsed = parse_rfc5424(data)
+        return parsed.priority, parsed.message
+
+    class Own(syslogfast.SysLogHandler):
+        priority_map = dict(Library.priority_map)  # noqa: RUF012
+        priority_names = dict(Library.priority_names)  # noqa: RUF012
+        facility_names = dict(Library.facility_names)  # noqa: RUF012
+
+    handler = make(udp.address, "user", protocol="rfc5424", kind=Own, **options)
+    kind = type(handler)
+    lender = make(udp.address, protocol="rfc5424", **options)
+    lender.setFormatter(logging.Formatter("lent %(message)s"))
+    lender.priority_map = {"INFO": "emerg"}
+    assert read() == (14, "sold")
+    handler.priority_map["INFO"] = "crit"
+    assert read() == (10, "sold")
+    handler.priority_names["crit"] = 5
+    assert read() == (13, "sold")
+    handler.facility_names["user"] = 2
+    assert read() == (21, "sold")
+    handler.ident = "till: "
+    assert read() == (21, "till: sold")
+    handler.ident = None
+    kind.ident = "shop: "
+    assert read() == (21, "sold")
+    del handler.ident
+    assert read() == (21, "shop: sold")
+    kind.ident = ""
+    handler.format = lender.format
+    assert read() == (21, "lent sold")
+    del handler.format
+    del handler.priority_map["INFO"]
+    handler.mapPriority = lender.mapPriority
+    assert read() == (16, "sold")
+    del handler.mapPriority
+    assert read() == (22, "sold")
+    kind.mapPriority = lambda self, name: "alert"
+    assert read() == (17, "sold")
+    kind.encodePriority = lambda self, facility, priority: 191
+    assert read() == (191, "sold")
+    kind.format = lambda self, record: "own"
+    assert read() == (191, "own")
+
+
 def test_own_sockets(listener, make) -> None:
     """A subclass's createSocket is used for headers, too: it may speak TLS, or through a proxy."""
     kind = type("Own", (OwnSockets, syslogfast.SysLogHandler), {})

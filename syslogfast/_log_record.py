@@ -29,6 +29,7 @@ UNKNOWN_TIME = float("nan")
 # The levels of `logging`, and those that programs add between and above them. A level is of the
 # last severity whose number it reaches.
 LOWEST_LEVELS = ((70, 0), (60, 1), (50, 2), (40, 3), (30, 4), (25, 5), (20, 6))
+USUAL = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}  # which need no search
 
 
 def is_a(value: "object", *kinds: "type") -> "bool":
@@ -38,6 +39,8 @@ def is_a(value: "object", *kinds: "type") -> "bool":
 
 def choose_severity(levelno: "object") -> "int":
     """Return the severity of a level; that of a warning for what is not a number."""
+    if type(levelno) is int and levelno in USUAL:
+        return USUAL[levelno]
     if is_a(levelno, int):
         levelno = int.__add__(levelno, 0)  # type: ignore[operator]
     elif is_a(levelno, float):

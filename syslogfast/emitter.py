@@ -31,6 +31,16 @@ if TYPE_CHECKING or BACKEND == "python":
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import Queue, Sequence, Voice
 
+_log_record: "Any" = None  # the module, from the first record of logging on
+
+
+def load_log_record() -> "Any":
+    """Return that module: to import it for each record would take longer than the record."""
+    global _log_record
+    from syslogfast import _log_record
+
+    return _log_record
+
 
 class Emitter(Voice):
     """Sends records of one identity; `connect` makes the first, `child` makes others.
@@ -55,18 +65,18 @@ class Emitter(Voice):
 
         message: what to write instead of the record's own text.
         """
-        from syslogfast._log_record import choose_severity, number_record, read_attribute
-
+        log_record = _log_record or load_log_record()
         encoder = self._get_encoder()
         if self._sequence is not None:
-            record = number_record(record, self._sequence)
+            record = log_record.number_record(record, self._sequence)
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST
         is_cut = False
-        if is_suspect or read_attribute(record, "structured_data") is not None:
+        if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
             whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
             is_cut = len(whole) > len(frame)
-        self._delivery.accept(frame, choose_severity(read_attribute(record, "levelno")), is_cut)
+        severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
+        self._delivery.accept(frame, severity, is_cut)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same road, which costs no descriptor.

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Address: TypeAlias = "tuple[str, int] | str | Sequence[str]"
     Tls: TypeAlias = "bool | ssl.SSLContext | Mapping[str, Any] | None"
 
+ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
 DELIVERY = ("linger", "overflow", "queue_bytes")  # options of connect()
 FORMAT, MAP = LibrarySysLogHandler.format, LibrarySysLogHandler.mapPriority
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
@@ -254,7 +255,7 @@ def frame_text(text: str, framing: str | None) -> bytes:
     data = encode_text(text, ESCAPES[framing][0], NO_LIMIT)
     if framing == "octet":
         return b"%d %b" % (len(data), data)  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
-    return data + {None: b"", "lf": b"\n", "nul": b"\0"}[framing]
+    return data + ENDS[framing] if framing else data
 
 
 def list_urls(address: object) -> list[str]:

@@ -30,8 +30,9 @@ This page is drawn by `{COMMAND}`, pictures included, from the results of one ru
 python3 -m venv .venv && .venv/bin/pip install '.[test,bench]' && .venv/bin/{COMMAND}
 ```
 
-It takes about a quarter of an hour; `{COMMAND} record timestamp` runs two of the parts
-({", ".join(PARTS)}), `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
+It takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two of its parts, which
+are {", ".join(PARTS[:-1])}
+and {PARTS[-1]}; `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
 syslog-ng's `loggen`, valgrind) is left out.
 
 How it is measured: contenders take turns (A B C, A B C, ...), on one CPU, with garbage collection
@@ -53,7 +54,8 @@ def describe_run(results: Results) -> str:
     text += (
         f"{machine['system']}, Linux {machine['kernel']}; {implementation} {version}, {others}; "
     )
-    return text + " to ".join(dict.fromkeys([dates[0], dates[-1]]))
+    minutes = sum(part.seconds for part in results.parts.values()) / 60
+    return f"{text}{' to '.join(dict.fromkeys([dates[0], dates[-1]]))}, {minutes:.0f} minutes"
 
 
 def describe_busyness(part: Part) -> str:

@@ -91,7 +91,7 @@ def write_figure(figure: float) -> str:
     if figure == 0:
         return "0"
     if abs(figure) < 1:
-        return f"{figure:.2g}"
+        return f"{figure:.2f}" if abs(figure) >= 0.1 else f"{figure:.2g}"
     return f"{figure:,.{max(digits, 0)}f}"
 
 

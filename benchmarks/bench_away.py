@@ -219,7 +219,7 @@ def test_away(
             [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
             cells,
             f"Linger is {LINGER} s.",
-            Plot("profiles", list(QUANTILES), log="y"),
+            Plot("profiles", list(QUANTILES)),
             contest.remarks,
         )
     )

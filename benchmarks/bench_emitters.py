@@ -121,7 +121,7 @@ def test_cost(turns: Turns, publish: Publish) -> None:
             [*columns, Column("syslogfast, against one emitter", "x")],
             cells,
             f"Medians of rounds of {RECORDS:,} records.",
-            Plot("lines", list(KINDS), log="xy"),
+            Plot("lines", list(KINDS)),
         )
     )
 
@@ -198,7 +198,7 @@ def test_memory(turns: Turns, publish: Publish) -> None:
             ],
             turns.benchmark.pedantic(measure_all, rounds=1),
             "" if most >= counts[-1] else f"This machine allows a process {most} sockets.",
-            Plot("lines", heads[:4], log="xy"),
+            Plot("lines", heads[:4]),
         )
     )
 
@@ -320,6 +320,6 @@ def test_processes(turns: Turns, publish: Publish) -> None:
                 [number, *(figures["udp", number, row].proportional for row in CODES)]
                 for number in numbers
             ],
-            plot=Plot("lines", list(CODES), log="xy"),
+            plot=Plot("lines", list(CODES)),
         )
     )

@@ -94,7 +94,7 @@ def tabulate_rates(
         for cells in rows:
             _, ratio, low, high = compared[str(cells[0])]
             cells += [1 / ratio, [1 / high, 1 / low]]
-    return Table(name, title, columns, rows, "", Plot("bars", ["records"], log="y"), remarks)
+    return Table(name, title, columns, rows, "", Plot("bars", ["records"]), remarks)
 
 
 def read_lines() -> list[bytes]:
@@ -188,7 +188,7 @@ def test_roads(turns: Turns, publish: Callable[[Table], None]) -> None:
         [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in ROADS
     ]
     columns = [Column(""), *(Column(name, "per second") for name in lingers)]
-    plot = Plot("bars", list(lingers), log="y")
+    plot = Plot("bars", list(lingers))
     publish(Table("roads", "Other roads, to a sink that only reads", columns, table, "", plot))
 
 
@@ -277,7 +277,7 @@ def test_collector(
         Column("doubled", "count"),
     ]
     remarks = {name: PLAIN for name in watches if "standard" in name}
-    plot = Plot("bars", ["stored"], log="y")
+    plot = Plot("bars", ["stored"])
     publish(Table(f"collector-{kind.name}", f"To {kind.name}", columns, rows, "", plot, remarks))
     if missing:
         pytest.skip("; ".join(missing.values()))

@@ -5,6 +5,7 @@ A picture of the same table is the same file, byte for byte, with the same versi
 
 import io
 import pathlib
+import re
 from collections.abc import Sequence
 
 import matplotlib
@@ -16,6 +17,10 @@ from tables import Column, Plot, Table, write_cell, write_tick
 OURS, OTHERS = "#0b6e4f", "#9aa5b1"
 LINES = ["#0b6e4f", "#d1495b", "#30638e", "#edae49", "#7b5ea7", "#5c6770", "#00a6a6", "#a0522d"]
 MARKERS = "osD^vPX*"
+OUR_ROWS = re.compile(
+    r"syslogfast|twin|\bemit|^encode|^write_|^format_timestamp|^header$|^Formatter\.format"
+)
+WIDE, DECADE = 30, 10  # times the least: what a linear scale can show of bars, and of lines
 FONT, WHERE_IT_IS_NOT = "DejaVu Sans", "Verdana, sans-serif"  # which is about as wide
 STYLE = {
     "svg.fonttype": "none",  # text stays text: smaller, and found by a search
@@ -32,8 +37,14 @@ STYLE = {
 }
 
 
-def is_ours(row: str) -> bool:
-    return row.startswith(("syslogfast", "encode", "emit", "format_timestamp", "write_record"))
+def is_ours(row: str, heading: str) -> bool:
+    return bool(OUR_ROWS.search(row)) or heading.startswith("syslogfast")
+
+
+def is_wide(values: Sequence[float], times: float) -> bool:
+    """Tell whether a linear scale would show nothing of the least of them."""
+    known = [value for value in values if value > 0]
+    return len(known) == len(values) and max(known) > times * min(known)
 
 
 def format_axis(axes: Axes, name: str, unit: str, is_log: bool) -> None:
@@ -51,14 +62,15 @@ def draw_bars(axes: Axes, table: Table, plot: Plot) -> None:
     rows = [row for row in table.rows if isinstance(row[index], int | float)]
     names = [str(row[0]) for row in rows]
     values = [float(row[index]) for row in rows]  # type: ignore[arg-type]
-    colours = [OURS if is_ours(name) else OTHERS for name in names]
+    colours = [OURS if is_ours(name, column.heading) else OTHERS for name in names]
     places = range(len(rows))
     axes.barh(places, values, color=colours, height=0.7)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
-    format_axis(axes, "x", column.unit, "y" in plot.log)
-    if "y" in plot.log:
+    is_log = is_wide(values, WIDE)
+    format_axis(axes, "x", column.unit, is_log)
+    if is_log:
         axes.set_xlim(left=min(values) / 2)
     for place, value in zip(places, values, strict=True):
         axes.annotate(
@@ -80,8 +92,8 @@ def draw_lines(axes: Axes, table: Table, plot: Plot) -> None:
         index, column = find_column(table, heading)
         unit = column.unit
         draw_line(axes, x, [row[index] for row in table.rows], heading)
-    format_axis(axes, "x", table.columns[0].unit, "x" in plot.log)
-    format_axis(axes, "y", unit, "y" in plot.log)
+    format_axis(axes, "x", table.columns[0].unit, is_wide(x, DECADE))
+    scale_values(axes, unit)
     axes.set_xlabel(table.columns[0].heading)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -93,8 +105,17 @@ def draw_profiles(axes: Axes, table: Table, plot: Plot) -> None:
         values = [row[index] for index, _ in found]
         draw_line(axes, range(len(found)), values, str(row[0]))
     axes.set_xticks(range(len(found)), plot.columns)
-    format_axis(axes, "y", found[0][1].unit, "y" in plot.log)
+    scale_values(axes, found[0][1].unit)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def scale_values(axes: Axes, unit: str) -> None:
+    """Give the y axis a logarithmic scale, unless all lines are within one decade."""
+    values = [float(value) for line in axes.get_lines() for value in line.get_ydata()]
+    is_log = is_wide(values, DECADE)
+    format_axis(axes, "y", unit, is_log)
+    if not is_log:
+        axes.set_ylim(bottom=0)
 
 
 def draw_line(axes: Axes, x: Sequence[float], values: list, name: str) -> None:

@@ -35,12 +35,10 @@ class Plot:
         "lines": the table's first column is the x axis, each of `columns` is a line;
         "profiles": each row is a line, `columns` are the places on the x axis.
     columns: headings.
-    log: the axes with a logarithmic scale: "", "x", "y" or "xy" (the value's axis is y).
     """
 
     kind: str
     columns: list[str]
-    log: str = ""
 
 
 @dataclass

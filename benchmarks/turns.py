@@ -18,7 +18,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tables import Cell, Column, Plot, Table
 
 CALLS = 1000  # of a function in a round, where it is called again and again
-WIDE = 30  # times the shortest: beyond that a linear scale shows nothing of it
 LEAST, MOST = 7, 400  # turns
 
 # Returns None, or the seconds that it took by a clock of its own.
@@ -154,6 +153,5 @@ def tabulate(
         Column(f"against {yardstick}", "x"),
         Column("spread", "range"),
     ]
-    medians = sorted(float(row[1]) for row in rows)  # type: ignore[arg-type]
-    plot = Plot("bars", ["time"], log="y" if medians[-1] > WIDE * medians[0] else "")
+    plot = Plot("bars", ["time"])
     return Table(name, title, columns, rows, note, plot, remarks or {})

@@ -8,7 +8,9 @@ between all the time: what the machine itself takes now and then.
 
 What does not return within one to two seconds is ended by a signal; its row goes no further.
 Emitters have their default, a queue of a megabyte that drops the newest records when it is full;
-whatever becomes of the records, offered is sent + queued + dropped.
+whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that can
+be told: what the kernel loses because nobody reads, it tells nobody, and a refusal is for whoever
+asks. Beside the 100,000 records there is one more, the first, which opens the road.
 """
 
 import contextlib

@@ -107,11 +107,14 @@ class Collector:
         scheme = road.removesuffix("-lf")
         return f"{scheme}://127.0.0.1:{self.ports[road]}{options.get(road, '')}"
 
+    def discard(self) -> None:
+        """Forget what came so late that nobody waited for it."""
+        os.truncate(self.records, 0)
+
     def take(self, count: int) -> tuple[bytes, float]:
         """Return what it has stored, and when the last of it was, by the system's clock.
 
-        It waits for so many records, but not long without a new one. What still comes then is
-        found the next time.
+        It waits for so many records, but not long without a new one.
         """
         data, last = bytearray(), time.monotonic()
         with self.records.open("rb", buffering=0) as records:

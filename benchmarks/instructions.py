@@ -6,7 +6,6 @@ the C library nor on how the interpreter was built. `write_counts` keeps it in i
 
 import importlib.metadata
 import json
-import os
 import pathlib
 import platform
 import re
@@ -63,10 +62,7 @@ def measure_instructions() -> dict[str, Count]:
         options = [f"--callgrind-out-file={files}", "--dump-before=getppid", "--dump-line=no"]
         command = ["valgrind", "-q", "--tool=callgrind", *options]
         command += [sys.executable, "-I", "-S", "-c", CHILD, *folders, str(CALLS), arguments]
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        output = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True
-        ).stdout
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         # Of four files to a call, the second and the fourth are of the calls themselves.
         counts = {}
         for number, line in enumerate(output.splitlines()):

@@ -23,7 +23,7 @@ COMMAND = "python -m benchmarks"
 INTRODUCTION = f"""\
 # Performance
 
-This page is drawn by `{COMMAND}`, pictures included, from the results of one run, which are in
+This page is drawn by `{COMMAND}`, pictures included, from the results in
 [benchmarks/results.json](../benchmarks/results.json): no figure is typed by hand. To see yours:
 
 ```sh
@@ -33,13 +33,16 @@ python3 -m venv .venv && .venv/bin/pip install '.[test,bench]' && .venv/bin/{COM
 It takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two of its parts, which
 are {", ".join(PARTS[:-1])}
 and {PARTS[-1]}; `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
-syslog-ng's `loggen`, valgrind) is left out.
+syslog-ng's `loggen`, valgrind) is left out; on Debian 12 `.ci/install DIRECTORY` gets all of it,
+some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and SYSLOGFAST_FAIL2BAN
+(`DIRECTORY/fail2ban`, log files) have to name.
 
-How it is measured: contenders take turns (A B C, A B C, ...), on one CPU, with garbage collection
-off, after a turn that does not count. A time is the median of all turns; "against" is the ratio of
-two medians, and "spread" are the quartiles of that ratio, turn by turn. What each contender writes
-is parsed before it is timed; where that is not what the RFC wants, the table says so. Ratios travel
-from one machine to another, times do not.
+How it is measured: where a table has a spread, contenders take turns (A B C, A B C, ...), on one
+CPU, with garbage collection off, after a turn that does not count. A time is the median of all
+turns; "against" is the ratio of two medians, and "spread" are the quartiles of that ratio, turn by
+turn. What cannot be repeated so often (processes, memory, latencies, relays) is measured once or a
+few times, as its part says. What each contender writes is parsed before it is timed; where that is
+not what the RFC wants, the table says so. Ratios travel from one machine to another, times do not.
 """
 QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 

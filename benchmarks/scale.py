@@ -1,9 +1,10 @@
 """The tables of docs/scale.md: what was measured, made into what a host, a rack, a fleet need."""
 
+import contextlib
 import math
 
 from record import IDENTITY, MESSAGE
-from results import Results
+from results import MISSING, Results
 from tables import Column, Table, write_markdown
 
 import syslogfast
@@ -35,8 +36,11 @@ def write_scale(results: Results) -> str:
 
 def write_losses(results: Results) -> str:
     """Return what was lost when a relay died."""
-    (table,) = [table for table in results.parts["relays"].tables if table.name == "relays"]
-    return f"{table.title}:\n\n{write_markdown(table)}"
+    tables = results.parts["relays"].tables if "relays" in results.parts else []
+    for table in tables:
+        if table.name == "relays":
+            return f"{table.title}:\n\n{write_markdown(table)}"
+    return f"Relays: {MISSING}.\n"
 
 
 def size_queues(size: int) -> Table:
@@ -59,7 +63,11 @@ def size_queues(size: int) -> Table:
 def count_emitters(results: Results) -> Table:
     rows = []
     for name, place in COLLECTORS.items():
-        stored = results.find(*place)
+        try:
+            stored = results.find(*place)
+        except KeyError:
+            rows.append([name, MISSING, *[None for _ in EACH]])
+            continue
         rows.append([name, stored, *(math.floor(stored * RESERVE / rate) for rate in EACH)])
     return Table(
         "scale-collectors",
@@ -70,10 +78,10 @@ def count_emitters(results: Results) -> Table:
 
 
 def count_collectors(results: Results, size: int) -> Table:
-    planned = {
-        name: results.find(*COLLECTORS[name]) * RESERVE
-        for name in ("relay, RELP", "rsyslog, RELP", "rsyslog, TCP")
-    }
+    planned = {}
+    for name in ("relay, RELP", "rsyslog, RELP", "rsyslog, TCP"):
+        with contextlib.suppress(KeyError):  # the table above says that it was not measured
+            planned[name] = results.find(*COLLECTORS[name]) * RESERVE
     rows = []
     for place, emitters in PLACES.items():
         for rate in EACH:

@@ -680,6 +680,15 @@ def check_sketches(section: Section, stage: Stage) -> None:
     assert "**No test runs them**" in section.text
 
 
+# --- performance.md ------------------------------------------------------------------------------
+
+
+@checks("performance.md: ")
+def check_benchmarks(section: Section, stage: Stage) -> None:
+    """It takes too long for a test; .ci/run runs its quick form."""
+    assert section.take("sh").endswith(" && .venv/bin/python -m benchmarks\n")
+
+
 # --- services.md ---------------------------------------------------------------------------------
 
 

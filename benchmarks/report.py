@@ -34,8 +34,8 @@ It takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two o
 are {", ".join(PARTS[:-1])}
 and {PARTS[-1]}; `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
 syslog-ng's `loggen`, valgrind) is left out; on Debian 12 `.ci/install DIRECTORY` gets all of it,
-some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and SYSLOGFAST_FAIL2BAN
-(`DIRECTORY/fail2ban`, log files) have to name.
+some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
+SYSLOGFAST_FAIL2BAN (`DIRECTORY/fail2ban`, log files) have to name.
 
 How it is measured: where a table has a spread, contenders take turns (A B C, A B C, ...), on one
 CPU, with garbage collection off, after a turn that does not count. A time is the median of all

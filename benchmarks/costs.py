@@ -31,7 +31,7 @@ def write_costs(results: Results) -> str:
     """Return the table."""
     figures = Figures(results)
     head = "| operation | time | against |\n|---|--:|---|\n"
-    return head + "".join(
+    rows = "".join(
         f"| {operation} | {time} | {against} |\n"
         for operation, time, against in [
             *list_encoding(figures),
@@ -40,6 +40,7 @@ def write_costs(results: Results) -> str:
             *list_hosting(figures),
         ]
     )
+    return f"{head}{rows}\nMedians, on {results.describe()}.\n"
 
 
 Rows = list[tuple[str, str, str]]

@@ -47,20 +47,6 @@ not what the RFC wants, the table says so. Ratios travel from one machine to ano
 QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 
 
-def describe_run(results: Results) -> str:
-    machine, versions = results.machine, dict(results.versions)
-    implementation, version = next(iter(versions.items()))
-    del versions[implementation]
-    others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    dates = sorted({part.date for part in results.parts.values()})
-    text = f"{machine['CPU']}, {machine['cores']} cores, {machine['memory']}; "
-    text += (
-        f"{machine['system']}, Linux {machine['kernel']}; {implementation} {version}, {others}; "
-    )
-    minutes = sum(part.seconds for part in results.parts.values()) / 60
-    return f"{text}{' to '.join(dict.fromkeys([dates[0], dates[-1]]))}, {minutes:.0f} minutes"
-
-
 def describe_busyness(part: Part) -> str:
     if part.busy <= BUSY:
         return ""
@@ -83,7 +69,7 @@ def write_part(part: Part) -> str:
 def write_page(results: Results) -> str:
     parts = [results.parts[name] for name in PARTS if name in results.parts]
     budget = f"## The budget\n\n{write_budgets(results)}"
-    run = f"This run: {describe_run(results)}.\n"
+    run = f"This run: {results.describe()}.\n"
     return "\n".join([INTRODUCTION, run, budget, *map(write_part, parts)])
 
 

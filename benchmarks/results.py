@@ -64,6 +64,20 @@ class Results:
                     return each.find(row, heading)
         raise KeyError((table, row, heading))
 
+    def describe(self) -> str:
+        """Return on what they were found, when, and how long that took."""
+        machine, versions = self.machine, dict(self.versions)
+        implementation, version = next(iter(versions.items()))
+        del versions[implementation]
+        others = ", ".join(f"{name} {version}" for name, version in versions.items())
+        dates = sorted({part.date for part in self.parts.values()})
+        minutes = sum(part.seconds for part in self.parts.values()) / 60
+        return (
+            f"{machine['CPU']}, {machine['cores']} cores, {machine['memory']}; {machine['system']},"
+            f" Linux {machine['kernel']}; {implementation} {version}, {others};"
+            f" {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}, {minutes:.0f} minutes"
+        )
+
 
 def run_quietly(*command: str) -> str:
     try:

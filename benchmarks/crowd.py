@@ -19,6 +19,7 @@ MESSAGE = (
 RECORDS = 10_000  # of a round, whatever the number of emitters
 FIRST = 20  # emitters that are made before any is measured
 LINGER = 0.05
+PROCID = 4711  # else a header's size would depend on the process
 
 
 class NoSocket:
@@ -29,23 +30,33 @@ class NoSocket:
         pass
 
 
+# Of each kind, take_turn lets each of its emitters emit once; count_records does, too, and returns
+# how many records came of it.
+
+
 class Emitters:
     """Children of one emitter, by UDP or into a queue that is sent to /dev/null."""
 
     def __init__(self, port: "str | None") -> None:
         import syslogfast
 
-        options = {"hostname": "host", "app_name": "agent"}
+        options = {"hostname": "host", "app_name": "agent", "procid": PROCID}
         if port is None:
             null = os.open(os.devnull, os.O_WRONLY)
             road = syslogfast.connect(f"fd://{null}", linger=LINGER, overflow="block", **options)
         else:
             road = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
+        self.road = road
         self.make = road.child
 
     def take_turn(self, emitters: list) -> None:
         for emitter in emitters:
             emitter.emit(6, MESSAGE)
+
+    def count_records(self, emitters: list) -> int:
+        before = self.road.stats["offered"]
+        self.take_turn(emitters)
+        return self.road.stats["offered"] - before
 
 
 class Encoders:
@@ -71,6 +82,10 @@ class Encoders:
                 end = encoder.encode_into(buffer, 6, MESSAGE)
                 sender.sendto(buffer[:end], ("127.0.0.1", int(self.port)))
 
+    def count_records(self, encoders: list) -> int:
+        ends = [encoder.encode_into(self.buffer, 6, MESSAGE) for encoder in encoders]
+        return sum(end > len(MESSAGE) for end in ends)
+
 
 class Handlers:
     """Loggers of the standard library, each with its handler, which names the host in its text."""
@@ -86,15 +101,22 @@ class Handlers:
             handler.socket.close()
             handler.socket = NoSocket()
         handler.setFormatter(logging.Formatter(f"{hostname} {app_name}: %(message)s"))
-        logger = logging.getLogger(app_name)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+        # getLogger would return the one that has this name already, with its handlers.
+        logger = logging.Logger(app_name, logging.INFO)
         logger.addHandler(handler)
         return logger
 
     def take_turn(self, loggers: list) -> None:
         for logger in loggers:
             logger.info(MESSAGE)
+
+    def count_records(self, loggers: list) -> int:
+        sent: list[bytes] = []
+        sendto = NoSocket.sendto
+        NoSocket.sendto = lambda socket, data, address: sent.append(data)
+        self.take_turn(loggers)
+        NoSocket.sendto = sendto
+        return len(sent)
 
 
 KINDS = {"emitters": Emitters, "encoders": Encoders, "handlers": Handlers}
@@ -114,6 +136,8 @@ def measure_cost(crowd: Crowd, counts: list[int]) -> None:
     rounds = {
         count: make_emitters(crowd, name_emitters(count)) * (RECORDS // count) for count in counts
     }
+    for emitters in rounds.values():
+        assert crowd.count_records(emitters) == RECORDS
     gc.disable()
     print("ready", flush=True)
     for line in sys.stdin:

@@ -4,21 +4,25 @@
 sends stubbed. The floor there is `logging` with a handler that does nothing: it makes a LogRecord
 and looks for the caller; the other floor is a logger that is set to a higher level. Then over UDP,
 a unix socket for datagrams, and TCP, to a process for each row that only reads; what got lost is
-counted.
+counted. There the time ends when all 1,000 records of a round are sent, that is when the kernel has
+them: what still waits in a queue after the last call is part of every row's time.
 
 The two formatters, structlog and loguru write to the standard library's handler. "syslogfast
 Emitter" goes without `logging`: it sends at once, or with `linger` gathers records and sends many
-at a time. What a collector is too slow to take stays in its queue, for a thread to send: where that
-is so, and in the rows of hat-syslog, which leaves all to a thread, a call may end before the send.
+at a time. With sends stubbed, it gathers 250 records, which is less than makes it send; the sends
+between are not timed. hat-syslog leaves all to a thread: with sends stubbed, that never sends;
+else its queue is looked at each millisecond, which adds up to 1 us a call.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from contender import Rival
-from ours import OurHandler
+from ours import OurGatheringEmitter, OurHandler
 from record import MESSAGE
 from rivals import LOGGERS, choose, is_installed, write_remarks
 from roads import Road, receive, unframe
@@ -26,10 +30,12 @@ from sinks import Sink, run_sink
 from tables import Table
 from turns import CALLS, Run, Turns, repeat_call, tabulate
 
+import syslogfast
+
 Publish = Callable[[Table], None]
 FLOOR, OFF = "floor: an empty handler", "floor: level too low"
 KINDS = {"udp": "UDP", "unix": "a unix datagram socket", "tcp": "TCP"}
-PARTS = 4  # of 1,000 records: less than an emitter gathers before it sends
+PARTS = 4  # of 1,000 records: each is less than an emitter gathers before it sends
 SINKS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
 
 pytestmark = pytest.mark.usefixtures("program")
@@ -51,14 +57,29 @@ def make_call(logger: object, calls: int = CALLS) -> Run:
     return repeat_call("logger.info(message)", calls, logger=logger, message=MESSAGE)
 
 
-def make_gathered_calls(rival: Rival, logger: object) -> Run:
+def make_sent_calls(rival: Rival, logger: object) -> Run:
+    """The same, with the time until all is sent."""
+    call = make_call(logger)
+
+    def run() -> float:
+        seconds = call() or 0.0
+        start = time.perf_counter()
+        rival.settle()
+        return seconds + time.perf_counter() - start
+
+    return run
+
+
+def make_gathered_calls(rival: OurGatheringEmitter, emitter: syslogfast.Emitter) -> Run:
     """The same in parts that it gathers, without the time that sending them takes."""
-    call = make_call(logger, CALLS // PARTS)
+    calls = CALLS // PARTS
+    call = make_call(emitter, calls)
 
     def run() -> float:
         seconds = 0.0
         for _ in range(PARTS):
-            seconds += call() or 0
+            seconds += call() or 0.0
+            assert emitter.stats["queued"] == calls
             rival.settle()
         return seconds
 
@@ -103,11 +124,6 @@ def make_floors() -> dict[str, Run]:
     return {row: make_call(logger) for row, logger in loggers.items()}
 
 
-def settle(rivals: list[Rival]) -> None:
-    for rival in rivals:
-        rival.settle()
-
-
 def test_stubbed(turns: Turns, publish: Publish) -> None:
     rivals = [rival for rival in choose(LOGGERS) if "stub" in rival.roads]
     rows = make_floors()
@@ -117,10 +133,12 @@ def test_stubbed(turns: Turns, publish: Publish) -> None:
             road = Road("stub", ("127.0.0.1", int(sink.port) if sink else 514))
             logger = stack.enter_context(rival.open_logger(road))
             logger.info(MESSAGE)
+            rival.settle()
             if rival.is_seen:
                 rival.check(road.stub.last, rival.expect(rival.make_record(), 5))
-            rows[rival.name] = make_call(logger)
-        times = turns.measure(rows, 10, settle=lambda: settle(rivals))
+            make = partial(make_gathered_calls, rival) if rival.sends_later else make_call
+            rows[rival.name] = make(logger)
+        times = turns.measure(rows, 10)
     title = "logger.info, sends stubbed"
     remarks = write_remarks(rivals)
     publish(tabulate("call-stubbed", title, times, FLOOR, remarks=remarks))
@@ -140,16 +158,17 @@ def test_road(turns: Turns, publish: Publish, kind: str) -> None:
                 sinks.append(sink)
                 address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
                 logger = loggers.enter_context(rival.open_logger(Road(kind, address)))
-                rows[rival.name] = make_call(logger)
-            times = turns.measure(rows, 11, settle=lambda: settle(rivals))
-            settle(rivals)
+                rows[rival.name] = make_sent_calls(rival, logger)
+            times = turns.measure(rows, 11)
         for rival, sink, size in zip(rivals, sinks, sizes, strict=True):
             calls = CALLS * (len(times[rival.name]) + (not turns.quick))  # a turn does not count
             lost = 1 - sink.read_size() / (calls * size)
             # A fraction of a second that is zero may be left out.
-            assert abs(lost) < 1e-3 or kind == "udp"
+            most = 0.5 if kind == "udp" and not turns.quick else 1e-3
+            assert -1e-3 < lost < most, (rival.name, lost)
             if lost > 1e-3:
                 known = remarks.get(rival.name)
                 remarks[rival.name] = "; ".join(filter(None, [known, f"{lost:.1%} got lost"]))
     title = f"logger.info, over {KINDS[kind]}"
-    publish(tabulate(f"call-{kind}", title, times, OurHandler.name, remarks=remarks))
+    note = "Until all is sent."
+    publish(tabulate(f"call-{kind}", title, times, OurHandler.name, remarks=remarks, note=note))

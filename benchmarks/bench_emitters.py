@@ -6,10 +6,10 @@ library, each with a handler that names its host; each kind has a process of its
 for a road: the emitters' queue is written to /dev/null, which is part of their time, and the
 handlers' sockets are stubs.
 
-Memory is what Python allocates for an emitter that has emitted once over UDP, beyond the strings
-that it is given; "more than its strings" leaves out the bytes object, too, that holds its rendered
-header. Resident memory is what the process has grown by. What the kernel takes for a socket is in
-neither.
+Memory is what Python allocates for an emitter that has emitted once over UDP. The names that it is
+given are there before, and not counted. "Its strings" are its rendered header, a bytes object;
+"more than its strings" is all but that. Resident memory is what the process has grown by. What the
+kernel takes for a socket is in neither.
 
 As processes: each a Python interpreter of its own (-I -S) that sends 200 records to a collector on
 loopback, and waits. Of the proportional memory, what n processes share counts as an n-th for each.
@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from crowd import MESSAGE, RECORDS, name_emitters
+from crowd import MESSAGE, PROCID, RECORDS, name_emitters
 from fleet import CODES, FOLDER, count_affordable, run_fleet
 from tables import Cell, Column, Plot, Table
 from turns import TIMED, Turns
@@ -157,7 +157,7 @@ def measure_strings(count: int) -> float:
     """Return the mean size of the bytes objects that hold what is constant in a record."""
     sizes = []
     for hostname, app_name in name_emitters(count):
-        encoder = syslogfast.Encoder(hostname=hostname, app_name=app_name)
+        encoder = syslogfast.Encoder(hostname=hostname, app_name=app_name, procid=PROCID)
         after_time = encoder.header(6).split(b" ", 2)[2]
         sizes.append(sys.getsizeof(b" " + after_time))
     return statistics.mean(sizes)
@@ -218,12 +218,12 @@ def deliver(count: int, records: int) -> list[Cell]:
         reader = threading.Thread(target=receive_all, args=(listener, data))
         reader.start()
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        start = time.perf_counter()
         with syslogfast.connect(url, linger=0.05, overflow="block", timeout=10) as road:
             children = [
                 road.child(hostname=hostname, app_name=app_name)
                 for hostname, app_name in name_emitters(count)
             ]
+            start = time.perf_counter()
             for step in range(records // count):
                 for child in children:
                     child.emit(6, "record %d", step)
@@ -260,7 +260,7 @@ def test_delivery(turns: Turns, publish: Publish) -> None:
             "Emitters on one TCP connection",
             [*(Column(head, "count") for head in heads), Column("records", "per second")],
             cells,
-            'They are made and emit in turn, with overflow="block"; the reader is a thread beside.',
+            'They emit in turn, with overflow="block", until all is sent, to a thread beside.',
         )
     )
 

@@ -4,6 +4,7 @@ Each test is for both queues. A `Line` has no road: the test takes the bytes its
 every step whether all records are accounted for.
 """
 
+import random
 import tracemalloc
 from types import ModuleType
 
@@ -11,6 +12,8 @@ import pytest
 from conftest import load_backend
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from syslogfast.transports._queue_py import arrange_runs
 
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
@@ -1019,6 +1022,27 @@ def test_few_of_a_size_end_runs_of_longer_ones(
     for size in sizes:  # those of one keep their order
         of_size = [frame for frame in sent if len(frame) == size]
         assert of_size == sorted(of_size)
+
+
+def test_both_queues_sort_alike() -> None:
+    chance = random.Random(5424)
+    for _ in range(500):
+        longest = chance.choice([1, 3, 10, 40])
+        sizes = [chance.randint(0, longest) for _ in range(chance.randint(0, 60))]
+        frames = [bytes([number]) * size for number, size in enumerate(sizes)]
+        sorted_frames = []
+        for name in ("c", "python"):
+            queue = make_line(name, 10_000).queue
+            for frame in frames:
+                queue.put(frame)
+            queue.sort()
+            found = queue.peek_records()
+            data, ends = found or (b"", [])
+            starts = [0, *ends]
+            sorted_frames.append(
+                [bytes(data[start:end]) for start, end in zip(starts, ends, strict=False)]
+            )
+        assert sorted_frames[0] == sorted_frames[1] == arrange_runs(frames), sizes
 
 
 def test_sorting_leaves_a_record_that_is_half_sent(backend: str) -> None:

@@ -21,7 +21,7 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
     """Return the frames in runs of one size, the longest first; those of a size keep their order.
 
     Where there are few of a size, they make no run: each of them ends one of longer ones, of those
-    that have no such end.
+    that have no such end. Empty ones are the last, and end no run.
     """
     by_size: dict[int, list[bytes]] = {}
     for frame in frames:
@@ -29,7 +29,7 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
     runs: list[list[bytes]] = []
     ended = 0
     for size in sorted(by_size, reverse=True):
-        if len(by_size[size]) > len(runs) - ended:
+        if not size or len(by_size[size]) > len(runs) - ended:
             runs.append(by_size[size])
             continue
         for frame in by_size[size]:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
 DELIVERY = ("linger", "overflow", "queue_bytes")  # options of connect()
-FORMAT, MAP = LibrarySysLogHandler.format, LibrarySysLogHandler.mapPriority
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
@@ -180,12 +179,18 @@ class SysLogHandler(StandardSysLogHandler):
 
     def _write_record(self, record: logging.LogRecord) -> None:
         text = None
-        if self.formatter is not None or self.ident or is_replaced(self, self.format, FORMAT):
+        if (
+            self.formatter is not None
+            or self.ident
+            or is_replaced(self, self.format, logging.Handler.format)
+        ):
             self._check_formatter(self.formatter)
             text = (self.ident or "") + self.format(record)
         # Whoever has a say in the standard library's handler has it here.
         priority: int | str
-        if record.levelname in self.priority_map or is_replaced(self, self.mapPriority, MAP):
+        if record.levelname in self.priority_map or is_replaced(
+            self, self.mapPriority, LibrarySysLogHandler.mapPriority
+        ):
             priority = self.mapPriority(record.levelname)
         else:
             priority = choose_severity(record.levelno)
@@ -245,6 +250,7 @@ class SysLogHandler(StandardSysLogHandler):
 def is_replaced(handler: object, method: "Any", original: object) -> bool:
     """Tell whether what is called as a handler's method is another than the standard library's.
 
+    original: as the library has it now, which a program may have replaced since it was imported.
     To look for it in the handler's `__dict__` would make all its attributes slower.
     """
     return getattr(method, "__func__", None) is not original or method.__self__ is not handler

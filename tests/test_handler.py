@@ -534,6 +534,16 @@ def test_heeds_late_changes(is_delivered, udp, make) -> None:
     assert read() == (191, "own")
 
 
+def test_the_library_may_be_patched_after_the_import(udp, make, monkeypatch) -> None:
+    """Its own methods have no say in a header, be they replaced before the import or after."""
+    handler = make(udp.address, protocol="rfc5424")
+    monkeypatch.setattr(Library, "mapPriority", lambda self, name: "alert")
+    monkeypatch.setattr(logging.Handler, "format", lambda self, record: "patched")
+    handler.handle(make_record(levelno=NOTICE, levelname="NOTICE"))
+    parsed = parse_rfc5424(udp.read(1)[0])
+    assert (parsed.priority, parsed.message) == (13, "sold")
+
+
 def test_own_sockets(listener, make) -> None:
     """A subclass's createSocket is used for headers, too: it may speak TLS, or through a proxy."""
     kind = type("Own", (OwnSockets, syslogfast.SysLogHandler), {})

@@ -221,10 +221,10 @@ class SysLogHandler(StandardSysLogHandler):
         is_stream = self.socktype == socket.SOCK_STREAM
         frame = self._find_encoder(facility, is_stream).encode_record(record, text)
         if not self.unixsocket:
-            if is_stream:
-                self.socket.sendall(frame)
-            else:
+            if self.socktype == socket.SOCK_DGRAM:
                 self.socket.sendto(frame, self.address)
+            else:
+                self.socket.sendall(frame)
             return
         try:
             self.socket.sendall(frame)

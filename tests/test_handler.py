@@ -556,6 +556,22 @@ def test_own_sockets(listener, make) -> None:
     assert len(listener.read(2)) == 2
 
 
+def test_a_kind_of_socket_that_is_not_known(make) -> None:
+    """Only SOCK_DGRAM goes to an address, and only SOCK_STREAM gets newlines."""
+
+    class Own(syslogfast.SysLogHandler):
+        def createSocket(self) -> None:  # noqa: N802
+            self.socket, self.peer = socket.socketpair()
+            self.socktype = socket.SOCK_STREAM | 1 << 19  # Linux's SOCK_CLOEXEC
+            self.unixsocket = False
+
+    handler = make(("127.0.0.1", 9), protocol="rfc5424", kind=Own, **IDENTITY)
+    handler.handle(make_record())
+    with handler.peer as peer:
+        peer.settimeout(LIMIT)
+        assert peer.recv(1000) == f"<14>{HEADER}sold".encode()
+
+
 # --- formatters ----------------------------------------------------------------------------------
 
 

@@ -60,7 +60,7 @@ class DatagramRoad:
 
     held = 0
     is_leaving = False
-    _proven = True  # nothing has to be confirmed
+    _proven = False  # until a datagram has gone, and was not refused
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -127,8 +127,8 @@ class DatagramRoad:
         return self._readiness
 
     def _confirm(self) -> "None":
-        """Look whether what was sent has been refused already."""
-        raise NotImplementedError
+        """Take note that a datagram has gone."""
+        self._proven = True
 
     def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
         with importing:
@@ -159,7 +159,6 @@ class UdpRoad(DatagramRoad):
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self._addresses = list_addresses(url)
-        self._proven = False
         super().__init__(url, timeout)
         self._is_paced = url.is_paced  # until the pause after the last burst is over
         self._bursts = list(BURSTS)  # that are still to come
@@ -251,7 +250,7 @@ class UdpRoad(DatagramRoad):
     def _confirm(self) -> "None":
         """A refusal on this host is known at once: if the first is not refused, it is heard."""
         self._raise_pending()
-        self._proven = True
+        super()._confirm()
 
     def _reconnect(self, error: "OSError") -> "None":
         if not self._proven and self._addresses:

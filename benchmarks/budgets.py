@@ -71,8 +71,8 @@ BUDGETS = [
         "an empty method that reads the clock and returns ready bytes of that length",
         find("encode", "syslogfast encode", "against floor"),
         most=1.2,
-        why="it is at the edge, on one side of it in one run and on the other in the next. What "
-        "is between the two is the look for control characters, and the writer below.",
+        why="what is between the two is the timestamp, the look for control characters and the "
+        "copying, which together are the writer below, and the look at the arguments.",
     ),
     Budget(
         "the inner writer in C, clock excluded",

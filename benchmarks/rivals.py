@@ -321,7 +321,6 @@ HANDLERS = [
     Standard,
 ]
 LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
-RIVALS = [*BUILDERS[:2], *LOGGERS]
 
 
 def is_installed(kind: type[Rival]) -> bool:

@@ -23,6 +23,7 @@ encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_encoder_c.pyx"],
     define_macros=[
+        ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process
         ("CYTHON_UNPACK_METHODS", "0"),  # these speed up what is rare here
         ("CYTHON_FAST_THREAD_STATE", "0"),
         ("CYTHON_USE_DICT_VERSIONS", "0"),

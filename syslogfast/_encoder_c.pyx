@@ -1,5 +1,5 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
-# cython: embedsignature=True, embedsignature.format=clinic
+# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=shared_gil
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
 What runs for every record is in the `.pxd` files that are imported here, without objects and
@@ -128,6 +128,39 @@ cdef extern from *:
         __attribute__((cold));
     #endif
     static void __attribute__((cold, noinline)) syslogfast_rarely(void) { __asm__ volatile (""); }
+
+    /* Each interpreter has its own state of this module. Cython, in this version, looks it up
+       whenever it needs a constant, by three calls: a quarter of what a record takes. As long as
+       there is one interpreter only, it is this one. */
+    #if CYTHON_USE_MODULE_STATE && CYTHON_HEX_VERSION >> 16 == 0x0303
+    static void *syslogfast_sole_state;     /* NULL: not known, or there were others */
+    static int64_t syslogfast_sole_interpreter = -1;
+    static PyObject *__Pyx_State_FindModule(void *);
+    static __attribute__((cold, noinline)) void *syslogfast_find_state(void) {
+        void *state = __Pyx__PyModule_GetState(__Pyx_State_FindModule(NULL));
+        if (syslogfast_sole_interpreter >= 0)
+            syslogfast_sole_state = state;
+        return state;
+    }
+    static inline void *syslogfast_get_state(void) {
+        return __builtin_expect(syslogfast_sole_state != NULL, 1)
+            ? syslogfast_sole_state : syslogfast_find_state();
+    }
+    /* Called before an interpreter has any use for a state. */
+    static __attribute__((cold, noinline)) void syslogfast_note_interpreter(void) {
+        int64_t present = PyInterpreterState_GetID(PyInterpreterState_Get());
+        if (syslogfast_sole_interpreter == -1)
+            syslogfast_sole_interpreter = present;
+        else if (syslogfast_sole_interpreter != present)
+            syslogfast_sole_interpreter = -2;   /* never again */
+        syslogfast_sole_state = NULL;           /* of one that is going, too */
+    }
+    #define PyModule_NewObject(name) (syslogfast_note_interpreter(), PyModule_NewObject(name))
+    #undef __Pyx_PyModule_GetState
+    #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
+    #define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) syslogfast_get_state()
+    #define SYSLOGFAST_STATE_OF_m __Pyx__PyModule_GetState(m)
+    #endif
     #else
     #define syslogfast_rarely()
     #endif

@@ -17,6 +17,7 @@ if hasattr(system, "register_at_fork"):
     system.register_at_fork(after_in_child=note_fork)
 
 
+@cython.cdivision(True)
 cdef inline int64_t follow(int64_t number) noexcept nogil:
     return number % MAX_SEQUENCE_ID + 1
 

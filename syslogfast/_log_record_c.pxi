@@ -1,6 +1,6 @@
 # Records of logging: `_log_record.py` reads all but the plain ones, for both encoders.
 
-cdef object log_record = None
+log_record = None   # each interpreter's own, which a `cdef` would share with the others
 
 
 cdef object by_hand():

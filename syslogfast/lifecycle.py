@@ -177,23 +177,35 @@ class Lifecycle:
 
     def _see_termination(self, number: int, frame: "FrameType | None") -> None:
         delivery = self.emitter._delivery
-        if 2 * delivery.queue.size > delivery.queue.limit:
-            delivery.flush()  # it should find room
-        self._report(terminated, "SIGTERM")
-        if callable(self._former):
-            self._former(number, frame)
-        elif os.getpid() != 1:  # whose default is to ignore it
+        is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
+        has_room = 2 * delivery.queue.size <= delivery.queue.limit
+        if has_room:
+            self._report(terminated, "SIGTERM")
+        if is_default:
             signal.signal(number, signal.SIG_DFL)
             if delivery.is_driven_here():
                 try:  # what this has interrupted has to go on before anything can be sent
-                    _thread.start_new_thread(self._terminate, (number,))
+                    _thread.start_new_thread(self._terminate, (number, has_room))
                     return
                 except RuntimeError:
                     pass
-            self._terminate(number)
+            self._terminate(number, has_room)
+            return
+        if not has_room:
+            delivery.flush()
+            self._report(terminated, "SIGTERM")
+        if callable(self._former):
+            self._former(number, frame)
 
-    def _terminate(self, number: int) -> None:
-        self.emitter._delivery.close()  # so that what is emitted meanwhile does not delay the end
+    def _terminate(self, number: int, is_told: bool) -> None:
+        """End the process; what is emitted meanwhile neither delays that nor takes the room."""
+        delivery = self.emitter._delivery
+        if not is_told:
+            was_closed, delivery.queue.closed = delivery.queue.closed, True
+            delivery.flush()
+            delivery.queue.closed = was_closed
+            self._report(terminated, "SIGTERM")
+        delivery.close()
         os.kill(os.getpid(), number)
 
     # --- fatal signals ---------------------------------------------------------------------------

@@ -39,4 +39,6 @@ encoder = Extension(
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 
-setup(ext_modules=[] if os.environ.get("SYSLOGFAST_PURE") else [encoder])
+# Other interpreters run the twin.
+is_pure = os.environ.get("SYSLOGFAST_PURE") or sys.implementation.name != "cpython"
+setup(ext_modules=[] if is_pure else [encoder])

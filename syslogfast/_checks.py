@@ -5,6 +5,8 @@ callers that have already found the value bad: it never returns. A message says
 `<field> must <rule>, got <repr>`, but for what may hold a token: there, only the type is named.
 """
 
+import builtins
+
 from syslogfast.constants import (
     FACILITIES,
     MAX_PRECISION,
@@ -16,7 +18,10 @@ from syslogfast.constants import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import NoReturn
+    from typing import Any, NoReturn
+
+# MicroPython has none.
+NoRoom: "Any" = getattr(builtins, "BufferError", None) or type("BufferError", (ValueError,), {})
 
 
 def describe(value: "object") -> "str":
@@ -177,7 +182,7 @@ def reject_offset(value: "object", size: "int") -> "NoReturn":
 
 
 def reject_room(needed: "int", room: "int") -> "NoReturn":
-    raise BufferError(f"buffer must have room for {needed} bytes after offset, got {room}")
+    raise NoRoom(f"buffer must have room for {needed} bytes after offset, got {room}")
 
 
 def check_seconds(field: "str", value: "object") -> "float":

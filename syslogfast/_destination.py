@@ -11,11 +11,10 @@ def measure_buffer(buffer: "object") -> "int":
         return len(buffer)
     try:
         view = memoryview(buffer)  # type: ignore[arg-type]
+        struct.pack_into("", view, 0)  # refuses what is read-only or not contiguous
     except TypeError:
         reject_buffer(buffer)
-    if view.readonly or not view.c_contiguous:
-        reject_buffer(buffer)
-    return view.nbytes
+    return view.nbytes if hasattr(view, "nbytes") else len(view)  # MicroPython has no nbytes
 
 
 def store(buffer: "object", offset: "object", data: "bytes") -> "int":

@@ -16,7 +16,10 @@ def read_uptime() -> "int | None":
     """Return the nanoseconds since the machine has booted; None where no clock tells them."""
     for clock in ("CLOCK_BOOTTIME", "CLOCK_UPTIME_RAW", "CLOCK_UPTIME"):  # Linux, macOS, FreeBSD
         if hasattr(time, clock):
-            return time.clock_gettime_ns(getattr(time, clock))
+            try:
+                return time.clock_gettime_ns(getattr(time, clock))
+            except OSError:
+                pass  # Pyodide has the name, but not the clock
     return None
 
 

@@ -82,7 +82,7 @@ def read_text(value: "object") -> "str | None":
         return None
     try:
         if IS_STRICT:
-            return str(data, "utf-8")
+            return data.decode()  # str(data, "utf-8") lets surrogates through on PyPy
     except UnicodeError:
         pass
     return replace_ill_formed(data)

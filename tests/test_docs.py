@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+from elsewhere import NAMES, find_node_modules, run_elsewhere
 from grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
 
 import syslogfast
@@ -921,6 +922,82 @@ def check_image(section: Section, stage: Stage) -> None:
             (crashed,) = [r for r in map(parse_rfc5424, records) if r.msgid == "CRASHED"]
             assert (crashed.message or "").startswith(message)
             assert "exception@32473" in dict(crashed.structured_data)
+
+
+# --- embedding.md --------------------------------------------------------------------------------
+
+ENCODER_SIZE = """
+import gc, sys
+gc.collect()
+before = gc.mem_alloc()
+from syslogfast import Encoder
+gc.collect()
+imported = gc.mem_alloc()
+encoders = [Encoder(hostname="sensor-7", app_name="meter", procid=n) for n in range(100)]
+gc.collect()
+print(imported - before, (gc.mem_alloc() - imported) // 100)
+print(*[name for name in sys.modules if name.startswith("syslogfast")])
+"""
+LACKS = """
+import syslogfast
+encoder = syslogfast.Encoder(hostname="sensor-7", app_name="meter", procid="-")
+class Record:
+    msg, args, levelno, created = "x", None, 20, 1.0
+for call in (
+    lambda: encoder.encode_record(Record()),
+    lambda: encoder.encode(True, "x"),
+    lambda: encoder.encode_into(memoryview(bytearray(9)), 6, "x"),
+):
+    try:
+        call()
+    except Exception as error:
+        print(type(error).__name__, isinstance(error, ValueError))
+"""
+
+
+@checks("embedding.md: PyPy, Pyodide, MicroPython")
+def check_other_pythons(section: Section, stage: Stage) -> None:
+    """Each program gives what it shows, where it is for; the files named are enough, and all."""
+    package = pathlib.Path(syslogfast.__file__).parent
+    wheel = section.take("sh").replace("python3", sys.executable)
+    wheel = wheel.replace("wheel", f"wheel -q --no-build-isolation --no-index -w {stage.folder}")
+    unwanted = shutil.ignore_patterns(".*", "build", "node_modules", "*.egg-info")
+    tree = shutil.copytree(
+        pathlib.Path(__file__).parent.parent, stage.folder / "tree", ignore=unwanted
+    )
+    subprocess.run(["bash", "-ec", wheel], cwd=tree, check=True, timeout=120)
+    (stage.folder / "node_modules").symlink_to(find_node_modules("pyodide"))
+    stage.write("page.mjs", section.take("js"))
+    command = ["node", "page.mjs"]
+    started = time.time()
+    result = subprocess.run(command, cwd=stage.folder, capture_output=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+    run = Run(0, started, time.time(), result.stdout, result.stderr)
+    (shown,) = split_frames(section.take("text").encode(), "lf")
+    (sent,) = split_frames(run.out, "lf")
+    parsed = parse_rfc5424(sent)
+    run.check_time(parsed.timestamp)
+    assert parsed == parse_rfc5424(shown)._replace(timestamp=parsed.timestamp)
+
+    names = section.take("text").split()
+    files = stage.folder / "files" / "syslogfast"
+    files.mkdir(parents=True)
+    for name in names:
+        shutil.copy(package / name, files)
+    sizes = [sum((files / name).stat().st_size for name in names)]
+    program, printed = section.take("python"), section.take("text")
+    for name in NAMES:
+        assert run_elsewhere(name, program, files).stdout == printed
+    heap, loaded = run_elsewhere("micropython", ENCODER_SIZE, files).stdout.splitlines()
+    assert {name.partition(".")[2] or "__init__" for name in loaded.split()} == {
+        name.removesuffix(".py") for name in names
+    }
+    sizes += map(int, heap.split())
+    assert f"these {len(names)} files" in section.text
+    stated = [float(number) for number in re.findall(r"(\d[\d.]*) KB", section.text)]
+    assert [size / 1000 for size in sizes] == pytest.approx(stated, rel=0.1)
+    lacks = run_elsewhere("micropython", LACKS, files).stdout.splitlines()
+    assert lacks == ["AttributeError False", "TypeError False", "BufferError True"]
 
 
 # --- all pages -----------------------------------------------------------------------------------

@@ -26,8 +26,9 @@ from cpython.bytes cimport (
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
+from cpython.ref cimport Py_INCREF
 from cpython.sequence cimport PySequence_GetItem
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
@@ -155,7 +156,7 @@ cdef extern from *:
             syslogfast_sole_interpreter = -2;   /* never again */
         syslogfast_sole_state = NULL;           /* of one that is going, too */
     }
-    #define PyModule_NewObject(name) (syslogfast_note_interpreter(), PyModule_NewObject(name))
+    #define SYSLOGFAST_NOTE_INTERPRETER() syslogfast_note_interpreter()
     #undef __Pyx_PyModule_GetState
     #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
     #define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) syslogfast_get_state()
@@ -163,6 +164,37 @@ cdef extern from *:
     #endif
     #else
     #define syslogfast_rarely()
+    #endif
+
+    /* Cython, in this version, holds the module of an interpreter beyond its end: after finalize
+       and initialize the next one, which has the same number, could not import it. */
+    #if CYTHON_USE_MODULE_STATE && CYTHON_HEX_VERSION >> 16 == 0x0303
+    static PyObject *__Pyx_State_FindModule(void *);
+    static int __Pyx_State_RemoveModule(void *);
+    static void syslogfast_keep_alarm(void);
+    static void syslogfast_leave_interpreter(PyObject *capsule) {
+        PyObject *module = __Pyx_State_FindModule(NULL);
+        (void)capsule;
+        if (module) {
+            syslogfast_keep_alarm();
+            __Pyx_State_RemoveModule(NULL);
+            Py_DECREF(module);
+        }
+    }
+    static PyObject *syslogfast_make_module(PyObject *name) {
+        PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get()); /* to its end */
+        PyObject *leave = PyCapsule_New((void *)kept, NULL, syslogfast_leave_interpreter);
+        PyObject *module = NULL;
+        if (leave && PyDict_SetItem(kept, name, leave) == 0)
+            module = PyModule_NewObject(name);
+        Py_XDECREF(leave);
+        return module;
+    }
+    #ifdef SYSLOGFAST_NOTE_INTERPRETER
+    #define PyModule_NewObject(name) (SYSLOGFAST_NOTE_INTERPRETER(), syslogfast_make_module(name))
+    #else
+    #define PyModule_NewObject syslogfast_make_module
+    #endif
     #endif
 
     /* An int of one digit, from inside; -1 for any other. */
@@ -175,6 +207,8 @@ cdef extern from *:
         (Py_SIZE(value) == 1 ? (Py_ssize_t)((PyLongObject *)(value))->ob_digit[0] \
             : Py_SIZE(value) == 0 ? 0 : -1)
     #endif
+
+    #define SYSLOGFAST_GET_INTERPRETER() PyInterpreterState_GetID(PyInterpreterState_Get())
 
     #define SYSLOGFAST_GET_VERSION(value) (Py_TYPE(value)->tp_version_tag)
 
@@ -204,6 +238,7 @@ cdef extern from *:
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
     object read_present "syslogfast_read_present"(object record, object name)
+    int64_t get_interpreter "SYSLOGFAST_GET_INTERPRETER"()
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 

@@ -71,6 +71,7 @@ ctypedef struct Alarm:
     int64_t ahead               # seconds that the clocks of the zone were, when this was armed
     Timestamp zone              # with its offset
     char *room
+    int64_t interpreter         # that has armed this
     bint is_armed
 
 cdef Alarm alarm
@@ -263,6 +264,7 @@ def arm(
     alarm.is_armed = False
     renew_sequence(sequence)
     alarm_queue, alarm_sequence, alarm_records = queue, sequence, records
+    alarm.interpreter = get_interpreter()
     alarm.layout = encoder.layout
     alarm.moment = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]
     find_zone()
@@ -273,8 +275,8 @@ def arm(
         alarm.records[signal].start = PyBytes_AS_STRING(record)
         alarm.records[signal].size = PyBytes_GET_SIZE(record)
         room = max(room, alarm.records[signal].size)
-    PyMem_Free(alarm.room)
-    alarm.room = <char *>PyMem_Malloc(room + ROOM_TO_SPARE)
+    PyMem_RawFree(alarm.room)   # which may be of an interpreter that has ended
+    alarm.room = <char *>PyMem_RawMalloc(room + ROOM_TO_SPARE)
     if alarm.room == NULL:
         raise MemoryError
     provide_stack()
@@ -293,3 +295,11 @@ def disarm():
         sigaction(signals[signal], NULL, &present)
         if present.sa_sigaction == take_leave:
             sigaction(signals[signal], &formers[signal], NULL)
+
+
+cdef void keep_alarm "syslogfast_keep_alarm"() noexcept:
+    """Keep what is of this interpreter, at its end: C may still crash; no other can free it."""
+    if alarm.interpreter == get_interpreter():
+        Py_INCREF(alarm_queue)
+        Py_INCREF(alarm_sequence)
+        Py_INCREF(alarm_records)

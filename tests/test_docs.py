@@ -1000,6 +1000,13 @@ def check_other_pythons(section: Section, stage: Stage) -> None:
     assert lacks == ["AttributeError False", "TypeError False", "BufferError True"]
 
 
+@checks("embedding.md: Inside another program")
+def check_inside(section: Section, stage: Stage) -> None:
+    """The lines are those of the example, which test_embed.py builds and runs."""
+    folder = pathlib.Path(__file__).parent.parent / "examples" / "embed"
+    assert section.take("c") in (folder / "program.c").read_text(encoding="utf-8")
+
+
 # --- all pages -----------------------------------------------------------------------------------
 
 

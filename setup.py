@@ -25,6 +25,7 @@ at_once = ["-fno-plt"] if is_linux else []
 encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_encoder_c.pyx"],
+    depends=["syslogfast/syslogfast.h"],
     define_macros=[
         ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process
         ("CYTHON_UNPACK_METHODS", "0"),  # these speed up what is rare here

@@ -1,9 +1,13 @@
 """What other Cython code may cimport: the encoder, and what it is made of, all without the GIL.
 
-    from syslogfast cimport Encoder, Record, measure_record, read_clock, write_record
+    from syslogfast cimport Encoder, Record, Timestamp, encode, fill_record, get_layout, read_clock
+
+All but `get_layout` are noexcept, and never allocate. A Layout is what is constant in the records
+of an Encoder: it lives, unchanged, as long as that, to which the caller keeps a reference.
 """
 
-from syslogfast._encoder_c cimport Encoder
+from syslogfast._encode cimport MAX_TIMESTAMP, encode, fill_record, write_timestamp
+from syslogfast._encoder_c cimport Encoder, get_layout
 from syslogfast._record cimport (
     Layout,
     Record,
@@ -13,9 +17,11 @@ from syslogfast._record cimport (
     write_header,
     write_record,
 )
-from syslogfast._text cimport Measure, measure_text, write_text
+from syslogfast._text cimport REPAIR_UTF8, Measure, measure_text, write_text
 from syslogfast._timestamp cimport (
     Timestamp,
+    move_to_rfc3164_zone,
+    move_to_rfc5424_zone,
     read_clock,
     write_rfc3164_timestamp,
     write_rfc5424_timestamp,

@@ -15,3 +15,8 @@ cdef class Encoder:
     cdef int8_t given           # which names were given, a bit for each
     cdef uint8_t is_ascii       # `text` is; of thousands, each byte counts
     cdef uint8_t reads_attributes
+
+
+# The layout of a compiled Encoder; TypeError for another object. The caller keeps a reference to
+# the encoder. Who calls it has been compiled with this very Layout, or cannot be imported.
+cdef const Layout *get_layout(object encoder) except NULL

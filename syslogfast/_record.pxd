@@ -51,7 +51,9 @@ ctypedef struct Span:
 # All that is constant for an identity. What `text` points to must outlive it. It holds, one after
 # the other: prefix; fields, from the SP after TIMESTAMP to the SP before MSGID (RFC 5424) or to MSG
 # (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM.
-ctypedef struct Layout:
+# The number in the name is another one whenever a struct of the .pxd files, or what it means, is
+# another one: what was compiled with the one before cannot be imported then.
+ctypedef struct Layout "syslogfast_layout_1":
     const char *text
     int32_t prefix_size
     int32_t fields_size
@@ -130,7 +132,8 @@ cdef inline Py_ssize_t measure_header(
     """Settle the time and measure all before MSG, the lead included.
 
     The record's own structured data is dropped if with it a header without the lead is longer than
-    `limit`, then all of it.
+    `limit`, then all of it. Of what comes from the caller, the message is not looked at. To be
+    called once for a record: its time is moved to the layout's zone.
     """
     cdef Py_ssize_t size = layout.prefix_size + layout.priority_sizes[record.severity]
     cdef Py_ssize_t elements
@@ -164,7 +167,8 @@ cdef inline char *write_header(
 ) noexcept nogil:
     """RFC 5424 6: PRI VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP SD
 
-    Then the lead, of the layout's size, or nothing if no message follows.
+    Then the lead, of the layout's size, or nothing if no message follows. The record is measured:
+    measure_header, with the same layout, says how many octets at dst are the caller's.
     """
     cdef const char *fields = layout.text + layout.prefix_size
     cdef Py_ssize_t tail_size = layout.tail_size - layout.lead_size
@@ -199,7 +203,11 @@ cdef inline Py_ssize_t measure_frame(const Layout *layout, Py_ssize_t size) noex
 
 
 cdef inline void measure_record(const Layout *layout, Record *record) noexcept nogil:
-    """Settle how much of each part is written; message.start is moved past a BOM."""
+    """Settle how much of each part is written; message.start is moved past a BOM.
+
+    What comes from the caller is set, and the severity is 0 to 7. To be called once for a record:
+    its time is moved to the layout's zone.
+    """
     cdef Py_ssize_t header = measure_header(layout, record, layout.max_size)
     if layout.lead_size > 1:
         while record.message.size >= 3 and is_bom(record.message.start):
@@ -241,7 +249,10 @@ cdef inline char *close_frame(char *dst, const Layout *layout) noexcept nogil:
 cdef inline char *write_record(
     char *dst, const Layout *layout, const Record *record
 ) noexcept nogil:
-    """Write a measured record, framed; frame_size octets at dst are the caller's."""
+    """Write a measured record, framed; frame_size octets at dst are the caller's.
+
+    Layout and message are those that were measured; the message is not within dst.
+    """
     dst = open_frame(dst, layout, record.size)
     dst = write_header(dst, layout, record, layout.lead_size if record.text.given else 0)
     dst = write_text(

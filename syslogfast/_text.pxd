@@ -254,7 +254,7 @@ cdef inline char *write_octal(char *dst, uint8_t octet) noexcept nogil:
 cdef inline char *write_text(
     char *dst, const uint8_t *src, const Measure *measure, int rules
 ) noexcept nogil:
-    """Write what was measured."""
+    """Write what was measured, by the same rules; measure.given octets at dst are the caller's."""
     cdef const uint8_t *end = src + measure.taken
     cdef const uint8_t *next
     cdef Step step

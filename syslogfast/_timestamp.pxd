@@ -70,6 +70,7 @@ ctypedef struct Date:
 
 
 cdef inline void read_clock(Timestamp *timestamp) noexcept nogil:
+    """Set the present time, in UTC."""
     cdef timespec moment
     read_realtime(&moment)
     timestamp.known = True
@@ -177,7 +178,10 @@ cdef inline char *write_time_of_day(char *dst, uint32_t second) noexcept nogil:
 cdef inline char *write_rfc5424_timestamp(
     char *dst, const Timestamp *timestamp, int precision
 ) noexcept nogil:
-    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60."""
+    """RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60.
+
+    After move_to_rfc5424_zone; nanoseconds < 1,000,000,000; 32 octets at dst are the caller's.
+    """
     cdef uint64_t seconds
     cdef uint32_t days, fraction
     cdef int32_t minutes
@@ -211,7 +215,10 @@ cdef inline char *write_rfc5424_timestamp(
 
 @cython.cdivision(True)
 cdef inline char *write_rfc3164_timestamp(char *dst, const Timestamp *timestamp) noexcept nogil:
-    """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space."""
+    """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
+
+    After move_to_rfc3164_zone; 15 octets at dst are the caller's.
+    """
     cdef uint64_t seconds = <uint64_t>(timestamp.seconds - MIN_SECONDS)
     cdef Date date = compute_date(<uint32_t>(seconds // 86400u))
     cdef const char *day = days_from_march[date.day]    # "-MM-DDT"

@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import types
 from collections.abc import Callable
@@ -925,6 +926,23 @@ def check_image(section: Section, stage: Stage) -> None:
 
 
 # --- embedding.md --------------------------------------------------------------------------------
+
+EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+
+
+@checks("embedding.md: From Cython")
+def check_cython(section: Section, stage: Stage) -> None:
+    """The loop of the example, which test_capi builds and runs."""
+    source = (EXAMPLES / "cimport" / "readings.pyx").read_text(encoding="utf-8")
+    assert textwrap.indent(section.take("cython"), "    ") in source
+
+
+@checks("embedding.md: From C")
+def check_c(section: Section, stage: Stage) -> None:
+    """A function of the example, which test_capi builds and runs."""
+    source = (EXAMPLES / "capi" / "heartbeat.c").read_text(encoding="utf-8")
+    assert section.take("c") in source
+
 
 ENCODER_SIZE = """
 import gc, sys

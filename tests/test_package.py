@@ -247,81 +247,19 @@ def test_modules_that_nobody_has_to_import(run_python: Run) -> None:
 
 
 def list_needed(root: pathlib.Path) -> list[str]:
-    """Return what must be installed: Python's files, the marker for types, Cython's headers."""
+    """Return what must be installed: Python's files, the marker for types, headers of Cython, C."""
     package = root / "syslogfast"
-    found = [path for kind in ("*.py", "*.pxd", "py.typed") for path in package.rglob(kind)]
-    assert package / "py.typed" in found
-    assert package / "__init__.pxd" in found
-    assert package / "_record.pxd" in found
+    kinds = ("*.py", "*.pxd", "*.h", "py.typed")
+    found = [path for kind in kinds for path in package.rglob(kind)]
+    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "_record.pxd", "syslogfast.h"):
+        assert package / name in found
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def test_files_are_installed(root: pathlib.Path) -> None:
-    """The installed package has every module, every .pxd and py.typed."""
+    """The installed package has every module, every .pxd, the C header and py.typed."""
     for name in list_needed(root):
         assert (INSTALLED.parent / name).is_file(), name
-
-
-# A C program's way: a Layout from an Encoder, a Record on the stack, no object and no GIL.
-CONSUMER = """
-from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memcpy
-
-from syslogfast._encoder_c cimport Encoder
-from syslogfast._record cimport (
-    Layout, Record, Span, get_elements, get_msgid, measure_record, write_record
-)
-from syslogfast._text cimport REPAIR_UTF8
-from syslogfast._timestamp cimport Timestamp, read_clock
-
-
-def write(Encoder encoder, int severity, bytes message, int64_t seconds, uint32_t nanoseconds):
-    cdef const Layout *layout = &encoder.layout
-    cdef char[1000] room
-    cdef char *end
-    cdef Record record
-    cdef Py_ssize_t size
-    cdef const char *start = message
-    cdef Py_ssize_t length = len(message)
-    with nogil:
-        read_clock(&record.timestamp)
-        record.timestamp.seconds = seconds
-        record.timestamp.nanoseconds = nanoseconds
-        record.severity = severity
-        record.is_own = False
-        record.message.start = start
-        record.message.size = length
-        record.repairs = REPAIR_UTF8
-        measure_record(layout, &record)
-        end = write_record(room, layout, &record)
-        size = record.frame_size
-    assert end == room + size
-    return room[:size]
-"""
-BUILD_CONSUMER = """
-from Cython.Build import cythonize
-from setuptools import Extension, setup
-
-setup(name="consumer", ext_modules=cythonize([Extension("consumer", ["consumer.pyx"])]))
-"""
-USE_CONSUMER = (
-    FROM_FOLDER
-    + """
-import consumer
-from syslogfast._encoder_c import Encoder
-
-for options in (
-    {}, {"framing": "octet"}, {"framing": "nul", "controls": "keep"}, {"protocol": "rfc3164"},
-    {"bom": True, "prefix": b"TOKEN "}, {"local_time": True, "precision": 3},
-    {"structured_data": {"a@1": {"b": "c"}}, "msgid": "ID47", "max_size": 200},
-):
-    encoder = Encoder(hostname="web1", app_name="shop", procid=42, **options)
-    for message in (b"", b"text", b"a\\nb\\xff\\xc2\\x85\\xe2\\x82\\xac", b"long " * 60):
-        expected = encoder.encode(4, message, time_ns=1_065_910_455_003_000_123)
-        assert consumer.write(encoder, 4, message, 1_065_910_455, 3_000_123) == expected
-print("same")
-"""
-)
 
 
 def run_build(
@@ -340,17 +278,6 @@ def run_build(
         text=True,
         timeout=300,
     )
-
-
-def test_cython_consumer(run_python: Run, tmp_path: pathlib.Path) -> None:
-    """Other Cython code cimports the encoder from where it is installed, and writes alike."""
-    need_compiled()
-    (tmp_path / "consumer.pyx").write_text("# cython: language_level=3\n" + CONSUMER)
-    (tmp_path / "setup.py").write_text(BUILD_CONSUMER)
-    built = run_build(tmp_path, "setup.py", "build_ext", "--inplace", CFLAGS="-O0")
-    assert built.returncode == 0, built.stdout
-    used = run_python(USE_CONSUMER, str(tmp_path))
-    assert (used.stdout, used.stderr) == ("same\n", "")
 
 
 # --- what is built -------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ class Parts:
 
 def digest_sources() -> str:
     """Return what changes when what is built for the guest has to be built anew."""
-    kinds = (".py", ".pyx", ".pxd", ".pxi")
+    kinds = (".py", ".pyx", ".pxd", ".pxi", ".h")
     package = [file for file in (ROOT / "syslogfast").rglob("*") if file.suffix in kinds]
     others = [ROOT / "setup.py", ROOT / "pyproject.toml", GUEST / "kernel.c"]
     digest = hashlib.sha256()

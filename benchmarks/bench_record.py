@@ -10,6 +10,7 @@ sent. The two formatters work with the standard library's handler there. A blank
 no way to write this.
 """
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -118,13 +119,14 @@ def test_encode_into(turns: Turns, publish: Publish, floor_module: ModuleType) -
 def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
     """The functions in C, without the clock and all objects, in a loop in C."""
     encoder, message = _encoder_c.Encoder(**IDENTITY), MESSAGE.encode()
-    statements = {
-        "write_plain_record": lambda calls: floor_module.write_plain_records(
-            encoder, message, calls
-        ),
-        "write_record": lambda calls: floor_module.write_records(encoder, message, calls),
-        "memcpy": lambda calls: floor_module.copy_records(encoder.encode(6, message), calls),
+    loops = {
+        "write_plain_record": floor_module.write_plain_records,
+        "write_record": floor_module.write_records,
+        "encode, by cimport": floor_module.encode_by_cimport,
+        "encode, from C": floor_module.encode_by_capsule,
     }
+    statements = {row: functools.partial(loop, encoder, message) for row, loop in loops.items()}
+    statements["memcpy"] = functools.partial(floor_module.copy_records, encoder.encode(6, message))
 
     def make_run(loop: Callable[[int], bytes]) -> Run:
         strict.check(loop(2), expect_now(MESSAGE))

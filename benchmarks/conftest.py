@@ -27,6 +27,8 @@ from results import (
 from tables import Table, write_text
 from turns import Turns
 
+import syslogfast
+
 RESULTS = pytest.StashKey[Results]()
 PLACE = pytest.StashKey[str]()  # of a test among all: "3/17"
 
@@ -118,7 +120,8 @@ def build_module(name: str, directory: pathlib.Path) -> ModuleType:
 
     source = directory / f"{name}.pyx"
     source.write_text(pathlib.Path(__file__).with_name(source.name).read_text())
-    extension = Extension(name, [str(source)], extra_compile_args=["-O2"])
+    include = list(syslogfast.__path__)
+    extension = Extension(name, [str(source)], include_dirs=include, extra_compile_args=["-O2"])
     # The installed package's .pxd files are found where the package is.
     package = importlib.util.find_spec("syslogfast")
     assert package is not None

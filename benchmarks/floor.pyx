@@ -8,15 +8,19 @@ And loops in C: around what writes a record, and around memcpy of the same bytes
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy, memset
 
-from syslogfast._encoder_c cimport Encoder
-from syslogfast._record cimport (
+from syslogfast cimport (
+    Encoder,
+    Layout,
     Record,
-    measure_plain_record,
+    Timestamp,
+    encode,
+    fill_record,
+    get_layout,
     measure_record,
-    write_plain_record,
+    read_clock,
     write_record,
 )
-from syslogfast._timestamp cimport Timestamp, read_clock
+from syslogfast._record cimport measure_plain_record, write_plain_record
 
 
 cdef extern from *:
@@ -31,6 +35,33 @@ cdef extern from *:
     char *target
     const char *source
     Py_ssize_t amount
+
+
+cdef extern from *:
+    """
+    #include "syslogfast.h"
+
+    /* A loop as in a C program, that knows no more than the header. */
+    static Py_ssize_t encode_in_c(
+        const syslogfast_api *api, const syslogfast_layout *layout, Py_ssize_t calls
+    )
+    {
+        syslogfast_time now;
+        Py_ssize_t size = 0;
+        api->read_clock(&now);
+        while (calls-- > 0) {
+            syslogfast_record record = {.severity = 6, .time = now, .message = {source, amount}};
+            size = api->encode(target, sizeof buffer, layout, &record);
+        }
+        return size;
+    }
+    """
+    ctypedef struct CLayout "syslogfast_layout":
+        pass
+    ctypedef struct CApi "syslogfast_api":
+        const CLayout *(*get_layout)(object encoder) except NULL
+    const CApi *import_c "syslogfast_import"() except NULL
+    Py_ssize_t encode_in_c(const CApi *api, const CLayout *layout, Py_ssize_t calls) nogil
 
 
 cdef class Floor:
@@ -96,6 +127,33 @@ def write_plain_records(Encoder encoder, bytes message, Py_ssize_t calls):
             if size:
                 write_plain_record(target, &encoder.layout, 6, &moment, record.message, size)
     return buffer[:size]
+
+
+def encode_by_cimport(Encoder encoder, bytes message, Py_ssize_t calls):
+    """The same as other Cython code does it, by `encode`."""
+    cdef const Layout *layout = get_layout(encoder)
+    cdef Timestamp moment
+    cdef Record record
+    cdef Py_ssize_t _, size = 0
+    global source, amount
+    source, amount = message, len(message)
+    read_clock(&moment)
+    with nogil:
+        for _ in range(calls):
+            fill_record(&record, 6, &moment, source, amount)
+            size = encode(target, sizeof(buffer), layout, &record)
+    return buffer[:size]
+
+
+def encode_by_capsule(Encoder encoder, bytes message, Py_ssize_t calls):
+    """The same as a C program does it, by the functions of the capsule."""
+    cdef const CApi *api = import_c()
+    cdef const CLayout *layout = api.get_layout(encoder)
+    global source, amount
+    source, amount = message, len(message)
+    with nogil:
+        amount = encode_in_c(api, layout, calls)
+    return buffer[:amount]
 
 
 def copy_records(bytes ready, Py_ssize_t calls):

@@ -30,6 +30,7 @@ from syslogfast._life_records import (
 )
 from syslogfast._network import NetworkWatch, read_network
 from syslogfast.emitter import Emitter
+from syslogfast.transports.lifespan import Thread
 from syslogfast.transports.route import needs_waiting
 from syslogfast.transports.url import parse_url
 
@@ -240,7 +241,7 @@ class Lifecycle:
         self._undo.append(self._stop_watching)
         atexit.register(self._stop_watching)
         try:
-            _thread.start_new_thread(self._await_network, (network, timeout, goes_on))
+            Thread(self, self._await_network, network, timeout, goes_on)
         except RuntimeError:
             self._watching.release()
             self._tell_of_network(network)
@@ -250,9 +251,10 @@ class Lifecycle:
             self._tell_of_network(network or self._watch.wait(timeout))
             while goes_on and not self._is_over:
                 network = self._watch.wait(FOREVER)
-                if network:
-                    self._report(network_up, network)
-                    self._reach_out()
+                if network is None:
+                    break  # the watch is closed
+                self._report(network_up, network)
+                self._reach_out()
         finally:
             self._watching.release()
 

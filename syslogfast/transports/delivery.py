@@ -248,6 +248,8 @@ class Delivery:
         if self._working.acquire(True, patience):
             self._working.release()
         lifespan.unregister(self)
+        if lifespan.has_ended():
+            lifespan.outlast_threads()
 
     def _choose_timeout(self, timeout: float | None) -> float:
         return self.timeout if timeout is None else check_timeout(timeout)
@@ -345,7 +347,7 @@ class Delivery:
         """Try the URLs before that of this road, while it goes on to be used."""
         self.route.next_return = FOREVER  # one try at a time
         try:
-            _thread.start_new_thread(self._return, (road,))
+            lifespan.Thread(self, self._return, road)
         except RuntimeError:
             pass  # when it breaks, all of them are tried
 
@@ -395,7 +397,7 @@ class Delivery:
         if not self._working.locked():
             self._expect_end()
             try:
-                _thread.start_new_thread(self._work, ())
+                lifespan.Thread(self, self._work)
             except RuntimeError:
                 return False
         self._ring()

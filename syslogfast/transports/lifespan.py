@@ -1,4 +1,4 @@
-"""The end of the process, and its fork: what every delivery has to do then."""
+"""The end of the interpreter, and a fork: what every delivery has to do then."""
 
 import _thread
 import _weakref
@@ -10,6 +10,8 @@ from syslogfast._identity import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from syslogfast.transports.delivery import Delivery
 
 # Held while something is imported that is not needed by all. A fork waits for that: in the child,
@@ -43,6 +45,7 @@ def close_all() -> None:
     global _has_ended
     close([delivery for delivery in list_deliveries() if delivery.closes_at_exit])
     _has_ended = True
+    outlast_threads()
 
 
 def has_ended() -> bool:
@@ -74,8 +77,75 @@ def expect_end() -> None:
         multiprocessing.Finalize(None, close_all_as_child, exitpriority=0)
 
 
+# --- threads -------------------------------------------------------------------------------------
+
+_threads: "set[Thread]" = set()  # those that have been started, but for some that have ended
+
+_of_thread = _thread._local()
+
+
+class Thread:
+    """A thread of a delivery, or of another `owner`, and what tells that all of it is gone."""
+
+    def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
+        """Start it; RuntimeError: there can be no threads here, or not now."""
+        self.owner_key = id(owner)
+        self._has_gone = _thread.allocate_lock()
+        self._has_gone.acquire()
+        _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
+        _threads.add(self)
+        try:
+            _thread.start_new_thread(self._run, (work, arguments))
+        except RuntimeError:
+            _threads.discard(self)
+            raise
+
+    def _run(self, work: "Callable[..., object]", arguments: "tuple[object, ...]") -> None:
+        # CPython drops what is local to a thread when it destroys the thread's state, and runs no
+        # code in Python between the two: nobody sees the lock free and the state there.
+        mark: set[object] = set()
+        _of_thread.mark = mark
+        self._mark = _weakref.ref(mark, self._has_gone.__exit__)  # type: ignore[arg-type]
+        del mark
+        work(*arguments)
+
+    def is_there(self) -> bool:
+        return self._has_gone.locked()
+
+    def outlast(self) -> None:
+        """Wait until it has gone."""
+        with self._has_gone:
+            pass
+
+
+def outlast_threads() -> None:
+    """Wait for the threads of all that is closed, unless this is the main interpreter.
+
+    Another one that ends before one of its threads has the whole process aborted.
+    """
+    left = [thread for thread in _threads.copy() if thread.is_there()]
+    if left and not is_main_interpreter():
+        for thread in left:
+            if thread.owner_key not in _deliveries:
+                thread.outlast()
+
+
+def is_main_interpreter() -> bool:
+    if hasattr(_thread, "_is_main_interpreter"):  # from Python 3.12 on
+        return bool(_thread._is_main_interpreter())
+    try:
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
+    except ImportError:
+        return True  # as far as one can tell
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+# --- fork ----------------------------------------------------------------------------------------
+
+
 def go_on_as_child() -> None:
     importing.release()
+    _threads.clear()
     for delivery in list_deliveries():
         delivery.begin_anew()
 

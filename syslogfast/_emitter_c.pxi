@@ -5,7 +5,9 @@ cdef enum:
     TRIES = 100     # to get the room that was made before another thread takes it
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
 
-cdef int forks = 0  # processes between the one that has loaded this and the present one
+# Processes between the one that has loaded this and the present one. Without a value here, which
+# another interpreter that loads it would give it again.
+cdef int forks
 
 
 def note_fork():

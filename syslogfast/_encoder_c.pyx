@@ -26,7 +26,7 @@ from cpython.bytes cimport (
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.unicode cimport (
@@ -176,12 +176,12 @@ cdef extern from *:
     #if CYTHON_USE_MODULE_STATE && CYTHON_HEX_VERSION >> 16 == 0x0303
     static PyObject *__Pyx_State_FindModule(void *);
     static int __Pyx_State_RemoveModule(void *);
-    static void syslogfast_keep_alarm(void);
+    static void syslogfast_note_end(void);
     static void syslogfast_leave_interpreter(PyObject *capsule) {
         PyObject *module = __Pyx_State_FindModule(NULL);
         (void)capsule;
         if (module) {
-            syslogfast_keep_alarm();
+            syslogfast_note_end();
             __Pyx_State_RemoveModule(NULL);
             Py_DECREF(module);
         }
@@ -213,8 +213,6 @@ cdef extern from *:
             : Py_SIZE(value) == 0 ? 0 : -1)
     #endif
 
-    #define SYSLOGFAST_GET_INTERPRETER() PyInterpreterState_GetID(PyInterpreterState_Get())
-
     #define SYSLOGFAST_GET_VERSION(value) (Py_TYPE(value)->tp_version_tag)
 
     /* An attribute that is there, if nobody has deleted it; else None. */
@@ -243,7 +241,6 @@ cdef extern from *:
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
     object read_present "syslogfast_read_present"(object record, object name)
-    int64_t get_interpreter "SYSLOGFAST_GET_INTERPRETER"()
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 

@@ -52,6 +52,8 @@ cdef extern from *:
     const int[SIGNALS] signals "syslogfast_signals"
     int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
     int errno
+    const void *PyInterpreterState_Get()
+    const void *PyInterpreterState_Main()
     int sigaction(int number, const Action *action, Action *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
@@ -71,15 +73,16 @@ ctypedef struct Alarm:
     int64_t ahead               # seconds that the clocks of the zone were, when this was armed
     Timestamp zone              # with its offset
     char *room
-    int64_t interpreter         # that has armed this
     bint is_armed
+    # Not objects of the module: they would be None as soon as another interpreter loads it.
+    PyObject *queue
+    PyObject *sequence
+    PyObject *texts
+    bint is_orphan              # the interpreter that made them has ended: never to be freed
 
 cdef Alarm alarm
-cdef Queue alarm_queue = None
-cdef Sequence alarm_sequence = None
-cdef tuple alarm_records = None
 cdef Action[SIGNALS] formers
-cdef Py_ssize_t is_dying = 0
+cdef Py_ssize_t is_dying    # 0 at first, and not again when another interpreter loads this
 cdef char[STACK_SIZE] own_stack
 
 
@@ -123,6 +126,7 @@ cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
 
 cdef char *write_last_words(char *dst, Span text) noexcept nogil:
     cdef Timestamp now
+    cdef int64_t *number
     read_clock(&now)
     now.seconds += alarm.ahead
     now.has_offset = alarm.zone.has_offset
@@ -133,9 +137,10 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
     else:
         dst = write_rfc3164_timestamp(dst, &now)
     dst = write_bytes(dst, text.start + alarm.moment_end, alarm.number - alarm.moment_end)
-    alarm_sequence.last = follow(alarm_sequence.last)
+    number = &(<Sequence>alarm.sequence).last
+    number[0] = follow(number[0])
     if alarm.number_end > alarm.number:
-        dst = write_decimal(dst, alarm_sequence.last)
+        dst = write_decimal(dst, number[0])
     return write_bytes(dst, text.start + alarm.number_end, text.size - alarm.number_end)
 
 
@@ -150,7 +155,7 @@ cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
         part.iov_len = block.ends[block.first] - block.position
         if not send_parts(fd, part, 1):
             break
-        count_sent(alarm_queue, block, part.iov_len)    # in case that the process lives on
+        count_sent(<Queue>alarm.queue, block, part.iov_len)    # in case that the process lives on
         part.iov_base = block.start + block.position
     part.iov_len = 0
 
@@ -165,7 +170,7 @@ cdef void send_last_words(int signal) noexcept nogil:
     cdef char[24] octets
     cdef char *end = write_last_words(alarm.room, alarm.records[signal])
     cdef Py_ssize_t size = end - alarm.room
-    cdef int fd = alarm_queue.descriptor
+    cdef int fd = (<Queue>alarm.queue).descriptor
     memset(parts, 0, sizeof(parts))
     parts[2].iov_base = alarm.room
     parts[2].iov_len = size + (alarm.layout.framing >= LF)
@@ -175,13 +180,13 @@ cdef void send_last_words(int signal) noexcept nogil:
         end[0] = c' '
         parts[1].iov_base = octets
         parts[1].iov_len = end + 1 - octets
-    if fd >= 0 and swap(&alarm_queue.held, 0, DYING):
-        take_backlog(alarm_queue.oldest, fd, parts)
+    if fd >= 0 and swap(&(<Queue>alarm.queue).held, 0, DYING):
+        take_backlog((<Queue>alarm.queue).oldest, fd, parts)
     elif alarm.layout.framing != DATAGRAM:
         fd = -1
     if fd >= 0 and send_parts(fd, parts, 3):
-        count_sent(alarm_queue, alarm_queue.oldest, parts[0].iov_len)
-        swap(&alarm_queue.held, DYING, 0)
+        count_sent(<Queue>alarm.queue, (<Queue>alarm.queue).oldest, parts[0].iov_len)
+        swap(&(<Queue>alarm.queue).held, DYING, 0)
     else:
         alarm.room[size] = c'\n'
         parts[2].iov_len = size + 1
@@ -247,6 +252,27 @@ cdef void find_zone() noexcept nogil:
     alarm.ahead += zone.seconds
 
 
+cdef void keep(PyObject **place, object value) noexcept:
+    cdef PyObject *former = NULL if alarm.is_orphan else place[0]
+    Py_INCREF(value)
+    place[0] = <PyObject *>value
+    Py_XDECREF(former)
+
+
+cdef bint is_main_interpreter() noexcept:
+    return PyInterpreterState_Get() == PyInterpreterState_Main()
+
+
+cdef void note_end "syslogfast_note_end"() noexcept:
+    """Leave nothing behind of an interpreter that ends: others may have objects in its place.
+
+    What the main one has armed stays, as C may still crash; no other can free it.
+    """
+    forget_plain_kind()
+    if is_main_interpreter():
+        alarm.is_orphan = True
+
+
 def arm(
     Encoder encoder not None, Queue queue not None, Sequence sequence not None, tuple records,
     Py_ssize_t number, Py_ssize_t number_end, /
@@ -256,15 +282,19 @@ def arm(
     records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them
         for severity 2 and now, but without framing; from `number` to `number_end` they have
         something in place of their sequenceId, or nothing if both are 0. None: leave it alone.
+
+    Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
     """
-    global alarm_queue, alarm_sequence, alarm_records
     cdef Py_ssize_t room = 0
     cdef int signal
     check_ready(encoder)
+    if not is_main_interpreter():
+        return
     alarm.is_armed = False
     renew_sequence(sequence)
-    alarm_queue, alarm_sequence, alarm_records = queue, sequence, records
-    alarm.interpreter = get_interpreter()
+    keep(&alarm.queue, queue)
+    keep(&alarm.sequence, sequence)
+    keep(&alarm.texts, records)
     alarm.layout = encoder.layout
     alarm.moment = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]
     find_zone()
@@ -275,6 +305,7 @@ def arm(
         alarm.records[signal].start = PyBytes_AS_STRING(record)
         alarm.records[signal].size = PyBytes_GET_SIZE(record)
         room = max(room, alarm.records[signal].size)
+    alarm.is_orphan = False
     PyMem_RawFree(alarm.room)   # which may be of an interpreter that has ended
     alarm.room = <char *>PyMem_RawMalloc(room + ROOM_TO_SPARE)
     if alarm.room == NULL:
@@ -290,16 +321,10 @@ def disarm():
     """Leave the signals to whoever had them before."""
     cdef Action present
     cdef int signal
+    if not is_main_interpreter():
+        return
     alarm.is_armed = False
     for signal in range(SIGNALS):
         sigaction(signals[signal], NULL, &present)
         if present.sa_sigaction == take_leave:
             sigaction(signals[signal], &formers[signal], NULL)
-
-
-cdef void keep_alarm "syslogfast_keep_alarm"() noexcept:
-    """Keep what is of this interpreter, at its end: C may still crash; no other can free it."""
-    if alarm.interpreter == get_interpreter():
-        Py_INCREF(alarm_queue)
-        Py_INCREF(alarm_sequence)
-        Py_INCREF(alarm_records)

@@ -32,6 +32,11 @@ cdef inline bint is_plain_record(object record) except -1:
     return True
 
 
+cdef void forget_plain_kind() noexcept:
+    global plain_kind
+    plain_kind = NULL
+
+
 cdef object format_plainly(str template, tuple args):
     """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
     cdef char[SMALL] room

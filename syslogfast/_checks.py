@@ -240,6 +240,13 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
+def reject_interpreter(error: "ImportError") -> "NoReturn":
+    raise ImportError(
+        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
+        " SYSLOGFAST_BACKEND=python chooses its twin"
+    ) from error
+
+
 def reject_url_kind(value: "object") -> "NoReturn":
     raise TypeError(f"url must be a str, got {describe(value)}")
 

@@ -7,7 +7,7 @@ becomes the twin in silence.
 
 import sys
 
-from syslogfast._checks import reject_backend
+from syslogfast._checks import reject_backend, reject_interpreter
 from syslogfast._identity import read_variable
 
 TYPE_CHECKING = False
@@ -31,8 +31,11 @@ else:
         from syslogfast._encoder_c import Encoder, RecordFormatter, format_timestamp
 
         BACKEND = "c"
-    except ModuleNotFoundError as error:
-        if backend == "c" or error.name != COMPILED:
+    except ImportError as error:
+        if "subinterpreters" in str(error):
+            reject_interpreter(error)
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == COMPILED
+        if backend == "c" or not is_missing:
             raise
         from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 

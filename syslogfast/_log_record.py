@@ -166,7 +166,12 @@ def append_lines(text: "str", lines: "object") -> "str":
 def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
     """Return a formatted message, and the exception on the lines after it."""
     text = print_value(format_message(message, choose_arguments(args)))
-    return append_lines(text, format_exception(exc_info))
+    try:
+        return append_lines(text, format_exception(exc_info))
+    except ImportError:  # an image may do without the module traceback, and all that it imports
+        from syslogfast._traceback import list_frames_and_error
+
+        return append_lines(text, "\n".join(list_frames_and_error(exc_info)))
 
 
 def read_attribute(record: "object", name: "str") -> "object":

@@ -8,6 +8,7 @@ from syslogfast._log_record import format_exception, print_value, read_attribute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
 MOST_OF_MESSAGE = 256  # characters of it that are repeated as structured data
 MOST_OF_NAME = 128
@@ -45,6 +46,15 @@ def list_frames(trace: "TracebackType | None") -> "list[str]":
         lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
         trace = trace.tb_next
     return lines
+
+
+def list_frames_and_error(exc_info: "Any") -> "list[str]":
+    """Return the same of what sys.exc_info() has returned, and a line for the exception itself."""
+    kind, error, trace = exc_info
+    if kind is None:
+        return []
+    text = print_value(error)
+    return [*list_frames(trace), f"{name_type(kind)}: {text}" if text else name_type(kind)]
 
 
 def list_elements(

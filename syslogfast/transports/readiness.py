@@ -1,13 +1,9 @@
 """What the error of a send means, and waiting; `select` is imported by those who wait: few do."""
 
-import _socket
 import errno
 from time import sleep
 
 from syslogfast.transports.lifespan import importing
-
-# A program may have given SIGPIPE its default, which is the end of it.
-NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)

@@ -9,8 +9,8 @@ import re
 from collections import deque
 from time import monotonic
 
-from syslogfast.transports.readiness import NO_SIGNAL, Readiness, wait_ready
-from syslogfast.transports.stream import SILENCE, connect_stream
+from syslogfast.transports.readiness import Readiness, wait_ready
+from syslogfast.transports.stream import NO_SIGNAL, SILENCE, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

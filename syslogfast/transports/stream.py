@@ -5,7 +5,7 @@ from time import monotonic
 
 from syslogfast.transports.addresses import look_up
 from syslogfast.transports.lifespan import importing
-from syslogfast.transports.readiness import NO_SIGNAL, Readiness
+from syslogfast.transports.readiness import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from syslogfast.transports._queue_py import Queue
     from syslogfast.transports.url import Url
 
+# A program may have given SIGPIPE its default, which is the end of it.
+NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
 SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
 SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one

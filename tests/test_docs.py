@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import pytest
 from elsewhere import NAMES, find_node_modules, run_elsewhere
 from grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
+from interpreters import build_module
 
 import syslogfast
 from syslogfast import services
@@ -1026,6 +1027,47 @@ def check_inside(section: Section, stage: Stage) -> None:
 
 
 # --- all pages -----------------------------------------------------------------------------------
+
+
+# A page's block as the function of a module.
+GUEST = """
+#include <Python.h>
+static PyObject *run(PyObject *module, PyObject *unused)
+{
+    %s
+    Py_RETURN_NONE;
+}
+static PyMethodDef methods[] = {{"run", run, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "guest", NULL, -1, methods, NULL, NULL, NULL, NULL
+};
+PyMODINIT_FUNC PyInit_guest(void) { return PyModule_Create(&definition); }
+"""
+
+
+@checks("embedding.md: Isolated and stripped interpreters")
+def check_archive(section: Section, stage: Stage) -> None:
+    stage.run_quiet(section.take("python"))
+    folder = stage.folder / "bin"
+    folder.mkdir()
+    (folder / "python3").symlink_to(sys.executable)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    for name in ("SYSLOGFAST_BACKEND", "PYTHONSAFEPATH"):
+        environment.pop(name, None)
+    command = ["bash", "-ec", section.take("sh")]
+    done = subprocess.run(
+        command, cwd=stage.folder, env=environment, capture_output=True, text=True
+    )
+    assert (done.stderr, done.stdout) == ("", section.take("text"))
+
+
+@checks("embedding.md: Several interpreters in one process")
+def check_interpreters(section: Section, stage: Stage) -> None:
+    if syslogfast.BACKEND != "c":
+        pytest.skip("the compiled encoder is not built")
+    build_module(stage.folder, "guest", GUEST % section.take("c"))
+    stage.run_quiet("import guest\nguest.run()\n").compare(section.take("text"))
+    assert stage.run_quiet(section.take("python")).out == b"c\n"
 
 
 def test_there_are_pages() -> None:

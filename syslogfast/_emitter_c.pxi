@@ -15,8 +15,7 @@ def note_fork():
     forks += 1
 
 
-if hasattr(system, "register_at_fork"):
-    system.register_at_fork(after_in_child=note_fork)
+call_at_fork(after_in_child=note_fork)
 
 
 @cython.cdivision(True)

@@ -8,8 +8,8 @@ from itertools import count
 
 from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
-from syslogfast._identity import system
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
+from syslogfast._platform import call_at_fork
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
 from syslogfast.constants import WIDEST
@@ -33,8 +33,7 @@ def note_fork() -> "None":
     _forks += 1
 
 
-if hasattr(system, "register_at_fork"):
-    system.register_at_fork(after_in_child=note_fork)
+call_at_fork(after_in_child=note_fork)
 
 
 def is_cut(

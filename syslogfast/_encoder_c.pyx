@@ -64,6 +64,31 @@ from syslogfast._record cimport (
     write_plain_rest,
     write_record,
 )
+from syslogfast._signals cimport (
+    ENOTSOCK,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    POLLOUT,
+    SA_ONSTACK,
+    SA_SIGINFO,
+    SIGABRT,
+    SS_DISABLE,
+    Action,
+    Cause,
+    Descriptor,
+    Part,
+    Parts,
+    Stack,
+    errno,
+    poll,
+    raise_signal,
+    sendmsg,
+    sigaction,
+    sigaltstack,
+    signals,
+    swap,
+    write,
+)
 from syslogfast._text cimport (
     ESCAPE_CONTROLS,
     ESCAPE_LF,
@@ -114,8 +139,8 @@ from syslogfast._identity import (
     read_back,
     reduce_options,
     restore_names,
-    system,
 )
+from syslogfast._platform import call_at_fork, system
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
 

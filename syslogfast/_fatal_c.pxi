@@ -16,51 +16,9 @@ cdef enum:
     PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
 
 
-cdef extern from *:
-    """
-    #include <errno.h>
-    #include <poll.h>
-    #include <signal.h>
-    #include <sys/socket.h>
-    #include <unistd.h>
-
-    #ifndef MSG_NOSIGNAL
-    #define MSG_NOSIGNAL 0
-    #endif
-    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    #define SYSLOGFAST_SWAP(place, before, after) \
-        __sync_bool_compare_and_swap(place, before, after)
-    """
-    ctypedef struct Cause "siginfo_t":
-        int si_code
-    ctypedef struct Action "struct sigaction":
-        void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
-        int sa_flags
-    ctypedef struct Stack "stack_t":
-        void *ss_sp
-        size_t ss_size
-        int ss_flags
-    ctypedef struct Part "struct iovec":
-        void *iov_base
-        size_t iov_len
-    ctypedef struct Parts "struct msghdr":
-        Part *msg_iov
-        size_t msg_iovlen
-    ctypedef struct Descriptor "struct pollfd":
-        int fd
-        short events, revents
-    const int[SIGNALS] signals "syslogfast_signals"
-    int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
-    int errno
+cdef extern from "Python.h":
     const void *PyInterpreterState_Get()
     const void *PyInterpreterState_Main()
-    int sigaction(int number, const Action *action, Action *former) nogil
-    int sigaltstack(const Stack *stack, Stack *former) nogil
-    int raise_signal "raise"(int number) nogil
-    ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
-    ssize_t write(int fd, const void *data, size_t size) nogil
-    int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
-    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *place, Py_ssize_t before, Py_ssize_t after) nogil
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the

@@ -13,6 +13,7 @@ from syslogfast._checks import (
     check_precision,
     check_prefix,
 )
+from syslogfast._platform import read_variable, system
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
@@ -29,20 +30,8 @@ from syslogfast.constants import (
 )
 
 TYPE_CHECKING = False
-# To import `os` takes a third of the time of all else until the first record. Where nobody has done
-# so, its calls are those of `posix`; else its own, for a program may have replaced some.
 if TYPE_CHECKING:
-    import os
     from typing import Any
-
-    system = os
-elif "os" in sys.modules:
-    import os as system
-else:
-    try:
-        import posix as system
-    except ImportError:
-        import os as system
 
 # What is escaped in a text: all control characters, or the delimiter of a framing.
 RULES = (None, "octet", "lf", "nul", "escape")
@@ -53,17 +42,6 @@ HEX_DIGITS = DIGITS + "abcdefABCDEF"
 HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
 TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
 PID_CHARACTERS = PRINTUSASCII.replace("[", "").replace("]", "")
-
-
-def read_variable(name: "str") -> "str":
-    """Return a variable of the environment; empty if there is none of that name."""
-    if system.__name__ == "posix" and "os" not in sys.modules:
-        variables: Any = system.environ  # of bytes, there
-        value: bytes = variables.get(name.encode(), b"")
-        return value.decode(sys.getfilesystemencoding(), "surrogateescape")
-    import os  # by the program, perhaps, to change it
-
-    return getattr(os, "environ", {}).get(name, "")  # type: ignore[no-any-return]
 
 
 def this_host() -> "str":

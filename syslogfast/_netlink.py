@@ -3,6 +3,8 @@
 import _socket
 import sys
 
+from syslogfast._platform import find_constant
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,7 @@ def open_netlink(groups: int) -> "_socket.socket":
 
     OSError: this system has none, or does not give it to this process.
     """
-    family = getattr(_socket, "AF_NETLINK", None)
+    family = find_constant("AF_NETLINK")
     if family is None:
         raise OSError("this system has no netlink")
     netlink = _socket.socket(family, _socket.SOCK_RAW, NETLINK_ROUTE)

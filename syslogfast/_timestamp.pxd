@@ -5,28 +5,11 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from syslogfast._digits cimport write_2_digits, write_4_digits
-
-
-cdef extern from "time.h" nogil:
-    ctypedef int64_t time_t
-    struct timespec:
-        time_t tv_sec
-        long tv_nsec
-    struct tm:
-        long tm_gmtoff
-    tm *localtime_r(const time_t *seconds, tm *fields)
+from syslogfast._platform cimport find_local_offset, read_realtime, timespec
 
 
 cdef extern from *:
     """
-    #include <time.h>
-
-    #ifdef _WIN32
-    #define SYSLOGFAST_READ_CLOCK(moment) timespec_get(moment, TIME_UTC)
-    #else
-    #define SYSLOGFAST_READ_CLOCK(moment) clock_gettime(CLOCK_REALTIME, moment)
-    #endif
-
     static const char syslogfast_months[37] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
     /* The days of a year that begins on 1 March, so that a leap day is the last: "-MM-DDT". */
@@ -44,7 +27,6 @@ cdef extern from *:
         "-02-29T"
     };
     """
-    void read_realtime "SYSLOGFAST_READ_CLOCK"(timespec *moment) nogil
     const char *months "syslogfast_months"
     const char[366][8] days_from_march "syslogfast_days"
 
@@ -81,13 +63,9 @@ cdef inline void read_clock(Timestamp *timestamp) noexcept nogil:
 
 cdef inline int64_t find_offset(int64_t seconds) noexcept nogil:
     """Return how many seconds local time is ahead of UTC at that moment."""
-    cdef time_t moment = seconds
-    cdef tm fields
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
-    if localtime_r(&moment, &fields) == NULL:
-        return 0
-    return fields.tm_gmtoff
+    return find_local_offset(seconds)
 
 
 @cython.cdivision(True)

@@ -55,7 +55,10 @@ def find_offset(seconds: "int") -> "int":
     """Return how many seconds local time is ahead of UTC at that moment."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
-    return getattr(time.localtime(seconds), "tm_gmtoff", 0)
+    try:
+        return getattr(time.localtime(seconds), "tm_gmtoff", 0)
+    except OSError:
+        return 0  # Windows, before 1970
 
 
 def render_second(seconds: "int") -> "str":

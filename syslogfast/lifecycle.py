@@ -29,6 +29,7 @@ from syslogfast._life_records import (
     terminated,
 )
 from syslogfast._network import NetworkWatch, read_network
+from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
 from syslogfast.emitter import Emitter
 from syslogfast.transports.lifespan import Thread
 from syslogfast.transports.route import needs_waiting
@@ -312,8 +313,8 @@ def install(
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
         are ignored or have a handler in Python: from C, over the road if it can take a record at
-        once, else to standard error. Not with the Python backend, which has no C. When its stack
-        has run over, only the calling thread is promised it.
+        once, else to standard error. Not with the Python backend, which has no C, and not on
+        Windows. When its stack has run over, only the calling thread is promised it.
     fatal_url: another road for that alone, where the emitter's is TLS or RELP: "udp://" with an
         address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
@@ -344,7 +345,7 @@ def install(
         lifecycle._watch_termination()
     if end:
         lifecycle._watch_end()
-    if fatal_signals and BACKEND == "c":
+    if fatal_signals and BACKEND == "c" and HAS_FATAL_SIGNALS:
         lifecycle._watch_fatal_signals(url)
     if network:
         lifecycle._watch_network(timeout, watch_network)
@@ -357,5 +358,4 @@ def go_on_as_child() -> None:
         _installed._arm_anew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=go_on_as_child)
+call_at_fork(after_in_child=go_on_as_child)

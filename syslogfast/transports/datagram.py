@@ -5,6 +5,7 @@ import sys
 from time import monotonic, sleep
 
 from syslogfast._identity import is_address
+from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu
 from syslogfast.transports import UndeliverableError
 from syslogfast.transports.lifespan import importing
 
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
 
 BYTE_ORDER = sys.byteorder
 NO_LIMIT = 1 << 62
-# Linux cuts one long write into datagrams of one size, the last of which may be shorter (udp(7)).
-SOL_UDP, UDP_SEGMENT = 17, 103
 MOST_SEGMENTS = 64
 # RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
-IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
 # What goes out at first where it is paced: so many datagrams, a pause, so many... Until the link
 # address of the next host is known, a stack may keep no more than the last three.
 BURSTS = (1, 2, 4, 8, 16)
@@ -165,7 +163,7 @@ class UdpRoad(DatagramRoad):
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
-        self._longest_segment = MAX_DATAGRAM_IPV4 if self._can_segment() else 0
+        self._longest_segment = MAX_DATAGRAM_IPV4 if can_segment(self._socket) else 0
 
     def _connect(self) -> "_socket.socket":
         """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
@@ -176,15 +174,6 @@ class UdpRoad(DatagramRoad):
             except OSError as error:
                 failure = error
         raise failure
-
-    def _can_segment(self) -> "bool":
-        if sys.platform != "linux":
-            return False
-        try:
-            self._socket.getsockopt(SOL_UDP, UDP_SEGMENT)
-        except OSError:
-            return False  # a kernel before 4.18, which would send it all as one datagram
-        return True
 
     def push(self, queue: "Queue") -> "int":
         if self._is_paced and not self._may_send():
@@ -270,15 +259,11 @@ class UdpRoad(DatagramRoad):
         limit = MAX_DATAGRAM_IPV6 if is_ipv6 else MAX_DATAGRAM_IPV4
         if size > limit:
             return limit
-        try:
-            if is_ipv6:
-                mtu = self._socket.getsockopt(_socket.IPPROTO_IPV6, IPV6_MTU) - 48
-            else:
-                mtu = self._socket.getsockopt(_socket.IPPROTO_IP, IP_MTU) - 28
-        except OSError:
+        mtu = find_path_mtu(self._socket, is_ipv6)
+        if mtu is None:
             return limit
         # A longer one is cut into fragments, unless the way there forbids it, as it seems to do.
-        return min(limit, mtu)
+        return min(limit, mtu - (48 if is_ipv6 else 28))
 
     def close(self, timeout: "float") -> "None":
         try:

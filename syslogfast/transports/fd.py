@@ -3,7 +3,7 @@
 import errno
 from time import sleep
 
-from syslogfast._identity import system
+from syslogfast._platform import system
 from syslogfast.transports.readiness import SHORTAGES, wait_ready
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import atexit
 import sys
 from time import monotonic
 
-from syslogfast._identity import system
+from syslogfast._platform import call_at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,9 +152,8 @@ def go_on_as_child() -> None:
 
 # Once, and early: what the program registers later is called before this, and may still emit.
 atexit.register(close_all)
-if hasattr(system, "register_at_fork"):
-    system.register_at_fork(
-        before=importing.acquire,
-        after_in_parent=importing.release,
-        after_in_child=go_on_as_child,
-    )
+call_at_fork(
+    before=importing.acquire,
+    after_in_parent=importing.release,
+    after_in_child=go_on_as_child,
+)

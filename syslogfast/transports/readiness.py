@@ -3,6 +3,7 @@
 import errno
 from time import sleep
 
+from syslogfast import _platform
 from syslogfast.transports.lifespan import importing
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
@@ -22,11 +23,9 @@ HOST_FAILURES = {
 def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
     """Wait until a descriptor takes bytes, or has some; False if not within so many seconds."""
     with importing:
-        import select
+        import select  # noqa: F401  # for what is called here
 
-    poll = select.poll()
-    poll.register(fd, select.POLLIN if to_read else select.POLLOUT)
-    return bool(poll.poll(min(timeout, LONGEST_WAIT) * 1000))
+    return _platform.wait_ready(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
 
 
 class Readiness:

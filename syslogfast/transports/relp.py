@@ -9,6 +9,7 @@ import re
 from collections import deque
 from time import monotonic
 
+from syslogfast._platform import find_constant
 from syslogfast.transports.readiness import Readiness, wait_ready
 from syslogfast.transports.stream import NO_SIGNAL, SILENCE, connect_stream
 
@@ -26,7 +27,7 @@ MAX_RESPONSE = 1 << 14  # bytes of data in a frame that comes; those of rsyslog 
 HEADER = re.compile(rb"(\d{1,9}) ([A-Za-z]{1,32}) (?:0\n|(\d{1,9}) )")
 LONGEST_HEADER = 53  # bytes
 LF = 0x0A
-QUICK_ACK = getattr(_socket, "TCP_QUICKACK", None)  # Linux
+QUICK_ACK = find_constant("TCP_QUICKACK")  # Linux
 
 
 def reject_frame(received: "bytes") -> "NoReturn":

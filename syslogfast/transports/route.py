@@ -3,7 +3,8 @@
 import sys
 from time import monotonic
 
-from syslogfast._identity import is_address, system
+from syslogfast._identity import is_address
+from syslogfast._platform import system
 from syslogfast.transports import UnmendableError, open_road
 
 TYPE_CHECKING = False

@@ -1,8 +1,10 @@
 """Streams of framed records, one after the other: TCP (RFC 6587), unix streams, vsock."""
 
 import _socket
+import sys
 from time import monotonic
 
+from syslogfast._platform import find_constant
 from syslogfast.transports.addresses import look_up
 from syslogfast.transports.lifespan import importing
 from syslogfast.transports.readiness import Readiness
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 # A program may have given SIGPIPE its default, which is the end of it.
-NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
+NO_SIGNAL = find_constant("MSG_NOSIGNAL") or 0
 SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
 SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
@@ -35,8 +37,6 @@ def list_addresses(url: "Url") -> "Iterator[tuple[int, int, int, Any]]":
     if url.scheme == "unix":
         yield _socket.AF_UNIX, _socket.SOCK_STREAM, 0, url.host
     elif url.scheme == "vsock":
-        if not hasattr(_socket, "AF_VSOCK"):
-            raise OSError("this system has no vsock")
         yield _socket.AF_VSOCK, _socket.SOCK_STREAM, 0, (int(url.host), url.port)
     else:
         for family, kind, protocol, _, address in look_up(url, _socket.SOCK_STREAM):
@@ -47,8 +47,9 @@ def watch_over(stream: "_socket.socket") -> "None":
     """Have the kernel find out when the peer has died without a word."""
     if stream.family in (_socket.AF_INET, _socket.AF_INET6):
         for level, option, value in OPTIONS:
-            if hasattr(_socket, option):
-                stream.setsockopt(getattr(_socket, level), getattr(_socket, option), value)
+            number = find_constant(option)
+            if number is not None:
+                stream.setsockopt(getattr(_socket, level), number, value)
 
 
 def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
@@ -76,7 +77,7 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
             from fcntl import ioctl
             from termios import TIOCOUTQ
 
-        return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), "little")
+        return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
     except (ImportError, OSError):
         return 0  # vsock
 

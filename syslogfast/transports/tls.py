@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
 SHORTEST_HEARING = 0.05  # seconds
+SIGPIPE: int = getattr(signal, "SIGPIPE", 0)  # Windows has none
 # Reasons, as OpenSSL names them, for which the collector does not want us.
 ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
 
@@ -54,12 +55,13 @@ class WithoutSignal:
 
     def __enter__(self) -> "None":
         self.mask = None
-        if signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
-            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+        if SIGPIPE and signal.getsignal(SIGPIPE) == signal.SIG_DFL:
+            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [SIGPIPE])
 
     def __exit__(self, *exc_info: object) -> "None":
         if self.mask is not None:
-            signal.sigtimedwait([signal.SIGPIPE], 0)
+            if SIGPIPE in signal.sigpending():
+                signal.sigwait([SIGPIPE])
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 

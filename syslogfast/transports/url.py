@@ -3,7 +3,7 @@
 import sys
 
 from syslogfast._checks import reject_url, reject_url_kind
-from syslogfast._identity import read_variable, system
+from syslogfast._platform import has_road, read_variable, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def parse_url(url: "str | Url") -> "Url":
     if not separator or scheme not in SCHEMES:
         known = ", ".join([name + "://" for name in SCHEMES])
         reject_url(f"begin with one of {known}", url)
+    if not has_road(scheme):
+        reject_url(f"be of a road that this system has, which lacks {scheme}", url)
     place, _, query = rest.partition("?")
     options = parse_options(query, url)
     check_options(scheme, options, url)

@@ -146,11 +146,22 @@ from syslogfast.constants import IDENTITY, PROTOCOLS
 
 cdef extern from *:
     """
+    /* Where size counts most there are no docstrings; and as no compiler calls what is pure and
+       returns nothing, tracebacks do not show this file. */
+    #ifdef SYSLOGFAST_SMALL
+    #undef PyDoc_STR
+    #define PyDoc_STR(text) ""
+    #pragma GCC diagnostic ignored "-Wattributes"
+    #define SYSLOGFAST_TRACEBACK __attribute__((pure))
+    #else
+    #define SYSLOGFAST_TRACEBACK __attribute__((cold))
+    #endif
+
     /* What surely leads to a cold function, or comes from it, is compiled for size, not speed:
        errors, by Cython's own functions as they are in this version, and what calls rarely(). */
     #ifdef __GNUC__
     #if CYTHON_HEX_VERSION >> 16 == 0x0303
-    static void __Pyx_AddTraceback(const char *, int, int, const char *) __attribute__((cold));
+    static void __Pyx_AddTraceback(const char *, int, int, const char *) SYSLOGFAST_TRACEBACK;
     static void __Pyx_RaiseArgtupleInvalid(const char *, int, Py_ssize_t, Py_ssize_t, Py_ssize_t)
         __attribute__((cold));
     #endif

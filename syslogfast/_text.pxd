@@ -105,8 +105,22 @@ cdef extern from *:
     """
     #include <string.h>
 
-    /* Compilers turn both inner loops into a few vector instructions. Octets from 0x20 to 0x7e
-       are those that, plus one, are above 0x20 as signed numbers. */
+    /* Octets from 0x20 to 0x7e are those that, plus one, are above 0x20 as signed numbers. */
+    #ifdef __OPTIMIZE_SIZE__
+    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    {
+        const unsigned long long ones = 0x0101010101010101ULL;
+        const unsigned char *last = src + size - sizeof(ones);
+        unsigned long long word, found = 0;
+        for (; ; src = src + 8 < last ? src + 8 : last) {   /* the last may overlap */
+            memcpy(&word, src, sizeof(word));
+            found |= (word - 0x20 * ones) | (word + ones) | word;
+            if (src == last)
+                return !(found & 0x80 * ones);
+        }
+    }
+    #else
+    /* Compilers turn both inner loops into a few vector instructions. */
     static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
     {
         enum { BLOCK = 16 };
@@ -123,6 +137,7 @@ cdef extern from *:
         memcpy(halves, plain, BLOCK);
         return (halves[0] & halves[1]) == ~0ULL;
     }
+    #endif
     """
     # Tell whether a text is printable ASCII alone, which most messages are; size >= 16.
     bint is_plain "syslogfast_is_plain"(const uint8_t *src, Py_ssize_t size) nogil

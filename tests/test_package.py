@@ -330,6 +330,37 @@ def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
+# These hold for every encoder; what is installed is not to be found before the folder's.
+RUN_TESTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import pytest, syslogfast
+assert syslogfast.BACKEND == "c" and syslogfast.__file__.startswith(sys.argv[1])
+assert not syslogfast.Encoder.encode.__doc__
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", "not python", *sys.argv[2:]]))
+"""
+ENCODER_TESTS = ("rfc5424", "rfc3164", "framing", "structured_data")
+
+
+def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) -> None:
+    """SYSLOGFAST_SMALL=1 makes a module of two thirds of the size that writes the same bytes."""
+    need_compiled()
+    if shutil.which("strip") is None:
+        pytest.skip("strip is not installed")
+    built = build_wheel(tree, SYSLOGFAST_SMALL="1", SYSLOGFAST_REQUIRE_C="1")
+    assert built.returncode == 0, built.stdout
+    _, _, folder = unpack_wheel(tree)
+    sizes = []
+    for package in (folder / "syslogfast", INSTALLED):
+        (module,) = package.glob("_encoder_c*.so")
+        subprocess.run(["strip", "-o", str(tree / "stripped"), str(module)], check=True)
+        sizes.append((tree / "stripped").stat().st_size)
+    assert sizes[0] < 0.7 * sizes[1]
+    files = [str(root / "tests" / f"test_{name}.py") for name in ENCODER_TESTS]
+    tested = run_python(RUN_TESTS, str(folder), *files)
+    assert tested.returncode == 0, tested.stdout
+
+
 def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     """Where nothing can be compiled the wheel has the twin, unless SYSLOGFAST_REQUIRE_C=1."""
     required = build_wheel(tree, CC="/bin/false", SYSLOGFAST_REQUIRE_C="1")

@@ -8,6 +8,8 @@ without site (`-S`), as in a unikernel, and once with it.
 **Installed.** Files and bytes that an installation adds, with those of all packages that it needs.
 Metadata and commands are left out. A module is stripped of what only a debugger reads.
 
+**The small build** (`SYSLOGFAST_SMALL=1`), beside the usual one.
+
 **Allocations.** Each malloc, calloc and realloc that CPython's allocators get for one record. An
 int above 256, such as the end of a record further on in a buffer, is one of them; what Python keeps
 for reuse, such as small tuples and floats, is none. The queue takes a block of 128 KB for some 700
@@ -30,15 +32,16 @@ from itertools import repeat
 from types import ModuleType
 
 import pytest
+import small
 from calls import Call, list_calls
 from contender import ARGS, TEMPLATE
 from fresh import IMPORTS, PROGRAMS, Start, run_fresh
-from installed import measure_installed
+from installed import measure_installed, measure_stripped
 from instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
 from record import IDENTITY, MESSAGE
 from rivals import BUILDERS, FORMATTERS, choose
 from tables import Cell, Column, Plot, Table
-from turns import Turns, tabulate
+from turns import Turns, repeat_call, tabulate
 
 Publish = Callable[[Table], None]
 
@@ -159,6 +162,31 @@ def test_installed(publish: Publish) -> None:
         Column(heading, "bytes") for heading in (".py", ".pyc", "compiled", "compiled, stripped")
     ]
     publish(Table("installed", "Installed, with all that is needed", columns, rows))
+
+
+def test_small(turns: Turns, publish: Publish, tmp_path: pathlib.Path) -> None:
+    """The small build beside the usual one: what it saves, and what that costs."""
+    for program in ("strip", "valgrind"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    modules, runs = {}, {}
+    for row in ("usual", "small"):
+        (tmp_path / row).mkdir()
+        modules[row] = small.build(tmp_path / row, row == "small").resolve()
+        encoder = small.load(modules[row]).Encoder(**IDENTITY)
+        names = {"encode": encoder.encode, "message": MESSAGE}
+        runs[row] = repeat_call("encode(6, message)", **names)
+    title = "The small build: encode, size and instructions"
+    table = tabulate("small", title, turns.measure(runs), "usual")
+    calls = ("encode", "encode_into", "emit")
+    table.columns.append(Column("compiled, stripped", "bytes"))
+    table.columns += [Column(f"instructions of {call}", "count") for call in calls]
+    for cells in table.rows:
+        counts = measure_instructions(modules[cells[0]])
+        cells += [float(measure_stripped(modules[cells[0]]))]
+        cells += [counts[call].own for call in calls]
+    table.plot = Plot("bars", ["compiled, stripped"])
+    publish(table)
 
 
 def list_formatting() -> dict[str, Call]:

@@ -53,9 +53,9 @@ class Count:
     whole: float
 
 
-def measure_instructions() -> dict[str, Count]:
+def measure_instructions(module: pathlib.Path = MODULE) -> dict[str, Count]:
     """Return what each of the calls of calls.py takes; OSError: there is no valgrind."""
-    folders = [str(pathlib.Path(__file__).parent), str(MODULE.parent.parent)]
+    folders = [str(pathlib.Path(__file__).parent), str(module.parent.parent)]
     arguments = json.dumps([IDENTITY, MESSAGE, TEMPLATE, ARGS])
     with tempfile.TemporaryDirectory() as directory:
         files = pathlib.Path(directory, "out")
@@ -68,19 +68,20 @@ def measure_instructions() -> dict[str, Count]:
         for number, line in enumerate(output.splitlines()):
             records, _, name = line.partition(" ")
             once, twice = (
-                read_counts(pathlib.Path(f"{files}.{4 * number + place}")) for place in (2, 4)
+                read_counts(pathlib.Path(f"{files}.{4 * number + place}"), module)
+                for place in (2, 4)
             )
             made = CALLS * int(records)
             counts[name] = Count((twice.own - once.own) / made, (twice.whole - once.whole) / made)
         return counts
 
 
-def read_counts(path: pathlib.Path) -> Count:
+def read_counts(path: pathlib.Path, own: pathlib.Path) -> Count:
     """Sum up a file of callgrind's: the cost of what the functions do themselves."""
     count = Count(0, 0)
     for module, cost in list_costs(path.read_text().splitlines()):
         count.whole += cost
-        if module == str(MODULE):
+        if module == str(own):
             count.own += cost
     return count
 

@@ -25,6 +25,8 @@ smaller += ["-fno-gcse", "-fno-tree-pre", "-fno-inline-functions"] if is_gcc els
 smaller += ["-freorder-blocks-algorithm=simple"] if is_gcc else []
 # What it calls is looked up at once: its start calls most of it, and one by one takes longer.
 at_once = ["-fno-plt"] if is_gcc else []
+# Nobody calls what is in it by name, but for what the import does.
+at_once += ["-fvisibility=hidden"] if is_gcc else []
 
 is_small = bool(os.environ.get("SYSLOGFAST_SMALL"))
 level = "-Os" if is_small else "-O2"

@@ -11,25 +11,26 @@ import sysconfig
 
 from setuptools import Extension, setup
 
-# What makes the module a quarter smaller, and no slower. C has no exceptions to unwind for.
-ALIGNED = ("functions", "jumps", "labels", "loops")
 is_linux = sys.platform == "linux"
+is_small = bool(os.environ.get("SYSLOGFAST_SMALL"))
 # Others, such as clang, refuse what only gcc knows.
 is_gcc = is_linux and "clang" not in (os.environ.get("CC") or sysconfig.get_config_var("CC") or "")
-smaller = [f"-fno-align-{part}" for part in ALIGNED] if is_gcc else []
-smaller += ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"] if is_gcc else []
-# What is compiled for size stays beside what is not: a jump there is then a short one.
-smaller += ["-fno-reorder-blocks-and-partition"] if is_gcc else []
-# What saves a twentieth more, and no time that was to be seen.
-smaller += ["-fno-gcse", "-fno-tree-pre", "-fno-inline-functions"] if is_gcc else []
-smaller += ["-freorder-blocks-algorithm=simple"] if is_gcc else []
-# What it calls is looked up at once: its start calls most of it, and one by one takes longer.
-at_once = ["-fno-plt"] if is_gcc else []
-# Nobody calls what is in it by name, but for what the import does.
-at_once += ["-fvisibility=hidden"] if is_gcc else []
 
-is_small = bool(os.environ.get("SYSLOGFAST_SMALL"))
-level = "-Os" if is_small else "-O2"
+GCC_FLAGS = [
+    # A quarter smaller, and no slower. C has no exceptions to unwind for.
+    *[f"-fno-align-{part}" for part in ("functions", "jumps", "labels", "loops")],
+    *["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"],
+    # What is compiled for size stays beside what is not: a jump there is then a short one.
+    "-fno-reorder-blocks-and-partition",
+    # A twentieth more, and no time that was to be seen.
+    *["-fno-gcse", "-fno-tree-pre", "-fno-inline-functions", "-freorder-blocks-algorithm=simple"],
+    # What it calls is looked up at once: its start calls most of it, and one by one takes longer.
+    "-fno-plt",
+    # Nobody calls what is in it by name, but for what the import does.
+    "-fvisibility=hidden",
+]
+flags = [] if os.name == "nt" else ["-Os" if is_small else "-O2", *(GCC_FLAGS if is_gcc else [])]
+link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_linux else []
 
 encoder = Extension(
     "syslogfast._encoder_c",
@@ -45,8 +46,8 @@ encoder = Extension(
         ("CYTHON_COMPRESS_STRINGS", "0"),  # 1.6 KB: to unpack them takes longer than to read them
         *([("SYSLOGFAST_SMALL", "1")] if is_small else []),
     ],
-    extra_compile_args=[] if os.name == "nt" else [level, *smaller, *at_once],
-    extra_link_args=["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_linux else [],
+    extra_compile_args=flags,
+    extra_link_args=link_flags,
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 

@@ -35,7 +35,7 @@ import pytest
 import small
 from calls import Call, list_calls
 from contender import ARGS, TEMPLATE
-from fresh import IMPORTS, PROGRAMS, Start, run_fresh
+from fresh import FOLDER, IMPORTS, OURS, PROGRAMS, Start, run_fresh
 from installed import measure_installed, measure_stripped
 from instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
 from record import IDENTITY, MESSAGE
@@ -45,7 +45,8 @@ from turns import Turns, repeat_call, tabulate
 
 Publish = Callable[[Table], None]
 
-LIGHT = {"syslogfast", "syslogfast, Python twin", "syslogfast.lifecycle"}
+SMALL = "syslogfast, small build"
+LIGHT = {"syslogfast", SMALL, "syslogfast, Python twin", "syslogfast.lifecycle"}
 UNWANTED = {"logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"}
 PACKAGES = (
     "syslogfast",
@@ -68,6 +69,13 @@ def collector() -> Iterator[socket.socket]:
         yield receiver
 
 
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """The compiled modules of the usual and the small build, each beside its Python files."""
+    folder = tmp_path_factory.mktemp("builds")
+    return {name: small.build(folder / name, name == "small") for name in ("usual", "small")}
+
+
 @pytest.fixture
 def all_rivals() -> None:
     for module in MODULES:
@@ -81,13 +89,15 @@ def measure_starts(
     names: tuple[str, str],
     site: bool = False,
     collector: "socket.socket | None" = None,
+    small_build: str = FOLDER,
 ) -> Table:
     """Run each program in a fresh interpreter, in turn; all but its clock is looked at, too."""
     watched: dict[str, Start] = {}
     memory: dict[str, list[tuple[int, int]]] = {row: [] for row in programs}
 
     def start(row: str, watches: bool = False) -> Start:
-        seen = run_fresh(programs[row], site, collector, "twin" in row, watches)
+        folder = small_build if row == SMALL else FOLDER
+        seen = run_fresh(programs[row], site, collector, "twin" in row, watches, folder)
         check_record(row, seen.record, collector is not None)
         return seen
 
@@ -129,13 +139,21 @@ def check_record(row: str, record: bytes, is_awaited: bool) -> None:
 
 @pytest.mark.parametrize("site", [False, True], ids=["no site", "site"])
 @pytest.mark.usefixtures("all_rivals")
-def test_start(turns: Turns, publish: Publish, collector: socket.socket, site: bool) -> None:
+def test_start(
+    turns: Turns,
+    publish: Publish,
+    collector: socket.socket,
+    site: bool,
+    builds: dict[str, pathlib.Path],
+) -> None:
     names = (
         ("start-site", "Import, connect by UDP, one record: with site")
         if site
         else ("start", "Import, connect by UDP, one record: without site")
     )
-    table = measure_starts(turns, PROGRAMS, "logging.handlers", names, site, collector)
+    programs = PROGRAMS if site else {**PROGRAMS, SMALL: OURS}  # site would find the installed one
+    folder = str(builds["small"].parent.parent)
+    table = measure_starts(turns, programs, "logging.handlers", names, site, collector, folder)
     table.remarks["hat-syslog"] = "a thread sends it: not timed"
     for row in ("logging.handlers", "structlog + SysLogHandler", "loguru + SysLogHandler"):
         table.remarks[row] = "no header"
@@ -164,16 +182,14 @@ def test_installed(publish: Publish) -> None:
     publish(Table("installed", "Installed, with all that is needed", columns, rows))
 
 
-def test_small(turns: Turns, publish: Publish, tmp_path: pathlib.Path) -> None:
+def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) -> None:
     """The small build beside the usual one: what it saves, and what that costs."""
     for program in ("strip", "valgrind"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    modules, runs = {}, {}
-    for row in ("usual", "small"):
-        (tmp_path / row).mkdir()
-        modules[row] = small.build(tmp_path / row, row == "small").resolve()
-        encoder = small.load(modules[row]).Encoder(**IDENTITY)
+    runs = {}
+    for row, module in builds.items():
+        encoder = small.load(module).Encoder(**IDENTITY)
         names = {"encode": encoder.encode, "message": MESSAGE}
         runs[row] = repeat_call("encode(6, message)", **names)
     title = "The small build: encode, size and instructions"
@@ -182,8 +198,8 @@ def test_small(turns: Turns, publish: Publish, tmp_path: pathlib.Path) -> None:
     table.columns.append(Column("compiled, stripped", "bytes"))
     table.columns += [Column(f"instructions of {call}", "count") for call in calls]
     for cells in table.rows:
-        counts = measure_instructions(modules[cells[0]])
-        cells += [float(measure_stripped(modules[cells[0]]))]
+        counts = measure_instructions(builds[cells[0]])
+        cells += [float(measure_stripped(builds[cells[0]]))]
         cells += [counts[call].own for call in calls]
     table.plot = Plot("bars", ["compiled, stripped"])
     publish(table)

@@ -125,15 +125,16 @@ def run_fresh(
     collector: "socket.socket | None" = None,
     in_python: bool = False,
     watches: bool = False,
+    folder: str = FOLDER,
 ) -> Start:
     """Run it; with `collector`, until its record has arrived there.
 
     site: with what the interpreter imports by itself; in_python: with our Python twin; watches:
-    count the files opened, which takes time.
+    count the files opened, which takes time; folder: where our package is.
     """
     port = str(collector.getsockname()[1]) if collector else ""
     command = [sys.executable, "-I", *([] if site else ["-S"])]
-    command += ["-c", CHILD.replace("{code}", code), FOLDER, port, str(watches)]
+    command += ["-c", CHILD.replace("{code}", code), folder, port, str(watches)]
     environment = {**os.environ, "SYSLOGFAST_BACKEND": "python" if in_python else "c"}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

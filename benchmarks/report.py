@@ -9,6 +9,7 @@ import shutil
 
 from budgets import write_budgets
 from costs import write_costs
+from embedding import write_budget, write_small
 from results import BUSY, MISSING, PARTS, Part, Results
 from scale import write_losses, write_scale
 from tables import Table, write_markdown
@@ -17,6 +18,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 PAGE = pathlib.Path("docs/performance.md")
 QUOTES = {
     pathlib.Path("README.md"): {"costs": write_costs},
+    pathlib.Path("docs/embedding.md"): {"small": write_small, "embedding": write_budget},
     pathlib.Path("docs/scale.md"): {"scale": write_scale, "relays": write_losses},
 }
 COMMAND = "python -m benchmarks"

@@ -14,7 +14,7 @@ NEEDED = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
 
 
 def build(folder: pathlib.Path, is_small: bool) -> pathlib.Path:
-    """Build a copy of the project in a folder; return the compiled module."""
+    """Build a copy of the project in a new folder; return the compiled module."""
     shutil.copytree(
         ROOT / "syslogfast", folder / "syslogfast", ignore=shutil.ignore_patterns("*.c", "*.so")
     )
@@ -25,7 +25,7 @@ def build(folder: pathlib.Path, is_small: bool) -> pathlib.Path:
     command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     (module,) = (folder / "syslogfast").glob("_encoder_c*.so")
-    return module
+    return module.resolve()
 
 
 def load(path: pathlib.Path) -> ModuleType:

@@ -24,9 +24,9 @@ def results(root: pathlib.Path, report: ModuleType) -> object:
 
 
 def test_pages(root: pathlib.Path, report: ModuleType, results: object) -> None:
-    """docs/performance.md, README's table and docs/scale.md's are as the results make them."""
+    """docs/performance.md, and the tables of other pages, are as the results make them."""
     pages = report.write_pages(results, root)
-    assert len(pages) == 3
+    assert len(pages) == 4
     for path, text in pages.items():
         assert (root / path).read_text(encoding="utf-8") == text, path
         assert report.MISSING not in text

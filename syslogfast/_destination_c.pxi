@@ -35,11 +35,16 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
 cdef char *make_room(
     object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
 ) except NULL:
-    """Return where `size` octets may be written; only a bytearray grows."""
+    """Return where `size` octets may be written; only a bytearray grows.
+
+    That holds until the GIL, or the critical section that the caller has to have, is given up.
+    """
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
             reject_room(size, view.len - offset)
         return <char *>view.buf + offset
+    if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
+        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has cut it
     if offset + size > PyByteArray_GET_SIZE(buffer):
         PyByteArray_Resize(buffer, offset + size)
     return PyByteArray_AS_STRING(buffer) + offset

@@ -2,7 +2,7 @@
 
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
-    TRIES = 100     # to get the room that was made before another thread takes it
+    TRIES = 1000    # to get the room that was made before another thread takes it
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
 
 # Processes between the one that has loaded this and the present one. Without a value here, which
@@ -16,6 +16,12 @@ def note_fork():
 
 
 call_at_fork(after_in_child=note_fork)
+
+
+# Of one record that finds no room.
+cdef struct Patience:
+    int tries
+    double deadline     # from the first on, by time.monotonic()
 
 
 @cython.cdivision(True)
@@ -32,6 +38,7 @@ cdef class Sequence:
     cdef int64_t last
     cdef int forks
 
+    @cython.critical_section
     def advance(self):
         """Return the next number."""
         renew_sequence(self)
@@ -170,8 +177,13 @@ cdef class Voice:
 
 cdef int renew(Voice voice) except -1:
     rarely()
-    voice._encoder = voice._encoder.replace()  # PROCID is another
-    voice.forks = forks
+    cdef Encoder encoder = voice._encoder.replace()  # PROCID is another
+    with cython.critical_section(voice):
+        if voice.forks != forks:
+            if NO_GIL:
+                Py_INCREF(voice._encoder)   # for ever: another thread may be about to take it
+            voice._encoder = encoder
+            voice.forks = forks
     return 0
 
 
@@ -211,7 +223,10 @@ cdef inline bint put_span(
     cdef Encoder encoder    # held: while there is no room, a handler may fork, and renew the voice
     cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
+    cdef int state = NO_ROOM
     cdef char *dst
+    cdef Patience patience
+    cdef Section section
     if voice.forks != forks:
         renew(voice)
     encoder = voice._encoder
@@ -224,32 +239,41 @@ cdef inline bint put_span(
         message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
         frame_size = measure_frame(layout, size)
-        dst = claim(queue, frame_size)
-        if dst == NULL:
-            dst = find_room(voice, frame_size)
-            if dst == NULL:
+        patience.tries = 0
+        while state == NO_ROOM:
+            enter(&section, queue)
+            dst = claim(queue, frame_size, False)
+            if dst != NULL:
+                write_plain(dst, layout, severity, moment, text[0], size)
+                state = commit(queue, frame_size, False)
+            leave(&section)
+            if state == NO_ROOM and not find_room(voice, frame_size, &patience):
                 return True
-        write_plain(dst, layout, severity, moment, text[0], size)
-        commit(queue, frame_size, False)
-    elif not put_any(voice, severity, message, moment, msgid, structured_data):
-        return True
+    else:
+        state = put_any(voice, severity, message, moment, msgid, structured_data)
+        if state == NO_ROOM:
+            return True
     if queue.size >= queue.threshold or severity <= 3:
         voice._delivery.drive()
         return True
-    if queue.count == 1:
+    if state == FIRST:
         voice._delivery.start_lingering()
     return False
 
 
-cdef bint put_any(
+cdef int put_any(
     Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
-    """Queue a record that is not a plain one; tell whether there was room."""
+    """Queue a record that is not a plain one: NO_ROOM, QUEUED or FIRST."""
+    cdef Queue queue = voice._queue
     cdef Encoder encoder = voice._encoder   # held, as in put_span
     cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
     cdef Py_ssize_t elements_size
+    cdef Patience patience
+    cdef Section section
+    cdef int state = NO_ROOM
     cdef char *dst
     open_scratch(&scratch, layout.max_size)
     try:
@@ -259,19 +283,22 @@ cdef bint put_any(
         message = read_body(layout, &record, message, NULL)
         elements_size = count_elements(layout, &record)
         measure_record(layout, &record)
-        dst = claim(voice._queue, record.frame_size)
-        if dst == NULL:
-            dst = find_room(voice, record.frame_size)
-            if dst == NULL:
-                return False
-        write_record(dst, layout, &record)
-        commit(
-            voice._queue,
-            record.frame_size,
-            record.text.taken < record.message.size
-            or count_elements(layout, &record) < elements_size,
-        )
-        return True
+        patience.tries = 0
+        while state == NO_ROOM:
+            enter(&section, queue)
+            dst = claim(queue, record.frame_size, False)
+            if dst != NULL:
+                write_record(dst, layout, &record)
+                state = commit(
+                    queue,
+                    record.frame_size,
+                    record.text.taken < record.message.size
+                    or count_elements(layout, &record) < elements_size,
+                )
+            leave(&section)
+            if state == NO_ROOM and not find_room(voice, record.frame_size, &patience):
+                break
+        return state
     finally:
         close_scratch(&scratch)
 
@@ -282,19 +309,15 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
     return record.constant_elements.size + record.elements.size
 
 
-cdef char *find_room(Voice voice, Py_ssize_t size) except? NULL:
-    """Do what is to be done when the queue is full; NULL, the record counted, if it stays so."""
+cdef bint find_room(Voice voice, Py_ssize_t size, Patience *patience) except -1:
+    """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = voice._queue
-    cdef char *dst
-    deadline = None
-    for _ in range(TRIES):
-        if queue.closed or size > queue.limit:
-            break
+    if patience.tries < TRIES and not queue.closed and size <= queue.limit:
+        deadline = patience.deadline if patience.tries else None
         deadline = voice._delivery.make_room(size, deadline)
-        if deadline is None:
-            break
-        dst = claim(queue, size)
-        if dst != NULL:
-            return dst
+        if deadline is not None:
+            patience.deadline = deadline
+            patience.tries += 1
+            return True
     queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
-    return NULL
+    return False

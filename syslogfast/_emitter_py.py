@@ -3,8 +3,8 @@
 A record is encoded on the caller's thread, put into the queue, and left to the delivery.
 """
 
+import _thread
 import time
-from itertools import count
 
 from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.delivery import Delivery
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
-TRIES = 100  # to get the room that was made before another thread takes it
+TRIES = 1000  # to get the room that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -88,16 +88,22 @@ class Sequence:
     From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
     """
 
-    __slots__ = ("_count", "_forks")
+    __slots__ = ("_forks", "_last", "_lock")
 
     def __init__(self) -> "None":
-        self._count, self._forks = count(), _forks
+        self._begin()
+
+    def _begin(self) -> "None":
+        self._last, self._forks = 0, _forks
+        self._lock = _thread.RLock()  # whoever held another is not in this process
 
     def advance(self) -> "int":
         """Return the next number."""
         if self._forks != _forks:
-            self._count, self._forks = count(), _forks
-        return next(self._count) % MAX_SEQUENCE_ID + 1
+            self._begin()
+        with self._lock:  # nothing is called while it changes, as in Queue
+            number = self._last = self._last % MAX_SEQUENCE_ID + 1
+        return number
 
     def number(self, structured_data: "StructuredData | None") -> "StructuredData":
         """Return a record's structured data with the next number in them."""

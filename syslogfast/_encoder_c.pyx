@@ -1,5 +1,6 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=shared_gil
+# cython: freethreading_compatible=True
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
 What runs for every record is in the `.pxd` files that are imported here, without objects and
@@ -177,11 +178,21 @@ cdef extern from *:
     #if CYTHON_USE_MODULE_STATE && CYTHON_HEX_VERSION >> 16 == 0x0303
     static void *syslogfast_sole_state;     /* NULL: not known, or there were others */
     static int64_t syslogfast_sole_interpreter = -1;
+    #ifdef Py_GIL_DISABLED
+    static PyMutex syslogfast_state_mutex;
+    #define SYSLOGFAST_LOCK_STATE() PyMutex_Lock(&syslogfast_state_mutex)
+    #define SYSLOGFAST_UNLOCK_STATE() PyMutex_Unlock(&syslogfast_state_mutex)
+    #else
+    #define SYSLOGFAST_LOCK_STATE()
+    #define SYSLOGFAST_UNLOCK_STATE()
+    #endif
     static PyObject *__Pyx_State_FindModule(void *);
     static __attribute__((cold, noinline)) void *syslogfast_find_state(void) {
         void *state = __Pyx__PyModule_GetState(__Pyx_State_FindModule(NULL));
+        SYSLOGFAST_LOCK_STATE();
         if (syslogfast_sole_interpreter >= 0)
             syslogfast_sole_state = state;
+        SYSLOGFAST_UNLOCK_STATE();
         return state;
     }
     static inline void *syslogfast_get_state(void) {
@@ -191,11 +202,13 @@ cdef extern from *:
     /* Called before an interpreter has any use for a state. */
     static __attribute__((cold, noinline)) void syslogfast_note_interpreter(void) {
         int64_t present = PyInterpreterState_GetID(PyInterpreterState_Get());
+        SYSLOGFAST_LOCK_STATE();
         if (syslogfast_sole_interpreter == -1)
             syslogfast_sole_interpreter = present;
         else if (syslogfast_sole_interpreter != present)
             syslogfast_sole_interpreter = -2;   /* never again */
         syslogfast_sole_state = NULL;           /* of one that is going, too */
+        SYSLOGFAST_UNLOCK_STATE();
     }
     #define SYSLOGFAST_NOTE_INTERPRETER() syslogfast_note_interpreter()
     #undef __Pyx_PyModule_GetState
@@ -238,6 +251,19 @@ cdef extern from *:
     #endif
     #endif
 
+    /* A critical section where nothing can raise: without a reference, and nothing with the GIL. */
+    #ifdef Py_GIL_DISABLED
+    #define SYSLOGFAST_NO_GIL 1
+    typedef PyCriticalSection syslogfast_section;
+    #define SYSLOGFAST_ENTER(section, object) PyCriticalSection_Begin(section, (PyObject *)(object))
+    #define SYSLOGFAST_LEAVE(section) PyCriticalSection_End(section)
+    #else
+    #define SYSLOGFAST_NO_GIL 0
+    typedef char syslogfast_section;
+    #define SYSLOGFAST_ENTER(section, object)
+    #define SYSLOGFAST_LEAVE(section)
+    #endif
+
     /* An int of one digit, from inside; -1 for any other. */
     #if PY_VERSION_HEX >= 0x030c0000
     #define SYSLOGFAST_READ_SMALL_INT(value) \
@@ -274,6 +300,11 @@ cdef extern from *:
     }
     """
     void rarely "syslogfast_rarely"() nogil
+    bint NO_GIL "SYSLOGFAST_NO_GIL"
+    ctypedef struct Section "syslogfast_section":
+        pass
+    void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
+    void leave "SYSLOGFAST_LEAVE"(Section *section)
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
     object read_present "syslogfast_read_present"(object record, object name)
@@ -414,7 +445,7 @@ cdef class Encoder:
         cdef Layout layout
         cdef Scratch scratch
         cdef Py_ssize_t[10] numbers
-        cdef Py_ssize_t i = 0
+        cdef Py_ssize_t i = 0, given = -1, process
         rarely()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
@@ -467,19 +498,23 @@ cdef class Encoder:
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.tail_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
-        if self.text is not None:
-            reject_change()
-        self.text = text
-        self.options = settings.options
-        self.given = -1
         if layout.is_rfc5424:
-            self.given = <Py_ssize_t>read_back(settings.names, settings.fields)
-        self.names = settings.names if self.given < 0 else None
-        self.fields_room = numbers[6]
-        self.process = <Py_ssize_t>system.getpid() if procid is None else -1
-        self.is_ascii = <bint>text.isascii()
-        self.reads_attributes = attributes is not None
-        self.layout = layout
+            given = <Py_ssize_t>read_back(settings.names, settings.fields)
+        names = settings.names if given < 0 else None
+        process = <Py_ssize_t>system.getpid() if procid is None else -1
+        options = settings.options
+        with cython.critical_section(self):
+            if self.text is not None:
+                reject_change()
+            self.text = text
+            self.options = options
+            self.given = given
+            self.names = names
+            self.fields_room = numbers[6]
+            self.process = process
+            self.is_ascii = <bint>text.isascii()
+            self.reads_attributes = attributes is not None
+            self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
         """Return one record, framed.
@@ -546,8 +581,9 @@ cdef class Encoder:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
-                dst = make_room(buffer, NULL, start, frame_size)
-                write_plain_record(dst, &self.layout, code, &moment, text, size)
+                with cython.critical_section(buffer):
+                    dst = make_room(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &moment, text, size)
                 return end
         return encode_any_into(
             self, buffer, code, message, offset, &moment, msgid, structured_data
@@ -578,6 +614,8 @@ cdef class Encoder:
             time_ns = None
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
+        if NO_GIL:
+            messages = tuple(messages)  # it is read twice, and the same has to be in it
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)
         try:
@@ -588,8 +626,9 @@ cdef class Encoder:
                 return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
             batch = write_many(&self.layout, code, messages, &moment, NULL, room)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
-            dst = make_room(buffer, &view, start, batch.size)
-            write_many(&self.layout, code, messages, &moment, dst, batch.size)
+            with cython.critical_section(buffer):
+                dst = make_room(buffer, &view, start, batch.size)
+                write_many(&self.layout, code, messages, &moment, dst, batch.size)
             return result
         finally:
             release(&view)
@@ -715,7 +754,8 @@ cdef object encode_long_way(
         data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
         size = PyBytes_GET_SIZE(data)
         result = (start + size, count)
-        memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+        with cython.critical_section(buffer):
+            memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
         return result
     finally:
         release(&view)
@@ -782,17 +822,19 @@ cdef object encode_any_into(
         record.severity = severity
         record.timestamp = moment[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        if message is buffer and PyByteArray_Check(buffer):  # it cannot grow while it is read
+        if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
+            # It cannot grow while it is read.
             message = bytes(message)
         message = read_body(layout, &record, message, &view)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet
-        dst = make_room(buffer, &destination, start, record.frame_size)
-        if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
-            message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
-            record.message.start = PyBytes_AS_STRING(message)
-        write_record(dst, layout, &record)
+        with cython.critical_section(buffer):
+            dst = make_room(buffer, &destination, start, record.frame_size)
+            if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
+                message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
+                record.message.start = PyBytes_AS_STRING(message)
+            write_record(dst, layout, &record)
         return end
     finally:
         close_scratch(&scratch)

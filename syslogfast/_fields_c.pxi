@@ -79,14 +79,17 @@ cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssi
     record.repairs = REPAIR_UTF8
     if not PyBytes_CheckExact(message):
         try:
-            PyObject_GetBuffer(message, view, PyBUF_SIMPLE)
-            record.message.start = <const char *>view.buf
-            record.message.size = view.len
-            return message
+            if not NO_GIL:
+                PyObject_GetBuffer(message, view, PyBUF_SIMPLE)
+                record.message.start = <const char *>view.buf
+                record.message.size = view.len
+                return message
         except (BufferError, TypeError):
             pass
         try:
-            message = bytes(memoryview(message))  # not contiguous
+            # It is not contiguous; or another thread could write to it when it has been measured.
+            with cython.critical_section(message):
+                message = bytes(memoryview(message))
         except TypeError:
             reject_message(message)
     record.message.start = PyBytes_AS_STRING(message)

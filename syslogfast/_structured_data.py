@@ -34,9 +34,10 @@ def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
         return b"" if elements == b"-" else elements
     if not issubclass(type(structured_data), dict):
         reject_structured_data(structured_data)
-    # Read before any value's __str__ is called, which may change what is being read.
+    # Read before any value's __str__ is called, which may change what is being read; or another
+    # thread does, between two steps.
     read: dict[Any, Any] = {
-        sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()
+        sd_id: list_parameters(parameters) for sd_id, parameters in list(structured_data.items())
     }
     pieces = []
     for sd_id, parameters in read.items():

@@ -55,7 +55,10 @@ cdef object list_parameters(object parameters):
 
 
 cdef bint is_quiet(object structured_data) except -1:
-    """Tell whether it can be read in place: no code of its values runs, which could change it."""
+    """Tell whether it can be read in place: no code of its values runs, which could change it.
+
+    Without the GIL another thread could.
+    """
     if type(structured_data) is not dict:
         return False
     for parameters in (<dict>structured_data).values():
@@ -93,9 +96,10 @@ cdef int render_elements(object structured_data, int rules, Scratch *scratch) ex
     """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
-    if not is_quiet(structured_data):
+    if NO_GIL or not is_quiet(structured_data):
         structured_data = {
-            sd_id: list_parameters(parameters) for sd_id, parameters in structured_data.items()
+            sd_id: list_parameters(parameters)
+            for sd_id, parameters in list(structured_data.items())
         }
     for sd_id, parameters in (<dict>structured_data).items():
         check_sd_name("SD-ID", sd_id)

@@ -27,13 +27,38 @@ def wait_until(is_so: Callable[[], object], seconds: float = LIMIT) -> bool:
     return True
 
 
-def check_counts(emitter: object) -> dict:
+def check_balance(stats: dict[str, Any]) -> None:
     """All that was offered is accounted for."""
-    stats = emitter.stats
     assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
+
+
+def check_counts(emitter: object) -> dict:
+    """So it is, and nobody is emitting just now."""
+    stats = emitter.stats
+    check_balance(stats)
     assert stats["queued"] == emitter._queue.count
     assert emitter._queue.size >= 0
     return stats
+
+
+class Received:
+    """What a connection has brought so far; may be read while more of it comes."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def __iadd__(self, data: bytes) -> "Received":
+        self.parts.append(data)
+        return self
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts.copy())
+
+    def __len__(self) -> int:
+        return len(bytes(self))
+
+    def endswith(self, end: bytes) -> bool:
+        return bytes(self).endswith(end)
 
 
 class Sink:
@@ -47,7 +72,7 @@ class Sink:
         self.listener.bind((host, port))
         self.listener.listen()
         self.port = self.listener.getsockname()[1]
-        self.connections: list[bytearray] = []
+        self.connections: list[Received] = []
         self.sockets: list[socket.socket] = []
         self.reads = threading.Event()
         self.reads.set()
@@ -63,19 +88,19 @@ class Sink:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
-                self.connections.append(bytearray())
+                self.connections.append(Received())
                 self.sockets.append(connection)
                 self.on_accept(connection)
                 self.start(self.read, connection, self.connections[-1])
 
-    def read(self, connection: socket.socket, received: bytearray) -> None:
+    def read(self, connection: socket.socket, received: Received) -> None:
         with contextlib.suppress(OSError):
             while self.reads.wait() and (data := connection.recv(1 << 16)):
                 received += data
 
     @property
     def received(self) -> bytes:
-        return b"".join(self.connections)
+        return b"".join([bytes(received) for received in self.connections])
 
     def break_connections(self) -> None:
         """Reset each connection: what had not been read is gone."""

@@ -22,6 +22,7 @@ from sinks import (
     IDENTITY,
     LIMIT,
     Sink,
+    check_balance,
     check_counts,
     find_free_port,
     stall,
@@ -255,7 +256,7 @@ def test_breaks_lose_nothing_uncounted(connect: Callable, sink: Sink) -> None:
     for _ in range(8):
         time.sleep(0.06)
         sink.break_connections()
-        check_counts(emitter)
+        check_balance(emitter.stats)
     stop.set()
     for speaker in speakers:
         speaker.join(LIMIT)
@@ -267,7 +268,7 @@ def test_breaks_lose_nothing_uncounted(connect: Callable, sink: Sink) -> None:
     assert stats["reconnects"] >= 2  # there are pauses between them
     assert wait_until(lambda: sink.received.endswith(b" last\n"))
     arrived = sink.read_texts()
-    assert len(arrived) <= stats["sent"]
+    assert len(arrived) <= emitter.stats["sent"]  # a report of drops may have come since
 
 
 class Hurried:
@@ -602,6 +603,49 @@ def test_block_waits_up_to_timeout(connect: Callable, small_sink: Sink) -> None:
             break
     assert check_counts(emitter)["dropped"] == {"full": 1}
     assert 0.3 <= waited < 3
+
+
+class Crowded:
+    """A queue that another thread uses at the worst moments."""
+
+    def __init__(self, queue: object, sizes: list[int]) -> None:
+        self.queue = queue
+        self.sizes = sizes
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.queue, name)
+
+    @property
+    def size(self) -> int:
+        return self.sizes.pop(0) if self.sizes else self.queue.size
+
+    def put(self, *arguments: object) -> int:
+        state = self.queue.put(*arguments)
+        self.queue.put(b"another's\n")
+        return int(state)
+
+
+def test_room_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
+    """ "block" waits as long as it may, however often another thread is quicker."""
+    delivery = connect(url_of(sink), overflow="block")._delivery
+    queue = delivery.queue
+    delivery.queue = Crowded(queue, [0, queue.limit, queue.limit])
+    assert delivery.make_room(100) is not None
+    delivery.queue = queue
+
+
+def test_first_record_lingers_no_longer_for_a_second(
+    connect: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is told of the first, though the queue has two by then."""
+    delivery = connect(url_of(sink), linger=60)._delivery
+    told = []
+    monkeypatch.setattr(delivery, "start_lingering", lambda: told.append(queue.count))
+    queue = delivery.queue
+    delivery.queue = Crowded(queue, [])
+    delivery.accept(b"one\n")
+    assert told == [2]
+    delivery.queue = queue
 
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:

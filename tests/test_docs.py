@@ -974,6 +974,15 @@ for call in (
 """
 
 
+@checks("embedding.md: Threads, and Python without the GIL")
+def check_threads(section: Section, stage: Stage) -> None:
+    """Each record of each thread arrives."""
+    run = stage.run_quiet(section.take("python"))
+    texts = [parse_rfc5424(frame).message for frame in split_frames(run.out, "lf")]
+    expected = {f"{shelf} {book} sold" for shelf in range(16) for book in range(1000)}
+    assert (len(texts), set(texts)) == (16_000, expected)
+
+
 @checks("embedding.md: PyPy, Pyodide, MicroPython")
 def check_other_pythons(section: Section, stage: Stage) -> None:
     """Each program gives what it shows, where it is for; the files named are enough, and all."""

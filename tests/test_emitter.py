@@ -1033,11 +1033,12 @@ assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'
 class Oldest(Idle):
     def make_room(self, size, deadline): queue.drop_oldest(size); return True
 queue = Queue(2000)
-voice = Voice(Encoder(framing='lf'), queue, Oldest())
+voice = Voice(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
 voice.emit(6, 'x' * 900)
 queue.peek()
 for number in range(100_000):
     voice.emit(6, 'x' * 1000)
+assert queue.count == 2, queue.count_all()
 del voice, queue
 """,
     "cycle": """

@@ -2,7 +2,6 @@
 
 import ctypes
 import inspect
-import itertools
 import logging
 import os
 import socket
@@ -76,8 +75,8 @@ def take_numbers(emitter: Any) -> list[int]:
 
 def put_last(sequence: Any, number: int) -> None:
     """Have a sequence go on after a number, which nobody has the time to count up to."""
-    if hasattr(sequence, "_count"):
-        sequence._count = itertools.count(number)
+    if hasattr(sequence, "_last"):
+        sequence._last = number
         return
     # In the compiled one it is the first field: shown by what stands there, before it is changed.
     last = ctypes.c_int64.from_address(id(sequence) + object.__basicsize__)

@@ -1,6 +1,7 @@
 # The queue before a road: `_queue_py.py` is the specification.
 #
-# The GIL is what guards it: between `claim` and `commit` no Python code runs.
+# The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
+# runs, nor anything that gives up either of them.
 
 cdef enum:
     BLOCK_SIZE = 131072
@@ -59,19 +60,19 @@ cdef class Queue:
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
     `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     cdef readonly Py_ssize_t limit, size, count
     cdef public Py_ssize_t threshold, cuts
+    cdef public int64_t loss_since
     cdef public int descriptor
     cdef public bint closed
-    cdef public object loss_since
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
     cdef Py_ssize_t held    # records of the oldest block that are not to be dropped; or DYING
-    cdef Py_ssize_t offered, sent, sent_bytes
+    cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
@@ -81,34 +82,33 @@ cdef class Queue:
         self.descriptor = -1
         self.reset()
 
+    @cython.critical_section
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
         rarely()
         self.size = self.count = self.held = 0
-        self.offered = self.sent = self.sent_bytes = self.cuts = 0
+        self.offered = self.truncated = self.sent = self.sent_bytes = self.cuts = 0
         self.loss_since = 0
         self.dropped = {}
         self.oldest = self.newest = make_block(self.block_size)
 
+    @cython.critical_section
     def put(self, bytes frame not None, bint is_cut=False, bint even_closed=False):
         """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
-        cdef bint closed = self.closed
-        cdef char *dst
-        self.closed = closed and not even_closed
-        dst = claim(self, size)
-        self.closed = closed
+        cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
             return NO_ROOM
         memcpy(dst, PyBytes_AS_STRING(frame), size)
-        commit(self, size, is_cut)
-        return QUEUED if self.count > 1 else FIRST
+        return commit(self, size, is_cut)
 
+    @cython.critical_section
     def drop(self, reason):
         """Count a record that was offered and that is not going to be queued."""
         self.offered += 1
         count_drops(self, reason, 1)
 
+    @cython.critical_section
     def peek(self, one=False):
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         cdef Block block = find_oldest(self)
@@ -116,6 +116,7 @@ cdef class Queue:
             return None
         return hold(self, block.first + 1 if one else find_gap(block))
 
+    @cython.critical_section
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = find_oldest(self)
@@ -125,6 +126,7 @@ cdef class Queue:
         data = hold(self, end)
         return data, [block.ends[index] - block.position for index in range(first, end)]
 
+    @cython.critical_section
     def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t room):
         """Return the next records if they are of one size but for a shorter last, and that size.
 
@@ -144,6 +146,7 @@ cdef class Queue:
             end += 1
         return hold(self, end), segment
 
+    @cython.critical_section
     def sort(self):
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         cdef Block block = self.oldest
@@ -186,6 +189,7 @@ cdef class Queue:
         PyMem_Free(places)
         block.in_order = end
 
+    @cython.critical_section
     def advance(self, Py_ssize_t size, Py_ssize_t held=0):
         """Take note that the road has taken so many of the bytes that `peek` has given.
 
@@ -205,10 +209,12 @@ cdef class Queue:
             go_on(self)
         swap(&self.held, self.held, still)  # at last: from now on a handler may read the rest
 
+    @cython.critical_section
     def is_between(self):
         """Tell whether no part of a record has been sent without the rest."""
         return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
+    @cython.critical_section
     def rewind(self):
         """Take note that the road broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
@@ -219,6 +225,7 @@ cdef class Queue:
         self.sent_bytes -= block.position - start
         block.position = start
 
+    @cython.critical_section
     def drop_first(self, reason):
         """Drop the record that `peek` has given: no road takes it."""
         cdef Block block = self.oldest
@@ -229,6 +236,7 @@ cdef class Queue:
             drop_record(self, block, block.first, reason)
             leave_block(self)
 
+    @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
         """Drop what is oldest, and not on its way, until there is room for so many bytes."""
         cdef Block block = self.oldest, before = None
@@ -248,6 +256,7 @@ cdef class Queue:
             index = 0
         leave_block(self)
 
+    @cython.critical_section
     def clear(self, reason):
         """Drop all that is queued."""
         rarely()
@@ -260,6 +269,7 @@ cdef class Queue:
         self.newest.left = 0
         leave_block(self)
 
+    @cython.critical_section
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
         rarely()
@@ -268,7 +278,7 @@ cdef class Queue:
             "sent": self.sent,
             "queued": self.count,
             "dropped": dict(self.dropped),
-            "truncated": self.cuts,
+            "truncated": self.truncated + self.cuts,
             "bytes": self.sent_bytes,
         }
 
@@ -398,10 +408,10 @@ cdef int go_on(Queue queue) noexcept:
         queue.oldest = block = block.next
 
 
-cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
-    """Return where a frame may be written; NULL, without an error, if there is no room."""
+cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
+    """Return where a frame may be written; NULL if there is no room."""
     cdef Block block = queue.newest
-    if size > queue.limit - queue.size or queue.closed:
+    if size > queue.limit - queue.size or (queue.closed and not even_closed):
         return NULL
     if size > block.room - block.used or block.count == block.most:
         if not block.left and block is not queue.oldest:  # all was dropped
@@ -417,8 +427,8 @@ cdef char *claim(Queue queue, Py_ssize_t size) except? NULL:
     return block.start + block.used
 
 
-cdef inline void commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
-    """Take note that a frame has been written where `claim` said."""
+cdef inline int commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
+    """Take note that a frame has been written where `claim` said: QUEUED or FIRST."""
     cdef Block block = queue.newest
     block.used += size
     block.ends[block.count] = block.used
@@ -427,4 +437,5 @@ cdef inline void commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
     queue.size += size
     queue.count += 1
     queue.offered += 1
-    queue.cuts += is_cut
+    queue.truncated += is_cut
+    return FIRST if queue.count == 1 else QUEUED

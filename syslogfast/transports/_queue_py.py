@@ -44,7 +44,7 @@ class Queue:
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records cut to fit.
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
     `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
@@ -59,6 +59,7 @@ class Queue:
         "_position",
         "_sent",
         "_sent_bytes",
+        "_truncated",
         "closed",
         "cuts",
         "descriptor",
@@ -91,6 +92,7 @@ class Queue:
         self._lock = _thread.RLock()
         self._sent = 0
         self._sent_bytes = 0
+        self._truncated = 0
         self._dropped: dict[str, int] = {}
 
     @property
@@ -104,7 +106,7 @@ class Queue:
             if (self.closed and not even_closed) or self.size + size > self.limit:
                 return NO_ROOM
             state = QUEUED if self._frames else FIRST
-            self.cuts += is_cut
+            self._truncated += is_cut
             try:
                 self._frames.append(frame)
             finally:  # an exception of a signal's handler would come after the call
@@ -241,7 +243,7 @@ class Queue:
                 "sent": self._sent,
                 "queued": queued,
                 "dropped": dropped,
-                "truncated": self.cuts,
+                "truncated": self._truncated + self.cuts,
                 "bytes": self._sent_bytes,
             }
 

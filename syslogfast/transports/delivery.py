@@ -29,7 +29,8 @@ LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 PATIENCE = 1 << 18  # bytes that one who emits sends for others, before the worker has to
-TRIES = 100  # to get the room that was made before another thread takes it
+TRIES = 1000  # to get the room that was made before another thread takes it
+FIRST = 2  # what the queue says of a record before which there was none
 EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
 
@@ -149,7 +150,7 @@ class Delivery:
             queue.drop("closed" if queue.closed else "too large" if is_large else "full")
         elif queue.size >= queue.threshold or severity <= URGENT:
             self.drive()
-        elif queue.count == 1:
+        elif state == FIRST:
             self.start_lingering()
 
     def start_lingering(self) -> None:
@@ -170,10 +171,11 @@ class Delivery:
         if self._overflow == "drop-oldest":
             queue.drop_oldest(size)  # but for those that another thread is sending just now
         elif self._overflow == "block":
-            while queue.size + size > queue.limit and not queue.closed:
-                if not self._wait(deadline):
-                    break
+            while queue.size + size > queue.limit:
+                if queue.closed or not self._wait(deadline):
+                    return None
                 self.drive()
+            return deadline  # if another thread has taken the room since, this is called again
         return deadline if queue.size + size <= queue.limit else None
 
     def flush(self, timeout: float | None = None) -> bool:

@@ -11,12 +11,12 @@ cdef inline bint overlap(const char *dst, Py_ssize_t size, Span source) noexcept
 
 
 cdef Py_ssize_t read_offset(object offset, Py_ssize_t size) except -1:
-    cdef int overflow
-    cdef long long value
-    if not PyLong_Check(offset):
-        reject_offset(offset, size)
-    value = PyLong_AsLongLongAndOverflow(offset, &overflow)
+    cdef int overflow = 0
+    cdef long long value = -1
+    if PyLong_Check(offset):
+        value = PyLong_AsLongLongAndOverflow(offset, &overflow)
     if overflow or not 0 <= value <= size:
+        rarely()
         reject_offset(offset, size)
     return <Py_ssize_t>value
 
@@ -28,6 +28,7 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     try:
         PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
     except (BufferError, TypeError):
+        rarely()
         reject_buffer(buffer)
     return view.len
 
@@ -41,6 +42,7 @@ cdef char *make_room(
     """
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
+            rarely()
             reject_room(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):

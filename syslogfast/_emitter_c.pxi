@@ -312,6 +312,7 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
 cdef bint find_room(Voice voice, Py_ssize_t size, Patience *patience) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = voice._queue
+    rarely()
     if patience.tries < TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
         deadline = voice._delivery.make_room(size, deadline)

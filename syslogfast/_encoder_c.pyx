@@ -361,6 +361,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
     if protocol not in PROTOCOLS:
+        rarely()
         check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
@@ -581,6 +582,10 @@ cdef class Encoder:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
+                if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
+                    dst = make_room(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    return end
                 with cython.critical_section(buffer):
                     dst = make_room(buffer, NULL, start, frame_size)
                     write_plain_record(dst, &self.layout, code, &moment, text, size)
@@ -613,6 +618,7 @@ cdef class Encoder:
             read_clock(&moment)  # RFC 3164 has no NILVALUE: it is the present time, for all
             time_ns = None
         if not isinstance(messages, (list, tuple)):
+            rarely()
             reject_messages(messages)
         if NO_GIL:
             messages = tuple(messages)  # it is read twice, and the same has to be in it

@@ -245,6 +245,7 @@ def arm(
     """
     cdef Py_ssize_t room = 0
     cdef int signal
+    rarely()
     check_ready(encoder)
     if not is_main_interpreter():
         return

@@ -91,6 +91,7 @@ cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssi
             with cython.critical_section(message):
                 message = bytes(memoryview(message))
         except TypeError:
+            rarely()
             reject_message(message)
     record.message.start = PyBytes_AS_STRING(message)
     record.message.size = PyBytes_GET_SIZE(message)
@@ -114,6 +115,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
     timestamp.known = True
     timestamp.has_offset = False
     if not PyLong_Check(time_ns):
+        rarely()
         if not is_float_without_time(time_ns):
             reject_time(time_ns)
         timestamp.known = False

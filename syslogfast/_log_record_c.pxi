@@ -174,6 +174,7 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:
+        rarely()
         slow = by_hand()
         if message is None:
             message = slow.read_record_text(record)

@@ -374,6 +374,7 @@ cdef object hold(Queue queue, Py_ssize_t end):
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
     if not queue.loss_since:
+        rarely()
         queue.loss_since = time.time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0

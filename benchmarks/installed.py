@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import pathlib
 import py_compile
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -76,3 +77,15 @@ def measure_stripped(path: pathlib.Path) -> int:
         stripped = pathlib.Path(directory, path.name)
         subprocess.run(["strip", "-o", str(stripped), str(path)], check=True)
         return stripped.stat().st_size
+
+
+def list_allocating(path: pathlib.Path) -> set[str]:
+    """Return the functions of a compiled module that call the C library's allocator."""
+    disassembled = subprocess.run(["objdump", "-d", str(path)], check=True, capture_output=True)
+    found, function = set(), ""
+    for line in disassembled.stdout.decode().splitlines():
+        if line.endswith(">:"):
+            function = line.partition("<")[2].removesuffix(">:")
+        elif re.search(r"<(m|c|re)alloc@", line):
+            found.add(function)
+    return found

@@ -220,8 +220,9 @@ cdef extern from *:
     #define syslogfast_rarely()
     #endif
 
-    /* Cython, in this version, holds the module of an interpreter beyond its end: after finalize
-       and initialize the next one, which has the same number, could not import it. */
+    /* Cython, in this version, finds the module of an interpreter beyond its end: after finalize
+       and initialize the next main one, which has the same number, could not import it. What is
+       deleted last may still encode, and does not keep the module: so that is never deleted. */
     #if CYTHON_USE_MODULE_STATE && CYTHON_HEX_VERSION >> 16 == 0x0303
     static PyObject *__Pyx_State_FindModule(void *);
     static int __Pyx_State_RemoveModule(void *);
@@ -229,10 +230,14 @@ cdef extern from *:
     static void syslogfast_leave_interpreter(PyObject *capsule) {
         PyObject *module = __Pyx_State_FindModule(NULL);
         (void)capsule;
-        if (module) {
-            syslogfast_note_end();
+        if (module == NULL)
+            return;
+        syslogfast_note_end();
+        if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+    #ifdef SYSLOGFAST_NOTE_INTERPRETER
+            syslogfast_sole_state = __Pyx__PyModule_GetState(module);   /* by now it is */
+    #endif
             __Pyx_State_RemoveModule(NULL);
-            Py_DECREF(module);
         }
     }
     static PyObject *syslogfast_make_module(PyObject *name) {

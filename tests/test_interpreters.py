@@ -287,6 +287,47 @@ def test_lives(run_main: RunCode, promise: "tuple[bool, str]") -> None:
         assert result.stdout.count(word) == 10, result.stdout
 
 
+MANY = """
+import syslogfast
+encoder = syslogfast.Encoder(hostname="h", app_name="a", procid=1)
+for _ in range(40):
+    assert run(code, False)
+    encoder.encode("info", "\u20ac", structured_data={"a@1": {"b": "c"}})
+"""
+LAST = """
+import os, syslogfast
+class Last:
+    def __init__(self):
+        self.encoder = syslogfast.Encoder(hostname="h", app_name="a", procid=1)
+        self.write = os.write
+    def fork(self):
+        pass
+    def __del__(self):
+        parameters = {"a@1": {"b": "c"}}
+        self.write(1, self.encoder.encode(6, "l\u00e4st\\n", structured_data=parameters))
+os.register_at_fork(before=Last().fork)
+"""
+EACH_LAST = "assert run(code, False)\n"
+
+
+@pytest.mark.parametrize("program", [MANY, "for _ in range(40): assert run(code, False)"])
+def test_many_one_after_the_other(run_main: RunCode, program: str) -> None:
+    """From the 33rd on, Cython keeps their modules in another way."""
+    result = run_main(program, code="import syslogfast")
+    assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize("program", [LAST, EACH_LAST, EACH_LAST + LAST, LAST + EACH_LAST])
+def test_what_is_deleted_last_may_encode(run_main: RunCode, program: str) -> None:
+    """Also what an interpreter keeps longer than its modules, and than what tells of its end."""
+    if syslogfast.BACKEND != "c":
+        pytest.skip("the compiled encoder is not built")
+    result = run_main(program, code=LAST)
+    assert (result.stderr, result.returncode) == ("", 0)
+    ends = program.count("run(") + program.count("class ")
+    assert result.stdout.count('[a@1 b="c"]') == ends
+
+
 # --- fatal signals: there is one handler for the process -----------------------------------------
 
 INSTALL = """

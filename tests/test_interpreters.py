@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from interpreters import build_module
+from extension import build_module
 from sinks import Sink, stay_silent, url_of, wait_until
 
 import syslogfast

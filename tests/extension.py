@@ -1,4 +1,4 @@
-"""A module in C, built for a test that needs what only C can do with interpreters."""
+"""A module in C, built for a test that needs what only C can do."""
 
 import pathlib
 import shutil

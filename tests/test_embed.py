@@ -136,6 +136,7 @@ def test_no_file_is_opened(embedded: Embedded) -> None:
     assert "exited with 0" in after
     paths = set(re.findall(r'^\d+ \w+\((?:AT_FDCWD, )?"(.*?)"', after, re.MULTILINE))
     assert paths - {""} <= ASKED_FOR
+    assert ("/etc/resolv.conf" in paths) == embedded.has_sockets
     readme = (embedded.tree / "examples" / "embed" / "README.md").read_text()
     assert all(f"`{path}`" in readme for path in ("/etc/resolv.conf", "/proc/net/pnp"))
 

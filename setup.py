@@ -2,7 +2,7 @@
 
 SYSLOGFAST_PURE=1 leaves it out. Where there is no compiler it is left out, too, unless
 SYSLOGFAST_REQUIRE_C=1 makes that an error. SYSLOGFAST_SMALL=1 makes it smaller by a third, and
-slower: without docstrings, and without its own lines in tracebacks.
+slower: without docstrings and, by gcc, without its own lines in tracebacks.
 """
 
 import os

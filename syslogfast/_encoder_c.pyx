@@ -182,9 +182,11 @@ cdef extern from *:
     static PyMutex syslogfast_state_mutex;
     #define SYSLOGFAST_LOCK_STATE() PyMutex_Lock(&syslogfast_state_mutex)
     #define SYSLOGFAST_UNLOCK_STATE() PyMutex_Unlock(&syslogfast_state_mutex)
+    #define SYSLOGFAST_LOAD(pointer) __atomic_load_n(&(pointer), __ATOMIC_RELAXED)
     #else
     #define SYSLOGFAST_LOCK_STATE()
     #define SYSLOGFAST_UNLOCK_STATE()
+    #define SYSLOGFAST_LOAD(pointer) (pointer)
     #endif
     static PyObject *__Pyx_State_FindModule(void *);
     static __attribute__((cold, noinline)) void *syslogfast_find_state(void) {
@@ -196,8 +198,8 @@ cdef extern from *:
         return state;
     }
     static inline void *syslogfast_get_state(void) {
-        return __builtin_expect(syslogfast_sole_state != NULL, 1)
-            ? syslogfast_sole_state : syslogfast_find_state();
+        void *state = SYSLOGFAST_LOAD(syslogfast_sole_state);   /* once: it may change */
+        return __builtin_expect(state != NULL, 1) ? state : syslogfast_find_state();
     }
     /* Called before an interpreter has any use for a state. */
     static __attribute__((cold, noinline)) void syslogfast_note_interpreter(void) {

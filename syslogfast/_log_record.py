@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
+    from types import TracebackType
     from typing import Any
 
     from syslogfast._emitter_py import Sequence
@@ -169,9 +170,36 @@ def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: 
     try:
         return append_lines(text, format_exception(exc_info))
     except ImportError:  # an image may do without the module traceback, and all that it imports
-        from syslogfast._traceback import list_frames_and_error
-
         return append_lines(text, "\n".join(list_frames_and_error(exc_info)))
+
+
+def list_frames(trace: "TracebackType | None") -> "list[str]":
+    """Return a line for each frame of a traceback, as Python writes them, without the sources."""
+    lines = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+        trace = trace.tb_next
+    return lines
+
+
+def list_frames_and_error(exc_info: "Any") -> "list[str]":
+    """Return the same of what sys.exc_info() has returned, and a line for the exception itself."""
+    kind, error, trace = exc_info
+    if kind is None:
+        return []
+    text = print_value(error)
+    lines = list_frames(trace)
+    lines.append(f"{name_type(kind)}: {text}" if text else name_type(kind))
+    return lines
+
+
+def name_type(kind: "type") -> "str":
+    """Return a class's name, with its module's unless that is what everybody has."""
+    module = read_attribute(kind, "__module__")
+    name = print_value(read_attribute(kind, "__qualname__") or kind)
+    known = module is None or print_value(module) in ("builtins", "__main__")
+    return name if known else f"{print_value(module)}.{name}"
 
 
 def read_attribute(record: "object", name: "str") -> "object":

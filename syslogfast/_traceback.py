@@ -3,12 +3,11 @@
 A record that is too long is cut at its end; but the end of a traceback is what one wants to read.
 """
 
-from syslogfast._log_record import format_exception, print_value, read_attribute
+from syslogfast._log_record import format_exception, list_frames, name_type, print_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any
 
 MOST_OF_MESSAGE = 256  # characters of it that are repeated as structured data
 MOST_OF_NAME = 128
@@ -17,14 +16,6 @@ MOST_OF_LINE = 256  # characters, where not all lines fit
 ESCAPED = 4  # octets of a control character: "#012"
 WIDEST = 12  # octets of U+2028: "#342#200#250"
 MOST_OF_UTF_8 = 4
-
-
-def name_type(kind: "type") -> "str":
-    """Return a class's name, with its module's unless that is what everybody has."""
-    module = read_attribute(kind, "__module__")
-    name = print_value(read_attribute(kind, "__qualname__") or kind)
-    known = module is None or print_value(module) in ("builtins", "__main__")
-    return name if known else f"{print_value(module)}.{name}"
 
 
 def list_place(trace: "TracebackType | None") -> "dict[str, object]":
@@ -36,25 +27,6 @@ def list_place(trace: "TracebackType | None") -> "dict[str, object]":
     code = trace.tb_frame.f_code
     path = code.co_filename[-MOST_OF_PATH:]
     return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_NAME]}
-
-
-def list_frames(trace: "TracebackType | None") -> "list[str]":
-    """Return a line for each frame of a traceback, as Python writes them, without the sources."""
-    lines = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
-        trace = trace.tb_next
-    return lines
-
-
-def list_frames_and_error(exc_info: "Any") -> "list[str]":
-    """Return the same of what sys.exc_info() has returned, and a line for the exception itself."""
-    kind, error, trace = exc_info
-    if kind is None:
-        return []
-    text = print_value(error)
-    return [*list_frames(trace), f"{name_type(kind)}: {text}" if text else name_type(kind)]
 
 
 def list_elements(

@@ -204,8 +204,10 @@ class Lifecycle:
         delivery = self.emitter._delivery
         if not is_told:
             was_closed, delivery.queue.closed = delivery.queue.closed, True
-            delivery.flush()
-            delivery.queue.closed = was_closed
+            try:
+                delivery.flush()
+            finally:
+                delivery.queue.closed = was_closed
             self._report(terminated, "SIGTERM")
         delivery.close()
         os.kill(os.getpid(), number)

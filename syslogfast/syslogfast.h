@@ -72,8 +72,9 @@ typedef struct {
                                   const syslogfast_time *time);
 } syslogfast_api;
 
-/* The table of the installed package, or NULL with an ImportError. With the GIL. The table is valid
-   as long as the module is loaded, which is until the interpreter ends. */
+/* The table of the installed package, or NULL with an exception: an ImportError if it is of another
+   version. With the GIL. The table is valid as long as the module is loaded, which is until the
+   interpreter ends. */
 static inline const syslogfast_api *syslogfast_import(void)
 {
     const syslogfast_api *api;

@@ -239,6 +239,8 @@ def test_threads_share_a_buffer(
     size = len(encoder.encode(6, "0 000000", time_ns=0))
     places = THREADS * RECORDS
     buffer = bytearray(places * size)
+    # What the twin calls is locked in CPython from 3.14 on.
+    may_grow = HAS_GIL or sys.version_info >= (3, 14) or encoder_module.__name__.endswith("_c")
 
     def work(thread: int) -> None:
         for number in range(RECORDS):
@@ -246,7 +248,7 @@ def test_threads_share_a_buffer(
             text = f"{thread} {number:06d}"
             end = encoder.encode_into(buffer, 6, text, place * size, time_ns=0)
             assert end == (place + 1) * size
-            if thread == 0:
+            if thread == 0 and may_grow:
                 encoder.encode_into(buffer, 6, "x" * number, places * size, time_ns=0)
 
     run_threads(work, THREADS)

@@ -422,6 +422,8 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:
                 return NULL
+            if size > queue.limit - queue.size:
+                return NULL     # a __del__ that the garbage collection has run has emitted, too
             queue.newest.next = block
             queue.newest = block
             leave_block(queue)

@@ -89,7 +89,7 @@ class Thread:
 
     def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
         """Start it; RuntimeError: there can be no threads here, or not now."""
-        self.owner_key = id(owner)
+        self.owner = _weakref.ref(owner)
         self._has_gone = _thread.allocate_lock()
         self._has_gone.acquire()
         _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
@@ -126,7 +126,7 @@ def outlast_threads() -> None:
     left = [thread for thread in _threads.copy() if thread.is_there()]
     if left and not is_main_interpreter():
         for thread in left:
-            if thread.owner_key not in _deliveries:
+            if id(thread.owner()) not in _deliveries:  # one that is open works on for ever
                 thread.outlast()
 
 

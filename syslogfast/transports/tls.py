@@ -60,7 +60,9 @@ class WithoutSignal:
 
     def __exit__(self, *exc_info: object) -> "None":
         if self.mask is not None:
-            if SIGPIPE in signal.sigpending():
+            if hasattr(signal, "sigtimedwait"):
+                signal.sigtimedwait([SIGPIPE], 0)
+            elif SIGPIPE in signal.sigpending():  # macOS
                 signal.sigwait([SIGPIPE])
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 

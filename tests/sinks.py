@@ -55,7 +55,7 @@ class Received:
         return b"".join(self.parts.copy())
 
     def __len__(self) -> int:
-        return len(bytes(self))
+        return sum(map(len, self.parts.copy()))
 
     def endswith(self, end: bytes) -> bool:
         return bytes(self).endswith(end)
@@ -101,6 +101,10 @@ class Sink:
     @property
     def received(self) -> bytes:
         return b"".join([bytes(received) for received in self.connections])
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.connections))
 
     def break_connections(self) -> None:
         """Reset each connection: what had not been read is gone."""

@@ -157,7 +157,7 @@ def test_many_records_of_one_emitter(
     stats = check_counts(emitter)
     total = MANY_THREADS * MANY_RECORDS
     assert (stats["offered"], stats["sent"], stats["dropped"]) == (total, total, {})
-    assert wait_until(lambda: len(sink.received) == stats["bytes"])
+    assert wait_until(lambda: sink.size == stats["bytes"])
     assert check_lines(sink.received, MANY_THREADS) == [MANY_RECORDS] * MANY_THREADS
 
 
@@ -192,7 +192,7 @@ def test_counts_hold_whatever_else_is_done(
     emitter.close()
     stats = check_counts(emitter)
     assert (stats["queued"], emitter._queue.size) == (0, 0)
-    assert wait_until(lambda: len(sink.received) == stats["bytes"])
+    assert wait_until(lambda: sink.size == stats["bytes"])
     records = sink.read_records()
     assert len(records) == stats["sent"]
 
@@ -226,7 +226,7 @@ def test_numbers_are_each_given_once(
         lambda thread: [emitter.info("spoken") for _ in range(RECORDS)] and None, MANY_THREADS
     )
     emitter.close()
-    assert wait_until(lambda: len(sink.received) == emitter.stats["bytes"], LIMIT)
+    assert wait_until(lambda: sink.size == emitter.stats["bytes"], LIMIT)
     numbers = re.findall(rb'sequenceId="(\d+)"', sink.received)
     assert sorted(map(int, numbers)) == list(range(1, MANY_THREADS * RECORDS + 1))
 

@@ -216,7 +216,9 @@ cdef extern from *:
     #undef __Pyx_PyModule_GetState
     #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
     #define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) syslogfast_get_state()
-    #define SYSLOGFAST_STATE_OF_m __Pyx__PyModule_GetState(m)
+    /* The garbage collector gets none: during the import it would find types there that are not
+       ready, and crash. Nor is there anything to collect, as no state is ever freed. */
+    #define SYSLOGFAST_STATE_OF_m NULL
     #endif
     #else
     #define syslogfast_rarely()

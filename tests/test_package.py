@@ -90,6 +90,14 @@ def test_bogus_backend_is_an_error(run_python: Run, name: str) -> None:
     )
 
 
+def test_garbage_is_collected_during_the_import(run_python: Run) -> None:
+    """At each step of it, for a program's own garbage makes that come at any."""
+    for threshold in range(1, 60):
+        code = f"import gc; gc.set_threshold({threshold}, 1, 1); import syslogfast; gc.collect()"
+        result = run_python(f"{code}; print(syslogfast.BACKEND)")
+        assert (result.returncode, result.stdout) == (0, f"{syslogfast.BACKEND}\n"), threshold
+
+
 def test_without_the_compiled_module(run_python: Run, tmp_path: pathlib.Path) -> None:
     """Where it was not built the twin is used; who asks for it by name gets an error."""
     copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")

@@ -38,6 +38,7 @@ encoder = Extension(
     depends=["syslogfast/syslogfast.h"],
     define_macros=[
         ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process
+        ("CYTHON_USE_TYPE_SPECS", "1"),  # each with types of its own
         ("CYTHON_UNPACK_METHODS", "0"),  # these speed up what is rare here
         ("CYTHON_FAST_THREAD_STATE", "0"),
         ("CYTHON_USE_DICT_VERSIONS", "0"),

@@ -216,8 +216,8 @@ cdef extern from *:
     #undef __Pyx_PyModule_GetState
     #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
     #define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) syslogfast_get_state()
-    /* The garbage collector gets none: during the import it would find types there that are not
-       ready, and crash. Nor is there anything to collect, as no state is ever freed. */
+    /* The garbage collector gets none: no state is ever freed, and during the import it may hold
+       types that are not ready, at which that would crash. */
     #define SYSLOGFAST_STATE_OF_m NULL
     #endif
     #else

@@ -201,7 +201,7 @@ def test_away(
     tmp_path: pathlib.Path,
     road: str,
 ) -> None:
-    contest = Contest(road, tmp_path, STRETCH if turns.quick else CALLS)
+    contest = Contest(road, tmp_path, 2 * STRETCH if turns.quick else CALLS)
 
     def time_all() -> None:
         for state in STATES:

@@ -1,4 +1,4 @@
-"""What differs between systems, in C: the clock and local time; for signals see _signals.pxd."""
+"""What differs between systems, in C: the clock and local time; for signals see signals.pxd."""
 
 from libc.stdint cimport int64_t
 

@@ -1,4 +1,4 @@
-# The buffer that a caller has for records, and many of them in one go: `_destination.py` and
+# The buffer that a caller has for records, and many of them in one go: `_buffer.py` and
 # `_batch.py` are the specification.
 
 cdef inline void release(Py_buffer *view) noexcept:

@@ -1,4 +1,4 @@
-# The queue before a road: `_queue_py.py` is the specification.
+# The queue before a road: `queue_py.py` is the specification.
 #
 # The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
 # runs, nor anything that gives up either of them.

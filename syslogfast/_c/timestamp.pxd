@@ -4,8 +4,8 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from syslogfast._digits cimport write_2_digits, write_4_digits
-from syslogfast._platform cimport find_local_offset, read_realtime, timespec
+from syslogfast._c.digits cimport write_2_digits, write_4_digits
+from syslogfast._c.platform cimport find_local_offset, read_realtime, timespec
 
 
 cdef extern from *:

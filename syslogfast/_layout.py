@@ -1,6 +1,6 @@
-"""What 10,000 encoders share, for the twin; in C, `_record.pxd` has it in the Layout of each."""
+"""What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._identity import this_process
+from syslogfast._options import this_process
 from syslogfast._structured_data import render_elements
 from syslogfast._text import ESCAPES
 from syslogfast._timestamp import FORMS, choose_renderer
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from syslogfast._identity import Settings
+    from syslogfast._options import Settings
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Form, Renderer
 

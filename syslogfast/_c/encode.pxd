@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from syslogfast._record cimport (
+from syslogfast._c.record cimport (
     Layout,
     Record,
     Span,
@@ -12,8 +12,8 @@ from syslogfast._record cimport (
     write_plain_record,
     write_record,
 )
-from syslogfast._text cimport REPAIR_UTF8
-from syslogfast._timestamp cimport (
+from syslogfast._c.text cimport REPAIR_UTF8
+from syslogfast._c.timestamp cimport (
     Timestamp,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,

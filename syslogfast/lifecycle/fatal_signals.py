@@ -3,8 +3,8 @@
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
-from syslogfast._life_records import CRIT, numbers
 from syslogfast._sequence import MAX_SEQUENCE_ID
+from syslogfast.lifecycle.records import CRIT, numbers
 from syslogfast.transports import open_road
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import signal
     from typing import Any
 
-    from syslogfast._encoder import Encoder
+    from syslogfast._backend import Encoder
     from syslogfast.emitter import Emitter
     from syslogfast.transports import Road
     from syslogfast.transports.url import Url

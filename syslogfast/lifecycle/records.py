@@ -2,13 +2,13 @@
 
 import sys
 
-from syslogfast._checks import check_error, check_field
-from syslogfast._identity import this_program
-from syslogfast._machine import describe_uptime, list_meta, list_runtime
-from syslogfast._network import read_network
+from syslogfast._options import this_program
+from syslogfast._validation import check_error, check_field
 from syslogfast.constants import NO_LIMIT
 from syslogfast.emitter import Sequence
-from syslogfast.transports.lifespan import importing
+from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
+from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.network import read_network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from syslogfast._encoder import Encoder
-    from syslogfast._network import Network
+    from syslogfast._backend import Encoder
     from syslogfast.emitter import Emitter
+    from syslogfast.transports.network import Network
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
 MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
@@ -143,7 +143,10 @@ def emit_error(
 ) -> None:
     """Send a record of an exception: what it means for the program, and its traceback."""
     with importing:
-        from syslogfast._traceback import describe_error, list_elements  # may never be needed
+        from syslogfast.lifecycle.traceback import (  # may never be needed
+            describe_error,
+            list_elements,
+        )
 
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]

@@ -9,9 +9,9 @@ Whoever calls from C fills in a Layout once and a Record each time, then:
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
-from syslogfast._digits cimport count_digits, write_decimal
-from syslogfast._text cimport Measure, is_plain, measure_text, write_text
-from syslogfast._timestamp cimport (
+from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.text cimport Measure, is_plain, measure_text, write_text
+from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from syslogfast.transports.delivery import Delivery
+    from syslogfast.transports.sender import Delivery
 
 # Held while something is imported that is not needed by all. A fork waits for that: in the child,
 # where the thread that imports it is not, it would stay half imported for ever.

@@ -1,8 +1,8 @@
-"""The buffer that a caller has for records, for the twin; `_destination_c.pxi` is the same in C."""
+"""The buffer that a caller has for records, for the twin; `buffer.pxi` is the same in C."""
 
 import struct
 
-from syslogfast._checks import reject_buffer, reject_offset, reject_room
+from syslogfast._validation import reject_buffer, reject_offset, reject_room
 
 
 def measure_buffer(buffer: "object") -> "int":

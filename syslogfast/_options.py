@@ -5,7 +5,8 @@ Both encoders use this module: all of it runs once, when an encoder is made.
 
 import sys
 
-from syslogfast._checks import (
+from syslogfast._platform import read_variable, system
+from syslogfast._validation import (
     check_choice,
     check_facility,
     check_field,
@@ -13,7 +14,6 @@ from syslogfast._checks import (
     check_precision,
     check_prefix,
 )
-from syslogfast._platform import read_variable, system
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,

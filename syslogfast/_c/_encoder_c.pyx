@@ -41,9 +41,9 @@ from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from syslogfast._digits cimport count_digits, write_decimal
-from syslogfast._encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
-from syslogfast._record cimport (
+from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
+from syslogfast._c.record cimport (
     DATAGRAM,
     LF,
     NUL,
@@ -65,7 +65,7 @@ from syslogfast._record cimport (
     write_plain_rest,
     write_record,
 )
-from syslogfast._signals cimport (
+from syslogfast._c.signals cimport (
     ENOTSOCK,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -90,7 +90,7 @@ from syslogfast._signals cimport (
     swap,
     write,
 )
-from syslogfast._text cimport (
+from syslogfast._c.text cimport (
     ESCAPE_CONTROLS,
     ESCAPE_LF,
     ESCAPE_NUL,
@@ -100,7 +100,7 @@ from syslogfast._text cimport (
     measure_text,
     write_text,
 )
-from syslogfast._timestamp cimport (
+from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,
@@ -114,7 +114,7 @@ from syslogfast._timestamp cimport (
 )
 import time
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_field,
     check_precision,
@@ -133,7 +133,7 @@ from syslogfast._checks import (
     reject_time,
     reject_unready,
 )
-from syslogfast._identity import (
+from syslogfast._options import (
     Settings,
     clean_msgid,
     describe_options,
@@ -339,9 +339,9 @@ cdef enum:
     SMALL = 1024
 
 
-include "_fields_c.pxi"
-include "_structured_data_c.pxi"
-include "_destination_c.pxi"
+include "arguments.pxi"
+include "structured_data.pxi"
+include "buffer.pxi"
 
 
 # --- the encoder ---------------------------------------------------------------------------------
@@ -857,8 +857,8 @@ cdef object encode_any_into(
         release(&destination)
 
 
-include "_log_record_c.pxi"
-include "transports/_queue_c.pxi"
-include "_emitter_c.pxi"
-include "_fatal_c.pxi"
-include "_table_c.pxi"
+include "log_record.pxi"
+include "queue.pxi"
+include "emitter.pxi"
+include "fatal_signals.pxi"
+include "capi.pxi"

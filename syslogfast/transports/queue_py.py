@@ -1,9 +1,9 @@
-"""The queue before a road, in Python: the specification that `_queue_c.pxi` must match."""
+"""The queue before a road, in Python: the specification that `queue.pxi` must match."""
 
 import _thread
 from time import time_ns
 
-from syslogfast._checks import check_queue_bytes
+from syslogfast._validation import check_queue_bytes
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:

@@ -8,9 +8,9 @@ is started when there first is some.
 import _thread
 from time import monotonic, sleep
 
-from syslogfast._checks import check_timeout
-from syslogfast.transports import UndeliverableError, lifespan
-from syslogfast.transports.route import FOREVER, Route, needs_waiting
+from syslogfast._validation import check_timeout
+from syslogfast.transports import UndeliverableError, exit_fork
+from syslogfast.transports.retry import FOREVER, Route, needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from syslogfast.transports import Road, Url
-    from syslogfast.transports._queue_py import Queue
-    from syslogfast.transports.losses import LossReporter, ReportRenderer
+    from syslogfast.transports.drop_report import LossReporter, ReportRenderer
+    from syslogfast.transports.queue_py import Queue
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
@@ -68,7 +68,7 @@ class Delivery:
         self.closes_at_exit = True  # unless somebody else does
         self.outlives_block = False  # a `with` statement: there is something to say after it
         self._begin()
-        lifespan.register(self)
+        exit_fork.register(self)
 
     def _begin(self) -> None:
         """Begin without a road, a thread, or anything to report."""
@@ -211,7 +211,7 @@ class Delivery:
     def leave_to_exit(self) -> None:
         """Be closed at the end of the process; if that has begun, now."""
         self.closes_at_exit = True
-        if lifespan.has_ended():
+        if exit_fork.has_ended():
             self.close()
 
     def close(self, timeout: float | None = None) -> None:
@@ -249,9 +249,9 @@ class Delivery:
         patience = min(max(0.0, deadline - monotonic()), STALL_INTERVAL) + POLL_INTERVAL
         if self._working.acquire(True, patience):
             self._working.release()
-        lifespan.unregister(self)
-        if lifespan.has_ended():
-            lifespan.outlast_threads()
+        exit_fork.unregister(self)
+        if exit_fork.has_ended():
+            exit_fork.outlast_threads()
 
     def _choose_timeout(self, timeout: float | None) -> float:
         return self.timeout if timeout is None else check_timeout(timeout)
@@ -297,8 +297,8 @@ class Delivery:
 
     def _get_reporter(self) -> "LossReporter":
         if self._reporter is None:
-            with lifespan.importing:
-                from syslogfast.transports.losses import LossReporter  # rarely needed
+            with exit_fork.importing:
+                from syslogfast.transports.drop_report import LossReporter  # rarely needed
 
             keeps_last = self._overflow != "drop-oldest"
             self._reporter = LossReporter(self.queue, self._render_report, keeps_last)
@@ -349,7 +349,7 @@ class Delivery:
         """Try the URLs before that of this road, while it goes on to be used."""
         self.route.next_return = FOREVER  # one try at a time
         try:
-            lifespan.Thread(self, self._return, road)
+            exit_fork.Thread(self, self._return, road)
         except RuntimeError:
             pass  # when it breaks, all of them are tried
 
@@ -392,14 +392,14 @@ class Delivery:
     def _expect_end(self) -> None:
         if self._is_inherited:
             self._is_inherited = False
-            lifespan.expect_end()
+            exit_fork.expect_end()
 
     def _wake_worker(self) -> bool:
         """Wake the worker, started if need be; False where no thread can be had."""
         if not self._working.locked():
             self._expect_end()
             try:
-                lifespan.Thread(self, self._work)
+                exit_fork.Thread(self, self._work)
             except RuntimeError:
                 return False
         self._ring()

@@ -14,9 +14,11 @@ import atexit
 import os
 import sys
 
-from syslogfast._checks import check_emitter, check_field, check_seconds, reject_fatal_url
-from syslogfast._encoder import BACKEND
-from syslogfast._life_records import (
+from syslogfast._backend import BACKEND
+from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
+from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
+from syslogfast.emitter import Emitter
+from syslogfast.lifecycle.records import (
     CRIT,
     ERR,
     booted,
@@ -28,11 +30,9 @@ from syslogfast._life_records import (
     network_up,
     terminated,
 )
-from syslogfast._network import NetworkWatch, read_network
-from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
-from syslogfast.emitter import Emitter
-from syslogfast.transports.lifespan import Thread
-from syslogfast.transports.route import needs_waiting
+from syslogfast.transports.exit_fork import Thread
+from syslogfast.transports.network import NetworkWatch, read_network
+from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-    from syslogfast._fatal import FatalRoad
-    from syslogfast._network import Network
+    from syslogfast.lifecycle.fatal_signals import FatalRoad
+    from syslogfast.transports.network import Network
     from syslogfast.transports.url import Url
 
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
@@ -103,13 +103,13 @@ class Lifecycle:
 
     def _watch_exceptions(self) -> None:
         """Send a record of each exception that nobody catches."""
-        from syslogfast import _hooks
+        from syslogfast.lifecycle import hooks
 
         self._undo += [
-            _hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
-            _hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
-            _hooks.attach_to_threading(self._see_end_of_thread),
-            _hooks.attach_to_asyncio(self._see_asyncio),
+            hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
+            hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
+            hooks.attach_to_threading(self._see_end_of_thread),
+            hooks.attach_to_asyncio(self._see_asyncio),
         ]
 
     def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
@@ -216,7 +216,7 @@ class Lifecycle:
 
     def _watch_fatal_signals(self, url: "Url | None") -> None:
         """Send a record when the process ends by a signal that tells of a fault."""
-        from syslogfast._fatal import FatalRoad
+        from syslogfast.lifecycle.fatal_signals import FatalRoad
 
         self._fatal_road = FatalRoad(self.emitter, url)
         self._undo.append(self._fatal_road.disarm)

@@ -3,7 +3,7 @@
 import sys
 from time import monotonic
 
-from syslogfast._identity import is_address
+from syslogfast._options import is_address
 from syslogfast._platform import system
 from syslogfast.transports import UnmendableError, open_road
 

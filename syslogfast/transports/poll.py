@@ -4,7 +4,7 @@ import errno
 from time import sleep
 
 from syslogfast import _platform
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)

@@ -725,12 +725,12 @@ checks("services.md: Another place")(check_session)
 
 # A program that begins so finds the network of the page, or none.
 NETWORK = """
-import syslogfast._network as network
+import syslogfast.transports.network as network
 guest = network.Network("eth0", "52:54:00:12:34:56", ["10.0.2.15/24"], "10.0.2.2", ["10.0.2.3"])
 network.find_network = lambda: (guest, 0.0)
 """
 NO_NETWORK = """
-import syslogfast._network as network
+import syslogfast.transports.network as network
 network.find_network = lambda: (None, 0.0)
 """
 INSTALL = """

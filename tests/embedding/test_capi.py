@@ -114,7 +114,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         ("long_table", table, "void (*more)(void);\n" + table),
     ):
         replace_in(copy_headers(folder / name) / "syslogfast.h", old, new)
-    replace_in(copy_headers(folder / "other") / "_record.pxd", "syslogfast_layout_1", "layout_2")
+    replace_in(copy_headers(folder / "other") / "record.pxd", "syslogfast_layout_1", "layout_2")
     shutil.copy(folder / "in_cython.pyx", folder / "other_layout.pyx")
     folders = {name: str(folder / name / "syslogfast") for name in ("old_table", "long_table")}
     for place, names, sources in (

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from support.grammar import parse_rfc5424, split_frames
 
 import syslogfast
-from syslogfast import _encoder
+from syslogfast import _backend
 from syslogfast.constants import SEVERITIES
 
 TIME = 1_065_910_455_003_000_000
@@ -42,8 +42,8 @@ def load_emitter_module(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(f"emitter_{name}", path)
         module = importlib.util.module_from_spec(spec)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_encoder, "BACKEND", name)
-            patch.setattr(_encoder, "Encoder", encoder.Encoder)
+            patch.setattr(_backend, "BACKEND", name)
+            patch.setattr(_backend, "Encoder", encoder.Encoder)
             spec.loader.exec_module(module)
         assert module.Encoder is encoder.Encoder
         emitter_modules[name] = module

@@ -13,7 +13,7 @@ from conftest import load_backend
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from syslogfast.transports._queue_py import arrange_runs
+from syslogfast.transports.queue_py import arrange_runs
 
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
@@ -137,7 +137,7 @@ def make_line(name: str, limit: int) -> Line:
     module = load_backend(name)
     if name == "python":
         from syslogfast._emitter_py import Voice
-        from syslogfast.transports._queue_py import Queue
+        from syslogfast.transports.queue_py import Queue
 
         return Line(module, Voice, Queue, limit)
     return Line(module, module.Voice, module.Queue, limit)
@@ -683,9 +683,9 @@ def test_a_failing_delivery(backend: str) -> None:
 def test_two_records_at_once_begin() -> None:
     """If a signal's handler logs between a record's put and its look, somebody begins still."""
     from syslogfast import _emitter_py
-    from syslogfast.transports import _queue_py
+    from syslogfast.transports import queue_py
 
-    class InterruptedQueue(_queue_py.Queue):
+    class InterruptedQueue(queue_py.Queue):
         __slots__ = ("interruptions",)
 
         def put(self, frame: bytes, is_cut: bool) -> bool:

@@ -28,7 +28,7 @@ from test_collectors import escape
 
 import syslogfast
 from syslogfast import transports
-from syslogfast.transports import route
+from syslogfast.transports import retry
 
 RECORDS = 10_000
 PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has room for
@@ -244,7 +244,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         tried.append(str(url))
         return transports.open_road(url, timeout)
 
-    monkeypatch.setattr(route, "open_road", open_road)
+    monkeypatch.setattr(retry, "open_road", open_road)
     return tried
 
 

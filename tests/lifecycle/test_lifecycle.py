@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.receivers import LIMIT, parse_lines
 
-from syslogfast import _hooks, _life_records, _machine, lifecycle
-from syslogfast._network import Network, read_network
-from syslogfast._traceback import describe_error
+from syslogfast import lifecycle
+from syslogfast.lifecycle import hooks, host, records
+from syslogfast.lifecycle.traceback import describe_error
+from syslogfast.transports.network import Network, read_network
 
 UPTIME = 5_123_456_789  # nanoseconds
 NETWORK = Network(
@@ -42,8 +43,8 @@ def module(backend: str) -> ModuleType:
 @pytest.fixture
 def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has been up for 5 s, and has a network."""
-    monkeypatch.setattr(_machine, "read_uptime", lambda: UPTIME)
-    monkeypatch.setattr(_life_records, "read_network", lambda: NETWORK)
+    monkeypatch.setattr(host, "read_uptime", lambda: UPTIME)
+    monkeypatch.setattr(records, "read_network", lambda: NETWORK)
 
 
 def check_elements(record: Rfc5424Record) -> dict[str, list[tuple[str, str]]]:
@@ -105,7 +106,7 @@ def test_booted(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     text = record.message or ""
     assert text.startswith("booted and awake 5.123 s after boot: ")
     assert all(runtime[name] in text for name in ("kernel", "python", "syslogfast", "pid"))
-    monkeypatch.setattr(_life_records, "read_network", lambda: None)
+    monkeypatch.setattr(records, "read_network", lambda: None)
     lifecycle.booted(emitter)
     (software,) = dict(take_record(emitter).structured_data)["origin"]
     assert software[0] == "software"
@@ -115,7 +116,7 @@ def test_booted_says_since_when(module: ModuleType) -> None:
     """The boot is as long before the record as it says that the machine has been up."""
     from datetime import datetime
 
-    if _machine.read_uptime() is None:
+    if host.read_uptime() is None:
         pytest.skip("no clock tells since when this machine is up")
     emitter = make_emitter(module)
     lifecycle.booted(emitter)
@@ -184,8 +185,8 @@ def test_network_up_of_little(module: ModuleType) -> None:
 
 def test_network_down(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an address there is a warning, and no addresses in it."""
-    monkeypatch.setattr(_life_records, "read_network", lambda: None)
-    monkeypatch.setattr(_machine, "read_uptime", lambda: None)
+    monkeypatch.setattr(records, "read_network", lambda: None)
+    monkeypatch.setattr(host, "read_uptime", lambda: None)
     emitter = make_emitter(module)
     lifecycle.network_up(emitter)
     record = take_record(emitter)
@@ -1009,11 +1010,11 @@ def test_a_network_that_is_another_by_now(live: Callable[..., Life]) -> None:
     """What has changed before it is watched is told, too; the thread ends with the program."""
     life = live(
         """
-from syslogfast import _network
-first = _network.Network("eth0", None, ["192.0.2.1/24"], "192.0.2.254", [])
+from syslogfast.transports import network
+first = network.Network("eth0", None, ["192.0.2.1/24"], "192.0.2.254", [])
 lifecycle.read_network = lambda: first
 install(network=True, watch_network=True)
-while count() < 2 and _network.read_network():
+while count() < 2 and network.read_network():
     pass
 """
     )
@@ -1137,7 +1138,7 @@ def test_little_is_imported(run_python: Run, backend: str) -> None:
     heavy = [*HEAVY, "asyncio", "traceback", "subprocess", "pathlib", "json", "ipaddress", "signal"]
     heavy += ["inspect", "ctypes", "collections", "functools", "weakref", "importlib.util"]
     assert not set(loaded) & set(heavy)
-    assert "syslogfast._traceback" not in loaded
+    assert "syslogfast.lifecycle.traceback" not in loaded
     records = parse_lines(result.stdout.encode())
     assert {record.msgid for record in records} >= {"BOOTED", "ENDED"}
 
@@ -1254,7 +1255,7 @@ def test_two_who_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
             told.append(f"{name} {module.value}")
             return lambda: told.append(f"{name} undone")
 
-        return _hooks.attach_when_imported("waited_for", attach)
+        return hooks.attach_when_imported("waited_for", attach)
 
     before = list(sys.meta_path)
     undos = [wait(name) for name in "abc"]

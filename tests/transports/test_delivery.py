@@ -32,7 +32,7 @@ from support.receivers import (
     wait_until,
 )
 
-from syslogfast.transports import route as route_module
+from syslogfast.transports import retry as route_module
 from syslogfast.transports import stream
 
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}

@@ -23,7 +23,7 @@ from support.receivers import (
     wait_until,
 )
 
-from syslogfast.transports import route as route_module
+from syslogfast.transports import retry as route_module
 
 pytestmark = pytest.mark.usefixtures("no_thread_fails")
 

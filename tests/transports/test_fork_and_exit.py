@@ -388,7 +388,7 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
 PIPE = """
 import signal, socket, ssl, sys, threading, time
 from syslogfast.transports import open_road, parse_url
-from syslogfast.transports._queue_py import Queue
+from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends
     def __init__(self, stream): self.stream = stream

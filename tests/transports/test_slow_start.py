@@ -10,7 +10,7 @@ import pytest
 from support.grammar import parse_rfc5424
 from support.receivers import LIMIT, check_counts, collect, read_numbers, url_of
 
-from syslogfast.transports import datagram, delivery
+from syslogfast.transports import datagram, sender
 from syslogfast.transports.url import parse_url
 
 Connect = Callable[..., Any]
@@ -178,7 +178,7 @@ def test_where_no_thread_can_be_had(
     emitter = connect(url_of(receiver))
     emitter._delivery.route.pace()
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._thread, "start_new_thread", refuse)
+        patch.setattr(sender._thread, "start_new_thread", refuse)
         for number in range(40):
             emitter.info("%d", number)
         assert emitter.flush()

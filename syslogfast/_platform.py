@@ -1,7 +1,7 @@
 """What this system has, and what it lacks: the one place that knows. Its half in C: platform.pxd.
 
-Linux has it all. Elsewhere a road that there cannot be is refused where its URL is given, and what
-only makes things faster, or better known, is left out.
+Linux has it all. Elsewhere a transport that there cannot be is refused where its URL is given, and
+what only makes things faster, or better known, is left out.
 """
 
 import sys
@@ -51,8 +51,8 @@ def find_constant(name: "str") -> "int | None":
     return getattr(_socket, name, None)
 
 
-def has_road(scheme: "str") -> "bool":
-    """Tell whether there are sockets for this kind of road."""
+def has_transport(scheme: "str") -> "bool":
+    """Tell whether there are sockets for this kind of transport."""
     return scheme not in FAMILIES or find_constant(FAMILIES[scheme]) is not None
 
 

@@ -211,7 +211,7 @@ def check_queue_bytes(value: "object") -> "int":
 
 
 def reject_identity(option: "str") -> "NoReturn":
-    raise ValueError(f"{option} must be left out of a child: it is the road's")
+    raise ValueError(f"{option} must be left out of a child: it is the transport's")
 
 
 def check_emitter(value: "object", kind: "type") -> "None":

@@ -1,4 +1,4 @@
-"""One identity that speaks over a road: connect(), Emitter, child(), stats."""
+"""One identity that speaks over a transport: connect(), Emitter, child(), stats."""
 
 import sys
 
@@ -79,17 +79,17 @@ class Emitter(Voice):
         self._delivery.accept(frame, severity, is_cut)
 
     def child(self, **identity: "Any") -> "Emitter":
-        """Return an emitter of another identity on the same road, which costs no descriptor.
+        """Return an emitter of another identity on the same transport, which costs no descriptor.
 
         `identity`: options of Encoder, such as hostname and app_name; structured_data replaces
         elements of the same SD-ID and joins the rest, as in `emit`. Closing a child only flushes.
-        ValueError: framing and protocol are the road's and must stay.
+        ValueError: framing and protocol are the transport's and must stay.
         """
         for option in ("framing", "protocol"):
             if option in identity:
                 reject_identity(option)
         if identity.get("max_size", 0) is None:
-            del identity["max_size"]  # the road's, too, unless it is given
+            del identity["max_size"]  # the transport's, too, unless it is given
         if "structured_data" in identity:
             from syslogfast._structured_data import join_structured_data  # rarely needed
 
@@ -104,25 +104,25 @@ class Emitter(Voice):
         return Child(self._encoder.replace(**identity), self._queue, self._delivery, sequence)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all records have been taken by the road; False if that takes too long.
+        """Wait until all records have been taken by the transport; False if that takes too long.
 
         `timeout` is in seconds; None: that of `connect`.
         """
         return self._delivery.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, and close the road. What is emitted after that is dropped as "closed"."""
+        """Flush, and close the transport. What is emitted after that is dropped as "closed"."""
         self._delivery.close(timeout)
 
     @property
     def stats(self) -> "dict[str, Any]":
-        """What became of the records of the whole road: offered == sent + queued + dropped.
+        """What became of the records of the whole transport: offered == sent + queued + dropped.
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
-        "too large" (for the queue or the road), "closed", "refused" and "error" (datagrams).
-        truncated: how often a record was cut, to `max_size` or to what the road takes. reconnects:
-        connections after the first. bytes: sent so far. failure: what has gone wrong since a road
-        was opened, or None.
+        "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
+        truncated: how often a record was cut, to `max_size` or to what the transport takes.
+        reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
+        since a transport was opened, or None.
         """
         counts = self._queue.count_all()
         counts["reconnects"] = self._delivery.route.reconnects
@@ -144,12 +144,12 @@ class Emitter(Voice):
 
 
 class Child(Emitter):
-    """An emitter on a road that is another's to close."""
+    """An emitter on a transport that is another's to close."""
 
     __slots__ = ()
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush: the road is the parent's."""
+        """Flush: the transport is the parent's."""
         self._delivery.flush(timeout)
 
 
@@ -217,11 +217,11 @@ def connect(
     if not urls:
         reject_missing_url()
     check_choice("overflow", overflow, OVERFLOWS)
-    roads = [parse_url(url) for url in urls]
-    options["framing"] = agree_on_framing(roads, options.get("framing"))
+    transports = [parse_url(url) for url in urls]
+    options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
-        options["protocol"] = agree_on_protocol(roads)
-    if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
+        options["protocol"] = agree_on_protocol(transports)
+    if options.get("max_size") is None and any(url.scheme == "udp" for url in transports):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
     if options.get("hostname") is None and not has_hostname():
         from syslogfast.transports.network import find_hostname  # rarely needed
@@ -235,10 +235,10 @@ def connect(
 
         sequence = Sequence()
     # The more records are sorted, the more there are of each size, to be sent together.
-    is_sorted = any("order" in url.options for url in roads)
+    is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)
     delivery = Delivery(
-        roads,
+        transports,
         queue,
         linger=check_seconds("linger", linger),
         overflow=overflow,

@@ -104,18 +104,18 @@ class SysLogHandler(StandardSysLogHandler):
             options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
             options["protocol"] = protocol
         if is_delivered:
-            roads = use_urls(urls, socktype, tls)
+            transports = use_urls(urls, socktype, tls)
             if not urls:
-                roads = [make_url(address, socktype, framing, tls)]
+                transports = [make_url(address, socktype, framing, tls)]
             if not self._has_header:  # but the record that tells of others that were dropped
-                options["protocol"] = "local" if roads[0].scheme == "unix" else "rfc3164"
+                options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
             delivery["timeout"] = 5.0 if timeout is None else timeout
-            self._emitter = connect(*roads, framing=framing, **delivery, **options)
+            self._emitter = connect(*transports, framing=framing, **delivery, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
             self._emitter._delivery.closes_at_exit = False
-            self._framing = roads[0].framing
+            self._framing = transports[0].framing
             self._keep(address, facility, socktype, timeout)
-            self.unixsocket = roads[0].scheme == "unix"
+            self.unixsocket = transports[0].scheme == "unix"
             return
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
@@ -151,7 +151,7 @@ class SysLogHandler(StandardSysLogHandler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """With delivery, wait until the road has taken all, but no longer than `timeout`."""
+        """With delivery, wait until the transport has taken all, but no longer than `timeout`."""
         if self._emitter is not None:
             self._emitter.flush()
 
@@ -279,14 +279,14 @@ def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
     """Return the parts of URLs, which say all but a context by themselves."""
     if urls and socktype is not None:
         reject_socktype(socktype)
-    roads = [parse_url(url) for url in urls]
+    transports = [parse_url(url) for url in urls]
     if urls and is_asked_for(tls):
         context = check_context(tls)
-        for url in roads:
+        for url in transports:
             if context is None or url.scheme != "tls":
                 reject_tls_of_url(url.text)
             url.context = context
-    return roads
+    return transports
 
 
 def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tls") -> Url:

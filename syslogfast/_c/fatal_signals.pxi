@@ -9,7 +9,7 @@ cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
     STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
-    DYING = -1              # of Queue.held: a handler has taken the road, for good
+    DYING = -1              # of Queue.held: a handler has taken the transport, for good
     STDERR = 2
     GRACE = 100             # milliseconds for somebody else's crash to end the process
     ROOM_TO_SPARE = 32      # octets: more than a sequenceId and a delimiter take
@@ -119,7 +119,7 @@ cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
 
 
 cdef void send_last_words(int signal) noexcept nogil:
-    """Send a record over the road if that can be done at once, else write it to standard error.
+    """Send a record over the transport if it takes that at once, else write it to standard error.
 
     What waits goes before it, unless somebody is sending just now: what the kernel has taken of
     that, nobody knows.
@@ -235,7 +235,7 @@ def arm(
     Encoder encoder not None, Queue queue not None, Sequence sequence not None, tuple records,
     Py_ssize_t number, Py_ssize_t number_end, /
 ):
-    """Have a record sent over the road of `queue` when a fatal signal ends the process.
+    """Have a record sent over the transport of `queue` when a fatal signal ends the process.
 
     records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them
         for severity 2 and now, but without framing; from `number` to `number_end` they have

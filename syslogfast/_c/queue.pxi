@@ -1,4 +1,4 @@
-# The queue before a road: `queue_py.py` is the specification.
+# The queue before a transport: `queue_py.py` is the specification.
 #
 # The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
 # runs, nor anything that gives up either of them.
@@ -55,13 +55,13 @@ cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
 
 
 cdef class Queue:
-    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
-    `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a transport has
+    cut. `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     cdef readonly Py_ssize_t limit, size, count
@@ -191,7 +191,7 @@ cdef class Queue:
 
     @cython.critical_section
     def advance(self, Py_ssize_t size, Py_ssize_t held=0):
-        """Take note that the road has taken so many of the bytes that `peek` has given.
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
 
         held: bytes after those that are on their way, too, and must not be dropped.
         """
@@ -216,7 +216,7 @@ cdef class Queue:
 
     @cython.critical_section
     def rewind(self):
-        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        """Note that the transport broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
         rarely()
@@ -227,7 +227,7 @@ cdef class Queue:
 
     @cython.critical_section
     def drop_first(self, reason):
-        """Drop the record that `peek` has given: no road takes it."""
+        """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
         rarely()
         if self.held:
@@ -367,7 +367,7 @@ cdef object hold(Queue queue, Py_ssize_t end):
     data = block.memory[block.position:block.ends[end - 1]]
     if before == DYING or not swap(&queue.held, before, end - block.first):
         with nogil:
-            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the road: this is the end
+            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the transport: this is the end
         queue.held = end - block.first
     return data
 

@@ -1,4 +1,4 @@
-"""What `syslogfast demo` does: many emitters on one road, and a collector that counts."""
+"""What `syslogfast demo` does: many emitters on one transport, and a collector that counts."""
 
 import signal
 import subprocess
@@ -120,7 +120,7 @@ def demonstrate(options: "Namespace") -> int:
     second = None if options.to else SecondProcess()
     url = str(options.to) if options.to else f"tcp://127.0.0.1:{second.port}"  # type: ignore[union-attr]
     print(
-        f"{options.emitters} emitters, {options.records} records each, on one road to {url};"
+        f"{options.emitters} emitters, {options.records} records each, on one transport to {url};"
         f" backend {BACKEND}",
         flush=True,
     )

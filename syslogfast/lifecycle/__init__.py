@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-    from syslogfast.lifecycle.fatal_signals import FatalRoad
+    from syslogfast.lifecycle.fatal_signals import FatalTransport
     from syslogfast.transports.network import Network
     from syslogfast.transports.url import Url
 
@@ -74,7 +74,7 @@ class Lifecycle:
         self._reserve = bytes(RESERVE)
         self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
         self._network_told.acquire()
-        self._fatal_road: FatalRoad | None = None
+        self._fatal_transport: FatalTransport | None = None
 
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
@@ -216,16 +216,16 @@ class Lifecycle:
 
     def _watch_fatal_signals(self, url: "Url | None") -> None:
         """Send a record when the process ends by a signal that tells of a fault."""
-        from syslogfast.lifecycle.fatal_signals import FatalRoad
+        from syslogfast.lifecycle.fatal_signals import FatalTransport
 
-        self._fatal_road = FatalRoad(self.emitter, url)
-        self._undo.append(self._fatal_road.disarm)
-        self._fatal_road.arm()
+        self._fatal_transport = FatalTransport(self.emitter, url)
+        self._undo.append(self._fatal_transport.disarm)
+        self._fatal_transport.arm()
 
     def _arm_anew(self) -> None:
         """Have the records of these signals name this process, which was forked."""
-        if self._fatal_road and not self._is_over:
-            self._fatal_road.arm()
+        if self._fatal_transport and not self._is_over:
+            self._fatal_transport.arm()
 
     # --- the network -----------------------------------------------------------------------------
 
@@ -276,8 +276,8 @@ class Lifecycle:
     def _reach_out(self) -> None:
         """Open what could not be opened before there was a network."""
         self.emitter._delivery.hasten(is_reachable=True)
-        if self._fatal_road:
-            self._fatal_road.open()
+        if self._fatal_transport:
+            self._fatal_transport.open()
 
 
 def install(
@@ -314,10 +314,11 @@ def install(
         handler in C, which Python does not know.
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
-        are ignored or have a handler in Python: from C, over the road if it can take a record at
-        once, else to standard error. Not with the Python backend, which has no C, and not on
+        are ignored or have a handler in Python: from C, over the transport if it can take a record
+        at once, else to standard error. Not with the Python backend, which has no C, and not on
         Windows. When its stack has run over, only the calling thread is promised it.
-    fatal_url: another road for that alone, where the emitter's is TLS or RELP: "udp://" with an
+    fatal_url: another transport for that alone, where the emitter's is TLS or RELP: "udp://" with
+    an
         address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
         resolved, many stacks keep only the last few.

@@ -53,7 +53,7 @@ def connect_socket(family: "int", address: "Any") -> "_socket.socket":
     return datagrams
 
 
-class DatagramRoad:
+class DatagramTransport:
     """A connected socket for datagrams, which sends the records of a queue one by one."""
 
     held = 0
@@ -152,7 +152,7 @@ class DatagramRoad:
         self._socket.close()
 
 
-class UdpRoad(DatagramRoad):
+class UdpTransport(DatagramTransport):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
@@ -272,7 +272,7 @@ class UdpRoad(DatagramRoad):
             self._socket.close()
 
 
-class UnixRoad(DatagramRoad):
+class UnixTransport(DatagramTransport):
     """A connected unix datagram socket; connecting it never waits."""
 
     def _connect(self) -> "_socket.socket":

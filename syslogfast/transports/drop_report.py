@@ -15,7 +15,7 @@ INTERVAL = 1.0  # seconds at least between two reports
 
 
 class LossReporter:
-    """Queues a record that tells of drops, when the road moves again.
+    """Queues a record that tells of drops, when the transport moves again.
 
     render: returns that record for {reason: records} and the time of the first drop, in
         nanoseconds since the epoch.

@@ -19,7 +19,7 @@ PIPE_BUF = 4096
 MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
 
 
-class FdRoad:
+class FdTransport:
     """Writes to a descriptor that somebody else opened and will close."""
 
     held = 0

@@ -1,4 +1,4 @@
-"""The queue before a road, in Python: the specification that `queue.pxi` must match."""
+"""The queue before a transport, in Python: the specification that `queue.pxi` must match."""
 
 import _thread
 from time import time_ns
@@ -39,13 +39,13 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
 
 
 class Queue:
-    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
-    `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
+    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a transport has
+    cut. `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     __slots__ = (
@@ -170,7 +170,7 @@ class Queue:
                 self._in_order = len(frames)
 
     def advance(self, size: "int", held: "int" = 0) -> "None":
-        """Take note that the road has taken so many of the bytes that `peek` has given.
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
 
         held: bytes after those that are on their way, too, and must not be dropped.
         """
@@ -205,7 +205,7 @@ class Queue:
         return not self._position
 
     def rewind(self) -> "None":
-        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        """Note that the transport broke: a record of which a part was sent is sent as a whole."""
         with self._lock:
             self.size += self._position
             self._sent_bytes -= self._position
@@ -213,7 +213,7 @@ class Queue:
             self._held = 0
 
     def drop_first(self, reason: "str") -> "None":
-        """Drop the record that `peek` has given: no road takes it."""
+        """Drop the record that `peek` has given: no transport takes it."""
         with self._lock:
             if self._held:
                 self._drop_frame(0, reason)

@@ -34,7 +34,7 @@ def reject_frame(received: "bytes") -> "NoReturn":
     raise OSError(f"the collector does not speak RELP: {received[:40]!r}")
 
 
-class RelpRoad:
+class RelpTransport:
     """A RELP session, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # each record is numbered

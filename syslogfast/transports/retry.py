@@ -5,18 +5,18 @@ from time import monotonic
 
 from syslogfast._options import is_address
 from syslogfast._platform import system
-from syslogfast.transports import UnmendableError, open_road
+from syslogfast.transports import UnmendableError, open_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from syslogfast.transports import Road, Url
+    from syslogfast.transports import Transport, Url
 
 FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
-STEADY = 1.0  # seconds: a road that breaks sooner has failed, too
-FIRST_RETURN = 1.0  # seconds on another road until the ones before it are tried again
+STEADY = 1.0  # seconds: a transport that breaks sooner has failed, too
+FIRST_RETURN = 1.0  # seconds on another transport until the ones before it are tried again
 FOREVER = float("inf")
 
 
@@ -26,7 +26,7 @@ def add_jitter(delay: float) -> float:
 
 
 def needs_waiting(url: "Url") -> bool:
-    """Tell whether this road takes time to open: a name to look up, a connection to make."""
+    """Tell whether this transport takes time to open: a name to look up, a connection to make."""
     if url.scheme == "udp":
         return not is_address(url.host)
     return url.scheme != "fd" and not (url.scheme == "unix" and url.framing is None)
@@ -35,12 +35,13 @@ def needs_waiting(url: "Url") -> bool:
 class Route:
     """The URLs of one delivery, and the record of what opening them has come to.
 
-    reconnects: roads opened after the first. error: what has gone wrong since one was opened, last.
+    reconnects: transports opened after the first. error: what has gone wrong since one was opened,
+    last.
     """
 
     def __init__(self, urls: "Sequence[Url]", timeout: float) -> None:
         self.urls = urls
-        self.timeout = timeout  # seconds that opening a road may take
+        self.timeout = timeout  # seconds that opening a transport may take
         self._failed: Url = urls[0]  # where `error` was
         self._said: set[str] = set()
         self.begin_anew()
@@ -57,7 +58,7 @@ class Route:
         self.next_return = FOREVER
 
     def pace(self) -> None:
-        """Have datagrams go out slowly at first, on roads that are opened from now on."""
+        """Have datagrams go out slowly at first, on transports that are opened from now on."""
         for url in self.urls:
             url.is_paced = True
 
@@ -76,22 +77,22 @@ class Route:
         """Try soon: somebody waits."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
-    def open(self) -> "Road | None":
-        """Open the first of the roads that can be opened; None, and a pause, if none can."""
+    def open(self) -> "Transport | None":
+        """Open the first of the transports that can be opened; None, and a pause, if none can."""
         self._tried = monotonic()
         first = self._first
         self._first = 0
         for index in [*range(first, len(self.urls)), *range(first)]:
-            road = self._try(self.urls[index])
-            if road:
+            transport = self._try(self.urls[index])
+            if transport:
                 self._note_opened(index)
-                return road
+                return transport
         self._back_off()
         return None
 
-    def open_earlier(self, road: "Road") -> "Road | None":
-        """Open one of the roads that stand before this one; None if none can be opened."""
-        for index in range(self.urls.index(road.url)):
+    def open_earlier(self, transport: "Transport") -> "Transport | None":
+        """Open one of the transports that stand before this one; None if none can be opened."""
+        for index in range(self.urls.index(transport.url)):
             earlier = self._try(self.urls[index])
             if earlier:
                 self._note_opened(index)
@@ -100,11 +101,11 @@ class Route:
         self.next_return = monotonic() + add_jitter(self._return_delay)
         return None
 
-    def note_broken(self, road: "Road", error: OSError) -> None:
-        """Take note that a road has broken, and find out when to try again, and which."""
-        self.note_failure(road.url, error)
+    def note_broken(self, transport: "Transport", error: OSError) -> None:
+        """Take note that a transport has broken, and find out when to try again, and which."""
+        self.note_failure(transport.url, error)
         self.next_return = FOREVER
-        self._first = (self.urls.index(road.url) + 1) % len(self.urls)  # each has its turn
+        self._first = (self.urls.index(transport.url) + 1) % len(self.urls)  # each has its turn
         if monotonic() - self._opened < STEADY:
             self._back_off()
         else:
@@ -116,9 +117,9 @@ class Route:
         is_first = url is self.urls[0]
         self.next_return = FOREVER if is_first else monotonic() + add_jitter(self._return_delay)
 
-    def _try(self, url: "Url") -> "Road | None":
+    def _try(self, url: "Url") -> "Transport | None":
         try:
-            road = open_road(url, self.timeout or FIRST_DELAY)
+            transport = open_transport(url, self.timeout or FIRST_DELAY)
         except OSError as error:
             self.note_failure(url, error)
             return None
@@ -129,11 +130,11 @@ class Route:
             self.note_failure(url, UnmendableError(f"{type(error).__name__}: {error}"))
             return None
         self.error = None
-        return road
+        return transport
 
     @property
     def failure(self) -> str | None:
-        """What has gone wrong since a road was opened, if anything, and where."""
+        """What has gone wrong since a transport was opened, if anything, and where."""
         return f"{self._failed}: {self.error}" if self.error else None
 
     def _note_opened(self, index: int) -> None:

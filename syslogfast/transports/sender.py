@@ -1,8 +1,8 @@
-"""From the queue to a road: when to send, who waits, and what to do when a road breaks.
+"""From the queue to a transport: when to send, who waits, and what to do when a transport breaks.
 
 Any thread that has put a record into the queue may call `drive`, which never waits. What has to be
-waited for, such as a connection, a name, a full road, the linger, is the work of one thread, which
-is started when there first is some.
+waited for, such as a connection, a name, a full transport, the linger, is the work of one thread,
+which is started when there first is some.
 """
 
 import _thread
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from syslogfast.transports import Road, Url
+    from syslogfast.transports import Transport, Url
     from syslogfast.transports.drop_report import LossReporter, ReportRenderer
     from syslogfast.transports.queue_py import Queue
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
-STALL_INTERVAL = 1.0  # the same for a worker whose road is full: the kernel wakes it before
+STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
 LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
@@ -71,11 +71,13 @@ class Delivery:
         exit_fork.register(self)
 
     def _begin(self) -> None:
-        """Begin without a road, a thread, or anything to report."""
+        """Begin without a transport, a thread, or anything to report."""
         self.queue.threshold = self._threshold
-        self._use_road(None)
-        self._earlier_road: Road | None = None  # to be taken as soon as no record is half sent
-        self._retired: Road | None = None  # for which that was taken
+        self._use_transport(None)
+        self._earlier_transport: Transport | None = (
+            None  # to be taken as soon as no record is half sent
+        )
+        self._retired: Transport | None = None  # for which that was taken
         self._reporter: LossReporter | None = None
         self._owes_report = False
         self._close_by: float | None = None  # by monotonic(): a close that has to be made up for
@@ -92,14 +94,14 @@ class Delivery:
 
     def begin_anew(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        roads = self._road, self._earlier_road, self._retired
+        transports = self._transport, self._earlier_transport, self._retired
         self.queue.reset()
         self.route.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
         self._is_inherited = True
-        for road in roads:
-            if road:
-                road.abort()
+        for transport in transports:
+            if transport:
+                transport.abort()
 
     # --- what the emitter calls ------------------------------------------------------------------
 
@@ -116,7 +118,11 @@ class Delivery:
                     if self._threshold:
                         self.queue.threshold = self.queue.size + BATCH_SIZE
                     return
-                state = self._push(self._patience) if self._road or self._open_at_once() else BROKEN
+                state = (
+                    self._push(self._patience)
+                    if self._transport or self._open_at_once()
+                    else BROKEN
+                )
             finally:
                 try:  # to ask before would leave room for a signal's handler in between
                     lock.release()
@@ -198,7 +204,8 @@ class Delivery:
     def hasten(self, is_reachable: bool = False) -> None:
         """Have what is queued sent now, without waiting for that.
 
-        is_reachable: there is reason to believe that the road can be opened now, if not before.
+        is_reachable: there is reason to believe that the transport can be opened now, if not
+        before.
         """
         if is_reachable:
             self.route.retry()
@@ -215,7 +222,7 @@ class Delivery:
             self.close()
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, then close the road. What is left then, and what comes after, is dropped."""
+        """Flush, then close the transport. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)
         lock = self._driving
         self.queue.closed = True
@@ -223,7 +230,7 @@ class Delivery:
             self._close_by = deadline  # by `drive`, which a signal's handler has interrupted
             return
         self.flush(deadline - monotonic())
-        if self._road and self.queue.loss_since:
+        if self._transport and self.queue.loss_since:
             with lock:  # the worker may be about to tell of it, too
                 self._get_reporter().report(is_last=True)
             self.flush(deadline - monotonic())
@@ -231,13 +238,13 @@ class Delivery:
             lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
             self.queue.clear("closed")
             self._is_over = True
-            road = self._road
-            self._use_road(None)
-            if self._earlier_road:
-                self._earlier_road.abort()
-                self._earlier_road = None
-            if road:
-                self._close_road(road, deadline)
+            transport = self._transport
+            self._use_transport(None)
+            if self._earlier_transport:
+                self._earlier_transport.abort()
+                self._earlier_transport = None
+            if transport:
+                self._close_transport(transport, deadline)
         finally:
             try:  # to ask before would leave room for a signal's handler in between
                 lock.release()
@@ -259,28 +266,30 @@ class Delivery:
     # --- sending ---------------------------------------------------------------------------------
 
     def _push(self, patience: int) -> str:
-        """Send until the queue is empty, the road full or broken, or so much sent; never wait."""
+        """Send until the queue is empty, the transport full or broken, or `patience` spent."""
         queue = self.queue
         while queue.count:
-            road = self._take_earlier_road() if self._earlier_road else self._road
-            if road is None:
+            transport = (
+                self._take_earlier_transport() if self._earlier_transport else self._transport
+            )
+            if transport is None:
                 return BROKEN
             try:
-                size = road.push(queue)
-                queue.advance(size, road.held)
+                size = transport.push(queue)
+                queue.advance(size, transport.held)
             except UndeliverableError as error:
                 if len(self.route.urls) > 1 and error.is_of_host():
-                    self._leave_road(road, error)
+                    self._leave_transport(transport, error)
                     return BROKEN
                 queue.drop_first(error.reason)
-                self.route.note_failure(road.url, error)
+                self.route.note_failure(transport.url, error)
                 continue
             except OSError as error:
-                self._leave_road(road, error)
+                self._leave_transport(transport, error)
                 return BROKEN
             except BaseException:
                 # Of a signal's handler: whether the kernel has taken something, nobody knows.
-                self._leave_road(road, InterruptedError("a send was interrupted"))
+                self._leave_transport(transport, InterruptedError("a send was interrupted"))
                 raise
             if not size:
                 self._look_back()
@@ -305,81 +314,89 @@ class Delivery:
         return self._reporter
 
     def open_early(self) -> None:
-        """Open a road that needs no waiting, though there is nothing to send yet."""
+        """Open a transport that needs no waiting, though there is nothing to send yet."""
         with self._driving:
-            if self._road is None:
+            if self._transport is None:
                 self._open_at_once()
 
-    def _use_road(self, road: "Road | None") -> None:
-        """Send over this road from now on; the queue knows where a signal's handler may write."""
-        self._road: Road | None = road
-        self.queue.descriptor = road.descriptor if road else -1
+    def _use_transport(self, transport: "Transport | None") -> None:
+        """Send over this transport from now on; a signal's handler may write to it, too."""
+        self._transport: Transport | None = transport
+        self.queue.descriptor = transport.descriptor if transport else -1
 
     def _open_at_once(self) -> bool:
-        """Open a road that needs no waiting: a datagram to an address, a descriptor."""
+        """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
         if not self._is_over and self.route.can_open_at_once():
             self._expect_end()
-            self._use_road(self.route.open())
-        return self._road is not None
+            self._use_transport(self.route.open())
+        return self._transport is not None
 
-    def _close_road(self, road: "Road", deadline: float) -> None:
+    def _close_transport(self, transport: "Transport", deadline: float) -> None:
         try:
-            road.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+            transport.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
         except OSError as error:
-            self.route.note_failure(road.url, error)  # though the kernel had taken all of it
+            self.route.note_failure(transport.url, error)  # though the kernel had taken all of it
         except ValueError:
             pass  # another thread has found it broken, and closed it
 
-    def _leave_road(self, road: "Road", error: OSError) -> None:
+    def _leave_transport(self, transport: "Transport", error: OSError) -> None:
         self.queue.rewind()
-        self._use_road(self._earlier_road)
-        self._earlier_road = None
-        road.abort()
-        self.route.note_broken(road, error)
-        if self._road:
-            self.route.note_taken(self._road.url)
+        self._use_transport(self._earlier_transport)
+        self._earlier_transport = None
+        transport.abort()
+        self.route.note_broken(transport, error)
+        if self._transport:
+            self.route.note_taken(self._transport.url)
 
     # --- back to an earlier URL ------------------------------------------------------------------
 
     def _look_back(self) -> None:
-        if self._road and not self._earlier_road and monotonic() >= self.route.next_return:
-            self._start_return(self._road)
+        if (
+            self._transport
+            and not self._earlier_transport
+            and monotonic() >= self.route.next_return
+        ):
+            self._start_return(self._transport)
 
-    def _start_return(self, road: "Road") -> None:
-        """Try the URLs before that of this road, while it goes on to be used."""
+    def _start_return(self, transport: "Transport") -> None:
+        """Try the URLs before that of this transport, while it goes on to be used."""
         self.route.next_return = FOREVER  # one try at a time
         try:
-            exit_fork.Thread(self, self._return, road)
+            exit_fork.Thread(self, self._return, transport)
         except RuntimeError:
             pass  # when it breaks, all of them are tried
 
-    def _return(self, road: "Road") -> None:
-        earlier = self.route.open_earlier(road)
+    def _return(self, transport: "Transport") -> None:
+        earlier = self.route.open_earlier(transport)
         if earlier is None:
             return
         with self._driving:
-            if self._road is not road or self._is_over:
-                road = earlier  # that has broken meanwhile, so the worker has opened another
+            if self._transport is not transport or self._is_over:
+                transport = earlier  # that has broken meanwhile, so the worker has opened another
             else:
-                self._earlier_road = earlier
-                self._take_earlier_road()
+                self._earlier_transport = earlier
+                self._take_earlier_transport()
         self.drive()  # for one who has found the lock taken meanwhile
-        while self._road is road and self._retired is not road and not self._is_over:
+        while self._transport is transport and self._retired is not transport and not self._is_over:
             self.drive()
             sleep(POLL_INTERVAL)
-        if road in (earlier, self._retired):  # else it has broken, or been closed
+        if transport in (earlier, self._retired):  # else it has broken, or been closed
             self._retired = None
-            self._close_road(road, monotonic() + self.timeout)
+            self._close_transport(transport, monotonic() + self.timeout)
 
-    def _take_earlier_road(self) -> "Road | None":
-        """Return the road to use: once no record is half sent, that of an earlier URL."""
-        if self._earlier_road and self._road:
-            self._road.is_leaving = True
-        if self._earlier_road and self.queue.is_between() and not (self._road and self._road.held):
-            self._retired = self._road
-            self._use_road(self._earlier_road)
-            self._earlier_road = None
-        return self._road
+    def _take_earlier_transport(self) -> "Transport | None":
+        """Return the transport to use: once no record is half sent, that of an earlier URL."""
+        if self._earlier_transport and self._transport:
+            self._transport.is_leaving = True
+        if (
+            self._earlier_transport
+            and self.queue.is_between()
+            and not (self._transport and self._transport.held)
+        ):
+            self._retired = self._transport
+            self._use_transport(self._earlier_transport)
+            self._earlier_transport = None
+        return self._transport
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -438,11 +455,11 @@ class Delivery:
                     self._await_alarm()
                     continue
                 self._is_idle = False
-                if self._road is None:
+                if self._transport is None:
                     while not self._is_over and not self.route.is_due():
                         self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
                     self.open()
-                if self._road and self.queue.threshold == self._threshold:
+                if self._transport and self.queue.threshold == self._threshold:
                     self._linger_on()
                 self._send_patiently()
         finally:
@@ -452,7 +469,7 @@ class Delivery:
     def _await_alarm(self) -> None:
         """Wait until there is a record; if that is long, queue the report that is owed."""
         delay = None
-        if self._owes_report and self._road:
+        if self._owes_report and self._transport:
             delay = self._get_reporter().find_delay()
         if not self._alarm.acquire(True, -1 if delay is None else delay):
             with self._driving:
@@ -461,20 +478,20 @@ class Delivery:
             self._owes_report = False
 
     def open(self) -> None:
-        """Open a road, which takes its time: nobody who emits waits for this."""
-        if self._road or self._is_over:
+        """Open a transport, which takes its time: nobody who emits waits for this."""
+        if self._transport or self._is_over:
             return
         if not needs_waiting(self.route.urls[0]):
             with self._driving:  # whoever emits may open it, too
-                if self._road or self._open_at_once() or len(self.route.urls) == 1:
+                if self._transport or self._open_at_once() or len(self.route.urls) == 1:
                     return
-        road = self.route.open()
+        transport = self.route.open()
         with self._driving:
-            if self._road is None and not self._is_over:
-                self._use_road(road)
-                road = None
-        if road:  # somebody else has opened one, or closed all, meanwhile
-            road.abort()
+            if self._transport is None and not self._is_over:
+                self._use_transport(transport)
+                transport = None
+        if transport:  # somebody else has opened one, or closed all, meanwhile
+            transport.abort()
 
     def _linger_on(self) -> None:
         while self.queue.count and not self._is_urgent and not self._waiting:
@@ -484,16 +501,16 @@ class Delivery:
             self._alarm.acquire(True, left)
 
     def _send_patiently(self) -> None:
-        """Send all that is queued, waiting where the road is full, until it breaks."""
+        """Send all that is queued, waiting where the transport is full, until it breaks."""
         while self.queue.count:
             with self._driving:
-                state, road = self._push(self._patience), self._road
+                state, transport = self._push(self._patience), self._transport
             self._report_progress()
-            if road is None:
+            if transport is None:
                 return
             if state is FULL:
                 try:
-                    road.wait(STALL_INTERVAL)
+                    transport.wait(STALL_INTERVAL)
                 except (OSError, ValueError):
                     pass  # another thread has found it broken, and closed it
         self.queue.threshold = self._threshold

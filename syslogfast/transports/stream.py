@@ -82,7 +82,7 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
         return 0  # vsock
 
 
-class StreamRoad:
+class StreamTransport:
     """A connection, never waited for but in `wait` and `close`."""
 
     held = 0

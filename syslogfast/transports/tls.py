@@ -6,7 +6,7 @@ from time import monotonic
 
 from syslogfast.transports import UnmendableError
 from syslogfast.transports.poll import wait_ready
-from syslogfast.transports.stream import StreamRoad, connect_stream
+from syslogfast.transports.stream import StreamTransport, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def explain(error: "Exception") -> "Exception":
 class WithoutSignal:
     """While OpenSSL writes, nobody gets SIGPIPE, which ends a program that has reset it.
 
-    Python itself ignores it, and the sockets of the other roads are told not to send it.
+    Python itself ignores it, and the sockets of the other transports are told not to send it.
     """
 
     def __enter__(self) -> "None":
@@ -67,7 +67,7 @@ class WithoutSignal:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
-class TlsRoad(StreamRoad):
+class TlsTransport(StreamTransport):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # what goes there is encrypted first

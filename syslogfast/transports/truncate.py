@@ -1,4 +1,4 @@
-"""Shortening a record that has been written already, when a road turns out to be too narrow."""
+"""Truncating a record that is encoded already, when a transport turns out to be too narrow."""
 
 OCTAL = b"01234567"
 

@@ -107,7 +107,7 @@ def test_default(backend: str) -> None:
     assert (result.stderr, result.returncode) == ("", 0)
     first, last = result.stdout.splitlines()
     assert re.fullmatch(
-        r"1000 emitters, 100 records each, on one road to tcp://127\.0\.0\.1:\d+;"
+        r"1000 emitters, 100 records each, on one transport to tcp://127\.0\.0\.1:\d+;"
         rf" backend {backend}",
         first,
     )

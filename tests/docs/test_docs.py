@@ -653,7 +653,7 @@ def check_session(section: Section, stage: Stage) -> None:
     stage.run_quiet(RUN_SESSION.format(session, session.count(">>> ")))
 
 
-checks("delivery.md: Roads")(check_session)
+checks("delivery.md: Transports")(check_session)
 checks("delivery.md: The queue")(check_session)
 
 
@@ -702,12 +702,14 @@ def check_forms(section: Section, stage: Stage) -> None:
     names = set()
     moment = 1_065_910_455_003_000_000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services, "connect", lambda road, **options: opened.append((road, options)))
+        patch.setattr(
+            services, "connect", lambda transport, **options: opened.append((transport, options))
+        )
         for row in section.list_rows():
             call, record, framing, place = [cell.strip("`") for cell in row]
             eval(call, vars(services).copy())
-            road, options = opened.pop()
-            assert (str(road), options.pop("framing")) == (place, framing)
+            transport, options = opened.pop()
+            assert (str(transport), options.pop("framing")) == (place, framing)
             encoder = syslogfast.Encoder(hostname="web1", app_name="shop", procid=42, **options)
             expected = record.replace("TIME", syslogfast.format_timestamp(moment))
             assert encoder.encode("info", "sold out", time_ns=moment).decode() == expected

@@ -1,7 +1,7 @@
-"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` has the roads.
+"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` sends it.
 
-Most emitters here are of a UDP road whose sends are put into a list, or of a TCP road to nowhere
-whose queue is read.
+Most emitters here are of a UDP transport whose sends are put into a list, or of a TCP transport to
+nowhere whose queue is read.
 """
 
 import gc
@@ -471,7 +471,7 @@ def test_str_may_log(module: ModuleType) -> None:
 
 
 def test_child(module: ModuleType) -> None:
-    """A child speaks with its own identity on the same road, and into the same counts."""
+    """A child speaks with its own identity on the same transport, and into the same counts."""
     parent = make_emitter(module, facility="local0", msgid="ID")
     child = parent.child(hostname="vm-1", app_name="till", procid=7)
     grandchild = child.child(app_name="drawer", facility="local1")
@@ -528,8 +528,8 @@ def test_structured_data_of_a_child(
 
 @pytest.mark.parametrize("option", ["framing", "protocol"])
 @pytest.mark.parametrize("value", ["lf", "octet", None, "rfc5424", "rfc3164"])
-def test_child_keeps_to_the_road(module: ModuleType, option: str, value: object) -> None:
-    """Framing and protocol are the road's: even the same ones are refused."""
+def test_child_keeps_to_the_transport(module: ModuleType, option: str, value: object) -> None:
+    """Framing and protocol are the transport's: even the same ones are refused."""
     emitter = make_emitter(module)
     for parent in (emitter, emitter.child()):
         with pytest.raises(ValueError, match=f"^{option} must be left out of a child"):

@@ -1,7 +1,7 @@
-"""The queue between an emitter and its road: what it holds, in which order, and what it counts.
+"""The queue between an emitter and its transport: what it has, in which order, and its counts.
 
-Each test is for both queues. A `Line` has no road: the test takes the bytes itself, and says after
-every step whether all records are accounted for.
+Each test is for both queues. A `Line` has no transport: the test takes the bytes itself, and says
+after every step whether all records are accounted for.
 """
 
 import random
@@ -187,7 +187,7 @@ def test_peek_is_not_disturbed_by_puts(backend: str) -> None:
 
 
 def test_peek_one(backend: str) -> None:
-    """For a road without framing, each peek is one record, or what is left of it."""
+    """For a transport without framing, each peek is one record, or what is left of it."""
     line = make_line(backend, 10_000)
     frames = [line.emit(size) for size in (70, 200, 90)]
     for frame in frames:
@@ -278,7 +278,8 @@ def test_queue_is_used_again(backend: str) -> None:
         tracemalloc.stop()
 
 
-# --- the road breaks -----------------------------------------------------------------------------
+# --- the transport breaks
+# -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sent", [0, 1, 69, 70, 71, 169, 170, 171, 269, 270])
@@ -312,7 +313,7 @@ def test_rewind_fills_the_queue_again(backend: str) -> None:
 
 
 def test_rewind_of_nothing(backend: str) -> None:
-    """A road may break while the queue is empty, or before a byte was sent."""
+    """A transport may break while the queue is empty, or before a byte was sent."""
     line = make_line(backend, 1000)
     line.rewind()
     frame = line.emit(100)
@@ -324,7 +325,7 @@ def test_rewind_of_nothing(backend: str) -> None:
 
 
 def test_drop_first(backend: str) -> None:
-    """The record that was given and that no road takes goes, and no other."""
+    """The record that was given and that no transport takes goes, and no other."""
     line = make_line(backend, 1000)
     frames = [line.emit(100), line.emit(100), line.emit(100)]
     assert line.peek(True) == frames[0]
@@ -528,7 +529,7 @@ def test_drop_oldest_spares_what_is_on_its_way(
 @pytest.mark.parametrize("limit", [2000, 4 * BLOCK])
 @pytest.mark.parametrize("sent", [0, 50])
 def test_drop_oldest_drops_what_came_after_a_peek(backend: str, limit: int, sent: int) -> None:
-    """A road that is full holds what it was given, and nothing that came later."""
+    """A transport that is full holds what it was given, and nothing that came later."""
     line = make_line(backend, limit)
     frames = [line.emit(100) for _ in range(4)]
     line.take(sent)
@@ -558,7 +559,7 @@ def test_drop_oldest_after_a_part_was_sent(backend: str, limit: int) -> None:
 
 
 def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
-    """While a road holds on to the first record, a hundred queues' worth goes by in vain."""
+    """While a transport holds on to the first record, a hundred queues' worth goes by in vain."""
     line = make_line(backend, 4 * BLOCK)
     line.emit(1000)
     line.peek()
@@ -703,7 +704,7 @@ def test_two_records_at_once_begin() -> None:
 
 
 def test_peek_may_be_interrupted() -> None:
-    """If a signal's handler logs while bytes are gathered for the road, none is disturbed."""
+    """If a signal's handler logs while bytes are gathered for the transport, none is disturbed."""
     import sys
 
     line = make_line("python", 10_000)
@@ -897,7 +898,8 @@ def test_what_is_held_stays(backend: str, limit: int, given_steps: list[tuple]) 
     assert sum(line.stats["dropped"].values()) == dropped
 
 
-# --- what roads ask for beside bytes -------------------------------------------------------------
+# --- what transports ask for beside bytes
+# -------------------------------------------------------------
 
 
 def test_put_takes_a_frame_as_it_is(backend: str) -> None:

@@ -120,7 +120,11 @@ def read_moment(record: Rfc5424Record) -> datetime.datetime:
 
 
 def boot(
-    cable: Cable, road: str, plug_in: "list[object]", backend: str, outage: float = SHORT_OUTAGE
+    cable: Cable,
+    transport: str,
+    plug_in: "list[object]",
+    backend: str,
+    outage: float = SHORT_OUTAGE,
 ) -> "tuple[list[Rfc5424Record], list[datetime.datetime]]":
     """Run PROGRAM; after the outage take each step of `plug_in`; return its records and moments.
 
@@ -142,7 +146,7 @@ def boot(
     enter = ("nsenter", "-t", str(cable.guest), "-n", "-m", "-r")
     with contextlib.ExitStack() as stack:
         with be_in_namespace(cable.collector):
-            collector = stack.enter_context(collect_deaths(road, COLLECTOR))
+            collector = stack.enter_context(collect_deaths(transport, COLLECTOR))
         take_time()
         death = die(
             PROGRAM,
@@ -180,14 +184,14 @@ def check_boot(
     assert "ip" not in list_parameters(booted, "origin")
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_network_comes_later(cable: Cable, road: str, backend: str) -> None:
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> None:
     def write_name_servers() -> None:
         lines = [f"nameserver {address}\n" for address in NAME_SERVERS]
         cable.resolv_conf.write_text("".join(lines), encoding="ascii")
 
     plug_in = [write_name_servers, cable.give_address, cable.give_route]
-    records, moments = boot(cable, road, plug_in, backend, OUTAGE)
+    records, moments = boot(cable, transport, plug_in, backend, OUTAGE)
     check_boot(records, moments, OUTAGE)
     up = records[BETWEEN + 1]
     assert dict(up.structured_data)["network@32473"] == [
@@ -200,19 +204,19 @@ def test_the_network_comes_later(cable: Cable, road: str, backend: str) -> None:
     assert dict(up.structured_data)["origin"] == [("ip", GUEST)]
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_route_comes_after_the_address(cable: Cable, road: str, backend: str) -> None:
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_route_comes_after_the_address(cable: Cable, transport: str, backend: str) -> None:
     """As DHCP clients do it: the record waits a moment, and names the gateway."""
     plug_in = [cable.give_address, 0.2, cable.give_route]
-    records, moments = boot(cable, road, plug_in, backend)
+    records, moments = boot(cable, transport, plug_in, backend)
     check_boot(records, moments)
     assert list_parameters(records[BETWEEN + 1], "network@32473")["gateway"] == GATEWAY
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_route_comes_much_later(cable: Cable, road: str) -> None:
-    """The record does not wait for it any longer, but for the road."""
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_route_comes_much_later(cable: Cable, transport: str) -> None:
+    """The record does not wait for it any longer, but for the transport."""
     plug_in = [cable.give_address, 2.5, cable.give_route]
-    records, moments = boot(cable, road, plug_in, "")
+    records, moments = boot(cable, transport, plug_in, "")
     check_boot(records, moments)
     assert "gateway" not in list_parameters(records[BETWEEN + 1], "network@32473")

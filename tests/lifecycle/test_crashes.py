@@ -20,8 +20,8 @@ from conftest import load_backend
 from support.certificates import Certificates
 from support.crashes import (
     LIVE,
-    ROADS,
     SEVERITIES,
+    TRANSPORTS,
     Death,
     Stream,
     collect_deaths,
@@ -220,22 +220,22 @@ def check_likeness(death: Death, program: Program) -> None:
     assert leave_out_ours(death.stderr) == leave_out_ours(control.stderr)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", ORDERLY)
-def test_an_orderly_death(name: str, road: str, backend: str) -> None:
+def test_an_orderly_death(name: str, transport: str, backend: str) -> None:
     program = ORDERLY[name]
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         check_life(read_records(collector), death, program.end)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", FATAL)
-def test_a_fatal_death(name: str, road: str, backend: str) -> None:
+def test_a_fatal_death(name: str, transport: str, backend: str) -> None:
     """The compiled backend sends a record; Python code cannot, and says nothing."""
     program = FATAL[name]
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         records = read_records(collector)
@@ -305,10 +305,10 @@ for index in range(len(kept)):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc")
-@pytest.mark.parametrize("road", ROADS)
-def test_no_memory_is_left(road: str, backend: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_no_memory_is_left(transport: str, backend: str) -> None:
     """Small objects have taken all of it, and are still there when the record is made."""
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(EXHAUST, collector.url, collector=collector, backend=backend)
         check_likeness(death, Program(EXHAUST, 1, []))
         records = read_records(collector)
@@ -316,7 +316,8 @@ def test_no_memory_is_left(road: str, backend: str) -> None:
     assert "MemoryError" in (records[2].message or "")
 
 
-# --- roads ---------------------------------------------------------------------------------------
+# --- transports
+# ---------------------------------------------------------------------------------------
 
 SEGFAULT = FATAL["SIGSEGV"].code
 
@@ -367,9 +368,9 @@ def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
     assert records[-1].message == "about to crash: SIGSEGV (Segmentation fault)"
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_rfc3164(road: str, needs_c: None) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_rfc3164(transport: str, needs_c: None) -> None:
+    with collect_deaths(transport) as collector:
         death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc3164")
         check_likeness(death, FATAL["SIGSEGV"])
         frames = collector.list_frames()
@@ -435,7 +436,7 @@ def test_tls_has_no_room_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
     assert death.status == -signal.SIGSEGV
 
 
-def test_a_second_plain_road(needs_c: None, tls_sink: TlsSink) -> None:
+def test_a_second_plain_transport(needs_c: None, tls_sink: TlsSink) -> None:
     with collect_deaths("udp") as collector:
         death = die(SEGFAULT, tls_sink.url, parts={"fatal_url": collector.url})
         check_likeness(death, FATAL["SIGSEGV"])
@@ -450,7 +451,7 @@ CRASH_IN_SEND = """LIVE
 import ctypes
 log.info("sent")
 log.flush()
-road = log._delivery._road
+transport = log._delivery._transport
 class Socket:
     def __init__(self, former):
         self.former = former
@@ -459,7 +460,7 @@ class Socket:
     def send(self, data, *flags):
         self.former.send(data, *flags)
         ctypes.string_at(0)
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("taken by the kernel, but not yet known to be")
 time.sleep(60)
 """
@@ -528,7 +529,7 @@ HALF_SENT = """LIVE
 import ctypes, time
 log.info("sent")
 log.flush()
-road = log._delivery._road
+transport = log._delivery._transport
 class Socket:
     def __init__(self, former):
         self.former, self.room = former, 100
@@ -540,7 +541,7 @@ class Socket:
         size = self.former.send(data[:self.room], *flags)
         self.room -= size
         return size
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("half sent " + "x" * 300)
 log.info("not yet sent")
 ctypes.string_at(0)
@@ -619,7 +620,7 @@ def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
 
 SIGTERM_IN_SEND = """LIVE
 import signal, time
-road = log._delivery._road
+transport = log._delivery._transport
 class Socket:
     def __init__(self, former):
         self.former = former
@@ -629,15 +630,15 @@ class Socket:
         if b"interrupted" in bytes(data):
             signal.raise_signal(signal.SIGTERM)
         return self.former.send(data, *flags)
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("interrupted")
 time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_sigterm_while_the_same_thread_sends(road: str, backend: str) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_sigterm_while_the_same_thread_sends(transport: str, backend: str) -> None:
+    with collect_deaths(transport) as collector:
         death = die(SIGTERM_IN_SEND, collector.url, collector=collector, backend=backend)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGTERM, "")
@@ -658,10 +659,10 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_threads_crash_at_once(needs_c: None, road: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_threads_crash_at_once(needs_c: None, transport: str) -> None:
     for _ in range(10):
-        with collect_deaths(road) as collector:
+        with collect_deaths(transport) as collector:
             death = die(TWO_AT_ONCE, collector.url, collector=collector)
             assert death.status == -signal.SIGSEGV
             records = read_records(collector)
@@ -714,15 +715,15 @@ log.info("the parent goes on")
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("speaks", [True, False])
-def test_a_crash_in_a_fork(needs_c: None, road: str, speaks: bool) -> None:
-    """It speaks for itself: PROCID and numbers are its own; without a road of its own, on stderr.
+def test_a_crash_in_a_fork(needs_c: None, transport: str, speaks: bool) -> None:
+    """It sends as itself: PROCID and numbers are its own; without a transport, to stderr.
 
     The parent's stream is not touched.
     """
     action = "log.info('child'); log.flush()" if speaks else "pass"
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(FORKED.replace("SPEAK", action), collector.url, collector=collector)
         records = read_records(collector)
     child, number = death.stdout.split()[1:]
@@ -754,9 +755,9 @@ print(process.pid, process.exitcode, flush=True)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, road: str) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, transport: str) -> None:
+    with collect_deaths(transport) as collector:
         death = die(POOL, collector.url, collector=collector)
         records = read_records(collector)
     child, exit_code = death.stdout.split()[1:]
@@ -767,7 +768,7 @@ def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, road: str) -> No
 
 
 def test_twice(backend: str) -> None:
-    """The second takes the place of the first, on the road of its own emitter."""
+    """The second takes the place of the first, on the transport of its own emitter."""
     code = SEGFAULT if backend == "c" else "LIVE\n1 / 0"
     twice = code.replace(
         "LIVE",
@@ -841,7 +842,7 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
 
 
 def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
-    """Over UDP the road is open nevertheless: that takes no time."""
+    """Over UDP the transport is open nevertheless: that takes no time."""
     parts = {"boot": False, "network": False}
     with collect_deaths("udp") as collector:
         death = die(SEGFAULT, collector.url, parts=parts)

@@ -870,20 +870,20 @@ former = {former}
 signal.signal(signal.SIGTERM, former)
 install(termination=True)
 log.info("first")
-road = log._delivery._road
+transport = log._delivery._transport
 class Interrupted:
     def __getattr__(self, name):
-        return getattr(road, name)
+        return getattr(transport, name)
     def push(self, queue):
-        size = road.push(queue)
-        global road_is_free
+        size = transport.push(queue)
+        global transport_is_free
         if not sent:
             sent.append(1)
             os.kill(os.getpid(), signal.SIGTERM)
             tell(log._delivery.is_driven_here())
         return size
 sent = []
-log._delivery._road = Interrupted()
+log._delivery._transport = Interrupted()
 log.info("second")
 log.info("third")
 import time
@@ -1023,7 +1023,7 @@ while count() < 2 and network.read_network():
     assert "192.0.2.1/24" in life.list_texts()[0]
 
 
-def test_a_fatal_road_that_waits_for_the_network(
+def test_a_fatal_transport_that_waits_for_the_network(
     live: Callable[..., Life], backend: str, tmp_path: Any
 ) -> None:
     """It is opened as soon as there is one, however often it could not be before."""
@@ -1035,7 +1035,7 @@ life = lifecycle._installed
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
     collector.bind(sys.argv[1])
     life._reach_out()
-    if life._fatal_road:
+    if life._fatal_transport:
         os.kill(os.getpid(), 11)
 """,
         str(tmp_path / "log"),

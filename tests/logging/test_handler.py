@@ -828,7 +828,7 @@ def test_framed_header(framing, protocol, sink, make) -> None:
     assert wait_until(lambda: sink.received == expected)
 
 
-def test_default_protocol_is_the_roads(tmp_path, make) -> None:
+def test_default_protocol_is_the_transports(tmp_path, make) -> None:
     """Without `protocol`, a URL has the header that collectors of its kind expect."""
     daemon = Listener("unix", tmp_path)
     for options in ({}, {"protocol": "rfc5424"}):

@@ -87,7 +87,7 @@ def check_line(name: str, line: bytes, token: str = SECRET) -> None:
 
 
 def receive_lines(emitter: object, sink: Sink) -> list[bytes]:
-    """Return the lines that came, once all that was emitted has been sent and the road closed."""
+    """Return the lines that came, once all has been sent and the transport closed."""
     emitter.close()
     sent = check_counts(emitter)["sent"]
     assert sent == emitter.stats["offered"]
@@ -154,8 +154,8 @@ def test_places(
     called = []
     monkeypatch.setattr(services, "connect", lambda *urls, **kept: called.append((urls, kept)))
     getattr(services, name)(*arguments, linger=0.5, **options)
-    (((road,), kept),) = called
-    assert str(road) == place
+    (((transport,), kept),) = called
+    assert str(transport) == place
     assert kept["framing"] == ("octet" if name in OWN else "lf")
     assert kept["linger"] == 0.5
     assert not {"region", "tags", "url"} & kept.keys()

@@ -96,16 +96,16 @@ class Stream:
 
 
 Collector = Datagrams | Stream
-ROADS = ("udp", "lf", "octet")
+TRANSPORTS = ("udp", "lf", "octet")
 
 
 @contextlib.contextmanager
-def collect_deaths(road: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
+def collect_deaths(transport: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
     """Give a collector: "udp", or the framing of TCP, or the path of a unix socket."""
-    if road in ("lf", "octet", "nul"):
-        collector: Collector = Stream(road, host=host)
+    if transport in ("lf", "octet", "nul"):
+        collector: Collector = Stream(transport, host=host)
     else:
-        collector = Datagrams("" if road == "udp" else road, host)
+        collector = Datagrams("" if transport == "udp" else transport, host)
     with contextlib.closing(collector):
         yield collector
 

@@ -338,7 +338,7 @@ def test_backing_off_is_not_disturbed(
         tries.append(url)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(route_module, "open_road", refuse)
+    monkeypatch.setattr(route_module, "open_transport", refuse)
     emitter = connect_once("tcp://127.0.0.1:9", queue_bytes=5000)
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
@@ -417,7 +417,7 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
     go_on = threading.Event()
     opened = []
 
-    class Road:
+    class Transport:
         def __init__(self, url: object) -> None:
             self.url = url
             self.is_closed = False
@@ -435,13 +435,13 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
         def close(self, timeout: float) -> None:
             self.is_closed = True
 
-    def open_slowly(url: object, timeout: float) -> Road:
+    def open_slowly(url: object, timeout: float) -> Transport:
         arrived.set()
         go_on.wait(LIMIT)
-        return Road(url)
+        return Transport(url)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(route_module, "open_road", open_slowly)
+        patch.setattr(route_module, "open_transport", open_slowly)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
         assert arrived.wait(LIMIT)
@@ -451,10 +451,10 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
         assert wait_until(lambda: opened[0].is_closed, 1)
 
 
-def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
-    """While the worker is about to wait for a full road, another thread may find it broken."""
+def test_a_transport_that_another_thread_closes(connect_once: Callable) -> None:
+    """While the worker is about to wait for a full transport, another thread may find it broken."""
 
-    class Road:
+    class Transport:
         def __init__(self, url: object) -> None:
             self.url = url
             self.pair = socket.socketpair()
@@ -486,19 +486,19 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
         def close(self, timeout: float) -> None:
             self.abort()
 
-    roads = []
+    transports = []
 
-    def open_road(url: object, timeout: float) -> Road:
-        roads.append(Road(url))
-        if len(roads) > 1:
-            roads[-1].state = "open"
-        return roads[-1]
+    def open_transport(url: object, timeout: float) -> Transport:
+        transports.append(Transport(url))
+        if len(transports) > 1:
+            transports[-1].state = "open"
+        return transports[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(route_module, "open_road", open_road)
+        patch.setattr(route_module, "open_transport", open_transport)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
-        assert wait_until(lambda: len(roads) > 1 or not emitter.stats["queued"], 2)
+        assert wait_until(lambda: len(transports) > 1 or not emitter.stats["queued"], 2)
         assert emitter.flush(2)
         assert check_counts(emitter)["sent"] == 2
         emitter.close()
@@ -764,8 +764,8 @@ def test_flush(connect: Callable, small_sink: Sink) -> None:
     assert emitter.flush(0)
 
 
-def test_flush_of_a_child_is_the_road(connect: Callable, sink: Sink) -> None:
-    """A child waits for the whole road's records; closing it leaves the road open."""
+def test_flush_of_a_child_is_the_transport(connect: Callable, sink: Sink) -> None:
+    """A child waits for the whole transport's records; closing it leaves the transport open."""
     emitter = connect(url_of(sink), linger=LONG)
     child = emitter.child(hostname="vm-1")
     emitter.info("a")

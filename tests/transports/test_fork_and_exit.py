@@ -283,7 +283,7 @@ for turn in range(30):
 
 
 def test_a_fork_amid_the_first_import(run_python: Callable, backend: str, sink: Sink) -> None:
-    """A worker imports its road when it is needed first: a fork at that moment can speak, too."""
+    """A worker imports its transport when it is first needed: a fork meanwhile can send, too."""
     result = run_python(
         EARLY, url_of(sink), backend=backend, options=("-I", "-W", "ignore::DeprecationWarning")
     )
@@ -387,7 +387,7 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
 
 PIPE = """
 import signal, socket, ssl, sys, threading, time
-from syslogfast.transports import open_road, parse_url
+from syslogfast.transports import open_transport, parse_url
 from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends
@@ -413,13 +413,13 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     thread = threading.Thread(target=accept)
     thread.start()
     url = "%s://127.0.0.1:%d" % (scheme, listener.getsockname()[1])
-    road = open_road(parse_url(url + "?ca=" + ca if scheme == "tls" else url), 5)
+    transport = open_transport(parse_url(url + "?ca=" + ca if scheme == "tls" else url), 5)
     thread.join()
 queue = Queue(1 << 20)
 for _ in range(8): queue.put(b"x" * 16384)
-stream, road._socket = road._socket, Witness(road._socket)
+stream, transport._socket = transport._socket, Witness(transport._socket)
 try:
-    for _ in range(8): road.push(queue)
+    for _ in range(8): transport.push(queue)
 except OSError as error:
     print("broken")
 stream.close()

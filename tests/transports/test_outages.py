@@ -1,4 +1,4 @@
-"""Roads that break: the table of faults, over real sockets and with real collectors.
+"""Transports that break: the table of faults, over real sockets and with real collectors.
 
 Each test ends with the account: what was offered is sent, queued, or dropped by reason; what
 arrived is whole, in order and not doubled; what is missing is what was counted, or what kernels
@@ -290,7 +290,8 @@ def test_a_unix_socket_that_nobody_reads(connect: Callable, tmp_path: pathlib.Pa
         assert check_counts(emitter)["sent"] == 400
 
 
-# --- records too long for the road ---------------------------------------------------------------
+# --- records too long for the transport
+# ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])

@@ -59,14 +59,14 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
     """Return `emit` for one severity (RFC 5424 6.2.1, table 2)."""
 
     def send(
-        self: "Voice",
+        self: "EmitterBase",
         message: "object",
         *args: "object",
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
     ) -> "None":
-        Voice.emit(
+        EmitterBase.emit(
             self,
             severity,
             message,
@@ -77,7 +77,7 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
         )
 
     send.__name__ = name
-    send.__qualname__ = f"Voice.{name}"
+    send.__qualname__ = f"EmitterBase.{name}"
     send.__doc__ = f"Send a record of severity {severity}: {meaning}."
     return send
 
@@ -113,7 +113,7 @@ class Sequence:
         return add_sequence_id(structured_data, sequence_id)  # type: ignore[no-any-return]
 
 
-class Voice:
+class EmitterBase:
     """What is fast of `syslogfast.Emitter`, which see."""
 
     __slots__ = ("_delivery", "_encoder", "_forks", "_queue", "_sequence")

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import Sequence, Voice
+    from syslogfast._emitter_py import EmitterBase, Sequence
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
-    from syslogfast._encoder_c import Queue, Sequence, Voice
+    from syslogfast._encoder_c import EmitterBase, Queue, Sequence
 
 _log_record: "Any" = None  # the module, from the first record of logging on
 
@@ -42,7 +42,7 @@ def load_log_record() -> "Any":
     return _log_record
 
 
-class Emitter(Voice):
+class Emitter(EmitterBase):
     """Sends records of one identity; `connect` makes the first, `child` makes others.
 
     Any number of threads may share it. What cannot be sent yet is queued, what cannot be

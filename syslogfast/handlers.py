@@ -92,7 +92,7 @@ class SysLogHandler(StandardSysLogHandler):
     ) -> None:
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
-        self._voices: dict[object, Any] = {}  # encoders or emitters, one for each facility
+        self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
         delivery = {name: options.pop(name) for name in DELIVERY if name in options}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         if not self._has_header and options:
@@ -208,10 +208,10 @@ class SysLogHandler(StandardSysLogHandler):
     def _speak_for(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
         try:
-            emitter: Emitter = self._voices[facility]
+            emitter: Emitter = self._emitters[facility]
         except KeyError:
             assert self._emitter is not None
-            emitter = self._voices[facility] = self._emitter.child(facility=facility)
+            emitter = self._emitters[facility] = self._emitter.child(facility=facility)
         return emitter
 
     def _send(self, record: logging.LogRecord, text: str | None, facility: int) -> None:
@@ -238,12 +238,12 @@ class SysLogHandler(StandardSysLogHandler):
     def _find_encoder(self, facility: int, is_stream: bool) -> Encoder:
         """Return the encoder for a facility and a kind of socket: in a stream, with an end."""
         try:
-            encoder: Encoder = self._voices[facility, is_stream]
+            encoder: Encoder = self._emitters[facility, is_stream]
         except KeyError:
             assert self._encoder is not None
             framing = "lf" if is_stream else None
             encoder = self._encoder.replace(facility=facility, framing=framing)
-            self._voices[facility, is_stream] = encoder
+            self._emitters[facility, is_stream] = encoder
         return encoder
 
 

@@ -60,7 +60,7 @@ cdef inline void renew_sequence(Sequence sequence) noexcept:
         sequence.forks, sequence.last = forks, 0
 
 
-cdef class Voice:
+cdef class EmitterBase:
     """What is fast of `syslogfast.Emitter`, which see."""
 
     cdef readonly Encoder _encoder
@@ -175,20 +175,20 @@ cdef class Voice:
         return self._encoder
 
 
-cdef int renew(Voice voice) except -1:
+cdef int renew(EmitterBase emitter) except -1:
     rarely()
-    cdef Encoder encoder = voice._encoder.replace()  # PROCID is another
-    with cython.critical_section(voice):
-        if voice.forks != forks:
+    cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
+    with cython.critical_section(emitter):
+        if emitter.forks != forks:
             if NO_GIL:
-                Py_INCREF(voice._encoder)   # for ever: another thread may be about to take it
-            voice._encoder = encoder
-            voice.forks = forks
+                Py_INCREF(emitter._encoder)   # for ever: another thread may be about to take it
+            emitter._encoder = encoder
+            emitter.forks = forks
     return 0
 
 
 cdef int emit_one(
-    Voice voice, int severity, message, tuple args, msgid, structured_data, time_ns
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
     cdef Timestamp moment
     if args:
@@ -199,40 +199,40 @@ cdef int emit_one(
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = by_hand().read_any_message(message)
     read_time(time_ns, &moment)
-    put_record(voice, severity, message, &moment, msgid, structured_data)
+    put_record(emitter, severity, message, &moment, msgid, structured_data)
     return 0
 
 
 cdef bint put_record(
-    Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
     """Queue one record; tell whether the delivery has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
     return put_span(
-        voice, severity, message, &text if is_text else NULL, moment, msgid, structured_data
+        emitter, severity, message, &text if is_text else NULL, moment, msgid, structured_data
     )
 
 
 cdef inline bint put_span(
-    Voice voice, int severity, object message, Span *text, Timestamp *moment, msgid,
+    EmitterBase emitter, int severity, object message, Span *text, Timestamp *moment, msgid,
     structured_data
 ) except -1:
     """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
-    cdef Queue queue = voice._queue
-    cdef Encoder encoder    # held: while there is no room, a handler may fork, and renew the voice
+    cdef Queue queue = emitter._queue
+    cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
     cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_ROOM
     cdef char *dst
     cdef Patience patience
     cdef Section section
-    if voice.forks != forks:
-        renew(voice)
-    encoder = voice._encoder
+    if emitter.forks != forks:
+        renew(emitter)
+    encoder = emitter._encoder
     layout = &encoder.layout
-    if voice._sequence is not None:
-        structured_data = voice._sequence.number(structured_data)
+    if emitter._sequence is not None:
+        structured_data = emitter._sequence.number(structured_data)
     elif msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, moment, text[0])
     if not size and message is None:
@@ -247,26 +247,26 @@ cdef inline bint put_span(
                 write_plain(dst, layout, severity, moment, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
-            if state == NO_ROOM and not find_room(voice, frame_size, &patience):
+            if state == NO_ROOM and not find_room(emitter, frame_size, &patience):
                 return True
     else:
-        state = put_any(voice, severity, message, moment, msgid, structured_data)
+        state = put_any(emitter, severity, message, moment, msgid, structured_data)
         if state == NO_ROOM:
             return True
     if queue.size >= queue.threshold or severity <= 3:
-        voice._delivery.drive()
+        emitter._delivery.drive()
         return True
     if state == FIRST:
-        voice._delivery.start_lingering()
+        emitter._delivery.start_lingering()
     return False
 
 
 cdef int put_any(
-    Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
     """Queue a record that is not a plain one: NO_ROOM, QUEUED or FIRST."""
-    cdef Queue queue = voice._queue
-    cdef Encoder encoder = voice._encoder   # held, as in put_span
+    cdef Queue queue = emitter._queue
+    cdef Encoder encoder = emitter._encoder   # held, as in put_span
     cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
@@ -296,7 +296,7 @@ cdef int put_any(
                     or count_elements(layout, &record) < elements_size,
                 )
             leave(&section)
-            if state == NO_ROOM and not find_room(voice, record.frame_size, &patience):
+            if state == NO_ROOM and not find_room(emitter, record.frame_size, &patience):
                 break
         return state
     finally:
@@ -309,13 +309,13 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
     return record.constant_elements.size + record.elements.size
 
 
-cdef bint find_room(Voice voice, Py_ssize_t size, Patience *patience) except -1:
+cdef bint find_room(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
-    cdef Queue queue = voice._queue
+    cdef Queue queue = emitter._queue
     rarely()
     if patience.tries < TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
-        deadline = voice._delivery.make_room(size, deadline)
+        deadline = emitter._delivery.make_room(size, deadline)
         if deadline is not None:
             patience.deadline = deadline
             patience.tries += 1

@@ -912,10 +912,10 @@ def test_signatures_and_docstrings() -> None:
     assert public[0] == public[1] == {*METHODS, "stats"}
 
 
-def test_queues_and_voices_are_alike() -> None:
-    """So have Queue and Voice."""
+def test_queues_and_emitters_are_alike() -> None:
+    """So have Queue and EmitterBase."""
     compiled, twin = (load_emitter_module(name) for name in ("c", "python"))
-    for name in ("Queue", "Voice"):
+    for name in ("Queue", "EmitterBase"):
         kinds = [getattr(module, name) for module in (compiled, twin)]
         public = [{entry for entry in dir(kind) if entry[0] != "_"} for kind in kinds]
         assert public[0] == public[1]
@@ -931,7 +931,7 @@ def test_queues_and_voices_are_alike() -> None:
 PRELUDE = """
 import syslogfast, sys, gc
 from syslogfast.emitter import *
-from syslogfast.emitter import Child, Emitter, Encoder, Queue, Voice
+from syslogfast.emitter import Child, Emitter, Encoder, Queue, EmitterBase
 class Idle:
     def drive(self): pass
     def start_lingering(self): pass
@@ -947,19 +947,19 @@ ABUSES = {
     "new emitter": "attempt(lambda: Emitter.__new__(Emitter).info('x'))",
     "new emitter, stats": "attempt(lambda: Emitter.__new__(Emitter).stats)",
     "new emitter, repr": "attempt(lambda: repr(Emitter.__new__(Emitter)))",
-    "new voice": "attempt(lambda: Voice.__new__(Voice).emit_many(6, ['x']))",
+    "new base": "attempt(lambda: EmitterBase.__new__(EmitterBase).emit_many(6, ['x']))",
     "new queue": "attempt(lambda: Queue.__new__(Queue).peek())",
-    "no arguments": "attempt(Emitter); attempt(Voice); attempt(Queue); attempt(Child)",
+    "no arguments": "attempt(Emitter); attempt(EmitterBase); attempt(Queue); attempt(Child)",
     "wrong arguments": "attempt(lambda: Emitter(1, 2, 3).info('x'))",
-    "no encoder": "attempt(lambda: Voice(None, Queue(1000), Idle()).emit(6, 'x'))",
-    "no queue": "attempt(lambda: Voice(Encoder(), None, Idle()).emit(6, 'x'))",
-    "no delivery": "attempt(lambda: Voice(Encoder(), Queue(1000), None).emit(3, 'x'))",
+    "no encoder": "attempt(lambda: EmitterBase(None, Queue(1000), Idle()).emit(6, 'x'))",
+    "no queue": "attempt(lambda: EmitterBase(Encoder(), None, Idle()).emit(6, 'x'))",
+    "no delivery": "attempt(lambda: EmitterBase(Encoder(), Queue(1000), None).emit(3, 'x'))",
     "new encoder": """
 for number in range(100_000):
     try:
-        voice = Voice(Encoder.__new__(Encoder), Queue(1000), Idle())
-        voice.emit(6, 'x')
-        voice.emit(6, 'x', structured_data={'a': {'b': number}})
+        emitter = EmitterBase(Encoder.__new__(Encoder), Queue(1000), Idle())
+        emitter.emit(6, 'x')
+        emitter.emit(6, 'x', structured_data={'a': {'b': number}})
     except Exception as error:
         assert not isinstance(error, SystemError), error
 """,
@@ -967,23 +967,23 @@ for number in range(100_000):
 for limit in (-5, -100, -2**40, -2**62, 0, 1, 2**62, 2**63 - 1, 2**70, 'x', None, 1.5, True):
     queue = attempt(lambda: Queue(limit))
     if queue is not None:
-        voice = Voice(Encoder(framing='lf'), queue, Idle())
+        emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
         for size in (0, 1, 100, 5000):
-            attempt(lambda: voice.emit(6, 'x' * size))
+            attempt(lambda: emitter.emit(6, 'x' * size))
         attempt(queue.peek)
         attempt(lambda: queue.clear('end'))
 """,
     "queue methods": """
 def abuse(queue):
-    voice = Voice(Encoder(framing='lf'), queue, Idle())
+    emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
     for argument in (-10**12, -1, 0, 1, 10**9, 2**62, -2**63, 2**63, None, 'x', b'', [], True):
         for name in ('peek', 'advance', 'drop', 'drop_first', 'drop_oldest', 'clear'):
-            attempt(lambda: voice.emit(6, 'text'))
+            attempt(lambda: emitter.emit(6, 'text'))
             attempt(queue.peek)
             attempt(lambda: getattr(queue, name)(argument))
             attempt(queue.peek)
             attempt(queue.rewind)
-            attempt(lambda: voice.emit(6, 'text'))
+            attempt(lambda: emitter.emit(6, 'text'))
             attempt(lambda: bytes(queue.peek()))
             attempt(queue.count_all)
 for limit in (100, 5000, 2**20):
@@ -996,11 +996,11 @@ class Weird:
     def make_room(self, size, deadline):
         queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
 queue = Queue(5000)
-voice = Voice(Encoder(framing='lf'), queue, Weird())
+emitter = EmitterBase(Encoder(framing='lf'), queue, Weird())
 for threshold in (0, 100, 2**62, -5):
     queue.threshold = threshold
     for number in range(1000):
-        voice.emit(number % 8, 'x' * (number % 700))
+        emitter.emit(number % 8, 'x' * (number % 700))
         queue.peek()
 stats = queue.count_all()
 assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
@@ -1011,21 +1011,21 @@ class Recursive:
     def drive(self):
         if self.depth < 6:
             self.depth += 1
-            voice.emit(6, 'from drive')
+            emitter.emit(6, 'from drive')
             self.depth -= 1
     start_lingering = drive
     def make_room(self, size, deadline):
         if self.depth < 6:
             self.depth += 1
-            voice.emit(6, 'from make_room')
+            emitter.emit(6, 'from make_room')
             self.depth -= 1
         queue.drop_oldest(size)
         return True
 queue = Queue(500)
-voice = Voice(Encoder(framing='lf'), queue, Recursive())
+emitter = EmitterBase(Encoder(framing='lf'), queue, Recursive())
 for number in range(500):
-    voice.emit(6, 'x' * (number % 400))
-    voice.emit(6, '\\u20ac', msgid='m', structured_data={'a': {'b': 'c'}})
+    emitter.emit(6, 'x' * (number % 400))
+    emitter.emit(6, '\\u20ac', msgid='m', structured_data={'a': {'b': 'c'}})
 stats = queue.count_all()
 assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
 """,
@@ -1033,21 +1033,21 @@ assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'
 class Oldest(Idle):
     def make_room(self, size, deadline): queue.drop_oldest(size); return True
 queue = Queue(2000)
-voice = Voice(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
-voice.emit(6, 'x' * 900)
+emitter = EmitterBase(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
+emitter.emit(6, 'x' * 900)
 queue.peek()
 for number in range(100_000):
-    voice.emit(6, 'x' * 1000)
+    emitter.emit(6, 'x' * 1000)
 assert queue.count == 2, queue.count_all()
-del voice, queue
+del emitter, queue
 """,
     "cycle": """
 class Cycle(Idle):
     pass
 for number in range(100):
     delivery = Cycle()
-    delivery.voice = Voice(Encoder(framing='lf'), Queue(10**6), delivery)
-    delivery.voice.emit(6, 'x')
+    delivery.emitter = EmitterBase(Encoder(framing='lf'), Queue(10**6), delivery)
+    delivery.emitter.emit(6, 'x')
     del delivery
 gc.collect()
 """,
@@ -1143,8 +1143,9 @@ def test_environment_is_read(
 def test_python_has_both_backends(run_python: Run, backend: str) -> None:
     """SYSLOGFAST_BACKEND decides which Emitter connect() returns."""
     code = (
-        "import syslogfast; from syslogfast.emitter import Voice;"
-        "print(syslogfast.BACKEND, Voice.__module__, issubclass(syslogfast.Emitter, Voice))"
+        "import syslogfast; from syslogfast.emitter import EmitterBase;"
+        "print(syslogfast.BACKEND, EmitterBase.__module__, end=' ');"
+        "print(issubclass(syslogfast.Emitter, EmitterBase))"
     )
     names = {"c": "syslogfast._encoder_c", "python": "syslogfast._emitter_py"}
     result = run_python(code, backend=backend)

@@ -45,9 +45,9 @@ class FakeDelivery:
 
 
 class Line:
-    """A voice, its queue, and what a test has put in and taken out of it."""
+    """A emitter, its queue, and what a test has put in and taken out of it."""
 
-    def __init__(self, module: ModuleType, voice: type, queue: type, limit: int) -> None:
+    def __init__(self, module: ModuleType, emitter: type, queue: type, limit: int) -> None:
         self.encoder = module.Encoder(
             facility="local0",  # PRI has three digits, whatever the severity
             hostname="h",
@@ -59,7 +59,7 @@ class Line:
         self.queue = queue(limit)
         self.delivery = FakeDelivery()
         self.queue.threshold = NEVER
-        self.voice = voice(self.encoder, self.queue, self.delivery)
+        self.emitter = emitter(self.encoder, self.queue, self.delivery)
         self.overhead = len(self.encoder.encode(6, "x", time_ns=0)) - 1
         self.emitted = 0
         self.emitting = 0  # records that an emit has not returned from
@@ -75,7 +75,7 @@ class Line:
         text = self.make_text(size)
         self.emitted += 1
         self.emitting += 1
-        self.voice.emit(severity, text, time_ns=0)
+        self.emitter.emit(severity, text, time_ns=0)
         self.emitting -= 1
         self.check()
         frame = self.encoder.encode(severity, text, time_ns=0)
@@ -136,11 +136,11 @@ class Line:
 def make_line(name: str, limit: int) -> Line:
     module = load_backend(name)
     if name == "python":
-        from syslogfast._emitter_py import Voice
+        from syslogfast._emitter_py import EmitterBase
         from syslogfast.transports.queue_py import Queue
 
-        return Line(module, Voice, Queue, limit)
-    return Line(module, module.Voice, module.Queue, limit)
+        return Line(module, EmitterBase, Queue, limit)
+    return Line(module, module.EmitterBase, module.Queue, limit)
 
 
 # --- bytes in, bytes out -------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_queue_is_used_again(backend: str) -> None:
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(1000):
             for _ in range(10):
-                line.voice.emit(6, text, time_ns=0)
+                line.emitter.emit(6, text, time_ns=0)
             while data := line.queue.peek():
                 line.queue.advance(len(data))
         data = None
@@ -575,7 +575,7 @@ def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(5_000):
             line.emitted += 1
-            line.voice.emit(6, text, time_ns=0)
+            line.emitter.emit(6, text, time_ns=0)
         line.check()
         assert tracemalloc.get_traced_memory()[0] - before < 3 * line.queue.limit
     finally:
@@ -658,9 +658,9 @@ def test_emit_many_calls(backend: str) -> None:
     """A stretch of messages begins once, and drives where it reaches the threshold."""
     line = make_line(backend, 10_000)
     line.queue.threshold = 300
-    line.voice.emit_many(6, [line.make_text(100)] * 4)
+    line.emitter.emit_many(6, [line.make_text(100)] * 4)
     assert line.delivery.take_calls() == ["linger", "drive", "drive"]
-    line.voice.emit_many("err", [line.make_text(100)] * 2)
+    line.emitter.emit_many("err", [line.make_text(100)] * 2)
     assert line.delivery.take_calls() == ["drive", "drive"]
 
 
@@ -675,7 +675,7 @@ def test_a_failing_delivery(backend: str) -> None:
     line.queue.threshold = 0
     text = line.make_text(100)
     with pytest.raises(KeyboardInterrupt):
-        line.voice.emit(6, text, time_ns=0)
+        line.emitter.emit(6, text, time_ns=0)
     line.emitted = 1
     line.check()
     assert line.drain() == line.encoder.encode(6, text, time_ns=0)
@@ -696,7 +696,7 @@ def test_two_records_at_once_begin() -> None:
                 line.emit(100)
             return is_put
 
-    line = Line(load_backend("python"), _emitter_py.Voice, InterruptedQueue, 1000)
+    line = Line(load_backend("python"), _emitter_py.EmitterBase, InterruptedQueue, 1000)
     line.queue.interruptions = 1
     line.emit(100)
     assert line.queue.count == 2

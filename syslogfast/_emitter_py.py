@@ -1,6 +1,6 @@
 """From `emit` into the queue, in Python: the specification that `emitter.pxi` must match.
 
-A record is encoded on the caller's thread, put into the queue, and left to the delivery.
+A record is encoded on the caller's thread, put into the queue, and left to the sender.
 """
 
 import _thread
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from syslogfast._encoder_py import StructuredData
-    from syslogfast.transports.sender import Delivery
+    from syslogfast.transports.sender import Sender
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
 TRIES = 1000  # to get the room that was made before another thread takes it
@@ -116,19 +116,19 @@ class Sequence:
 class EmitterBase:
     """What is fast of `syslogfast.Emitter`, which see."""
 
-    __slots__ = ("_delivery", "_encoder", "_forks", "_queue", "_sequence")
+    __slots__ = ("_encoder", "_forks", "_queue", "_sender", "_sequence")
 
     def __init__(
         self,
         encoder: "Encoder",
         queue: "Queue",
-        delivery: "Delivery",
+        sender: "Sender",
         sequence: "Sequence | None" = None,
     ) -> "None":
         self._encoder = encoder
         self._forks = _forks
         self._queue = queue
-        self._delivery = delivery
+        self._sender = sender
         self._sequence = sequence
 
     def emit(
@@ -206,7 +206,7 @@ class EmitterBase:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "bool":
-        """Queue one record; tell whether the delivery has been called to send."""
+        """Queue one record; tell whether the sender has been called to send."""
         encoder, queue = self._get_encoder(), self._queue
         if self._sequence is not None:
             structured_data = self._sequence.number(structured_data)
@@ -230,7 +230,7 @@ class EmitterBase:
             for _ in range(TRIES):
                 if state != NO_ROOM:
                     break
-                deadline = self._delivery.make_room(len(frame), deadline)
+                deadline = self._sender.apply_overflow(len(frame), deadline)
                 if deadline is None:
                     break
                 state = queue.put(frame, cut)
@@ -238,10 +238,10 @@ class EmitterBase:
                 queue.drop("closed" if queue.closed else "full")
                 return True
         if queue.size >= queue.threshold or severity <= 3:
-            self._delivery.drive()
+            self._sender.pump()
             return True
         if state == FIRST:
-            self._delivery.start_lingering()
+            self._sender.start_lingering()
         return False
 
     emergency = make_level_method(0, "emergency", "the system is unusable")

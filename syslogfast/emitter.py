@@ -12,7 +12,7 @@ from syslogfast._validation import (
 )
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.exit_fork import importing
-from syslogfast.transports.sender import Delivery
+from syslogfast.transports.sender import Sender
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 __all__ = ["Emitter", "Sequence", "connect"]
@@ -76,7 +76,7 @@ class Emitter(EmitterBase):
             whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
             is_cut = len(whole) > len(frame)
         severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._delivery.accept(frame, severity, is_cut)
+        self._sender.enqueue(frame, severity, is_cut)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
@@ -101,18 +101,18 @@ class Emitter(EmitterBase):
                 options["framing"],
             )
         sequence = None if self._sequence is None else Sequence()
-        return Child(self._encoder.replace(**identity), self._queue, self._delivery, sequence)
+        return Child(self._encoder.replace(**identity), self._queue, self._sender, sequence)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all records have been taken by the transport; False if that takes too long.
 
         `timeout` is in seconds; None: that of `connect`.
         """
-        return self._delivery.flush(timeout)
+        return self._sender.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, and close the transport. What is emitted after that is dropped as "closed"."""
-        self._delivery.close(timeout)
+        self._sender.close(timeout)
 
     @property
     def stats(self) -> "dict[str, Any]":
@@ -125,8 +125,8 @@ class Emitter(EmitterBase):
         since a transport was opened, or None.
         """
         counts = self._queue.count_all()
-        counts["reconnects"] = self._delivery.route.reconnects
-        counts["failure"] = self._delivery.route.failure
+        counts["reconnects"] = self._sender.route.reconnects
+        counts["failure"] = self._sender.route.failure
         return counts
 
     def __enter__(self) -> "Emitter":
@@ -134,7 +134,7 @@ class Emitter(EmitterBase):
 
     def __exit__(self, *exc_info: object) -> None:
         """Close it; if a lifecycle is installed, which has more to say, only flush."""
-        if self._delivery.outlives_block:
+        if self._sender.outlives_block:
             self.flush()
         else:
             self.close()
@@ -150,7 +150,7 @@ class Child(Emitter):
 
     def close(self, timeout: float | None = None) -> None:
         """Flush: the transport is the parent's."""
-        self._delivery.flush(timeout)
+        self._sender.flush(timeout)
 
 
 def make_report_renderer(
@@ -237,7 +237,7 @@ def connect(
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)
-    delivery = Delivery(
+    sender = Sender(
         transports,
         queue,
         linger=check_seconds("linger", linger),
@@ -245,4 +245,4 @@ def connect(
         timeout=check_seconds("timeout", timeout),
         render_report=make_report_renderer(encoder, sequence),
     )
-    return Emitter(encoder, queue, delivery, sequence)
+    return Emitter(encoder, queue, sender, sequence)

@@ -112,7 +112,7 @@ class SysLogHandler(StandardSysLogHandler):
             delivery["timeout"] = 5.0 if timeout is None else timeout
             self._emitter = connect(*transports, framing=framing, **delivery, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
-            self._emitter._delivery.closes_at_exit = False
+            self._emitter._sender.closes_at_exit = False
             self._framing = transports[0].framing
             self._keep(address, facility, socktype, timeout)
             self.unixsocket = transports[0].scheme == "unix"
@@ -163,7 +163,7 @@ class SysLogHandler(StandardSysLogHandler):
 
     def __del__(self) -> None:
         if self._emitter is not None:  # logging.shutdown knows of it no more
-            self._emitter._delivery.leave_to_exit()
+            self._emitter._sender.leave_to_exit()
 
     def _check_formatter(self, formatter: object) -> None:
         if self._has_header and isinstance(formatter, Formatter):
@@ -175,7 +175,7 @@ class SysLogHandler(StandardSysLogHandler):
         text = (self.ident or "") + self.format(record)
         priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
         frame = frame_text(f"<{priority:d}>{text}", self._framing)
-        self._emitter._delivery.accept(frame, priority & 7)
+        self._emitter._sender.enqueue(frame, priority & 7)
 
     def _write_record(self, record: logging.LogRecord) -> None:
         text = None

@@ -26,7 +26,7 @@ class Call:
         return self.names["run"]
 
 
-class Delivery:
+class IdleSender:
     """Sends nothing: what is emitted stays in the queue."""
 
     def start_lingering(self) -> None:
@@ -37,7 +37,7 @@ def make_emitter(encoder: _encoder_c.Encoder) -> _encoder_c.EmitterBase:
     """Return what is below an Emitter: an encoder and a queue that lingers."""
     queue = _encoder_c.Queue(1 << 30)
     queue.threshold = 1 << 30
-    return _encoder_c.EmitterBase(encoder, queue, Delivery())
+    return _encoder_c.EmitterBase(encoder, queue, IdleSender())
 
 
 def list_calls(identity, message, template, args) -> "dict[str, Call]":

@@ -65,18 +65,18 @@ cdef class EmitterBase:
 
     cdef readonly Encoder _encoder
     cdef readonly Queue _queue
-    cdef readonly object _delivery
+    cdef readonly object _sender
     cdef readonly Sequence _sequence    # or None: the records have no numbers
     cdef int forks
 
     def __cinit__(
-        self, Encoder encoder not None, Queue queue not None, delivery, Sequence sequence=None
+        self, Encoder encoder not None, Queue queue not None, sender, Sequence sequence=None
     ):
         rarely()
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
-        self._delivery = delivery
+        self._sender = sender
         self._sequence = sequence
         self.forks = forks
 
@@ -206,7 +206,7 @@ cdef int emit_one(
 cdef bint put_record(
     EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
-    """Queue one record; tell whether the delivery has been called to send."""
+    """Queue one record; tell whether the sender has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
     return put_span(
@@ -254,10 +254,10 @@ cdef inline bint put_span(
         if state == NO_ROOM:
             return True
     if queue.size >= queue.threshold or severity <= 3:
-        emitter._delivery.drive()
+        emitter._sender.pump()
         return True
     if state == FIRST:
-        emitter._delivery.start_lingering()
+        emitter._sender.start_lingering()
     return False
 
 
@@ -315,7 +315,7 @@ cdef bint find_room(EmitterBase emitter, Py_ssize_t size, Patience *patience) ex
     rarely()
     if patience.tries < TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
-        deadline = emitter._delivery.make_room(size, deadline)
+        deadline = emitter._sender.apply_overflow(size, deadline)
         if deadline is not None:
             patience.deadline = deadline
             patience.tries += 1

@@ -59,7 +59,7 @@ cdef class Queue:
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
+    are; `threshold` is the size from which on the emitter calls the sender, `loss_since` the time
     in nanoseconds of the first drop since it was set to 0, `cuts` the records that a transport has
     cut. `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """

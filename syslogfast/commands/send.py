@@ -122,7 +122,7 @@ class BrokenError(Exception):
 
 def check_transport(log: Emitter) -> None:
     """BrokenError: something has gone wrong, so that records are lost, or may be."""
-    route = log._delivery.route
+    route = log._sender.route
     if route.error:
         raise BrokenError(route.error.strerror or str(route.error))
     if route.reconnects:
@@ -171,7 +171,7 @@ def send_lines(options: "Namespace") -> int:
     place = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
     tally = Tally(place, log)
     try:
-        log._delivery.open()
+        log._sender.open()
         check_transport(log)
         if options.message is not None:  # whatever is in it, that is one record
             log.emit(options.priority[1], options.message.encode(errors="surrogateescape"))

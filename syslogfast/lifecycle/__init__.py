@@ -65,7 +65,7 @@ class Lifecycle:
 
     def __init__(self, emitter: "Emitter") -> None:
         self.emitter = emitter
-        emitter._delivery.outlives_block = True
+        emitter._sender.outlives_block = True
         self._process = os.getpid()
         self._is_over = False
         self._undo: list[Callable[[], None]] = []
@@ -79,7 +79,7 @@ class Lifecycle:
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
         if not self._is_over:
-            self.emitter._delivery.outlives_block = False
+            self.emitter._sender.outlives_block = False
         self._is_over = True
         self._reserve = b""
         while self._undo:
@@ -178,14 +178,14 @@ class Lifecycle:
                 pass  # this is not the main thread; the handler says nothing any more
 
     def _see_termination(self, number: int, frame: "FrameType | None") -> None:
-        delivery = self.emitter._delivery
+        sender = self.emitter._sender
         is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
-        has_room = 2 * delivery.queue.size <= delivery.queue.limit
+        has_room = 2 * sender.queue.size <= sender.queue.limit
         if has_room:
             self._report(terminated, "SIGTERM")
         if is_default:
             signal.signal(number, signal.SIG_DFL)
-            if delivery.is_driven_here():
+            if sender.is_sending_here():
                 try:  # what this has interrupted has to go on before anything can be sent
                     _thread.start_new_thread(self._terminate, (number, has_room))
                     return
@@ -194,22 +194,22 @@ class Lifecycle:
             self._terminate(number, has_room)
             return
         if not has_room:
-            delivery.flush()
+            sender.flush()
             self._report(terminated, "SIGTERM")
         if callable(self._former):
             self._former(number, frame)
 
     def _terminate(self, number: int, is_told: bool) -> None:
         """End the process; what is emitted meanwhile neither delays that nor takes the room."""
-        delivery = self.emitter._delivery
+        sender = self.emitter._sender
         if not is_told:
-            was_closed, delivery.queue.closed = delivery.queue.closed, True
+            was_closed, sender.queue.closed = sender.queue.closed, True
             try:
-                delivery.flush()
+                sender.flush()
             finally:
-                delivery.queue.closed = was_closed
+                sender.queue.closed = was_closed
             self._report(terminated, "SIGTERM")
-        delivery.close()
+        sender.close()
         os.kill(os.getpid(), number)
 
     # --- fatal signals ---------------------------------------------------------------------------
@@ -262,7 +262,7 @@ class Lifecycle:
             self._watching.release()
 
     def _stop_watching(self) -> None:
-        """See to it that the thread ends before the interpreter does, as Delivery.close does."""
+        """See to it that the thread ends before the interpreter does, as Sender.close does."""
         atexit.unregister(self._stop_watching)
         self._watch.close()
         if os.getpid() == self._process:
@@ -275,7 +275,7 @@ class Lifecycle:
 
     def _reach_out(self) -> None:
         """Open what could not be opened before there was a network."""
-        self.emitter._delivery.hasten(is_reachable=True)
+        self.emitter._sender.send_soon(is_reachable=True)
         if self._fatal_transport:
             self._fatal_transport.open()
 
@@ -339,7 +339,7 @@ def install(
         _installed.uninstall()
     lifecycle = _installed = Lifecycle(emitter)
     if pace:
-        emitter._delivery.route.pace()
+        emitter._sender.route.pace()
     if boot:
         booted(emitter, software=software, version=version)
     if exceptions:

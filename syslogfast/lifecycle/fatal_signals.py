@@ -46,7 +46,7 @@ class FatalTransport:
     def open(self) -> None:
         """Open what can be opened without waiting, if that has not been possible before."""
         if self._url is None:
-            self._emitter._delivery.open_early()
+            self._emitter._sender.open_early()
         elif self._transport is None:
             try:
                 self._transport = open_transport(self._url, 0.0)

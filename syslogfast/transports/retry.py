@@ -33,7 +33,7 @@ def needs_waiting(url: "Url") -> bool:
 
 
 class Route:
-    """The URLs of one delivery, and the record of what opening them has come to.
+    """The URLs of one sender, and the record of what opening them has come to.
 
     reconnects: transports opened after the first. error: what has gone wrong since one was opened,
     last.

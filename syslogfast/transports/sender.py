@@ -1,6 +1,6 @@
 """From the queue to a transport: when to send, who waits, and what to do when a transport breaks.
 
-Any thread that has put a record into the queue may call `drive`, which never waits. What has to be
+Any thread that has put a record into the queue may call `pump`, which never waits. What has to be
 waited for, such as a connection, a name, a full transport, the linger, is the work of one thread,
 which is started when there first is some.
 """
@@ -34,7 +34,7 @@ FIRST = 2  # what the queue says of a record before which there was none
 EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
 
-class Delivery:
+class Sender:
     """One queue's way to the first of its URLs that can be reached.
 
     linger: seconds that a record may wait for others to go with it.
@@ -83,7 +83,7 @@ class Delivery:
         self._close_by: float | None = None  # by monotonic(): a close that has to be made up for
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
-        self._driving: Any = _thread.RLock()
+        self._send_lock: Any = _thread.RLock()
         self._alarm = _thread.allocate_lock()  # released to wake the worker
         self._alarm.acquire()
         self._waiting: list[_thread.LockType] = []  # one for each who waits for progress
@@ -105,9 +105,9 @@ class Delivery:
 
     # --- what the emitter calls ------------------------------------------------------------------
 
-    def drive(self) -> None:
+    def pump(self) -> None:
         """Send what can be sent without waiting; leave the rest to the worker."""
-        lock = self._driving
+        lock = self._send_lock
         while self.queue.count:
             if lock._is_owned():
                 return  # a signal's handler, or a __del__, has interrupted this thread
@@ -139,7 +139,7 @@ class Delivery:
                 return
             self.queue.threshold = self._threshold
 
-    def accept(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
+    def enqueue(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
         """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
         queue = self.queue
         state = queue.put(frame, is_cut)
@@ -147,7 +147,7 @@ class Delivery:
         for _ in range(TRIES):
             if state or queue.closed or len(frame) > queue.limit:
                 break
-            deadline = self.make_room(len(frame), deadline)
+            deadline = self.apply_overflow(len(frame), deadline)
             if deadline is None:
                 break
             state = queue.put(frame, is_cut)
@@ -155,7 +155,7 @@ class Delivery:
             is_large = len(frame) > queue.limit
             queue.drop("closed" if queue.closed else "too large" if is_large else "full")
         elif queue.size >= queue.threshold or severity <= URGENT:
-            self.drive()
+            self.pump()
         elif state == FIRST:
             self.start_lingering()
 
@@ -163,16 +163,16 @@ class Delivery:
         """See to it that the first record of an empty queue lingers no longer than it may."""
         self._lingering_since = monotonic()
         if (self._is_idle or not self._working.locked()) and not self._wake_worker():
-            self.drive()  # where no thread can be had, nothing lingers
+            self.pump()  # where no thread can be had, nothing lingers
 
-    def make_room(self, size: int, deadline: float | None = None) -> float | None:
+    def apply_overflow(self, size: int, deadline: float | None = None) -> float | None:
         """Do what `overflow` says for a record of so many bytes.
 
         Return None if there is no room; else the deadline to call with again, if another thread
         has taken the room before.
         """
         queue = self.queue
-        self.drive()
+        self.pump()
         deadline = monotonic() + self.timeout if deadline is None else deadline
         if self._overflow == "drop-oldest":
             queue.drop_oldest(size)  # but for those that another thread is sending just now
@@ -180,28 +180,28 @@ class Delivery:
             while queue.size + size > queue.limit:
                 if queue.closed or not self._wait(deadline):
                     return None
-                self.drive()
+                self.pump()
             return deadline  # if another thread has taken the room since, this is called again
         return deadline if queue.size + size <= queue.limit else None
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         deadline = monotonic() + self._choose_timeout(timeout)
-        if self._driving._is_owned():
+        if self._send_lock._is_owned():
             return not self.queue.count  # a signal's handler: this thread has to go on first
         self.route.hurry()
         while self.queue.count:
             self._is_urgent = True
-            self.drive()
+            self.pump()
             if self.queue.count and not self._wait(deadline):
                 return False
         return True
 
-    def is_driven_here(self) -> bool:
+    def is_sending_here(self) -> bool:
         """Tell whether this thread is sending: a signal's handler has interrupted that."""
-        return bool(self._driving._is_owned())
+        return bool(self._send_lock._is_owned())
 
-    def hasten(self, is_reachable: bool = False) -> None:
+    def send_soon(self, is_reachable: bool = False) -> None:
         """Have what is queued sent now, without waiting for that.
 
         is_reachable: there is reason to believe that the transport can be opened now, if not
@@ -209,7 +209,7 @@ class Delivery:
         """
         if is_reachable:
             self.route.retry()
-            self.drive()
+            self.pump()
         self.route.hurry()
         self._is_urgent = True
         if self.queue.count:
@@ -224,10 +224,10 @@ class Delivery:
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the transport. What is left then, and what comes after, is dropped."""
         deadline = monotonic() + self._choose_timeout(timeout)
-        lock = self._driving
+        lock = self._send_lock
         self.queue.closed = True
         if lock._is_owned():
-            self._close_by = deadline  # by `drive`, which a signal's handler has interrupted
+            self._close_by = deadline  # by `pump`, which a signal's handler has interrupted
             return
         self.flush(deadline - monotonic())
         if self._transport and self.queue.loss_since:
@@ -315,7 +315,7 @@ class Delivery:
 
     def open_early(self) -> None:
         """Open a transport that needs no waiting, though there is nothing to send yet."""
-        with self._driving:
+        with self._send_lock:
             if self._transport is None:
                 self._open_at_once()
 
@@ -370,15 +370,15 @@ class Delivery:
         earlier = self.route.open_earlier(transport)
         if earlier is None:
             return
-        with self._driving:
+        with self._send_lock:
             if self._transport is not transport or self._is_over:
                 transport = earlier  # that has broken meanwhile, so the worker has opened another
             else:
                 self._earlier_transport = earlier
                 self._take_earlier_transport()
-        self.drive()  # for one who has found the lock taken meanwhile
+        self.pump()  # for one who has found the lock taken meanwhile
         while self._transport is transport and self._retired is not transport and not self._is_over:
-            self.drive()
+            self.pump()
             sleep(POLL_INTERVAL)
         if transport in (earlier, self._retired):  # else it has broken, or been closed
             self._retired = None
@@ -472,7 +472,7 @@ class Delivery:
         if self._owes_report and self._transport:
             delay = self._get_reporter().find_delay()
         if not self._alarm.acquire(True, -1 if delay is None else delay):
-            with self._driving:
+            with self._send_lock:
                 self._get_reporter().report()
         if not self.queue.loss_since:
             self._owes_report = False
@@ -482,11 +482,11 @@ class Delivery:
         if self._transport or self._is_over:
             return
         if not needs_waiting(self.route.urls[0]):
-            with self._driving:  # whoever emits may open it, too
+            with self._send_lock:  # whoever emits may open it, too
                 if self._transport or self._open_at_once() or len(self.route.urls) == 1:
                     return
         transport = self.route.open()
-        with self._driving:
+        with self._send_lock:
             if self._transport is None and not self._is_over:
                 self._use_transport(transport)
                 transport = None
@@ -503,7 +503,7 @@ class Delivery:
     def _send_patiently(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""
         while self.queue.count:
-            with self._driving:
+            with self._send_lock:
                 state, transport = self._push(self._patience), self._transport
             self._report_progress()
             if transport is None:

@@ -50,7 +50,7 @@ def load_emitter_module(name: str) -> ModuleType:
     return emitter_modules[name]
 
 
-class IdleDelivery:
+class IdleSender:
     """Leaves all in the queue."""
 
     class route:  # noqa: N801
@@ -59,12 +59,12 @@ class IdleDelivery:
 
     outlives_block = False
 
-    def drive(self) -> None:
+    def pump(self) -> None:
         pass
 
-    start_lingering = drive
+    start_lingering = pump
 
-    def make_room(self, size: int, deadline: float | None) -> None:
+    def apply_overflow(self, size: int, deadline: float | None) -> None:
         return None
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -82,7 +82,7 @@ def module(backend: str) -> ModuleType:
 def make_emitter(module: ModuleType, limit: int = 1 << 24, **options: object) -> object:
     """Return an emitter whose records stay in the queue."""
     encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
-    return module.Emitter(encoder, module.Queue(limit), IdleDelivery())
+    return module.Emitter(encoder, module.Queue(limit), IdleSender())
 
 
 def take(emitter: object) -> list[bytes]:
@@ -411,7 +411,7 @@ def test_emit_many_reads_the_clock_after_a_send(module: ModuleType) -> None:
     import time
 
     emitter = make_emitter(module)
-    emitter._delivery.drive = lambda: time.sleep(0.001)
+    emitter._sender.pump = lambda: time.sleep(0.001)
     emitter.emit_many("err", ["x"] * 3)
     assert len({parse_rfc5424(record).timestamp for record in take(emitter)}) == 3
 
@@ -550,8 +550,8 @@ def test_child_closes_nothing(module: ModuleType) -> None:
     """Closing a child, by hand or as a context manager, only flushes."""
     calls = []
     emitter = make_emitter(module)
-    emitter._delivery.flush = lambda timeout: calls.append(("flush", timeout))
-    emitter._delivery.close = lambda timeout: calls.append(("close", timeout))
+    emitter._sender.flush = lambda timeout: calls.append(("flush", timeout))
+    emitter._sender.close = lambda timeout: calls.append(("close", timeout))
     with emitter.child(hostname="a") as child:
         child.close(1.5)
     child.child().close()
@@ -933,9 +933,9 @@ import syslogfast, sys, gc
 from syslogfast.emitter import *
 from syslogfast.emitter import Child, Emitter, Encoder, Queue, EmitterBase
 class Idle:
-    def drive(self): pass
+    def pump(self): pass
     def start_lingering(self): pass
-    def make_room(self, size, deadline): return True
+    def apply_overflow(self, size, deadline): return True
 def attempt(call):
     try:
         return call()
@@ -953,7 +953,7 @@ ABUSES = {
     "wrong arguments": "attempt(lambda: Emitter(1, 2, 3).info('x'))",
     "no encoder": "attempt(lambda: EmitterBase(None, Queue(1000), Idle()).emit(6, 'x'))",
     "no queue": "attempt(lambda: EmitterBase(Encoder(), None, Idle()).emit(6, 'x'))",
-    "no delivery": "attempt(lambda: EmitterBase(Encoder(), Queue(1000), None).emit(3, 'x'))",
+    "no sender": "attempt(lambda: EmitterBase(Encoder(), Queue(1000), None).emit(3, 'x'))",
     "new encoder": """
 for number in range(100_000):
     try:
@@ -989,11 +989,11 @@ def abuse(queue):
 for limit in (100, 5000, 2**20):
     abuse(Queue(limit))
 """,
-    "weird delivery": """
+    "weird sender": """
 class Weird:
-    def drive(self): queue.clear('drive')
+    def pump(self): queue.clear('drive')
     def start_lingering(self): queue.drop_oldest(10**9)
-    def make_room(self, size, deadline):
+    def apply_overflow(self, size, deadline):
         queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
 queue = Queue(5000)
 emitter = EmitterBase(Encoder(framing='lf'), queue, Weird())
@@ -1005,16 +1005,16 @@ for threshold in (0, 100, 2**62, -5):
 stats = queue.count_all()
 assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
 """,
-    "recursive delivery": """
+    "recursive sender": """
 class Recursive:
     depth = 0
-    def drive(self):
+    def pump(self):
         if self.depth < 6:
             self.depth += 1
             emitter.emit(6, 'from drive')
             self.depth -= 1
-    start_lingering = drive
-    def make_room(self, size, deadline):
+    start_lingering = pump
+    def apply_overflow(self, size, deadline):
         if self.depth < 6:
             self.depth += 1
             emitter.emit(6, 'from make_room')
@@ -1031,7 +1031,7 @@ assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'
 """,
     "long chain": """
 class Oldest(Idle):
-    def make_room(self, size, deadline): queue.drop_oldest(size); return True
+    def apply_overflow(self, size, deadline): queue.drop_oldest(size); return True
 queue = Queue(2000)
 emitter = EmitterBase(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
 emitter.emit(6, 'x' * 900)
@@ -1045,15 +1045,15 @@ del emitter, queue
 class Cycle(Idle):
     pass
 for number in range(100):
-    delivery = Cycle()
-    delivery.emitter = EmitterBase(Encoder(framing='lf'), Queue(10**6), delivery)
-    delivery.emitter.emit(6, 'x')
-    del delivery
+    sender = Cycle()
+    sender.emitter = EmitterBase(Encoder(framing='lf'), Queue(10**6), sender)
+    sender.emitter.emit(6, 'x')
+    del sender
 gc.collect()
 """,
     "deleted attributes": """
 emitter = connect('udp://127.0.0.1:9')
-for name in ('_queue', '_encoder', '_delivery'):
+for name in ('_queue', '_encoder', '_sender'):
     attempt(lambda: delattr(emitter, name))
     attempt(lambda: setattr(emitter, name, None))
 attempt(lambda: emitter.info('x'))
@@ -1066,7 +1066,7 @@ for timeout in (-1, 0, 1e10, float('inf'), float('nan'), 'x', b'', []):
 """,
     "init again": """
 emitter = connect('udp://127.0.0.1:9')
-attempt(lambda: emitter.__init__(emitter._encoder, emitter._queue, emitter._delivery))
+attempt(lambda: emitter.__init__(emitter._encoder, emitter._queue, emitter._sender))
 attempt(lambda: emitter._queue.__init__(10))
 attempt(lambda: emitter.__init__())
 attempt(lambda: emitter.info('x'))

@@ -20,23 +20,23 @@ NEVER = 1 << 62  # a threshold that is not reached
 SMALLEST = 70  # bytes of a record that `Line.emit` can still number
 
 
-class FakeDelivery:
+class FakeSender:
     """Notes what it is asked to do."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
         self.answer = False
-        self.on_make_room = lambda size: None
+        self.on_apply_overflow = lambda size: None
 
-    def drive(self) -> None:
+    def pump(self) -> None:
         self.calls.append("drive")
 
     def start_lingering(self) -> None:
         self.calls.append("linger")
 
-    def make_room(self, size: int, deadline: float | None) -> float | None:
+    def apply_overflow(self, size: int, deadline: float | None) -> float | None:
         self.calls.append(size)
-        self.on_make_room(size)
+        self.on_apply_overflow(size)
         return 1.0 if self.answer else None
 
     def take_calls(self) -> list[object]:
@@ -57,9 +57,9 @@ class Line:
             max_size=1 << 24,
         )
         self.queue = queue(limit)
-        self.delivery = FakeDelivery()
+        self.sender = FakeSender()
         self.queue.threshold = NEVER
-        self.emitter = emitter(self.encoder, self.queue, self.delivery)
+        self.emitter = emitter(self.encoder, self.queue, self.sender)
         self.overhead = len(self.encoder.encode(6, "x", time_ns=0)) - 1
         self.emitted = 0
         self.emitting = 0  # records that an emit has not returned from
@@ -404,10 +404,10 @@ def test_limit_is_exact(backend: str, limit: int) -> None:
         assert line.queue.size == limit
         line.drain()
         line.emit(size)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     over = max(limit - size + 1, SMALLEST)
     line.emit(over)
-    assert line.delivery.take_calls() == [over]
+    assert line.sender.take_calls() == [over]
     assert line.stats["dropped"] == {"full": 1}
     assert line.queue.size == size
 
@@ -415,12 +415,12 @@ def test_limit_is_exact(backend: str, limit: int) -> None:
 def test_too_large(backend: str) -> None:
     """A record that no queue of this limit holds is dropped as such, and no room is made for it."""
     line = make_line(backend, 500)
-    line.delivery.answer = True
+    line.sender.answer = True
     kept = line.emit(100)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     line.emit(501)
     line.emit(100_000, severity=0)
-    assert line.delivery.take_calls() == []
+    assert line.sender.take_calls() == []
     assert line.stats["dropped"] == {"too large": 2}
     assert line.drain() == kept
     assert line.emit(500)
@@ -430,13 +430,13 @@ def test_too_large(backend: str) -> None:
 def test_closed(backend: str) -> None:
     """What comes after the end is dropped as "closed", whatever its size; what waits is kept."""
     line = make_line(backend, 500)
-    line.delivery.answer = True
+    line.sender.answer = True
     kept = line.emit(100)
     line.queue.closed = True
-    line.delivery.take_calls()
+    line.sender.take_calls()
     for size in (100, 500, 501):
         line.emit(size, severity=3)
-    assert line.delivery.take_calls() == []
+    assert line.sender.take_calls() == []
     assert line.stats["dropped"] == {"closed": 3}
     assert line.drain() == kept
 
@@ -449,21 +449,21 @@ def test_closed_while_room_was_made(backend: str) -> None:
     def close(size: int) -> None:
         line.queue.closed = True
 
-    line.delivery.on_make_room = close
-    line.delivery.answer = True
+    line.sender.on_apply_overflow = close
+    line.sender.answer = True
     line.emit(100)
     assert line.stats["dropped"] == {"closed": 1}
 
 
 def test_room_is_made(backend: str) -> None:
-    """Where the delivery makes room the record is queued, and a false promise does no harm."""
+    """Where the sender makes room the record is queued, and a false promise does no harm."""
     line = make_line(backend, 100)
     line.emit(100)
-    line.delivery.answer = True
-    line.delivery.on_make_room = lambda size: line.take(100)
+    line.sender.answer = True
+    line.sender.on_apply_overflow = lambda size: line.take(100)
     second = line.emit(90)
     assert line.stats["dropped"] == {}
-    line.delivery.on_make_room = lambda size: None
+    line.sender.on_apply_overflow = lambda size: None
     line.emit(80)
     assert line.stats["dropped"] == {"full": 1}
     assert line.drain() == second
@@ -568,8 +568,8 @@ def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
     def make_room(size: int) -> None:
         line.queue.drop_oldest(size)
 
-    line.delivery.on_make_room = make_room
-    line.delivery.answer = True
+    line.sender.on_apply_overflow = make_room
+    line.sender.answer = True
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -582,7 +582,7 @@ def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
         tracemalloc.stop()
 
 
-# --- when the delivery is called -----------------------------------------------------------------
+# --- when the sender is called -----------------------------------------------------------------
 
 
 def test_every_record_drives(backend: str) -> None:
@@ -591,7 +591,7 @@ def test_every_record_drives(backend: str) -> None:
     line.queue.threshold = 0
     for severity in range(8):
         line.emit(100, severity)
-        assert line.delivery.take_calls() == ["drive"]
+        assert line.sender.take_calls() == ["drive"]
 
 
 def test_first_record_begins(backend: str) -> None:
@@ -599,13 +599,13 @@ def test_first_record_begins(backend: str) -> None:
     line = make_line(backend, 1000)
     for _ in range(2):
         line.emit(100)
-        assert line.delivery.take_calls() == ["linger"]
+        assert line.sender.take_calls() == ["linger"]
         line.emit(100, 7)
         line.emit(100, 4)
-        assert line.delivery.take_calls() == []
+        assert line.sender.take_calls() == []
         line.take(250)
         line.emit(100)
-        assert line.delivery.take_calls() == []
+        assert line.sender.take_calls() == []
         line.drain()
 
 
@@ -615,10 +615,10 @@ def test_severe_records_drive(backend: str) -> None:
     for severity in range(8):
         line.emit(100, severity)
         expected = ["drive"] if severity <= 3 else ["linger"] if line.queue.count == 1 else []
-        assert line.delivery.take_calls() == expected
+        assert line.sender.take_calls() == expected
     line.drain()
     line.emit(100, 3)
-    assert line.delivery.take_calls() == ["drive"]
+    assert line.sender.take_calls() == ["drive"]
 
 
 @pytest.mark.parametrize("threshold", [100, 101, 299, 300, 301])
@@ -629,7 +629,7 @@ def test_threshold_is_exact(backend: str, threshold: int) -> None:
     for number in range(1, 6):
         line.emit(100)
         expected = ["drive"] if 100 * number >= threshold else ["linger"] if number == 1 else []
-        assert line.delivery.take_calls() == expected
+        assert line.sender.take_calls() == expected
 
 
 def test_a_dropped_record_calls_nothing(backend: str) -> None:
@@ -637,9 +637,9 @@ def test_a_dropped_record_calls_nothing(backend: str) -> None:
     line = make_line(backend, 100)
     line.queue.threshold = 0
     line.emit(100)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     line.emit(80, 0)
-    assert line.delivery.take_calls() == [80]
+    assert line.sender.take_calls() == [80]
     assert line.stats["dropped"] == {"full": 1}
 
 
@@ -647,11 +647,11 @@ def test_first_record_after_room_was_made(backend: str) -> None:
     """If room was made by dropping all, the record is the first one again."""
     line = make_line(backend, 200)
     line.emit(200)
-    line.delivery.take_calls()
-    line.delivery.on_make_room = line.queue.drop_oldest
-    line.delivery.answer = True
+    line.sender.take_calls()
+    line.sender.on_apply_overflow = line.queue.drop_oldest
+    line.sender.answer = True
     line.emit(150)
-    assert line.delivery.take_calls() == [150, "linger"]
+    assert line.sender.take_calls() == [150, "linger"]
 
 
 def test_emit_many_calls(backend: str) -> None:
@@ -659,19 +659,19 @@ def test_emit_many_calls(backend: str) -> None:
     line = make_line(backend, 10_000)
     line.queue.threshold = 300
     line.emitter.emit_many(6, [line.make_text(100)] * 4)
-    assert line.delivery.take_calls() == ["linger", "drive", "drive"]
+    assert line.sender.take_calls() == ["linger", "drive", "drive"]
     line.emitter.emit_many("err", [line.make_text(100)] * 2)
-    assert line.delivery.take_calls() == ["drive", "drive"]
+    assert line.sender.take_calls() == ["drive", "drive"]
 
 
-def test_a_failing_delivery(backend: str) -> None:
-    """What the delivery raises, such as KeyboardInterrupt, is raised; the record is queued."""
+def test_a_failing_sender(backend: str) -> None:
+    """What the sender raises, such as KeyboardInterrupt, is raised; the record is queued."""
     line = make_line(backend, 1000)
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    line.delivery.drive = interrupt
+    line.sender.pump = interrupt
     line.queue.threshold = 0
     text = line.make_text(100)
     with pytest.raises(KeyboardInterrupt):
@@ -700,7 +700,7 @@ def test_two_records_at_once_begin() -> None:
     line.queue.interruptions = 1
     line.emit(100)
     assert line.queue.count == 2
-    assert "linger" in line.delivery.calls or "drive" in line.delivery.calls
+    assert "linger" in line.sender.calls or "drive" in line.sender.calls
 
 
 def test_peek_may_be_interrupted() -> None:

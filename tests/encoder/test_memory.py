@@ -408,7 +408,7 @@ deadline = time.monotonic() + 60
 while not all([fill(log) for log in logs]):
     assert time.monotonic() < deadline
     time.sleep(1)
-connections = sum(log._delivery._transport is not None for log in logs)
+connections = sum(log._sender._transport is not None for log in logs)
 queued = sum(log._queue.size for log in logs)
 print(read_resident() - before, connections, queued, flush=True)
 os._exit(0)  # closing all of them would be waited for

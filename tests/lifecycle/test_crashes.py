@@ -451,7 +451,7 @@ CRASH_IN_SEND = """LIVE
 import ctypes
 log.info("sent")
 log.flush()
-transport = log._delivery._transport
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
         self.former = former
@@ -529,7 +529,7 @@ HALF_SENT = """LIVE
 import ctypes, time
 log.info("sent")
 log.flush()
-transport = log._delivery._transport
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
         self.former, self.room = former, 100
@@ -620,7 +620,7 @@ def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
 
 SIGTERM_IN_SEND = """LIVE
 import signal, time
-transport = log._delivery._transport
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
         self.former = former

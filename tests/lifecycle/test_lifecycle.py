@@ -204,7 +204,7 @@ def test_sequence_of_a_life(module: ModuleType) -> None:
     first, second, third = [int(meta["sequenceId"]) for meta in found]
     assert (second, third) == (first + 1, first + 2)
     numbered = module.Emitter(
-        emitter._encoder, module.Queue(1 << 20), emitter._delivery, module.Sequence()
+        emitter._encoder, module.Queue(1 << 20), emitter._sender, module.Sequence()
     )
     numbered.info("text")
     lifecycle.crashed(numbered)
@@ -554,7 +554,7 @@ thread.join()
 signal.raise_signal(signal.SIGTERM)
 with open("/proc/self/status") as file:
     caught = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt")]
-tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._delivery.route.urls[0].is_paced)
+tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._sender.route.urls[0].is_paced)
 """
 SENT = {
     "boot": "BOOTED",
@@ -870,7 +870,7 @@ former = {former}
 signal.signal(signal.SIGTERM, former)
 install(termination=True)
 log.info("first")
-transport = log._delivery._transport
+transport = log._sender._transport
 class Interrupted:
     def __getattr__(self, name):
         return getattr(transport, name)
@@ -880,10 +880,10 @@ class Interrupted:
         if not sent:
             sent.append(1)
             os.kill(os.getpid(), signal.SIGTERM)
-            tell(log._delivery.is_driven_here())
+            tell(log._sender.is_sending_here())
         return size
 sent = []
-log._delivery._transport = Interrupted()
+log._sender._transport = Interrupted()
 log.info("second")
 log.info("third")
 import time

@@ -1,4 +1,4 @@
-"""Peers for the tests of delivery, and the account that each of them ends with."""
+"""Peers for the tests of sender, and the account that each of them ends with."""
 
 import contextlib
 import socket
@@ -265,7 +265,7 @@ def connect(backend: str) -> Iterator[Callable[..., object]]:
 
 @pytest.fixture
 def connect_once() -> Iterator[Callable[..., object]]:
-    """connect() of the active backend, for what both have in common: the delivery itself."""
+    """connect() of the active backend, for what both have in common: the sender itself."""
     yield from open_emitters(syslogfast.emitter)
 
 

@@ -1,4 +1,4 @@
-"""Delivery over real sockets on loopback: what arrives, when, and what is counted.
+"""Sender over real sockets on loopback: what arrives, when, and what is counted.
 
 Nothing that was offered may be lost without being counted, and no connection may carry a broken
 record but for its last. What is waited for is waited for with generous limits.
@@ -627,25 +627,25 @@ class Crowded:
 
 def test_room_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
     """ "block" waits as long as it may, however often another thread is quicker."""
-    delivery = connect(url_of(sink), overflow="block")._delivery
-    queue = delivery.queue
-    delivery.queue = Crowded(queue, [0, queue.limit, queue.limit])
-    assert delivery.make_room(100) is not None
-    delivery.queue = queue
+    sender = connect(url_of(sink), overflow="block")._sender
+    queue = sender.queue
+    sender.queue = Crowded(queue, [0, queue.limit, queue.limit])
+    assert sender.apply_overflow(100) is not None
+    sender.queue = queue
 
 
 def test_first_record_lingers_no_longer_for_a_second(
     connect: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker is told of the first, though the queue has two by then."""
-    delivery = connect(url_of(sink), linger=60)._delivery
+    sender = connect(url_of(sink), linger=60)._sender
     told = []
-    monkeypatch.setattr(delivery, "start_lingering", lambda: told.append(queue.count))
-    queue = delivery.queue
-    delivery.queue = Crowded(queue, [])
-    delivery.accept(b"one\n")
+    monkeypatch.setattr(sender, "start_lingering", lambda: told.append(queue.count))
+    queue = sender.queue
+    sender.queue = Crowded(queue, [])
+    sender.enqueue(b"one\n")
     assert told == [2]
-    delivery.queue = queue
+    sender.queue = queue
 
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:
@@ -677,7 +677,7 @@ def test_waiting_leaves_nothing_behind(connect_once: Callable) -> None:
     emitter.info("x")
     for _ in range(20):
         emitter.flush(0.06)
-    assert len(emitter._delivery._waiting) <= 2
+    assert len(emitter._sender._waiting) <= 2
 
 
 # --- linger --------------------------------------------------------------------------------------

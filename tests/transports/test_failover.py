@@ -165,19 +165,19 @@ def test_a_record_at_the_moment_of_return(connect_once: Callable, sink: Sink) ->
     speak(emitter, 0, 1)
     assert emitter.flush()
     first = Sink(port)
-    delivery = emitter._delivery
-    take_earlier_transport = delivery._take_earlier_transport
+    sender = emitter._sender
+    take_earlier_transport = sender._take_earlier_transport
     is_taken = threading.Event()
 
     def take() -> object:
-        if delivery._earlier_transport and not is_taken.is_set():
+        if sender._earlier_transport and not is_taken.is_set():
             is_taken.set()
             other = threading.Thread(target=emitter.info, args=("late",))
             other.start()
             other.join(LIMIT)
         return take_earlier_transport()
 
-    delivery._take_earlier_transport = take
+    sender._take_earlier_transport = take
     try:
         count = 1
         while not is_taken.is_set() and count < 500:

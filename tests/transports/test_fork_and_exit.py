@@ -148,7 +148,7 @@ def test_a_fork_while_all_locks_are_held(connect: Callable, sink: Sink) -> None:
     emitter = connect(url_of(sink), overflow="drop-oldest", queue_bytes=1000, **OWN_PROCESS)
     emitter.info("before")
     assert emitter.flush()
-    locks = [emitter._delivery._driving, getattr(emitter._queue, "_lock", threading.Lock())]
+    locks = [emitter._sender._send_lock, getattr(emitter._queue, "_lock", threading.Lock())]
     is_held, may_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -587,7 +587,7 @@ def test_handlers_that_raise(connect: Callable, sink: Sink, overflow: str) -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert emitter.flush(), emitter._delivery._driving
+    assert emitter.flush(), emitter._sender._send_lock
     stats = check_counts(emitter)
     assert emitter._queue.size == 0
     emitter.info("last")

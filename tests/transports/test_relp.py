@@ -258,7 +258,7 @@ def test_any_octets_and_sizes(connect: Callable, peer: RelpPeer) -> None:
     records = [b"<14>1 \n", b"\0\n\r" * 20, b"9 syslog 1 x\n" * 10, b"x" * 8192, b"y" * 200_000]
     emitter = connect(peer.url)
     for record in records:
-        emitter._delivery.accept(record)
+        emitter._sender.enqueue(record)
     wait_for_sent(emitter, len(records))
     assert peer.last.records == records
 
@@ -325,7 +325,7 @@ def test_numbers_begin_again(connect: Callable, peer: RelpPeer) -> None:
     emitter = connect(peer.url)
     emit_numbers(emitter, 0)
     wait_for_sent(emitter, 1)
-    emitter._delivery._transport._oldest = LAST - 4  # as after so many records
+    emitter._sender._transport._oldest = LAST - 4  # as after so many records
     peer.last.number = LAST - 5
     peer.on_record = keep_silent
     emit_numbers(emitter, *range(1, 11))

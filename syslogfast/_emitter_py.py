@@ -13,7 +13,7 @@ from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
 from syslogfast._validation import check_field, check_severity
 from syslogfast.constants import WIDEST
-from syslogfast.transports.queue_py import FIRST, NO_ROOM, Queue
+from syslogfast.transports.queue_py import FIRST, NO_SPACE, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.sender import Sender
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
-TRIES = 1000  # to get the room that was made before another thread takes it
+TRIES = 1000  # to get the space that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -46,7 +46,7 @@ def is_cut(
     structured_data: "StructuredData | None",
 ) -> "bool":
     """Tell whether a record would be longer if there were no `max_size`."""
-    if structured_data is None and encoder._has_room(WIDEST * len(message)):
+    if structured_data is None and encoder._has_space(WIDEST * len(message)):
         return False
     unlimited = encoder._without_limit()
     record = unlimited.encode(
@@ -173,7 +173,7 @@ class EmitterBase:
     def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0) -> "int":
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
-        Return where it has ended: before a line for which the queue has no room, whatever
+        Return where it has ended: before a line for which the queue has no space, whatever
         `overflow` says, or behind the last one.
         """
         code = check_severity(severity)
@@ -219,7 +219,7 @@ class EmitterBase:
         )
         cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
         state = queue.put(frame, cut)
-        if state == NO_ROOM:
+        if state == NO_SPACE:
             if queue.closed:
                 queue.drop("closed")
                 return True
@@ -228,13 +228,13 @@ class EmitterBase:
                 return True
             deadline: float | None = None
             for _ in range(TRIES):
-                if state != NO_ROOM:
+                if state != NO_SPACE:
                     break
                 deadline = self._sender.apply_overflow(len(frame), deadline)
                 if deadline is None:
                     break
                 state = queue.put(frame, cut)
-            if state == NO_ROOM:
+            if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True
         if queue.size >= queue.threshold or severity <= 3:

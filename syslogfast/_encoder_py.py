@@ -199,24 +199,24 @@ class Encoder:
         if msgid is not None or structured_data is not None:
             tail = self._render_tail(msgid, structured_data)
         header = starts[severity] + timestamp + tail
-        room = max_size - len(header)
-        if room < 0 and room < -len(lead):
+        space = max_size - len(header)
+        if space < 0 and space < -len(lead):
             start = starts[severity] + timestamp
             header = start + self._render_shorter_tail(
-                msgid, room=max_size - len(start) + len(lead)
+                msgid, space=max_size - len(start) + len(lead)
             )
-            room = max_size - len(header)
+            space = max_size - len(header)
         if type(message) is not str or len(lead) > 1:
             message = self._read_message(message)
-        if len(message) > room:
-            data = encode_text(message, escapes, room)
+        if len(message) > space:
+            data = encode_text(message, escapes, space)
         else:
             try:  # what most are, without a look at each character
                 data = message.encode()
-                if data.translate(escapes.suspects) != data or len(data) > room:
-                    data = encode_text(message, escapes, room)
+                if data.translate(escapes.suspects) != data or len(data) > space:
+                    data = encode_text(message, escapes, space)
             except (UnicodeError, AttributeError):
-                data = encode_text(message, escapes, room)
+                data = encode_text(message, escapes, space)
         # Of a message of which nothing fits, no trace is left.
         record = header + data if data else header[: len(header) - len(lead)]
         if framing is None:
@@ -243,7 +243,7 @@ class Encoder:
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -289,8 +289,8 @@ class Encoder:
         size = measure_buffer(buffer)
         if not isinstance(offset, int) or not 0 <= offset <= size:
             reject_offset(offset, size)
-        room = None if isinstance(buffer, bytearray) else size - offset
-        data, count = encode_each(self, severity, messages, time_ns, room)
+        space = None if isinstance(buffer, bytearray) else size - offset
+        data, count = encode_each(self, severity, messages, time_ns, space)
         return store(buffer, offset, data), count
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
@@ -353,7 +353,7 @@ class Encoder:
         start += style.timestamp(time_ns, style.form)
         header = start + self._render_tail(msgid, structured_data)
         if len(header) > style.max_size:
-            header = start + self._render_shorter_tail(msgid, room=style.max_size - len(start))
+            header = start + self._render_shorter_tail(msgid, space=style.max_size - len(start))
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -409,7 +409,7 @@ class Encoder:
         names = self._list_names()
         if names[2] is not None:
             return self
-        fields = render_own_fields(names, style.protocol, process, style.process, style.room)
+        fields = render_own_fields(names, style.protocol, process, style.process, style.space)
         if fields is None:
             return self
         other: Encoder = object.__new__(Encoder)
@@ -419,10 +419,10 @@ class Encoder:
         other._tail = other._join_tail(fields, style.msgid, style.elements)
         return other
 
-    def _has_room(self, size: "int") -> "bool":
+    def _has_space(self, size: "int") -> "bool":
         """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
         style = self._style
-        return style.room - self._fields_size - len(style.elements) >= size
+        return style.space - self._fields_size - len(style.elements) >= size
 
     def _without_limit(self) -> "Encoder":
         style = self._style.without_limit()
@@ -449,10 +449,10 @@ class Encoder:
             elements = join_elements(elements, self._render_elements(structured_data))
         return self._join_tail(self._get_fields(), msgid, elements)
 
-    def _render_shorter_tail(self, msgid: "str | None", room: "int") -> "bytes":
+    def _render_shorter_tail(self, msgid: "str | None", space: "int") -> "bytes":
         """Return the tail without what one record brings, or without any structured data."""
         tail = self._render_tail(msgid, None)
-        return tail if len(tail) <= room else self._render_tail(msgid, None, drop=True)
+        return tail if len(tail) <= space else self._render_tail(msgid, None, drop=True)
 
     def _render_elements(self, structured_data: "StructuredData") -> "bytes":
         return render_elements(structured_data, self._style.param_escapes)

@@ -88,11 +88,11 @@ def print_value(value: "object") -> "str":
 
 
 def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", room: "int"
+    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", space: "int"
 ) -> "str | None":
     """Return the fields of a record that another process than `known` has made.
 
-    None if it was not another, or if the fields take more than `room`.
+    None if it was not another, or if the fields take more than `space`.
     """
     if not isinstance(process, (int, str)):
         return None
@@ -100,7 +100,7 @@ def render_own_fields(
     if procid == known:
         return None
     fields = render_fields(protocol, names[0], names[1], procid)
-    return fields if len(fields) <= room else None
+    return fields if len(fields) <= space else None
 
 
 def is_given(value: "object") -> "bool":

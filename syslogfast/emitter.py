@@ -118,7 +118,7 @@ class Emitter(EmitterBase):
     def stats(self) -> "dict[str, Any]":
         """What became of the records of the whole transport: offered == sent + queued + dropped.
 
-        sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
+        sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
         "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
         truncated: how often a record was cut, to `max_size` or to what the transport takes.
         reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong

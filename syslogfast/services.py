@@ -299,6 +299,6 @@ def open_service(
         )
         if options.get("max_size") is None:
             options["max_size"] = MAX_SIZE_UDP if transport.scheme == "udp" else MAX_SIZE
-        # Where there is no room for structured data it is left out, and the token would be, too.
+        # Where there is no space for structured data it is left out, and the token would be, too.
         check_max_size(options["max_size"], LONGEST_HEADER + len(elements))
     return connect(transport, **options)

@@ -9,7 +9,7 @@
 
 #include "syslogfast.h"
 
-enum { INFO = 6, ROOM = 1024 };
+enum { INFO = 6, CAPACITY = 1024 };
 
 static const syslogfast_api *api;
 
@@ -26,12 +26,12 @@ static struct {
 
 static void beat(unsigned long number)
 {
-    char text[64], record_text[ROOM];
+    char text[64], record_text[CAPACITY];
     int size = snprintf(text, sizeof text, "alive, beat %lu", number);
     syslogfast_record record = {.severity = INFO, .message = {text, size}};
     api->read_clock(&record.time);
-    Py_ssize_t record_size = api->encode(record_text, ROOM, heart.layout, &record);
-    if (record_size <= ROOM && write(heart.fd, record_text, record_size) < 0)
+    Py_ssize_t record_size = api->encode(record_text, CAPACITY, heart.layout, &record);
+    if (record_size <= CAPACITY && write(heart.fd, record_text, record_size) < 0)
         return;                         /* whoever misses the beats will look why */
 }
 

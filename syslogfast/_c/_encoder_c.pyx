@@ -127,7 +127,7 @@ from syslogfast._validation import (
     reject_messages,
     reject_offset,
     reject_parameters,
-    reject_room,
+    reject_space,
     reject_sd_name,
     reject_structured_data,
     reject_time,
@@ -520,7 +520,7 @@ cdef class Encoder:
             self.options = options
             self.given = given
             self.names = names
-            self.fields_room = numbers[6]
+            self.fields_space = numbers[6]
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = attributes is not None
@@ -566,7 +566,7 @@ cdef class Encoder:
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -592,11 +592,11 @@ cdef class Encoder:
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
                 if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
-                    dst = make_room(buffer, NULL, start, frame_size)
+                    dst = make_space(buffer, NULL, start, frame_size)
                     write_plain_record(dst, &self.layout, code, &moment, text, size)
                     return end
                 with cython.critical_section(buffer):
-                    dst = make_room(buffer, NULL, start, frame_size)
+                    dst = make_space(buffer, NULL, start, frame_size)
                     write_plain_record(dst, &self.layout, code, &moment, text, size)
                 return end
         return encode_any_into(
@@ -619,7 +619,7 @@ cdef class Encoder:
         cdef Batch batch
         cdef bint grows
         cdef char *dst
-        cdef Py_ssize_t start, size, room
+        cdef Py_ssize_t start, size, space
         cdef int code = read_severity(severity)
         check_ready(self)
         read_time(time_ns, &moment)
@@ -636,13 +636,13 @@ cdef class Encoder:
         try:
             start = read_offset(offset, size)
             grows = view.len == NOT_HELD
-            room = MAX_LENGTH if grows else size - start
-            if not are_safe(&self.layout, messages, room):
+            space = MAX_LENGTH if grows else size - start
+            if not are_safe(&self.layout, messages, space):
                 return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
-            batch = write_many(&self.layout, code, messages, &moment, NULL, room)
+            batch = write_many(&self.layout, code, messages, &moment, NULL, space)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             with cython.critical_section(buffer):
-                dst = make_room(buffer, &view, start, batch.size)
+                dst = make_space(buffer, &view, start, batch.size)
                 write_many(&self.layout, code, messages, &moment, dst, batch.size)
             return result
         finally:
@@ -756,21 +756,21 @@ cdef object encode_long_way(
 ):
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
-    cdef Py_ssize_t room, size
+    cdef Py_ssize_t space, size
     rarely()
     view.len = NOT_HELD
-    room = open_buffer(buffer, &view) - start
+    space = open_buffer(buffer, &view) - start
     try:
         if time_ns is None:
             time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
         grows = PyByteArray_Check(buffer)
         from syslogfast._batch import encode_each  # rarely needed
 
-        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
+        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else space)
         size = PyBytes_GET_SIZE(data)
         result = (start + size, count)
         with cython.critical_section(buffer):
-            memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
         return result
     finally:
         release(&view)
@@ -845,7 +845,7 @@ cdef object encode_any_into(
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet
         with cython.critical_section(buffer):
-            dst = make_room(buffer, &destination, start, record.frame_size)
+            dst = make_space(buffer, &destination, start, record.frame_size)
             if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
                 message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
                 record.message.start = PyBytes_AS_STRING(message)

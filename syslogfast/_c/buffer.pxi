@@ -33,7 +33,7 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     return view.len
 
 
-cdef char *make_room(
+cdef char *make_space(
     object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
 ) except NULL:
     """Return where `size` octets may be written; only a bytearray grows.
@@ -43,7 +43,7 @@ cdef char *make_room(
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
             rarely()
-            reject_room(size, view.len - offset)
+            reject_space(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
         reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has cut it
@@ -52,14 +52,14 @@ cdef char *make_room(
     return PyByteArray_AS_STRING(buffer) + offset
 
 
-cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) except -1:
-    """Tell whether encoding the messages that `room` may hold cannot fail.
+cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
+    """Tell whether encoding the messages that `space` may hold cannot fail.
 
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
     cdef Py_ssize_t smallest = layout.prefix_size + layout.fields_size + 4
-    cdef Py_ssize_t count = room // smallest + 1
+    cdef Py_ssize_t count = space // smallest + 1
     cdef Py_ssize_t size
     for message in messages:
         if count == 0:
@@ -109,7 +109,7 @@ cdef Batch write_many(
     object messages,
     const Timestamp *moment,
     char *dst,
-    Py_ssize_t room,
+    Py_ssize_t space,
 ) except *:
     """Write as many records as have room; only measure them if `dst` is NULL."""
     cdef Batch batch
@@ -134,7 +134,7 @@ cdef Batch write_many(
             read_body(layout, &record, message, NULL)
             measure_record(layout, &record)
             frame_size = record.frame_size
-        if frame_size > room - batch.size:
+        if frame_size > space - batch.size:
             break
         if dst != NULL and size:
             next = open_frame(dst + batch.size, layout, size)

@@ -2,7 +2,7 @@
 
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
-    TRIES = 1000    # to get the room that was made before another thread takes it
+    TRIES = 1000    # to get the space that was made before another thread takes it
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
 
 # Processes between the one that has loaded this and the present one. Without a value here, which
@@ -18,7 +18,7 @@ def note_fork():
 call_at_fork(after_in_child=note_fork)
 
 
-# Of one record that finds no room.
+# Of one record that finds no space.
 cdef struct Patience:
     int tries
     double deadline     # from the first on, by time.monotonic()
@@ -112,7 +112,7 @@ cdef class EmitterBase:
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
-        Return where it has ended: before a line for which the queue has no room, whatever
+        Return where it has ended: before a line for which the queue has no space, whatever
         `overflow` says, or behind the last one.
         """
         cdef Timestamp moment
@@ -223,7 +223,7 @@ cdef inline bint put_span(
     cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
     cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
-    cdef int state = NO_ROOM
+    cdef int state = NO_SPACE
     cdef char *dst
     cdef Patience patience
     cdef Section section
@@ -240,18 +240,18 @@ cdef inline bint put_span(
     if size:
         frame_size = measure_frame(layout, size)
         patience.tries = 0
-        while state == NO_ROOM:
+        while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, frame_size, False)
             if dst != NULL:
                 write_plain(dst, layout, severity, moment, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
-            if state == NO_ROOM and not find_room(emitter, frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
         state = put_any(emitter, severity, message, moment, msgid, structured_data)
-        if state == NO_ROOM:
+        if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= 3:
         emitter._sender.pump()
@@ -264,7 +264,7 @@ cdef inline bint put_span(
 cdef int put_any(
     EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
 ) except -1:
-    """Queue a record that is not a plain one: NO_ROOM, QUEUED or FIRST."""
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
     cdef Encoder encoder = emitter._encoder   # held, as in put_span
     cdef Layout *layout = &encoder.layout
@@ -273,7 +273,7 @@ cdef int put_any(
     cdef Py_ssize_t elements_size
     cdef Patience patience
     cdef Section section
-    cdef int state = NO_ROOM
+    cdef int state = NO_SPACE
     cdef char *dst
     open_scratch(&scratch, layout.max_size)
     try:
@@ -284,7 +284,7 @@ cdef int put_any(
         elements_size = count_elements(layout, &record)
         measure_record(layout, &record)
         patience.tries = 0
-        while state == NO_ROOM:
+        while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, record.frame_size, False)
             if dst != NULL:
@@ -296,7 +296,7 @@ cdef int put_any(
                     or count_elements(layout, &record) < elements_size,
                 )
             leave(&section)
-            if state == NO_ROOM and not find_room(emitter, record.frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
                 break
         return state
     finally:
@@ -309,7 +309,7 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
     return record.constant_elements.size + record.elements.size
 
 
-cdef bint find_room(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
+cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = emitter._queue
     rarely()

@@ -12,7 +12,7 @@ cdef enum:
     DYING = -1              # of Queue.held: a handler has taken the transport, for good
     STDERR = 2
     GRACE = 100             # milliseconds for somebody else's crash to end the process
-    ROOM_TO_SPARE = 32      # octets: more than a sequenceId and a delimiter take
+    SPARE_SPACE = 32      # octets: more than a sequenceId and a delimiter take
     PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
 
 
@@ -22,7 +22,7 @@ cdef extern from "Python.h":
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the
-# sequenceId stands already. `room` is for the longest of them, and what comes to it.
+# sequenceId stands already. `space` is for the longest of them, and what comes to it.
 ctypedef struct Alarm:
     Layout layout
     Span[SIGNALS] records
@@ -30,7 +30,7 @@ ctypedef struct Alarm:
     Py_ssize_t number, number_end
     int64_t ahead               # seconds that the clocks of the zone were, when this was armed
     Timestamp zone              # with its offset
-    char *room
+    char *space
     bint is_armed
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
@@ -126,11 +126,11 @@ cdef void send_last_words(int signal) noexcept nogil:
     """
     cdef Part[3] parts      # what waits for a stream; the octet count; the record
     cdef char[24] octets
-    cdef char *end = write_last_words(alarm.room, alarm.records[signal])
-    cdef Py_ssize_t size = end - alarm.room
+    cdef char *end = write_last_words(alarm.space, alarm.records[signal])
+    cdef Py_ssize_t size = end - alarm.space
     cdef int fd = (<Queue>alarm.queue).descriptor
     memset(parts, 0, sizeof(parts))
-    parts[2].iov_base = alarm.room
+    parts[2].iov_base = alarm.space
     parts[2].iov_len = size + (alarm.layout.framing >= LF)
     end[0] = c'\0' if alarm.layout.framing == NUL else c'\n'
     if alarm.layout.framing == OCTET:
@@ -146,7 +146,7 @@ cdef void send_last_words(int signal) noexcept nogil:
         count_sent(<Queue>alarm.queue, (<Queue>alarm.queue).oldest, parts[0].iov_len)
         swap(&(<Queue>alarm.queue).held, DYING, 0)
     else:
-        alarm.room[size] = c'\n'
+        alarm.space[size] = c'\n'
         parts[2].iov_len = size + 1
         send_parts(STDERR, parts + 2, 1)
 
@@ -243,7 +243,7 @@ def arm(
 
     Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
     """
-    cdef Py_ssize_t room = 0
+    cdef Py_ssize_t space = 0
     cdef int signal
     rarely()
     check_ready(encoder)
@@ -263,11 +263,11 @@ def arm(
         record = <bytes?>(records[signal] or b"")
         alarm.records[signal].start = PyBytes_AS_STRING(record)
         alarm.records[signal].size = PyBytes_GET_SIZE(record)
-        room = max(room, alarm.records[signal].size)
+        space = max(space, alarm.records[signal].size)
     alarm.is_orphan = False
-    PyMem_RawFree(alarm.room)   # which may be of an interpreter that has ended
-    alarm.room = <char *>PyMem_RawMalloc(room + ROOM_TO_SPARE)
-    if alarm.room == NULL:
+    PyMem_RawFree(alarm.space)   # which may be of an interpreter that has ended
+    alarm.space = <char *>PyMem_RawMalloc(space + SPARE_SPACE)
+    if alarm.space == NULL:
         raise MemoryError
     provide_stack()
     alarm.is_armed = True

@@ -39,9 +39,9 @@ cdef void forget_plain_kind() noexcept:
 
 cdef object format_plainly(str template, tuple args):
     """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
-    cdef char[SMALL] room
-    cdef char *dst = room
-    cdef const char *limit = room + SMALL - 20  # a number has room in any case
+    cdef char[SMALL] space
+    cdef char *dst = space
+    cdef const char *limit = space + SMALL - 20  # a number has space in any case
     cdef const char *src = <const char *>PyUnicode_DATA(template)
     cdef const char *end = src + PyUnicode_GET_LENGTH(template)
     cdef const char *mark
@@ -80,8 +80,8 @@ cdef object format_plainly(str template, tuple args):
             return None
     if index != len(args):
         return None
-    text = PyUnicode_New(dst - room, 127)
-    memcpy(PyUnicode_DATA(text), room, dst - room)
+    text = PyUnicode_New(dst - space, 127)
+    memcpy(PyUnicode_DATA(text), space, dst - space)
     return text
 
 
@@ -141,7 +141,7 @@ cdef Encoder speak_for(Encoder encoder, object process):
     cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
     fields = by_hand().render_own_fields(
         list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
-        encoder.fields_room,
+        encoder.fields_space,
     )
     if fields is None:
         return encoder

@@ -6,7 +6,7 @@
 cdef enum:
     BLOCK_SIZE = 131072
     SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
-    NO_ROOM = 0             # what becomes of a record that is put into the queue
+    NO_SPACE = 0             # what becomes of a record that is put into the queue
     QUEUED = 1
     FIRST = 2
 
@@ -18,7 +18,7 @@ cdef class Block:
     cdef object memory              # a view of it
     cdef char *start
     cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
-    cdef Py_ssize_t room, used      # bytes
+    cdef Py_ssize_t space, used      # bytes
     cdef Py_ssize_t most            # records, however small
     cdef Py_ssize_t position        # bytes that have been sent
     cdef Py_ssize_t count           # records
@@ -28,17 +28,17 @@ cdef class Block:
     cdef Block next
 
 
-cdef Block make_block(Py_ssize_t room):
+cdef Block make_block(Py_ssize_t space):
     cdef Block block = Block.__new__(Block)
-    cdef Py_ssize_t aligned = (room + 7) & ~7
-    block.most = room // SMALL_FRAME + 1
+    cdef Py_ssize_t aligned = (space + 7) & ~7
+    block.most = space // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
     size = aligned + block.most * <Py_ssize_t>sizeof(Py_ssize_t)
     memory = PyByteArray_FromStringAndSize(NULL, size)
     block.memory = memoryview(memory)
     block.start = PyByteArray_AS_STRING(memory)
     block.ends = <Py_ssize_t *>(block.start + aligned)
-    block.room = room
+    block.space = space
     return block
 
 
@@ -94,11 +94,11 @@ cdef class Queue:
 
     @cython.critical_section
     def put(self, bytes frame not None, bint is_cut=False, bint even_closed=False):
-        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
         cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
-            return NO_ROOM
+            return NO_SPACE
         memcpy(dst, PyBytes_AS_STRING(frame), size)
         return commit(self, size, is_cut)
 
@@ -127,10 +127,10 @@ cdef class Queue:
         return data, [block.ends[index] - block.position for index in range(first, end)]
 
     @cython.critical_section
-    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t room):
+    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
         """Return the next records if they are of one size but for a shorter last, and that size.
 
-        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
         cdef Block block = find_oldest(self)
@@ -141,7 +141,7 @@ cdef class Queue:
         last = min(block.first + most, block.count) if segment <= longest else end
         while end < last and size == segment and not is_dropped(block, end):
             size = block.ends[end] - block.ends[end - 1]
-            if size > segment or block.ends[end] - block.position > room:
+            if size > segment or block.ends[end] - block.position > space:
                 break
             end += 1
         return hold(self, end), segment
@@ -238,7 +238,7 @@ cdef class Queue:
 
     @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
-        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         cdef Block block = self.oldest, before = None
         cdef Py_ssize_t index = block.first + max(0, self.held)
         if not self.held and block.position > find_start(block, block.first):
@@ -410,14 +410,14 @@ cdef int go_on(Queue queue) noexcept:
 
 
 cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
-    """Return where a frame may be written; NULL if there is no room."""
+    """Return where a frame may be written; NULL if there is no space."""
     cdef Block block = queue.newest
     if size > queue.limit - queue.size or (queue.closed and not even_closed):
         return NULL
-    if size > block.room - block.used or block.count == block.most:
+    if size > block.space - block.used or block.count == block.most:
         if not block.left and block is not queue.oldest:  # all was dropped
             block.used = block.position = block.count = block.first = block.in_order = 0
-        if size > block.room - block.used or block.count == block.most:
+        if size > block.space - block.used or block.count == block.most:
             try:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 LINGER = 0.02  # seconds
-TIMEOUT = 2.0  # seconds that a record may wait for room
+TIMEOUT = 2.0  # seconds that a record may wait for space
 PATIENCE = 60.0  # seconds for the collector to count what has arrived
 
 

@@ -180,27 +180,27 @@ class Lifecycle:
     def _see_termination(self, number: int, frame: "FrameType | None") -> None:
         sender = self.emitter._sender
         is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
-        has_room = 2 * sender.queue.size <= sender.queue.limit
-        if has_room:
+        has_space = 2 * sender.queue.size <= sender.queue.limit
+        if has_space:
             self._report(terminated, "SIGTERM")
         if is_default:
             signal.signal(number, signal.SIG_DFL)
             if sender.is_sending_here():
                 try:  # what this has interrupted has to go on before anything can be sent
-                    _thread.start_new_thread(self._terminate, (number, has_room))
+                    _thread.start_new_thread(self._terminate, (number, has_space))
                     return
                 except RuntimeError:
                     pass
-            self._terminate(number, has_room)
+            self._terminate(number, has_space)
             return
-        if not has_room:
+        if not has_space:
             sender.flush()
             self._report(terminated, "SIGTERM")
         if callable(self._former):
             self._former(number, frame)
 
     def _terminate(self, number: int, is_told: bool) -> None:
-        """End the process; what is emitted meanwhile neither delays that nor takes the room."""
+        """End the process; what is emitted meanwhile neither delays that nor takes the space."""
         sender = self.emitter._sender
         if not is_told:
             was_closed, sender.queue.closed = sender.queue.closed, True

@@ -136,7 +136,7 @@ class DatagramTransport:
 
         record = shorten_record(bytes(data), self._limit)
         if record is None:
-            error = OSError(errno.EMSGSIZE, f"no room for a header in {self._limit} bytes")
+            error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
             raise UndeliverableError("too large", error)
         self._socket.send(record)
         queue.cuts += 1

@@ -56,7 +56,7 @@ class LossReporter:
         if not lost:
             return True  # of one that came between the two lines above
         if not queue.put(self._render(lost, since), even_closed=is_last):
-            queue.loss_since = since  # there is no room for it
+            queue.loss_since = since  # there is no space for it
             return False
         self._told = dropped
         self._offered = queue.count_all()["offered"]

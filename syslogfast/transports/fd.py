@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # do, too. The descriptor is another's, who would wonder if it were made non-blocking.
 PIPE_BUF = 4096
 
-# There may be room later.
+# There may be space later.
 MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
 
 

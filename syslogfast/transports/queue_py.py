@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes
-NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
+NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 
 
 def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
@@ -100,11 +100,11 @@ class Queue:
         return len(self._frames)
 
     def put(self, frame: "bytes", is_cut: "bool" = False, even_closed: "bool" = False) -> "int":
-        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
             if (self.closed and not even_closed) or self.size + size > self.limit:
-                return NO_ROOM
+                return NO_SPACE
             state = QUEUED if self._frames else FIRST
             self._truncated += is_cut
             try:
@@ -137,10 +137,12 @@ class Queue:
                 ends.append(end)
             return data, ends
 
-    def peek_run(self, longest: "int", most: "int", room: "int") -> "tuple[memoryview, int] | None":
+    def peek_run(
+        self, longest: "int", most: "int", space: "int"
+    ) -> "tuple[memoryview, int] | None":
         """Return the next records if they are of one size but for a shorter last, and that size.
 
-        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
         with self._lock:
@@ -152,7 +154,7 @@ class Queue:
             while count < len(frames) and size == segment <= longest:
                 size = len(frames[count])
                 used += size
-                if size > segment or used > room:
+                if size > segment or used > space:
                     break
                 count += 1
             data = self._hold(frames[:count])
@@ -220,7 +222,7 @@ class Queue:
             self._held = 0
 
     def drop_oldest(self, size: "int") -> "None":
-        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
             first = max(self._held, self._position > 0)
             while len(self._frames) > first and self.size + size > self.limit:

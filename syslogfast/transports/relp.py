@@ -67,12 +67,12 @@ class RelpTransport:
             raise
 
     def push(self, queue: "Queue") -> "int":
-        """Tell what has been acknowledged; if nothing has, send what the window has room for."""
+        """Tell what has been acknowledged; if nothing has, send what the window has space for."""
         taken = self._take()
         if not taken:
             # Where half of the window is in flight, more of it would only make smaller batches.
-            has_room = len(self._flight) <= WINDOW // 2 and not self.is_leaving
-            if has_room and not self._unsent:
+            has_space = len(self._flight) <= WINDOW // 2 and not self.is_leaving
+            if has_space and not self._unsent:
                 self._unsent = memoryview(self._render(queue))
             self._send()
         return taken

@@ -29,7 +29,7 @@ LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 PATIENCE = 1 << 18  # bytes that one who emits sends for others, before the worker has to
-TRIES = 1000  # to get the room that was made before another thread takes it
+TRIES = 1000  # to get the space that was made before another thread takes it
 FIRST = 2  # what the queue says of a record before which there was none
 EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
@@ -124,7 +124,7 @@ class Sender:
                     else BROKEN
                 )
             finally:
-                try:  # to ask before would leave room for a signal's handler in between
+                try:  # to ask before would leave space for a signal's handler in between
                     lock.release()
                 except RuntimeError:
                     pass  # another thread has it
@@ -168,8 +168,8 @@ class Sender:
     def apply_overflow(self, size: int, deadline: float | None = None) -> float | None:
         """Do what `overflow` says for a record of so many bytes.
 
-        Return None if there is no room; else the deadline to call with again, if another thread
-        has taken the room before.
+        Return None if there is no space; else the deadline to call with again, if another thread
+        has taken the space before.
         """
         queue = self.queue
         self.pump()
@@ -181,7 +181,7 @@ class Sender:
                 if queue.closed or not self._wait(deadline):
                     return None
                 self.pump()
-            return deadline  # if another thread has taken the room since, this is called again
+            return deadline  # if another thread has taken the space since, this is called again
         return deadline if queue.size + size <= queue.limit else None
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -246,7 +246,7 @@ class Sender:
             if transport:
                 self._close_transport(transport, deadline)
         finally:
-            try:  # to ask before would leave room for a signal's handler in between
+            try:  # to ask before would leave space for a signal's handler in between
                 lock.release()
             except RuntimeError:
                 pass  # another thread has it

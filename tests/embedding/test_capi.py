@@ -188,14 +188,14 @@ class Probe:
         message: bytes = b"",
         msgid: bytes = b"",
         elements: bytes = b"",
-        room: int = 10_000,
+        space: int = 10_000,
     ) -> "tuple[int, bytes]":
-        """Return the size, and what was written; beyond the room nothing is."""
-        buffer = bytearray(b"\xaa" * (room + 64))
-        given = encoder, severity, *moment, message, msgid, elements, buffer, room
+        """Return the size, and what was written; beyond the space nothing is."""
+        buffer = bytearray(b"\xaa" * (space + 64))
+        given = encoder, severity, *moment, message, msgid, elements, buffer, space
         size = self.module.call(function, *given, self.keep_gil)
-        assert set(buffer[room if size <= room else 0 :]) == {0xAA}
-        return size, bytes(buffer[:size]) if size <= room else b""
+        assert set(buffer[space if size <= space else 0 :]) == {0xAA}
+        return size, bytes(buffer[:size]) if size <= space else b""
 
 
 @pytest.fixture(params=[False, True], ids=["GIL released", "GIL kept"])
@@ -204,21 +204,21 @@ def probe(request: pytest.FixtureRequest, built: pathlib.Path) -> Probe:
 
 
 def test_c(probe: Probe, set_zone: Callable[[str], None]) -> None:
-    """C code gets the same bytes by the header and the capsule; too little room stays as it is."""
+    """C code gets the same bytes by the header and the capsule; too little space stays as it is."""
     set_zone("Asia/Kathmandu")
     for options, message, *moment in list_cases():
         encoder = make_encoder(**options)
         time_ns = 1_000_000_000 * moment[0] + moment[1]
         expected = encoder.encode(4, message, time_ns=time_ns)
         size = len(expected)
-        for room in (0, size - 1, size):
-            written = expected if room == size else b""
-            assert probe.call("e", encoder, 4, moment, message, room=room) == (size, written)
+        for space in (0, size - 1, size):
+            written = expected if space == size else b""
+            assert probe.call("e", encoder, 4, moment, message, space=space) == (size, written)
         header = encoder.header(4, time_ns=time_ns)
         size = len(header)
         assert probe.call("h", encoder, 4, moment, message) == (size, header)
-        assert probe.call("h", encoder, 4, moment, room=size - 1) == (size, b"")
-        _, timestamp = probe.call("t", encoder, 4, moment, room=32)
+        assert probe.call("h", encoder, 4, moment, space=size - 1) == (size, b"")
+        _, timestamp = probe.call("t", encoder, 4, moment, space=32)
         assert b">" + timestamp in header or b">1 " + timestamp in header
 
 
@@ -245,7 +245,7 @@ def test_c_outside_of_what_is_asked(probe: Probe) -> None:
     for seconds in (-(1 << 63), (1 << 63) - 1, 253_402_300_800 + 86_400):
         size, record = probe.call("e", encoder, 6, (seconds, 0), b"a message of some length")
         assert record == b"<14>1 - web1 shop 42 - - a message of some length"
-        assert probe.call("t", encoder, 6, (seconds, 0), room=32) == (1, b"-")
+        assert probe.call("t", encoder, 6, (seconds, 0), space=32) == (1, b"-")
     encoder = make_encoder()
     for message in (b"", b"a message of some length"):
         size, record = probe.call("e", encoder, 255, (0, (1 << 32) - 1), message)

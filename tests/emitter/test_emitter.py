@@ -630,11 +630,11 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
     """A text that fits to the last octet is not cut, and one octet more is."""
     for framing in ("lf", "octet", "nul", None):
         emitter = make_emitter(module, max_size=600, framing=framing)
-        room = 600 - len(emitter._encoder.header(6, time_ns=TIME))
+        space = 600 - len(emitter._encoder.header(6, time_ns=TIME))
         for number, text in enumerate(["x", "\u20ac", "\n", b"\xff"]):
             width = len(emitter._encoder.replace(framing=None).encode(6, text, time_ns=TIME))
-            width -= 600 - room
-            fitting = text * (room // width)
+            width -= 600 - space
+            fitting = text * (space // width)
             emitter.emit(6, fitting, time_ns=TIME)
             assert emitter.stats["truncated"] == number
             emitter.emit(6, fitting + text, time_ns=TIME)
@@ -994,7 +994,7 @@ class Weird:
     def pump(self): queue.clear('drive')
     def start_lingering(self): queue.drop_oldest(10**9)
     def apply_overflow(self, size, deadline):
-        queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
+        queue.closed = False; queue.clear('space'); gc.collect(); return 'yes'
 queue = Queue(5000)
 emitter = EmitterBase(Encoder(framing='lf'), queue, Weird())
 for threshold in (0, 100, 2**62, -5):
@@ -1017,7 +1017,7 @@ class Recursive:
     def apply_overflow(self, size, deadline):
         if self.depth < 6:
             self.depth += 1
-            emitter.emit(6, 'from make_room')
+            emitter.emit(6, 'from make_space')
             self.depth -= 1
         queue.drop_oldest(size)
         return True

@@ -215,7 +215,7 @@ def test_peek_gives_whole_frames(backend: str) -> None:
 
 
 def test_size_counts_what_is_left_of_a_frame(backend: str) -> None:
-    """Bytes that have been sent make room; their record counts as queued until its last byte."""
+    """Bytes that have been sent make space; their record counts as queued until its last byte."""
     line = make_line(backend, 200)
     frame = line.emit(150)
     line.advance(line.peek()[:100])
@@ -371,7 +371,7 @@ def test_drop_first_needs_a_peek(backend: str) -> None:
 
 
 def test_clear(backend: str) -> None:
-    """All goes, also what is held and partly sent, under one reason; then there is room."""
+    """All goes, also what is held and partly sent, under one reason; then there is space."""
     line = make_line(backend, 3 * BLOCK)
     for _ in range(30):
         line.emit(10_000)
@@ -393,7 +393,7 @@ def test_clear(backend: str) -> None:
 
 @pytest.mark.parametrize("limit", [100, 1000, BLOCK, BLOCK + 1, 2 * BLOCK])
 def test_limit_is_exact(backend: str, limit: int) -> None:
-    """A record fits to the last byte, and one of a byte more is asked room for."""
+    """A record fits to the last byte, and one of a byte more is asked space for."""
     line = make_line(backend, limit)
     size = max(limit // 2, 60)
     assert len(line.emit(limit)) == limit
@@ -413,7 +413,7 @@ def test_limit_is_exact(backend: str, limit: int) -> None:
 
 
 def test_too_large(backend: str) -> None:
-    """A record that no queue of this limit holds is dropped as such, and no room is made for it."""
+    """A record that no queue of this limit holds is dropped as such, and nothing else is."""
     line = make_line(backend, 500)
     line.sender.answer = True
     kept = line.emit(100)
@@ -441,8 +441,8 @@ def test_closed(backend: str) -> None:
     assert line.drain() == kept
 
 
-def test_closed_while_room_was_made(backend: str) -> None:
-    """If the end comes while a record waits for room, it is dropped as "closed"."""
+def test_closed_while_space_was_made(backend: str) -> None:
+    """If the end comes while a record waits for space, it is dropped as "closed"."""
     line = make_line(backend, 100)
     line.emit(100)
 
@@ -455,8 +455,8 @@ def test_closed_while_room_was_made(backend: str) -> None:
     assert line.stats["dropped"] == {"closed": 1}
 
 
-def test_room_is_made(backend: str) -> None:
-    """Where the sender makes room the record is queued, and a false promise does no harm."""
+def test_space_is_made(backend: str) -> None:
+    """Where the sender makes space the record is queued, and a false promise does no harm."""
     line = make_line(backend, 100)
     line.emit(100)
     line.sender.answer = True
@@ -565,10 +565,10 @@ def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
     line.peek()
     text = "x" * 10_000
 
-    def make_room(size: int) -> None:
+    def make_space(size: int) -> None:
         line.queue.drop_oldest(size)
 
-    line.sender.on_apply_overflow = make_room
+    line.sender.on_apply_overflow = make_space
     line.sender.answer = True
     tracemalloc.start()
     try:
@@ -633,7 +633,7 @@ def test_threshold_is_exact(backend: str, threshold: int) -> None:
 
 
 def test_a_dropped_record_calls_nothing(backend: str) -> None:
-    """After make_room has failed, there is nothing more to do."""
+    """After make_space has failed, there is nothing more to do."""
     line = make_line(backend, 100)
     line.queue.threshold = 0
     line.emit(100)
@@ -643,8 +643,8 @@ def test_a_dropped_record_calls_nothing(backend: str) -> None:
     assert line.stats["dropped"] == {"full": 1}
 
 
-def test_first_record_after_room_was_made(backend: str) -> None:
-    """If room was made by dropping all, the record is the first one again."""
+def test_first_record_after_space_was_made(backend: str) -> None:
+    """If space was made by dropping all, the record is the first one again."""
     line = make_line(backend, 200)
     line.emit(200)
     line.sender.take_calls()
@@ -868,7 +868,7 @@ def test_twins_do_the_same(limit: int, given_steps: list[tuple]) -> None:
 )
 @example(1 << 20, [("emit", BLOCK), ("emit", BLOCK), ("hold", False), ("drop oldest", 200_000)])
 def test_what_is_held_stays(backend: str, limit: int, given_steps: list[tuple]) -> None:
-    """Whatever is dropped for want of room: what was given comes next, and all comes whole."""
+    """Whatever is dropped for want of space: what was given comes next, and all comes whole."""
     line = make_line(backend, limit)
     frames = []
     held = b""
@@ -947,7 +947,7 @@ def test_records_and_their_ends(backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "longest", "most", "room", "count"),
+    ("sizes", "longest", "most", "space", "count"),
     [
         ([50], 99, 64, 999, 1),
         ([50, 50, 50], 99, 64, 999, 3),
@@ -964,14 +964,14 @@ def test_records_and_their_ends(backend: str) -> None:
     ],
 )
 def test_a_run_is_of_one_size_but_for_a_shorter_last(
-    backend: str, sizes: list[int], longest: int, most: int, room: int, count: int
+    backend: str, sizes: list[int], longest: int, most: int, space: int, count: int
 ) -> None:
     queue = make_line(backend, 10_000).queue
-    assert queue.peek_run(longest, most, room) is None
+    assert queue.peek_run(longest, most, space) is None
     frames = [bytes([97 + number]) * size for number, size in enumerate(sizes)]
     for frame in frames:
         queue.put(frame)
-    data, segment = queue.peek_run(longest, most, room)
+    data, segment = queue.peek_run(longest, most, space)
     assert bytes(data) == b"".join(frames[:count])
     assert segment == sizes[0]
     queue.advance(len(data))

@@ -440,7 +440,7 @@ def test_records_of_other_classes(module: ModuleType, kind: type) -> None:
 
 
 def test_drops_leave_a_gap(module: ModuleType) -> None:
-    """What the queue had no room for is what is missing between the numbers that arrive."""
+    """What the queue had no space for is what is missing between the numbers that arrive."""
     emitter = make_emitter(module, limit=2000)
     for text in ("x" * 10, "x" * 3000) * 5:
         emitter.info(text)

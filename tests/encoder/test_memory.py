@@ -315,7 +315,7 @@ def list_steady_calls(encoder: object) -> dict[str, Callable[[], object]]:
         "value raises": lambda: encoder.header(6, structured_data=RAISES),
         "bad offset": lambda: into(buffer, 6, BYTEARRAY, -1),
         "bad buffer": lambda: into(frozen, 6, BYTEARRAY),
-        "no room": lambda: into(small, 6, BYTEARRAY),
+        "no space": lambda: into(small, 6, BYTEARRAY),
         "held": lambda: into(held, 6, BYTEARRAY, len(hold)),
         "bad one of many": lambda: many(buffer, 6, [*texts, None]),
         "many, held": lambda: many(held, 6, texts),
@@ -387,7 +387,7 @@ def read_resident():
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("Rss:"))
 
 def fill(log):
-    # Tell whether its queue and the kernels had no room for even one record.
+    # Tell whether its queue and the kernels had no space for even one record.
     before = log.stats["dropped"].get("full", 0)
     count = 0
     while log.stats["dropped"].get("full", 0) == before:

@@ -675,11 +675,11 @@ def test_every_size(both_modules, size) -> None:
 
 
 @pytest.mark.parametrize("count", range(5))
-@pytest.mark.parametrize("room", [*range(8), 500])
-def test_leading_boms(both_modules, count, room) -> None:
+@pytest.mark.parametrize("space", [*range(8), 500])
+def test_leading_boms(both_modules, count, space) -> None:
     """With and without `bom`, any number of BOMs before the text agrees, however little fits."""
     for bom, rest in itertools.product([True, False], ["", "x", "text\n", "\ufffe"]):
-        options = enlarge_max_size(both_modules[1], {**PLAIN, "bom": bom, "max_size": room})
+        options = enlarge_max_size(both_modules[1], {**PLAIN, "bom": bom, "max_size": space})
         encoders = [module.Encoder(**options) for module in both_modules]
         text = "\ufeff" * count + rest
         for message in (text, text.encode(), bytearray(text.encode()), text.encode()[:-1]):

@@ -31,7 +31,7 @@ from syslogfast import transports
 from syslogfast.transports import retry
 
 RECORDS = 10_000
-PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has room for
+PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has space for
 IDENTITIES = 20
 LIMIT = 30.0  # seconds that anything may take
 PROTOCOLS = ("rfc5424", "rfc3164")
@@ -269,7 +269,7 @@ def show_certificate(collector: Collector, pair: Pair) -> None:
 
 
 def check_refusal(emitter: "syslogfast.Emitter", attempts: list[str], reason: str) -> None:
-    """Emit more than the queue has room for: no transport is opened, and nothing else is lost."""
+    """Emit more than the queue has space for: no transport is opened, and nothing else is lost."""
     emitter.info("the first")
     assert wait_until(lambda: len(attempts) >= 3, LIMIT)
     for number in range(100):
@@ -352,7 +352,7 @@ def test_what_waited_arrives_when_the_certificate_is_mended(
     attempts: list[str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """All that was in the queue, in order, and a record that tells what had no room there."""
+    """All that was in the queue, in order, and a record that tells what had no space there."""
     show_certificate(tls_collector, certificates.expired)
     emitter = connect(tls_collector.url("tls"))
     check_refusal(emitter, attempts, "expired")

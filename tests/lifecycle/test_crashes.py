@@ -428,7 +428,7 @@ def test_a_descriptor(needs_c: None, kind: str, tmp_path: pathlib.Path) -> None:
     check_life(records, death, [CRASHED])
 
 
-def test_tls_has_no_room_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
+def test_tls_has_no_space_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
     """What goes there is encrypted first: the record is on standard error."""
     death = die(SEGFAULT, tls_sink.url)
     (record,) = list_crashes(death.stderr)
@@ -532,14 +532,14 @@ log.flush()
 transport = log._sender._transport
 class Socket:
     def __init__(self, former):
-        self.former, self.room = former, 100
+        self.former, self.space = former, 100
     def __getattr__(self, name):
         return getattr(self.former, name)
     def send(self, data, *flags):
-        if not self.room:
+        if not self.space:
             raise BlockingIOError
-        size = self.former.send(data[:self.room], *flags)
-        self.room -= size
+        size = self.former.send(data[:self.space], *flags)
+        self.space -= size
         return size
 transport._socket = Socket(transport._socket)
 log.info("half sent " + "x" * 300)
@@ -578,7 +578,7 @@ ctypes.string_at(0)
 
 @pytest.mark.parametrize("framing", ["lf", "octet"])
 def test_a_crash_while_the_collector_does_not_read(needs_c: None, framing: str) -> None:
-    """There is no room for the record, so it is on standard error; what was sent is valid."""
+    """There is no space for the record, so it is on standard error; what was sent is valid."""
     with contextlib.closing(Stream(framing, receive_buffer=4096)) as collector:
         collector.sink.reads.clear()
         death = die(STALLED, collector.url, max_size=8192)
@@ -594,7 +594,7 @@ def test_a_crash_while_the_collector_does_not_read(needs_c: None, framing: str) 
     assert read_sequence_id(crash) > numbers[-1] + 1
 
 
-# More waits than the pipe has room for, and nobody reads it.
+# More waits than the pipe has space for, and nobody reads it.
 LINGERING = """LIVE
 import ctypes
 while log._queue.size < 60000:
@@ -614,7 +614,7 @@ def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
         os.close(target)
         os.close(source)
     assert death.status == -signal.SIGSEGV
-    assert int(death.stdout.split()[-1]) >= 60000, "the pipe has room for it all"
+    assert int(death.stdout.split()[-1]) >= 60000, "the pipe has space for it all"
     assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
 
 
@@ -816,8 +816,8 @@ def test_each_is_the_others_former(needs_c: None, name: str, again: str) -> None
     assert [record.msgid for record in records].count("CRASHED") == 1
 
 
-# Until there is no room in the queue; the twin may be too slow for that.
-WITHOUT_ROOM = """LIVE
+# Until there is no space in the queue; the twin may be too slow for that.
+WITHOUT_SPACE = """LIVE
 import os, signal, threading, time
 def end():
     while not log.stats["dropped"] and log.stats["offered"] < 30_000: time.sleep(0.001)
@@ -828,10 +828,10 @@ while True: log.info("x" * 1000)
 
 
 def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
-    """It ends, however much it emits meanwhile, and says so, though there may have been no room."""
+    """It ends, however much it emits meanwhile, and says so, though the queue may be full."""
     with collect_deaths("lf") as collector:
         death = die(
-            WITHOUT_ROOM,
+            WITHOUT_SPACE,
             collector.url,
             collector=collector,
             backend=backend,
@@ -850,7 +850,7 @@ def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
         assert list_msgids(read_records(collector)) == [CRASHED]
 
 
-def test_room_for_some_of_the_records_only(needs_c: None) -> None:
+def test_space_for_some_of_the_records_only(needs_c: None) -> None:
     """SIGSEGV and SIGABRT are an octet longer: if these go without structured data, all do."""
     sizes = range(85, 140)
     program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))

@@ -438,7 +438,7 @@ def raise_long(text: str) -> None:
 def test_the_end_survives_every_size(
     module: ModuleType, raises: Callable[[], object], protocol: str, controls: str
 ) -> None:
-    """From the smallest record on, each has the end of it, and all that there is room for."""
+    """From the smallest record on, each has the end of it, and all that there is space for."""
     error = catch(raises)
     whole = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     separator = "#012" if controls == "escape" else "\n"
@@ -481,15 +481,15 @@ def test_the_end_survives_every_size(
     lines=st.lists(
         st.text(st.sampled_from("a\u00e9\u20ac\U0001f600\0\r\u2028\ud800#"), max_size=40)
     ),
-    room=st.integers(-100, 2000),
+    space=st.integers(-100, 2000),
 )
-def test_a_description_fits(lines: list[str], room: int) -> None:
+def test_a_description_fits(lines: list[str], space: int) -> None:
     """It takes no more octets than there are, unless the headline alone does."""
     encoder = load_emitter_module("python").Encoder(framing=None, hostname="h")
-    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, room)
+    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, space)
     size = len(encoder.encode(6, text)) - len(encoder.header(6))
     assert text.startswith("headline")
-    assert size <= max(room, len("headline#012..."))
+    assert size <= max(space, len("headline#012..."))
 
 
 # --- install: each in a process of its own -------------------------------------------------------

@@ -104,7 +104,7 @@ LOSSES = {
     "arguments": (LIGHT, "sys.argv = []"),
     "executable": (LIGHT, "sys.executable = None"),
     "standard streams": (LIGHT, "sys.stdin = sys.stdout = sys.stderr = None"),
-    "room for files": (
+    "space for files": (
         ("-I",),
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
     ),

@@ -525,7 +525,7 @@ class Recorder:
 
 
 def test_overrun(up: Ip) -> None:
-    """Where the kernel had no room for all events, all is read anew, and events go on coming."""
+    """Where the kernel had no space for all events, all is read anew, and events go on coming."""
     up(ADDRESS)
     up("route add default via 10.0.2.2")
     with NetworkWatch() as watch:

@@ -244,7 +244,7 @@ def test_size_of_lines(name: str, call: Call, sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("name", ELEMENTS)
-def test_the_token_has_room(name: str, call: Call, receiver: socket.socket) -> None:
+def test_the_token_has_space(name: str, call: Call, receiver: socket.socket) -> None:
     """A size that could make the encoder leave the token out is refused, whatever the names."""
     url = udp_url(receiver)
     with pytest.raises(ValueError, match=r"^max_size must be at least \d") as caught:
@@ -264,7 +264,7 @@ def test_the_token_has_room(name: str, call: Call, receiver: socket.socket) -> N
 
 @pytest.mark.parametrize("name", WITH_TOKEN)
 def test_a_record_with_too_much(name: str, call: Call, sink: Sink) -> None:
-    """Structured data for which there is no room is left out; the token is not."""
+    """Structured data for which there is no space is left out; the token is not."""
     emitter = call(name, SECRET, url=tcp_url(sink), structured_data={"a@1": {"n": 1}})
     record = {"b@1": {"n": "x" * 9000}}
     emitter.info("sold out", time_ns=TIME, structured_data=record)

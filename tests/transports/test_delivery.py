@@ -625,7 +625,7 @@ class Crowded:
         return int(state)
 
 
-def test_room_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
+def test_space_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
     """ "block" waits as long as it may, however often another thread is quicker."""
     sender = connect(url_of(sink), overflow="block")._sender
     queue = sender.queue
@@ -649,7 +649,7 @@ def test_first_record_lingers_no_longer_for_a_second(
 
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:
-    """Room that one thread was promised may be taken by another: then it waits on."""
+    """Space that one thread was promised may be taken by another: then it waits on."""
     interval = sys.getswitchinterval()
     emitter = connect(url_of(sink), queue_bytes=1000, overflow="block")
 

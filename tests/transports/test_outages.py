@@ -138,8 +138,8 @@ def test_a_collector_that_sleeps(
 
     A queue that is large enough loses none.
     """
-    room = 1 << 18 if overflow != "block" else 1 << 26
-    options = {"queue_bytes": room, "overflow": overflow, "timeout": PATIENCE}
+    space = 1 << 18 if overflow != "block" else 1 << 26
+    options = {"queue_bytes": space, "overflow": overflow, "timeout": PATIENCE}
     emitter = connect_once(collector.url("tcp-lf"), **options)
     speak(emitter, 0, 1)
     assert emitter.flush()

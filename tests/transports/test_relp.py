@@ -283,7 +283,7 @@ def test_what_is_acknowledged_is_sent(connect: Callable, peer: RelpPeer) -> None
 
 
 def test_window(connect: Callable, peer: RelpPeer) -> None:
-    """No more than 128 records are without a response, and then no room is left unused."""
+    """No more than 128 records are without a response, and then no space is left unused."""
     peer.on_record = keep_silent
     emitter = connect(peer.url)
     emit_numbers(emitter, *range(300))

@@ -189,19 +189,19 @@ def make_times() -> Iterator[Case]:
 
 def make_sizes() -> Iterator[Case]:
     for what, message in TRUNCATED.items():
-        for room in range(13):
-            yield encode(f"size/{what}/{room}", 6, message, max_size=92 + room)
+        for space in range(13):
+            yield encode(f"size/{what}/{space}", 6, message, max_size=92 + space)
     # The message goes first, then the record's own data, then all.
     data = {"structured_data": {"b@1": {"c": "d" * 10}}}
     constant = b'[a@1 b="' + b"c" * 26 + b'"]'
-    for room in range(36):
-        options = {"structured_data": constant, "max_size": 82 + room}
-        yield encode(f"size/data/{room}", keywords=data, **options)
-        yield encode(f"size/data/empty/{room}", 6, "", keywords=data, **options)
-        yield encode(f"size/header/{room}", 6, call="header", keywords=data, **options)
-    for room in range(0, 36, 3):
-        options = {"structured_data": constant, "max_size": 85 + room, "bom": True}
-        yield encode(f"size/data/bom/{room}", keywords=data, **options)
+    for space in range(36):
+        options = {"structured_data": constant, "max_size": 82 + space}
+        yield encode(f"size/data/{space}", keywords=data, **options)
+        yield encode(f"size/data/empty/{space}", 6, "", keywords=data, **options)
+        yield encode(f"size/header/{space}", 6, call="header", keywords=data, **options)
+    for space in range(0, 36, 3):
+        options = {"structured_data": constant, "max_size": 85 + space, "bom": True}
+        yield encode(f"size/data/bom/{space}", keywords=data, **options)
     for framing in ("octet", "lf", "nul"):
         for bom in (False, True):
             for size in (95, 99, 100, 101):

@@ -153,8 +153,8 @@ class EmitterBase:
         if args:
             message = format_message(message, choose_arguments(args))
         text = read_any_message(message)
-        moment = time.time_ns() if time_ns is None else time_ns
-        self._put(code, text, moment, msgid, structured_data)
+        now = time.time_ns() if time_ns is None else time_ns
+        self._put(code, text, now, msgid, structured_data)
 
     def emit_many(self, severity: "int | str", messages: "Iterable[object]") -> "None":
         """Send one record for each message, as `emit` does.
@@ -162,13 +162,13 @@ class EmitterBase:
         The clock is read once for all that go out together.
         """
         code = check_severity(severity)
-        moment = None
+        now = None
         for message in messages:
             text = read_any_message(message)
-            if moment is None:
-                moment = time.time_ns()
-            if self._put(code, text, moment, None, None):
-                moment = None
+            if now is None:
+                now = time.time_ns()
+            if self._put(code, text, now, None, None):
+                now = None
 
     def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0) -> "int":
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
@@ -179,16 +179,16 @@ class EmitterBase:
         code = check_severity(severity)
         queue = self._queue
         most = self._get_encoder().max_size + FRAMING_SIZE
-        moment = None
+        now = None
         end = min(max(start, 0), len(text))
         while end < len(text) and not (queue.count and most > queue.limit - queue.size):
             start, end = end, text.find(b"\n", end)
             if end < 0:
                 end = len(text)
-            if moment is None:
-                moment = time.time_ns()
-            if self._put(code, text[start:end], moment, None, None):
-                moment = None
+            if now is None:
+                now = time.time_ns()
+            if self._put(code, text[start:end], now, None, None):
+                now = None
             end = min(end + 1, len(text))
         return end
 

@@ -238,7 +238,7 @@ class Encoder:
     ) -> "int":
         """Write one record, framed, into `buffer` at `offset` and return where it ends.
 
-        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
         follows the record stays as it is, and so does the whole buffer when the call fails.
         The other arguments are those of `encode`.
 
@@ -270,7 +270,7 @@ class Encoder:
         """Write a record for each message of a list or tuple, one after the other.
 
         Return where the last one ends and how many fitted: all of them in a bytearray, which
-        grows; in any other buffer those that have room. All have the same time; None reads the
+        grows; in any other buffer those that have space. All have the same time; None reads the
         clock once. The other arguments, and the errors, are those of `encode_into`.
 
         >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
@@ -279,10 +279,10 @@ class Encoder:
         """
         style = self._style
         check_severity(severity)
-        moment = time.time_ns() if time_ns is None else check_time(time_ns)
+        known = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
-            time_ns = moment
-        elif style.protocol != "rfc5424" and not is_writable(moment, style.form.local_time):
+            time_ns = known
+        elif style.protocol != "rfc5424" and not is_writable(known, style.form.local_time):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)

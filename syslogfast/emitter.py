@@ -159,13 +159,13 @@ def make_report_renderer(
     """Return what renders the record that tells how many were dropped, and since when."""
 
     def render(dropped: "dict[str, int]", since: int) -> bytes:
-        moment = format_timestamp(since)
+        timestamp = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
-        elements: Any = {"dropped@32473": {**parameters, "since": moment}}
+        elements: Any = {"dropped@32473": {**parameters, "since": timestamp}}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
-            f"records dropped since {moment}: {sum(dropped.values())} ({reasons})",
+            f"records dropped since {timestamp}: {sum(dropped.values())} ({reasons})",
             msgid="DROPPED",
             structured_data=sequence.number(elements) if sequence else elements,
         )

@@ -45,9 +45,9 @@ typedef struct {
                                        no SD-ID twice; they are trusted */
 } syslogfast_record;
 
-/* The functions return octets. Those with `capacity` write all, or nothing if that is more than `capacity`:
-   a capacity of 0 measures, and dst may then be NULL. What they read does not change meanwhile and does
-   not overlap what they write. Of an encoder with local time, they ask the C library for the zone:
+/* The functions return octets. Those with a `capacity` write all, or nothing if it is too small:
+   a capacity of 0 measures, and dst may then be NULL. What they read does not change meanwhile
+   and does not overlap what they write. Of an encoder with local time, they ask the C library for the zone:
    it reads TZ and files of its own, under a lock. */
 typedef struct {
     uint32_t version;

@@ -66,8 +66,8 @@ class Standard(Rival):
     def mend(self, data: bytes, expected: Expected) -> bytes:
         if not self.wrong:
             return data
-        moment = strict.write_isoformat(expected.created)
-        header = f"1 {moment} {HOSTNAME} {APP_NAME} {expected.procid} - - "
+        timestamp = strict.write_isoformat(expected.created)
+        header = f"1 {timestamp} {HOSTNAME} {APP_NAME} {expected.procid} - - "
         return PRI + header.encode() + data.removeprefix(PRI).removesuffix(b"\0")
 
 
@@ -295,8 +295,8 @@ class Picologging(Rival):
     def mend(self, data: bytes, expected: Expected) -> bytes:
         text = data.decode()
         bare = re.search(r"\d{4}-\S+", text)
-        moment = datetime.fromisoformat(bare[0]).astimezone()
-        return text.replace(bare[0], moment.isoformat()).encode()
+        timestamp = datetime.fromisoformat(bare[0]).astimezone()
+        return text.replace(bare[0], timestamp.isoformat()).encode()
 
 
 # --- who writes what -----------------------------------------------------------------------------

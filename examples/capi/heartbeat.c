@@ -42,9 +42,9 @@ static void *run(void *unused)
     pthread_mutex_lock(&heart.lock);
     for (unsigned long number = 1; !heart.is_ending; number++) {
         beat(number);
-        long long moment = next.tv_nsec + (long long)(heart.interval * 1e9);
-        next.tv_sec += moment / 1000000000;
-        next.tv_nsec = moment % 1000000000;
+        long long nanoseconds = next.tv_nsec + (long long)(heart.interval * 1e9);
+        next.tv_sec += nanoseconds / 1000000000;
+        next.tv_nsec = nanoseconds % 1000000000;
         while (!heart.is_ending && !pthread_cond_timedwait(&heart.ended, &heart.lock, &next))
             continue;
     }

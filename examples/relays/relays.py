@@ -150,8 +150,8 @@ class Tier:
         path = self.central.folder / "fleet.log"
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return [
-            (round(datetime.fromisoformat(moment).timestamp() * 1e9), (host, int(number)))
-            for moment, host, number in re.findall(
+            (round(datetime.fromisoformat(timestamp).timestamp() * 1e9), (host, int(number)))
+            for timestamp, host, number in re.findall(
                 r'^(\S+) (vm-\d+) .*?\[meta sequenceId="(\d+)"\]', text, re.MULTILINE
             )
         ]
@@ -192,7 +192,7 @@ class Load:
             for number, emitter in enumerate(self.emitters * GUESTS)
         ]
         self.rate = rate
-        self.moments: dict[Number, int] = {}  # when each was logged
+        self.timestamps: dict[Number, int] = {}  # when each was logged
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._log)
         self._thread.start()
@@ -203,7 +203,7 @@ class Load:
         while not self._is_over.is_set():
             number += 1
             for index, guest in enumerate(self.guests):
-                self.moments[f"vm-{index}", number] = time.time_ns()
+                self.timestamps[f"vm-{index}", number] = time.time_ns()
                 guest.info("sold %d books to somebody who reads logs", number)
             pause = start + number * len(self.guests) / self.rate - time.monotonic()
             if pause > 0:
@@ -248,8 +248,8 @@ class Account(NamedTuple):
     @property
     def silence(self) -> int:
         """The longest time in which no record arrived."""
-        moments = sorted(moment for moment, _ in self.stored)
-        return max(b - a for a, b in pairwise(moments))
+        timestamps = sorted(timestamp for timestamp, _ in self.stored)
+        return max(b - a for a, b in pairwise(timestamps))
 
 
 def lose_relay(
@@ -290,8 +290,8 @@ def lose_relay(
             time.sleep(after)
         finally:
             stats = load.end()
-        stored = tier.await_quiet(len(load.moments))
-        return Account(load.moments, stored, (died, back), stats)
+        stored = tier.await_quiet(len(load.timestamps))
+        return Account(load.timestamps, stored, (died, back), stats)
     finally:
         tier.close()
 
@@ -321,8 +321,8 @@ def measure_rate(
         stored = tier.await_quiet(count)
         if tier.count_different() != count // EMITTERS * EMITTERS:
             raise RuntimeError(f"{count} records were logged, {len(stored)} lines are stored")
-        moments = [moment for moment, _ in stored]
-        return len(stored) / (max(moments) - min(moments)) * 1e9
+        timestamps = [timestamp for timestamp, _ in stored]
+        return len(stored) / (max(timestamps) - min(timestamps)) * 1e9
     finally:
         tier.close()
 

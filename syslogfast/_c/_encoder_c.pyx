@@ -541,27 +541,27 @@ cdef class Encoder:
         >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
         b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if msgid is None and structured_data is None and has_octets(message, &text):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
                 write_plain_record(
-                    PyBytes_AS_STRING(result), &self.layout, code, &moment, text, size
+                    PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
                 )
                 return result
-        return encode_any(self, code, message, &moment, msgid, structured_data)
+        return encode_any(self, code, message, &timestamp, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
     ):
         """Write one record, framed, into `buffer` at `offset` and return where it ends.
 
-        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
         follows the record stays as it is, and so does the whole buffer when the call fails.
         The other arguments are those of `encode`.
 
@@ -576,45 +576,45 @@ cdef class Encoder:
         >>> end, buffer[:55]
         (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size, frame_size, start
         cdef char *dst
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if (
             msgid is None and structured_data is None
             and PyByteArray_Check(buffer) and has_octets(message, &text)
         ):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
                 if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
                     dst = make_space(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                     return end
                 with cython.critical_section(buffer):
                     dst = make_space(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                 return end
         return encode_any_into(
-            self, buffer, code, message, offset, &moment, msgid, structured_data
+            self, buffer, code, message, offset, &timestamp, msgid, structured_data
         )
 
     def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
         """Write a record for each message of a list or tuple, one after the other.
 
         Return where the last one ends and how many fitted: all of them in a bytearray, which
-        grows; in any other buffer those that have room. All have the same time; None reads the
+        grows; in any other buffer those that have space. All have the same time; None reads the
         clock once. The other arguments, and the errors, are those of `encode_into`.
 
         >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
         >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
         (106, 2)
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Py_buffer view
         cdef Batch batch
         cdef bint grows
@@ -622,9 +622,9 @@ cdef class Encoder:
         cdef Py_ssize_t start, size, space
         cdef int code = read_severity(severity)
         check_ready(self)
-        read_time(time_ns, &moment)
-        if not self.layout.is_rfc5424 and not is_writable(&moment, self.layout.local_time):
-            read_clock(&moment)  # RFC 3164 has no NILVALUE: it is the present time, for all
+        read_time(time_ns, &timestamp)
+        if not self.layout.is_rfc5424 and not is_writable(&timestamp, self.layout.local_time):
+            read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
             time_ns = None
         if not isinstance(messages, (list, tuple)):
             rarely()
@@ -638,12 +638,12 @@ cdef class Encoder:
             grows = view.len == NOT_HELD
             space = MAX_LENGTH if grows else size - start
             if not are_safe(&self.layout, messages, space):
-                return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
-            batch = write_many(&self.layout, code, messages, &moment, NULL, space)
+                return encode_long_way(self, buffer, severity, messages, start, time_ns, &timestamp)
+            batch = write_many(&self.layout, code, messages, &timestamp, NULL, space)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             with cython.critical_section(buffer):
                 dst = make_space(buffer, &view, start, batch.size)
-                write_many(&self.layout, code, messages, &moment, dst, batch.size)
+                write_many(&self.layout, code, messages, &timestamp, dst, batch.size)
             return result
         finally:
             release(&view)
@@ -752,7 +752,8 @@ cdef dict list_options(Encoder encoder):
 
 
 cdef object encode_long_way(
-    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *moment
+    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns,
+    Timestamp *timestamp
 ):
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
@@ -762,7 +763,7 @@ cdef object encode_long_way(
     space = open_buffer(buffer, &view) - start
     try:
         if time_ns is None:
-            time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
+            time_ns = <object>timestamp.seconds * 1_000_000_000 + timestamp.nanoseconds
         grows = PyByteArray_Check(buffer)
         from syslogfast._batch import encode_each  # rarely needed
 
@@ -788,7 +789,7 @@ cdef object encode_any(
     Encoder encoder,
     int severity,
     object message,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -801,7 +802,7 @@ cdef object encode_any(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
@@ -819,7 +820,7 @@ cdef object encode_any_into(
     int severity,
     object message,
     object offset,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -835,7 +836,7 @@ cdef object encode_any_into(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.

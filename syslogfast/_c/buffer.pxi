@@ -82,20 +82,20 @@ cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) exce
 # The plain record where a call is not what counts: in the methods of Encoder it is inlined.
 
 cdef Py_ssize_t measure_plain(
-    const Layout *layout, int severity, const Timestamp *moment, Span text
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text
 ) noexcept:
-    return measure_plain_record(layout, severity, moment, text)
+    return measure_plain_record(layout, severity, timestamp, text)
 
 
 cdef void write_plain(
     char *dst,
     const Layout *layout,
     int severity,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     Span text,
     Py_ssize_t size,
 ) noexcept:
-    write_plain_record(dst, layout, severity, moment, text, size)
+    write_plain_record(dst, layout, severity, timestamp, text, size)
 
 
 cdef struct Batch:
@@ -107,11 +107,11 @@ cdef Batch write_many(
     const Layout *layout,
     int severity,
     object messages,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     char *dst,
     Py_ssize_t space,
 ) except *:
-    """Write as many records as have room; only measure them if `dst` is NULL."""
+    """Write as many records as have space; only measure them if `dst` is NULL."""
     cdef Batch batch
     cdef Record record
     cdef Span text
@@ -126,11 +126,11 @@ cdef Batch write_many(
     for message in messages:
         size = 0
         if has_octets(message, &text):
-            size = measure_plain(layout, severity, moment, text)
+            size = measure_plain(layout, severity, timestamp, text)
         if size:
             frame_size = measure_frame(layout, size)
         else:
-            record.timestamp = moment[0]
+            record.timestamp = timestamp[0]
             read_body(layout, &record, message, NULL)
             measure_record(layout, &record)
             frame_size = record.frame_size
@@ -139,7 +139,7 @@ cdef Batch write_many(
         if dst != NULL and size:
             next = open_frame(dst + batch.size, layout, size)
             if head == NULL:
-                write_plain(dst + batch.size, layout, severity, moment, text, size)
+                write_plain(dst + batch.size, layout, severity, timestamp, text, size)
                 head = next
             else:  # PRI, time and the rest are the same
                 next = write_bytes(next, head, head_size)

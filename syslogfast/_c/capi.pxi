@@ -55,10 +55,10 @@ cdef const Layout *get_layout(object encoder) except NULL:
 
 
 cdef void share_clock(SharedTime *time) noexcept nogil:
-    cdef Timestamp moment
-    read_clock(&moment)
-    time.seconds = moment.seconds
-    time.nanoseconds = moment.nanoseconds
+    cdef Timestamp timestamp
+    read_clock(&timestamp)
+    time.seconds = timestamp.seconds
+    time.nanoseconds = timestamp.nanoseconds
 
 
 cdef inline Timestamp take_time(const SharedTime *time) noexcept nogil:

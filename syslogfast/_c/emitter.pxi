@@ -99,15 +99,15 @@ cdef class EmitterBase:
 
         The clock is read once for all that go out together.
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef int code = read_severity(severity)
         cdef bint is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
                 message = by_hand().read_any_message(message)
             if not is_read:
-                read_clock(&moment)
-            is_read = not put_record(self, code, message, &moment, None, None)
+                read_clock(&timestamp)
+            is_read = not put_record(self, code, message, &timestamp, None, None)
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
@@ -115,7 +115,7 @@ cdef class EmitterBase:
         Return where it has ended: before a line for which the queue has no space, whatever
         `overflow` says, or behind the last one.
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Queue queue = self._queue
         cdef Span line
         cdef int code = read_severity(severity)
@@ -131,8 +131,8 @@ cdef class EmitterBase:
             line_feed = <const char *>memchr(line.start, c"\n", end - line.start)
             line.size = (end if line_feed == NULL else line_feed) - line.start
             if not is_read:
-                read_clock(&moment)
-            is_read = not put_span(self, code, None, &line, &moment, None, None)
+                read_clock(&timestamp)
+            is_read = not put_span(self, code, None, &line, &timestamp, None, None)
             line.start += line.size + 1
         return min(line.start, end) - first
 
@@ -190,7 +190,7 @@ cdef int renew(EmitterBase emitter) except -1:
 cdef int emit_one(
     EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     if args:
         text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
         if text is None:
@@ -198,24 +198,24 @@ cdef int emit_one(
         message = text
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = by_hand().read_any_message(message)
-    read_time(time_ns, &moment)
-    put_record(emitter, severity, message, &moment, msgid, structured_data)
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, message, &timestamp, msgid, structured_data)
     return 0
 
 
 cdef bint put_record(
-    EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
     """Queue one record; tell whether the sender has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
     return put_span(
-        emitter, severity, message, &text if is_text else NULL, moment, msgid, structured_data
+        emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
     )
 
 
 cdef inline bint put_span(
-    EmitterBase emitter, int severity, object message, Span *text, Timestamp *moment, msgid,
+    EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
     structured_data
 ) except -1:
     """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
@@ -234,7 +234,7 @@ cdef inline bint put_span(
     if emitter._sequence is not None:
         structured_data = emitter._sequence.number(structured_data)
     elif msgid is None and structured_data is None and text != NULL:
-        size = measure_plain(layout, severity, moment, text[0])
+        size = measure_plain(layout, severity, timestamp, text[0])
     if not size and message is None:
         message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
@@ -244,13 +244,13 @@ cdef inline bint put_span(
             enter(&section, queue)
             dst = claim(queue, frame_size, False)
             if dst != NULL:
-                write_plain(dst, layout, severity, moment, text[0], size)
+                write_plain(dst, layout, severity, timestamp, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
             if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
-        state = put_any(emitter, severity, message, moment, msgid, structured_data)
+        state = put_any(emitter, severity, message, timestamp, msgid, structured_data)
         if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= 3:
@@ -262,7 +262,7 @@ cdef inline bint put_span(
 
 
 cdef int put_any(
-    EmitterBase emitter, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
     """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
@@ -278,7 +278,7 @@ cdef int put_any(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, NULL)
         elements_size = count_elements(layout, &record)

@@ -67,8 +67,8 @@ cdef inline Py_ssize_t encode(
 ) noexcept nogil:
     """Write one record, framed; return its octets. If they are more than `capacity`, write nothing.
 
-    With a `capacity` of 0 it measures: dst may be NULL. The record is not changed, and its message is
-    not within dst.
+    With a `capacity` of 0 it measures: dst may be NULL. The record is not changed, and its message
+    is not within dst.
     """
     cdef Record measured
     cdef Py_ssize_t size

@@ -26,7 +26,7 @@ cdef extern from "Python.h":
 ctypedef struct Alarm:
     Layout layout
     Span[SIGNALS] records
-    Py_ssize_t moment, moment_end
+    Py_ssize_t timestamp, timestamp_end
     Py_ssize_t number, number_end
     int64_t ahead               # seconds that the clocks of the zone were, when this was armed
     Timestamp zone              # with its offset
@@ -89,12 +89,12 @@ cdef char *write_last_words(char *dst, Span text) noexcept nogil:
     now.seconds += alarm.ahead
     now.has_offset = alarm.zone.has_offset
     now.offset = alarm.zone.offset
-    dst = write_bytes(dst, text.start, alarm.moment)
+    dst = write_bytes(dst, text.start, alarm.timestamp)
     if alarm.layout.is_rfc5424:
         dst = write_rfc5424_timestamp(dst, &now, alarm.layout.precision)
     else:
         dst = write_rfc3164_timestamp(dst, &now)
-    dst = write_bytes(dst, text.start + alarm.moment_end, alarm.number - alarm.moment_end)
+    dst = write_bytes(dst, text.start + alarm.timestamp_end, alarm.number - alarm.timestamp_end)
     number = &(<Sequence>alarm.sequence).last
     number[0] = follow(number[0])
     if alarm.number_end > alarm.number:
@@ -198,13 +198,13 @@ cdef void provide_stack() noexcept nogil:
 cdef void find_zone() noexcept nogil:
     """Take down how far ahead of UTC the clocks are: to ask for that takes a lock."""
     cdef Timestamp *zone = &alarm.zone
-    alarm.moment_end = alarm.moment + 15    # RFC 3164 4.1.2
+    alarm.timestamp_end = alarm.timestamp + 15    # RFC 3164 4.1.2
     read_clock(zone)
     alarm.ahead = -zone.seconds
     if alarm.layout.is_rfc5424:
         move_to_rfc5424_zone(zone, alarm.layout.local_time)
-        alarm.moment_end = alarm.moment
-        alarm.moment_end += measure_rfc5424_timestamp(zone, alarm.layout.precision)
+        alarm.timestamp_end = alarm.timestamp
+        alarm.timestamp_end += measure_rfc5424_timestamp(zone, alarm.layout.precision)
     else:
         move_to_rfc3164_zone(zone, alarm.layout.local_time)
     alarm.ahead += zone.seconds
@@ -255,10 +255,10 @@ def arm(
     keep(&alarm.sequence, sequence)
     keep(&alarm.texts, records)
     alarm.layout = encoder.layout
-    alarm.moment = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]
+    alarm.timestamp = alarm.layout.prefix_size + alarm.layout.priority_sizes[FATAL]
     find_zone()
-    alarm.number = max(number, alarm.moment_end)
-    alarm.number_end = max(number_end, alarm.moment_end)
+    alarm.number = max(number, alarm.timestamp_end)
+    alarm.number_end = max(number_end, alarm.timestamp_end)
     for signal in range(SIGNALS):
         record = <bytes?>(records[signal] or b"")
         alarm.records[signal].start = PyBytes_AS_STRING(record)

@@ -53,16 +53,16 @@ ctypedef struct Date:
 
 cdef inline void read_clock(Timestamp *timestamp) noexcept nogil:
     """Set the present time, in UTC."""
-    cdef timespec moment
-    read_realtime(&moment)
+    cdef timespec now
+    read_realtime(&now)
     timestamp.known = True
     timestamp.has_offset = False
-    timestamp.seconds = moment.tv_sec
-    timestamp.nanoseconds = <uint32_t>moment.tv_nsec
+    timestamp.seconds = now.tv_sec
+    timestamp.nanoseconds = <uint32_t>now.tv_nsec
 
 
 cdef inline int64_t find_offset(int64_t seconds) noexcept nogil:
-    """Return how many seconds local time is ahead of UTC at that moment."""
+    """Return how many seconds local time is ahead of UTC at that time."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
     return find_local_offset(seconds)

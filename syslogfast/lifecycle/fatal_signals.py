@@ -1,4 +1,4 @@
-"""What is prepared for the moment at which a signal ends the process; the rest is in C."""
+"""What is prepared for the time when a signal ends the process; the rest is in C."""
 
 import time
 
@@ -61,7 +61,7 @@ class FatalTransport:
         encoder = self._emitter._get_encoder().replace(**self._changes)
         records = render_records(encoder)
         places = {record.find(PLACEHOLDER) for record in records if record}
-        if len(places) > 1:  # some have room for structured data, others not
+        if len(places) > 1:  # some have space for structured data, others not
             records = render_records(encoder.replace(structured_data=None), has_elements=False)
             places = {-1}
         place = max(places, default=-1)

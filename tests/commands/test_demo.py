@@ -144,8 +144,8 @@ def test_records(backend: str, sink: Sink) -> None:
         assert records[0].structured_data == [("demo@32473", [("records", "12")])]
         assert [record.priority % 8 for record in records] == [5, *[6] * 10, 5]
         assert all(record.message for record in records)
-        moments = [record.timestamp for record in records]
-        assert moments == sorted(moments)
+        timestamps = [record.timestamp for record in records]
+        assert timestamps == sorted(timestamps)
 
 
 def test_framing_of_the_target(backend: str, sink: Sink) -> None:

@@ -206,8 +206,8 @@ def check_life(records: "list[Rfc5424Record]", death: Death, end: "list[tuple[st
     first = [("BOOTED", SEVERITIES["notice"]), (network, severity)]
     assert list_msgids(records) == first + end
     assert [read_sequence_id(record) for record in records] == list(range(1, len(records) + 1))
-    moments = [record.timestamp for record in records]
-    assert moments == sorted(moments)
+    timestamps = [record.timestamp for record in records]
+    assert timestamps == sorted(timestamps)
     assert {record.procid for record in records} == {str(death.pid)}
     assert {(record.hostname, record.app_name) for record in records} == {("vm-1", "shop")}
 
@@ -398,11 +398,11 @@ def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
     if protocol == "rfc5424":
         text = parse_rfc5424(frame).timestamp
         assert text.endswith("+05:45" if hours > 0 else "-09:30")
-        moment = datetime.datetime.fromisoformat(text)
+        timestamp = datetime.datetime.fromisoformat(text)
     else:
         text = f"{before.astimezone(tz).year} {parse_rfc3164(frame).timestamp}"
-        moment = datetime.datetime.strptime(text, "%Y %b %d %H:%M:%S").replace(tzinfo=tz)
-    assert before + datetime.timedelta(seconds=1) <= moment <= after
+        timestamp = datetime.datetime.strptime(text, "%Y %b %d %H:%M:%S").replace(tzinfo=tz)
+    assert before + datetime.timedelta(seconds=1) <= timestamp <= after
 
 
 @pytest.mark.parametrize("kind", ["pipe", "file", "socket"])

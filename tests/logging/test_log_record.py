@@ -1376,7 +1376,7 @@ arguments = st.one_of(
     anything,
 )
 levels = st.one_of(st.integers(-10, 110), st.floats(), anything)
-moments = st.one_of(
+timestamps = st.one_of(
     st.floats(-63e9, 254e9),
     st.floats(),
     st.sampled_from([time for time in TIMES if abs(time) < 1e300 or time != time]),
@@ -1396,7 +1396,7 @@ fields = st.fixed_dictionaries(
     {"msg": templates | texts | anything, "args": arguments},
     optional={
         "levelno": levels,
-        "created": moments,
+        "created": timestamps,
         "name": texts | anything,
         "process": st.one_of(st.integers(), texts, anything),
         "msgid": texts | anything,

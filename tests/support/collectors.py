@@ -144,7 +144,7 @@ class Collector:
     def records(self, count: int, timeout: float = 30.0) -> list[Record]:
         """Wait for exactly `count` records since the last call (also one that failed).
 
-        One too many is as wrong as a loss, so it looks again a moment after the last.
+        One too many is as wrong as a loss, so it looks again a time after the last.
         """
         lines: list[bytes] = []
         deadline = time.monotonic() + timeout

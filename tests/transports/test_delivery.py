@@ -606,7 +606,7 @@ def test_block_waits_up_to_timeout(connect: Callable, small_sink: Sink) -> None:
 
 
 class Crowded:
-    """A queue that another thread uses at the worst moments."""
+    """A queue that another thread uses at the worst timestamps."""
 
     def __init__(self, queue: object, sizes: list[int]) -> None:
         self.queue = queue
@@ -684,7 +684,7 @@ def test_waiting_leaves_nothing_behind(connect_once: Callable) -> None:
 
 
 def test_lingering_records_go_together(connect: Callable, sink: Sink) -> None:
-    """Those of a moment are one send: no byte arrives before the linger has passed."""
+    """Those of a time are one send: no byte arrives before the linger has passed."""
     emitter = connect(url_of(sink), linger=0.3)
     emitter.info("first")
     assert emitter.flush()

@@ -158,7 +158,7 @@ def test_back_to_the_first_in_silence(connect_once: Callable, sink: Sink) -> Non
         first.close()
 
 
-def test_a_record_at_the_moment_of_return(connect_once: Callable, sink: Sink) -> None:
+def test_a_record_during_failback(connect_once: Callable, sink: Sink) -> None:
     """One that another thread puts while the earlier transport is taken waits for no other."""
     port = find_free_port()
     emitter = connect_once(f"tcp://127.0.0.1:{port}", url_of(sink))

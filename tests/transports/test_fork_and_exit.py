@@ -94,7 +94,7 @@ def test_a_fork_speaks_for_itself(connect: Callable, sink: Sink) -> None:
 
 
 def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
-    """Whatever the other threads do at that moment: a child can speak, and the parent speaks on."""
+    """Whatever the other threads do at that time: a child can speak, and the parent speaks on."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
     goes_on = True
     counts = [0] * 4

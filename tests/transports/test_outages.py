@@ -155,14 +155,14 @@ def test_a_collector_that_sleeps(
     emitter.close()
     stats = check_counts(emitter)
     assert (stats["queued"], stats["reconnects"]) == (0, 0)
-    numbers, told, moments = sort_out(collector.records(stats["sent"], PATIENCE))
+    numbers, told, timestamps = sort_out(collector.records(stats["sent"], PATIENCE))
     assert told == stats["dropped"]
     missing = sum(map(len, find_gaps(numbers, MANY)))
     assert missing == stats["dropped"].get("full", 0)
     if overflow == "block":
-        assert moments == []
+        assert timestamps == []
         return
-    since = datetime.datetime.fromisoformat(moments[0].replace("Z", "+00:00"))
+    since = datetime.datetime.fromisoformat(timestamps[0].replace("Z", "+00:00"))
     assert started <= since <= stopped
     assert (numbers[-1] == MANY - 1) == (overflow == "drop-oldest")
 
@@ -391,7 +391,7 @@ def test_an_error_that_passes(
     linger: str,
     fault: str,
 ) -> None:
-    """The kernel lacks something for a moment: no record is lost, doubled or out of its turn."""
+    """The kernel lacks something for a time: no record is lost, doubled or out of its turn."""
     with listen_at(tmp_path / "log") as bound:
         urls = {"tcp": url_of(sink), "udp": url_of(receiver), "unix": f"unix://{tmp_path}/log"}
         with collect(bound if scheme == "unix" else receiver) as datagrams:

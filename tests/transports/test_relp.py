@@ -219,7 +219,7 @@ def emit_numbers(emitter: object, *numbers: int) -> None:
 
 
 def read_stats(emitter: object) -> dict:
-    """Return them; all that was offered is accounted for, at any moment."""
+    """Return them; all that was offered is accounted for, at any time."""
     stats = emitter.stats
     assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
     return stats

@@ -36,7 +36,7 @@ def note_fork() -> "None":
 call_at_fork(after_in_child=note_fork)
 
 
-def is_cut(
+def is_truncated(
     encoder: "Encoder",
     frame: "bytes",
     severity: "int",
@@ -217,8 +217,8 @@ class EmitterBase:
         frame = encoder.encode(
             severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
         )
-        cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
-        state = queue.put(frame, cut)
+        truncated = is_truncated(encoder, frame, severity, message, time_ns, msgid, structured_data)
+        state = queue.put(frame, truncated)
         if state == NO_SPACE:
             if queue.closed:
                 queue.drop("closed")
@@ -233,7 +233,7 @@ class EmitterBase:
                 deadline = self._sender.apply_overflow(len(frame), deadline)
                 if deadline is None:
                     break
-                state = queue.put(frame, cut)
+                state = queue.put(frame, truncated)
             if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True

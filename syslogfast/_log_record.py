@@ -322,7 +322,7 @@ def number_record(record: "logging.LogRecord", sequence: "Sequence") -> "logging
 
 
 def clean_sd_name(name: "object") -> "str":
-    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", cut, never empty."""
+    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
     text = print_value(name)[:MAX_SD_NAME]
     kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
     return "".join(kept) or "_"

@@ -74,7 +74,7 @@ def this_process() -> "str":
 
 
 def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "str":
-    """Return `text` as a header field: other octets than `allowed` as "_", cut, never empty.
+    """Return `text` as a header field: other octets than `allowed` as "_", truncated, never empty.
 
     An octet, not a character, is the unit: "é" gives "__".
     """
@@ -120,7 +120,7 @@ def is_address(name: "str") -> "bool":
     return is_ipv4_address(name) or (":" in name and is_ipv6_address(name))
 
 
-def shorten_hostname(name: "str") -> "str":
+def remove_domain(name: "str") -> "str":
     """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
     return name if is_address(name) else name.partition(".")[0]
 
@@ -176,7 +176,7 @@ def render_fields(
     process = "" if pid == NILVALUE else f"[{pid}]"
     if protocol == "local":
         return f" {tag}{process}: "
-    host = clean_field(shorten_hostname(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
+    host = clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
     return f" {host} {tag}{process}: "
 
 

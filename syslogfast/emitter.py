@@ -71,12 +71,12 @@ class Emitter(EmitterBase):
             record = log_record.number_record(record, self._sequence)
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST
-        is_cut = False
+        is_truncated = False
         if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
             whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            is_cut = len(whole) > len(frame)
+            is_truncated = len(whole) > len(frame)
         severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._sender.enqueue(frame, severity, is_cut)
+        self._sender.enqueue(frame, severity, is_truncated)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
@@ -120,7 +120,7 @@ class Emitter(EmitterBase):
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
         "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
-        truncated: how often a record was cut, to `max_size` or to what the transport takes.
+        truncated: how often a record was truncated, to `max_size` or to what the transport takes.
         reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
         since a transport was opened, or None.
         """

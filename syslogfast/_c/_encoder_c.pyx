@@ -352,7 +352,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
     (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
     RFC 5424 and local time for the others. `precision` is the number of digits after the
-    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
     9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
 
     TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
@@ -405,7 +405,7 @@ cdef class Encoder:
         STRUCTURED-DATA and BOM: there, they are left out.
     facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
-        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
@@ -419,8 +419,9 @@ cdef class Encoder:
         "keep" leaves them, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
-        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
+        character; if that is not enough, the record's own STRUCTURED-DATA is left out, then all of
+        it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.

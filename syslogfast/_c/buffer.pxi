@@ -46,7 +46,7 @@ cdef char *make_space(
             reject_space(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
-        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has cut it
+        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has made it shorter
     if offset + size > PyByteArray_GET_SIZE(buffer):
         PyByteArray_Resize(buffer, offset + size)
     return PyByteArray_AS_STRING(buffer) + offset

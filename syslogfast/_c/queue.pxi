@@ -60,12 +60,13 @@ cdef class Queue:
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the sender, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a transport has
-    cut. `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
+    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
+    handler; -1: nowhere.
     """
 
     cdef readonly Py_ssize_t limit, size, count
-    cdef public Py_ssize_t threshold, cuts
+    cdef public Py_ssize_t threshold, truncations
     cdef public int64_t loss_since
     cdef public int descriptor
     cdef public bint closed
@@ -87,20 +88,20 @@ cdef class Queue:
         """Forget all records and counts: those of the process that has forked this one."""
         rarely()
         self.size = self.count = self.held = 0
-        self.offered = self.truncated = self.sent = self.sent_bytes = self.cuts = 0
+        self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.loss_since = 0
         self.dropped = {}
         self.oldest = self.newest = make_block(self.block_size)
 
     @cython.critical_section
-    def put(self, bytes frame not None, bint is_cut=False, bint even_closed=False):
+    def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
         """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
         cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
             return NO_SPACE
         memcpy(dst, PyBytes_AS_STRING(frame), size)
-        return commit(self, size, is_cut)
+        return commit(self, size, is_truncated)
 
     @cython.critical_section
     def drop(self, reason):
@@ -278,7 +279,7 @@ cdef class Queue:
             "sent": self.sent,
             "queued": self.count,
             "dropped": dict(self.dropped),
-            "truncated": self.truncated + self.cuts,
+            "truncated": self.truncated + self.truncations,
             "bytes": self.sent_bytes,
         }
 
@@ -430,7 +431,7 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
     return block.start + block.used
 
 
-cdef inline int commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
+cdef inline int commit(Queue queue, Py_ssize_t size, bint is_truncated) noexcept:
     """Take note that a frame has been written where `claim` said: QUEUED or FIRST."""
     cdef Block block = queue.newest
     block.used += size
@@ -440,5 +441,5 @@ cdef inline int commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
     queue.size += size
     queue.count += 1
     queue.offered += 1
-    queue.truncated += is_cut
+    queue.truncated += is_truncated
     return FIRST if queue.count == 1 else QUEUED

@@ -1,6 +1,7 @@
 """An exception as a record says it: type, message and place, and as much of the traceback as fits.
 
-A record that is too long is cut at its end; but the end of a traceback is what one wants to read.
+A record that is too long is truncated at its end; but the end of a traceback is what one wants to
+read.
 """
 
 from syslogfast._log_record import format_exception, list_frames, name_type, print_value

@@ -92,7 +92,7 @@ class DatagramTransport:
         """
         try:
             if len(data) > self._limit:
-                return self._send_shortened(queue, data)
+                return self._send_truncated(queue, data)
             self._socket.send(data)
             if not self._proven:
                 self._confirm()
@@ -128,18 +128,18 @@ class DatagramTransport:
         """Take note that a datagram has gone."""
         self._proven = True
 
-    def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
+    def _send_truncated(self, queue: "Queue", data: "memoryview") -> "int":
         with importing:
             import errno  # rarely needed
 
-            from syslogfast.transports.truncate import shorten_record
+            from syslogfast.transports.truncate import truncate_record
 
-        record = shorten_record(bytes(data), self._limit)
+        record = truncate_record(bytes(data), self._limit)
         if record is None:
             error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
             raise UndeliverableError("too large", error)
         self._socket.send(record)
-        queue.cuts += 1
+        queue.truncations += 1
         return len(data)
 
     def wait(self, timeout: "float") -> "None":
@@ -262,7 +262,7 @@ class UdpTransport(DatagramTransport):
         mtu = find_path_mtu(self._socket, is_ipv6)
         if mtu is None:
             return limit
-        # A longer one is cut into fragments, unless the way there forbids it, as it seems to do.
+        # A longer one is split into fragments, unless the way there forbids it, as it seems to do.
         return min(limit, mtu - (48 if is_ipv6 else 28))
 
     def close(self, timeout: "float") -> "None":

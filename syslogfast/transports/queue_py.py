@@ -44,8 +44,9 @@ class Queue:
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
     are; `threshold` is the size from which on the emitter calls the sender, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a transport has
-    cut. `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
+    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
+    handler; -1: nowhere.
     """
 
     __slots__ = (
@@ -61,12 +62,12 @@ class Queue:
         "_sent_bytes",
         "_truncated",
         "closed",
-        "cuts",
         "descriptor",
         "limit",
         "loss_since",
         "size",
         "threshold",
+        "truncations",
     )
 
     def __init__(self, limit: "int", block_size: "int" = BLOCK_SIZE) -> "None":
@@ -80,7 +81,7 @@ class Queue:
     def reset(self) -> "None":
         """Forget all records and counts: those of the process that has forked this one."""
         self.size = 0
-        self.cuts = 0
+        self.truncations = 0
         self.loss_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
@@ -99,14 +100,16 @@ class Queue:
     def count(self) -> "int":
         return len(self._frames)
 
-    def put(self, frame: "bytes", is_cut: "bool" = False, even_closed: "bool" = False) -> "int":
+    def put(
+        self, frame: "bytes", is_truncated: "bool" = False, even_closed: "bool" = False
+    ) -> "int":
         """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
             if (self.closed and not even_closed) or self.size + size > self.limit:
                 return NO_SPACE
             state = QUEUED if self._frames else FIRST
-            self._truncated += is_cut
+            self._truncated += is_truncated
             try:
                 self._frames.append(frame)
             finally:  # an exception of a signal's handler would come after the call
@@ -245,7 +248,7 @@ class Queue:
                 "sent": self._sent,
                 "queued": queued,
                 "dropped": dropped,
-                "truncated": self._truncated + self.cuts,
+                "truncated": self._truncated + self.truncations,
                 "bytes": self._sent_bytes,
             }
 

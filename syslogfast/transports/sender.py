@@ -139,10 +139,10 @@ class Sender:
                 return
             self.queue.threshold = self._threshold
 
-    def enqueue(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
+    def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
         """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
         queue = self.queue
-        state = queue.put(frame, is_cut)
+        state = queue.put(frame, is_truncated)
         deadline: float | None = None
         for _ in range(TRIES):
             if state or queue.closed or len(frame) > queue.limit:
@@ -150,7 +150,7 @@ class Sender:
             deadline = self.apply_overflow(len(frame), deadline)
             if deadline is None:
                 break
-            state = queue.put(frame, is_cut)
+            state = queue.put(frame, is_truncated)
         if not state:
             is_large = len(frame) > queue.limit
             queue.drop("closed" if queue.closed else "too large" if is_large else "full")

@@ -595,7 +595,7 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
 
 
 @pytest.mark.parametrize(
-    ("options", "arguments", "text", "is_cut"),
+    ("options", "arguments", "text", "is_truncated"),
     [
         ({}, {}, "x" * 8000, False),
         ({}, {}, "x" * 9000, True),
@@ -616,14 +616,14 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
     ],
 )
 def test_truncated(
-    module: ModuleType, options: dict, arguments: dict, text: object, is_cut: bool
+    module: ModuleType, options: dict, arguments: dict, text: object, is_truncated: bool
 ) -> None:
     """A record counts as truncated if its text was cut, or its structured data left out."""
     emitter = make_emitter(module, **options)
     emitter.emit(6, text, **arguments)
-    assert emitter.stats["truncated"] == is_cut
+    assert emitter.stats["truncated"] == is_truncated
     emitter.emit(6, "short")
-    assert emitter.stats["truncated"] == is_cut
+    assert emitter.stats["truncated"] == is_truncated
 
 
 def test_truncated_at_the_exact_size(module: ModuleType) -> None:

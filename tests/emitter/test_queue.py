@@ -689,8 +689,8 @@ def test_two_records_at_once_begin() -> None:
     class InterruptedQueue(queue_py.Queue):
         __slots__ = ("interruptions",)
 
-        def put(self, frame: bytes, is_cut: bool) -> bool:
-            is_put = super().put(frame, is_cut)
+        def put(self, frame: bytes, is_truncated: bool) -> bool:
+            is_put = super().put(frame, is_truncated)
             if self.interruptions:
                 self.interruptions -= 1
                 line.emit(100)

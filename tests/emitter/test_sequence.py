@@ -42,8 +42,8 @@ class KeepingSender(IdleSender):
     def __init__(self, queue: Any) -> None:
         self.queue = queue
 
-    def enqueue(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
-        assert self.queue.put(frame, is_cut)
+    def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
+        assert self.queue.put(frame, is_truncated)
 
 
 def make_emitter(

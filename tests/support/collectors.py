@@ -84,7 +84,7 @@ class Collector:
         """Start the daemon, at first or after kill(): at the same places, keeping the records."""
         executable = self.executable()
         assert executable is not None
-        self._cut_half_record()
+        self._truncate_half_record()
         # A clean environment: a sanitizer or profiler preloaded for the tests is not for the
         # daemon, and UTC keeps the digits of an RFC 3164 time as they were sent. setpriv becomes
         # the daemon, which the kernel then kills when the tests are killed before stop().
@@ -219,7 +219,7 @@ class Collector:
         listening = {*listening_ports("tcp", "0A"), *listening_ports("udp", "07")}
         return wanted <= listening and {*map(str, self._sockets())} <= bound_sockets()
 
-    def _cut_half_record(self) -> None:
+    def _truncate_half_record(self) -> None:
         """Cut off what a daemon that was killed had not written to its end: it is not stored."""
         stored = self._stored.read_bytes()
         os.truncate(self._stored, stored.rfind(b"\n") + 1)

@@ -266,7 +266,7 @@ cdef int put_any(
 ) except -1:
     """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
-    cdef Encoder encoder = emitter._encoder   # held, as in put_span
+    cdef Encoder encoder = emitter._encoder   # referenced, as in put_span
     cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch

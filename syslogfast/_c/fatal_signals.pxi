@@ -9,7 +9,7 @@ cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
     STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
-    DYING = -1              # of Queue.held: a handler has taken the transport, for good
+    CRASH_OWNED = -1        # of Queue.pinned: a crash handler has taken the transport
     STDERR = 2
     GRACE = 100             # milliseconds for somebody else's crash to end the process
     SPARE_SPACE = 32      # octets: more than a sequenceId and a delimiter take
@@ -107,7 +107,7 @@ cdef void take_backlog(Block block, int fd, Part *part) noexcept nogil:
     part.iov_base = block.start + block.position
     if alarm.layout.framing != DATAGRAM:
         if block.first < block.count:
-            part.iov_len = block.ends[find_gap(block) - 1] - block.position
+            part.iov_len = block.ends[find_contiguous_end(block) - 1] - block.position
         return
     while block.first < block.count and not is_dropped(block, block.first):
         part.iov_len = block.ends[block.first] - block.position
@@ -138,13 +138,13 @@ cdef void send_last_words(int signal) noexcept nogil:
         end[0] = c' '
         parts[1].iov_base = octets
         parts[1].iov_len = end + 1 - octets
-    if fd >= 0 and swap(&(<Queue>alarm.queue).held, 0, DYING):
+    if fd >= 0 and swap(&(<Queue>alarm.queue).pinned, 0, CRASH_OWNED):
         take_backlog((<Queue>alarm.queue).oldest, fd, parts)
     elif alarm.layout.framing != DATAGRAM:
         fd = -1
     if fd >= 0 and send_parts(fd, parts, 3):
         count_sent(<Queue>alarm.queue, (<Queue>alarm.queue).oldest, parts[0].iov_len)
-        swap(&(<Queue>alarm.queue).held, DYING, 0)
+        swap(&(<Queue>alarm.queue).pinned, CRASH_OWNED, 0)
     else:
         alarm.space[size] = c'\n'
         parts[2].iov_len = size + 1

@@ -19,11 +19,11 @@ cdef class Block:
     cdef char *start
     cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
     cdef Py_ssize_t space, used      # bytes
-    cdef Py_ssize_t most            # records, however small
+    cdef Py_ssize_t max_records     # records, however small
     cdef Py_ssize_t position        # bytes that have been sent
     cdef Py_ssize_t count           # records
     cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
-    cdef Py_ssize_t left            # records that have been neither
+    cdef Py_ssize_t live            # records that have been neither
     cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
     cdef Block next
 
@@ -31,9 +31,9 @@ cdef class Block:
 cdef Block make_block(Py_ssize_t space):
     cdef Block block = Block.__new__(Block)
     cdef Py_ssize_t aligned = (space + 7) & ~7
-    block.most = space // SMALL_FRAME + 1
+    block.max_records = space // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
-    size = aligned + block.most * <Py_ssize_t>sizeof(Py_ssize_t)
+    size = aligned + block.max_records * <Py_ssize_t>sizeof(Py_ssize_t)
     memory = PyByteArray_FromStringAndSize(NULL, size)
     block.memory = memoryview(memory)
     block.start = PyByteArray_AS_STRING(memory)
@@ -72,7 +72,7 @@ cdef class Queue:
     cdef public bint closed
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
-    cdef Py_ssize_t held    # records of the oldest block that are not to be dropped; or DYING
+    cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
@@ -87,7 +87,7 @@ cdef class Queue:
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
         rarely()
-        self.size = self.count = self.held = 0
+        self.size = self.count = self.pinned = 0
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.loss_since = 0
         self.dropped = {}
@@ -115,16 +115,16 @@ cdef class Queue:
         cdef Block block = find_oldest(self)
         if not self.count:
             return None
-        return hold(self, block.first + 1 if one else find_gap(block))
+        return pin(self, block.first + 1 if one else find_contiguous_end(block))
 
     @cython.critical_section
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = find_oldest(self)
-        cdef Py_ssize_t index, first = block.first, end = find_gap(block)
+        cdef Py_ssize_t index, first = block.first, end = find_contiguous_end(block)
         if not self.count:
             return None
-        data = hold(self, end)
+        data = pin(self, end)
         return data, [block.ends[index] - block.position for index in range(first, end)]
 
     @cython.critical_section
@@ -145,7 +145,7 @@ cdef class Queue:
             if size > segment or block.ends[end] - block.position > space:
                 break
             end += 1
-        return hold(self, end), segment
+        return pin(self, end), segment
 
     @cython.critical_section
     def sort(self):
@@ -156,11 +156,11 @@ cdef class Queue:
         cdef Py_ssize_t *places
         cdef Py_ssize_t *tails
         cdef char *scratch
-        if self.held or block.position > find_start(block, first):
+        if self.pinned or block.position > find_start(block, first):
             return
         if first < block.in_order:
             return  # what has come since has its turn after those
-        end = find_gap(block)
+        end = find_contiguous_end(block)
         if end - first < 2:
             return
         for index in range(first, end):
@@ -191,27 +191,27 @@ cdef class Queue:
         block.in_order = end
 
     @cython.critical_section
-    def advance(self, Py_ssize_t size, Py_ssize_t held=0):
+    def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
         """Take note that the transport has taken so many of the bytes that `peek` has given.
 
-        held: bytes after those that are on their way, too, and must not be dropped.
+        pinned: bytes after those that are on their way, too, and must not be dropped.
         """
         cdef Block block = self.oldest
-        cdef Py_ssize_t end = block.first + self.held, still = 0
-        if self.held <= 0:
+        cdef Py_ssize_t end = block.first + self.pinned, still = 0
+        if self.pinned <= 0:
             return  # all was dropped meanwhile
         count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)))
-        if held > 0:
+        if pinned > 0:
             while block.first + still < end and (
-                find_start(block, block.first + still) < block.position + held
+                find_start(block, block.first + still) < block.position + pinned
             ):
                 still += 1
         if not still:
-            go_on(self)
-        swap(&self.held, self.held, still)  # at last: from now on a handler may read the rest
+            advance_block(self)
+        swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
 
     @cython.critical_section
-    def is_between(self):
+    def at_record_boundary(self):
         """Tell whether no part of a record has been sent without the rest."""
         return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
@@ -221,7 +221,7 @@ cdef class Queue:
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
         rarely()
-        self.held = 0
+        self.pinned = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
@@ -231,44 +231,44 @@ cdef class Queue:
         """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
         rarely()
-        if self.held:
-            self.held = 0
+        if self.pinned:
+            self.pinned = 0
             self.size += block.position - find_start(block, block.first)
             drop_record(self, block, block.first, reason)
-            leave_block(self)
+            release_block(self)
 
     @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
         """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         cdef Block block = self.oldest, before = None
-        cdef Py_ssize_t index = block.first + max(0, self.held)
-        if not self.held and block.position > find_start(block, block.first):
+        cdef Py_ssize_t index = block.first + max(0, self.pinned)
+        if not self.pinned and block.position > find_start(block, block.first):
             index += 1
         while block is not None and size > self.limit - self.size:
             while index < block.count and size > self.limit - self.size:
                 if not is_dropped(block, index):
                     drop_record(self, block, index, "full")
                 index += 1
-            if before is not None and not block.left and block.next is not None:
-                before.next = block.next  # nothing of it is left, though the oldest is held
+            if before is not None and not block.live and block.next is not None:
+                before.next = block.next  # nothing of it is left, though the oldest is pinned
             else:
                 before = block
             block = block.next
             index = 0
-        leave_block(self)
+        release_block(self)
 
     @cython.critical_section
     def clear(self, reason):
         """Drop all that is queued."""
         rarely()
-        self.held = 0
+        self.pinned = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
         self.oldest = self.newest
         self.newest.first = self.newest.count
         self.newest.left = 0
-        leave_block(self)
+        release_block(self)
 
     @cython.critical_section
     def count_all(self):
@@ -286,7 +286,7 @@ cdef class Queue:
 
 cdef inline Block find_oldest(Queue queue):
     """Return the block with what is to be sent next; a signal's handler may have sent all of it."""
-    leave_block(queue)
+    release_block(queue)
     return queue.oldest
 
 
@@ -296,12 +296,12 @@ cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
     block.position += size
     while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
         block.first += 1
-        block.left -= 1
+        block.live -= 1
         queue.sent += 1
         queue.count -= 1
 
 
-cdef Py_ssize_t find_gap(Block block) noexcept nogil:
+cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
     """Return the index after the last record before one that was dropped."""
     cdef Py_ssize_t end = block.first + 1
     while end < block.count and not is_dropped(block, end):
@@ -361,15 +361,15 @@ cdef void note_ends(
         index += 1
 
 
-cdef object hold(Queue queue, Py_ssize_t end):
+cdef object pin(Queue queue, Py_ssize_t end):
     """Return what is left to send of the records before `end`, which are not to be dropped."""
     cdef Block block = queue.oldest
-    cdef Py_ssize_t before = queue.held
+    cdef Py_ssize_t before = queue.pinned
     data = block.memory[block.position:block.ends[end - 1]]
-    if before == DYING or not swap(&queue.held, before, end - block.first):
+    if before == CRASH_OWNED or not swap(&queue.pinned, before, end - block.first):
         with nogil:
             poll(NULL, 0, 10 * GRACE)   # a signal's handler has the transport: this is the end
-        queue.held = end - block.first
+        queue.pinned = end - block.first
     return data
 
 
@@ -386,16 +386,16 @@ cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) 
     count_drops(queue, reason, 1)
     queue.size -= block.ends[index] - find_start(block, index)
     queue.count -= 1
-    block.left -= 1
+    block.live -= 1
     block.ends[index] = ~block.ends[index]
     return 0
 
 
-cdef inline int leave_block(Queue queue) noexcept:
-    return 0 if queue.held else go_on(queue)
+cdef inline int release_block(Queue queue) noexcept:
+    return 0 if queue.pinned else advance_block(queue)
 
 
-cdef int go_on(Queue queue) noexcept:
+cdef int advance_block(Queue queue) noexcept:
     """Go past what was dropped, and on to the next block; the last one is used again."""
     cdef Block block = queue.oldest
     while True:
@@ -415,10 +415,10 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
     cdef Block block = queue.newest
     if size > queue.limit - queue.size or (queue.closed and not even_closed):
         return NULL
-    if size > block.space - block.used or block.count == block.most:
-        if not block.left and block is not queue.oldest:  # all was dropped
+    if size > block.space - block.used or block.count == block.max_records:
+        if not block.live and block is not queue.oldest:  # all was dropped
             block.used = block.position = block.count = block.first = block.in_order = 0
-        if size > block.space - block.used or block.count == block.most:
+        if size > block.space - block.used or block.count == block.max_records:
             try:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:
@@ -427,7 +427,7 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
                 return NULL     # a __del__ that the garbage collection has run has emitted, too
             queue.newest.next = block
             queue.newest = block
-            leave_block(queue)
+            release_block(queue)
     return block.start + block.used
 
 
@@ -437,7 +437,7 @@ cdef inline int commit(Queue queue, Py_ssize_t size, bint is_truncated) noexcept
     block.used += size
     block.ends[block.count] = block.used
     block.count += 1
-    block.left += 1
+    block.live += 1
     queue.size += size
     queue.count += 1
     queue.offered += 1

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
         url: "Url"
         # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
-        held: "int"
-        # Another transport takes over once no record is half sent, and none held: only that is to
+        pinned: "int"
+        # Another transport takes over once no record is half sent, and none pinned: only that is to
         # be brought about.
         is_leaving: "bool"
         # Where a whole record may be written as it is; -1: nowhere.

@@ -56,7 +56,7 @@ def connect_socket(family: "int", address: "Any") -> "_socket.socket":
 class DatagramTransport:
     """A connected socket for datagrams, which sends the records of a queue one by one."""
 
-    held = 0
+    pinned = 0
     is_leaving = False
     _proven = False  # until a datagram has gone, and was not refused
 

@@ -22,7 +22,7 @@ MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
 class FdTransport:
     """Writes to a descriptor that somebody else opened and will close."""
 
-    held = 0
+    pinned = 0
     is_leaving = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
@@ -45,7 +45,7 @@ class FdTransport:
             return system.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
-            if self._has_failed and (queue.is_between() or error.errno not in MENDABLE):
+            if self._has_failed and (queue.at_record_boundary() or error.errno not in MENDABLE):
                 raise
             return 0  # half a record is there: the other half has to follow
 

@@ -53,10 +53,10 @@ class Queue:
         "_block_size",
         "_dropped",
         "_frames",
-        "_held",
-        "_held_size",
         "_in_order",
         "_lock",
+        "_pinned",
+        "_pinned_size",
         "_position",
         "_sent",
         "_sent_bytes",
@@ -86,8 +86,8 @@ class Queue:
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._in_order = 0  # frames, from the first, that `sort` has left in order
-        self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
-        self._held_size = 0  # bytes of them that it has given
+        self._pinned = 0  # frames that `peek` has given and that are not to be dropped meanwhile
+        self._pinned_size = 0  # bytes of them that it has given
         # A signal's handler may log while this thread holds it: so, nothing is called between the
         # look at a count and its change, for handlers run at calls.
         self._lock = _thread.RLock()
@@ -124,13 +124,13 @@ class Queue:
     def peek(self, one: "bool" = False) -> "memoryview | None":
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
-            return self._hold(self._list_oldest(1 if one else self.count))
+            return self._pin(self._list_oldest(1 if one else self.count))
 
     def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         with self._lock:
             frames = self._list_oldest(self.count)
-            data = self._hold(frames)
+            data = self._pin(frames)
             if data is None:
                 return None
             ends = []
@@ -160,7 +160,7 @@ class Queue:
                 if size > segment or used > space:
                     break
                 count += 1
-            data = self._hold(frames[:count])
+            data = self._pin(frames[:count])
             assert data is not None
             return data, segment
 
@@ -168,22 +168,22 @@ class Queue:
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
             # What has come since the last time has its turn after those that are in order.
-            if not self._held and not self._position and not self._in_order:
+            if not self._pinned and not self._position and not self._in_order:
                 frames = self._list_oldest(self.count)
                 for index, frame in enumerate(arrange_runs(frames)):
                     self._frames[index] = frame
                 self._in_order = len(frames)
 
-    def advance(self, size: "int", held: "int" = 0) -> "None":
+    def consume(self, size: "int", pinned: "int" = 0) -> "None":
         """Take note that the transport has taken so many of the bytes that `peek` has given.
 
-        held: bytes after those that are on their way, too, and must not be dropped.
+        pinned: bytes after those that are on their way, too, and must not be dropped.
         """
         with self._lock:
-            if not self._held:
+            if not self._pinned:
                 return  # all was dropped meanwhile
-            size = max(0, min(size, self._held_size))
-            held = min(held, self._held_size - size)
+            size = max(0, min(size, self._pinned_size))
+            pinned = min(pinned, self._pinned_size - size)
             self.size -= size
             self._sent_bytes += size
             self._position += size
@@ -197,15 +197,15 @@ class Queue:
                     self._position -= frame_size
             if not self._frames:
                 self.size = 0  # whatever was interrupted
-            self._held = 0
-            reach = self._position + held if held > 0 else 0
-            held_size = 0  # with the rest of the record in which those end
-            while held_size < reach:
-                held_size += len(self._frames[self._held])
-                self._held += 1
-            self._held_size = held_size - self._position
+            self._pinned = 0
+            reach = self._position + pinned if pinned > 0 else 0
+            pinned_size = 0  # with the rest of the record in which those end
+            while pinned_size < reach:
+                pinned_size += len(self._frames[self._pinned])
+                self._pinned += 1
+            self._pinned_size = pinned_size - self._position
 
-    def is_between(self) -> "bool":
+    def at_record_boundary(self) -> "bool":
         """Tell whether no part of a record has been sent without the rest."""
         return not self._position
 
@@ -215,26 +215,26 @@ class Queue:
             self.size += self._position
             self._sent_bytes -= self._position
             self._position = 0
-            self._held = 0
+            self._pinned = 0
 
     def drop_first(self, reason: "str") -> "None":
         """Drop the record that `peek` has given: no transport takes it."""
         with self._lock:
-            if self._held:
+            if self._pinned:
                 self._drop_frame(0, reason)
-            self._held = 0
+            self._pinned = 0
 
     def drop_oldest(self, size: "int") -> "None":
         """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
-            first = max(self._held, self._position > 0)
+            first = max(self._pinned, self._position > 0)
             while len(self._frames) > first and self.size + size > self.limit:
                 self._drop_frame(first, "full")
 
     def clear(self, reason: "str") -> "None":
         """Drop all that is queued."""
         with self._lock:
-            self._held = 0
+            self._pinned = 0
             while self._frames:
                 self._drop_frame(0, reason)
 
@@ -264,12 +264,12 @@ class Queue:
             frames.append(frame)
         return frames
 
-    def _hold(self, frames: "list[bytes]") -> "memoryview | None":
+    def _pin(self, frames: "list[bytes]") -> "memoryview | None":
         """Return what is left to send of the oldest records, which are not to be dropped."""
         if not frames:
             return None
         data = memoryview(b"".join(frames))[self._position :]
-        self._held, self._held_size = len(frames), len(data)
+        self._pinned, self._pinned_size = len(frames), len(data)
         return data
 
     def _count_drops(self, reason: "str", count: "int") -> "None":

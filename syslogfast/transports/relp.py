@@ -41,7 +41,7 @@ class RelpTransport:
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self.held = 0  # bytes of the records in flight
+        self.pinned = 0  # bytes of the records in flight
         self.is_leaving = False
         # Queue bytes of each command without a response, the oldest first: 0 but for "syslog".
         self._flight: deque[int] = deque()
@@ -112,7 +112,7 @@ class RelpTransport:
             return b""
         data, ends = records
         number = self._find_number()
-        start = self.held
+        start = self.pinned
         pieces: list[bytes | memoryview] = []
         for end in ends[len(self._flight) : WINDOW]:
             size = end - start
@@ -120,7 +120,7 @@ class RelpTransport:
             self._flight.append(size)
             number = number % LAST_NUMBER + 1
             start = end
-        self.held = start
+        self.pinned = start
         return b"".join(pieces)
 
     def _check_offers(self) -> "None":
@@ -167,7 +167,7 @@ class RelpTransport:
             except OSError as error:
                 self._failure = error
         taken, self._taken = self._taken, 0
-        self.held -= taken
+        self.pinned -= taken
         if self._failure and not taken:
             raise self._failure
         return taken

@@ -276,7 +276,7 @@ class Sender:
                 return BROKEN
             try:
                 size = transport.push(queue)
-                queue.advance(size, transport.held)
+                queue.consume(size, transport.pinned)
             except UndeliverableError as error:
                 if len(self.route.urls) > 1 and error.is_of_host():
                     self._leave_transport(transport, error)
@@ -390,8 +390,8 @@ class Sender:
             self._transport.is_leaving = True
         if (
             self._earlier_transport
-            and self.queue.is_between()
-            and not (self._transport and self._transport.held)
+            and self.queue.at_record_boundary()
+            and not (self._transport and self._transport.pinned)
         ):
             self._retired = self._transport
             self._use_transport(self._earlier_transport)

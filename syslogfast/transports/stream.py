@@ -85,7 +85,7 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
 class StreamTransport:
     """A connection, never waited for but in `wait` and `close`."""
 
-    held = 0
+    pinned = 0
     is_leaving = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":

@@ -75,7 +75,7 @@ class TlsTransport(StreamTransport):
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self.held = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
+        self.pinned = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
         self._wants_to_read = False
         context = make_context(url)
         name = url.options.get("name", url.host)
@@ -117,24 +117,24 @@ class TlsTransport(StreamTransport):
             pass
 
     def push(self, queue: "Queue") -> "int":
-        data = queue.peek(self.is_leaving and not self.held)
-        if data is not None and self.is_leaving and self.held:
-            data = data[: self.held]
+        data = queue.peek(self.is_leaving and not self.pinned)
+        if data is not None and self.is_leaving and self.pinned:
+            data = data[: self.pinned]
         taken = 0
         try:
             self._look_for_end()
             with WithoutSignal():
                 while data is not None and taken < len(data):
-                    piece = data[taken : taken + (self.held or MAX_PIECE)]
-                    self.held = len(piece)
+                    piece = data[taken : taken + (self.pinned or MAX_PIECE)]
+                    self.pinned = len(piece)
                     taken += self._socket.send(piece)
-                    self.held = 0
+                    self.pinned = 0
         except ssl.SSLWantReadError:
             self._wants_to_read = True
         except ssl.SSLWantWriteError:
             self._wants_to_read = False
         except OSError as error:
-            self.held = 0
+            self.pinned = 0
             if not taken:
                 raise explain(error) from None
         return taken  # if it has broken, the next call will see that, too

@@ -90,7 +90,7 @@ def take(emitter: object) -> list[bytes]:
     data = bytearray()
     while view := emitter._queue.peek():
         data += view
-        emitter._queue.advance(len(view))
+        emitter._queue.consume(len(view))
     return split_frames(bytes(data), "lf")
 
 
@@ -300,7 +300,7 @@ def test_bytes_are_those_of_encode(module: ModuleType, options: dict) -> None:
     data = bytearray()
     while view := emitter._queue.peek():
         data += view
-        emitter._queue.advance(len(view))
+        emitter._queue.consume(len(view))
     assert data == expected
     assert emitter.stats["offered"] == len(calls) * len(TEXTS)
 
@@ -977,7 +977,7 @@ for limit in (-5, -100, -2**40, -2**62, 0, 1, 2**62, 2**63 - 1, 2**70, 'x', None
 def abuse(queue):
     emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
     for argument in (-10**12, -1, 0, 1, 10**9, 2**62, -2**63, 2**63, None, 'x', b'', [], True):
-        for name in ('peek', 'advance', 'drop', 'drop_first', 'drop_oldest', 'clear'):
+        for name in ('peek', 'consume', 'drop', 'drop_first', 'drop_oldest', 'clear'):
             attempt(lambda: emitter.emit(6, 'text'))
             attempt(queue.peek)
             attempt(lambda: getattr(queue, name)(argument))

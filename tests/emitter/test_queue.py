@@ -87,9 +87,9 @@ class Line:
         self.check()
         return b"" if view is None else bytes(view)
 
-    def advance(self, data: bytes) -> None:
+    def consume(self, data: bytes) -> None:
         self.taken += data
-        self.queue.advance(len(data))
+        self.queue.consume(len(data))
         self.check()
 
     def rewind(self) -> None:
@@ -181,7 +181,7 @@ def test_peek_is_not_disturbed_by_puts(backend: str) -> None:
     view = line.queue.peek()
     rest = [line.emit(1000) for _ in range(3 * BLOCK // 1000 - 1)]
     assert bytes(view) == first
-    line.advance(first)
+    line.consume(first)
     assert line.drain() == b"".join(rest)
     assert bytes(view) == first
 
@@ -192,9 +192,9 @@ def test_peek_one(backend: str) -> None:
     frames = [line.emit(size) for size in (70, 200, 90)]
     for frame in frames:
         assert line.peek(True) == frame
-        line.advance(frame[:30])
+        line.consume(frame[:30])
         assert line.peek(True) == frame[30:]
-        line.advance(frame[30:])
+        line.consume(frame[30:])
     assert line.peek(True) == b""
 
 
@@ -210,7 +210,7 @@ def test_peek_gives_whole_frames(backend: str) -> None:
         ends.add(end)
     while data := line.peek():
         assert len(line.taken) + len(data) in ends
-        line.advance(data)
+        line.consume(data)
     assert bytes(line.taken) == b"".join(frames)
 
 
@@ -218,13 +218,13 @@ def test_size_counts_what_is_left_of_a_frame(backend: str) -> None:
     """Bytes that have been sent make space; their record counts as queued until its last byte."""
     line = make_line(backend, 200)
     frame = line.emit(150)
-    line.advance(line.peek()[:100])
+    line.consume(line.peek()[:100])
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (50, 1, 0)
     second = line.emit(150)
     assert line.stats["dropped"] == {}
-    line.advance(line.peek(True)[:49])
+    line.consume(line.peek(True)[:49])
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (151, 2, 0)
-    line.advance(line.peek(True))
+    line.consume(line.peek(True))
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (150, 1, 1)
     assert line.drain() == second
     assert line.taken == frame + second
@@ -248,12 +248,12 @@ def test_records_larger_than_a_block(backend: str) -> None:
     """Among small records, one that no block holds is taken and given as a whole."""
     line = make_line(backend, 1 << 20)
     frames = [line.emit(size) for size in (100, BLOCK + 1, 100, 3 * BLOCK, BLOCK, 100)]
-    line.advance(line.peek()[:50])
+    line.consume(line.peek()[:50])
     line.drain()
     assert line.taken == b"".join(frames)
     big = line.emit(1 << 20)
     assert line.peek(True) == line.peek() == big
-    line.advance(big[: 1 << 19])
+    line.consume(big[: 1 << 19])
     assert line.peek() == big[1 << 19 :]
     line.rewind()
     assert line.peek() == big
@@ -270,7 +270,7 @@ def test_queue_is_used_again(backend: str) -> None:
             for _ in range(10):
                 line.emitter.emit(6, text, time_ns=0)
             while data := line.queue.peek():
-                line.queue.advance(len(data))
+                line.queue.consume(len(data))
         data = None
         assert line.stats["sent"] == 10_000
         assert tracemalloc.get_traced_memory()[0] - before < 2 * BLOCK
@@ -344,7 +344,7 @@ def test_drop_first_of_what_is_sent_in_part(backend: str) -> None:
     line = make_line(backend, 1000)
     line.emit(100)
     second = line.emit(100)
-    line.advance(line.peek(True)[:30])
+    line.consume(line.peek(True)[:30])
     line.peek(True)
     line.queue.drop_first("error")
     line.check()
@@ -364,7 +364,7 @@ def test_drop_first_needs_a_peek(backend: str) -> None:
     line.queue.clear("closed")
     last = line.emit(100)
     line.queue.drop_first("error")
-    line.queue.advance(len(frame))
+    line.queue.consume(len(frame))
     line.check()
     assert line.stats["dropped"] == {"closed": 1}
     assert line.drain() == last
@@ -516,7 +516,7 @@ def test_drop_oldest_spares_what_is_on_its_way(
     line.check()
     assert line.peek()[: len(held)] == held
     if is_held:
-        line.advance(held)
+        line.consume(held)
     line.drain()
     if sent or is_held:
         assert line.taken.startswith(frames[0])
@@ -735,7 +735,7 @@ steps = st.one_of(
     st.tuples(st.just("emit many"), st.integers(1, 60)),
     st.tuples(st.just("take"), st.one_of(st.integers(1, 1000), st.sampled_from(SIZES))),
     st.tuples(st.just("take one"), st.integers(1, 1000)),
-    st.tuples(st.just("advance by nothing"), st.none()),
+    st.tuples(st.just("consume nothing"), st.none()),
     st.tuples(st.just("hold"), st.booleans()),
     st.tuples(st.just("rewind"), st.none()),
     st.tuples(st.just("drop first"), st.sampled_from(["error", "refused"])),
@@ -752,7 +752,7 @@ class Model:
         self.frames: list[bytes] = []
         self.position = 0
         self.sent = 0
-        self.held = False
+        self.pinned = False
         self.dropped: dict[str, int] = {}
         self.stream = b""  # all that was taken
 
@@ -799,9 +799,9 @@ def apply(line: Line, model: Model, step: tuple) -> None:
         line.take(argument, name == "take one")
         model.take(argument)
         model.held = False
-    elif name == "advance by nothing":
+    elif name == "consume nothing":
         line.peek()
-        line.advance(b"")
+        line.consume(b"")
         model.held = False
     elif name == "hold":
         data = line.peek(argument)
@@ -925,7 +925,7 @@ def test_many_small_frames(backend: str, size: int) -> None:
     taken = 0
     while (data := queue.peek()) is not None and queue.count:
         taken += len(data)
-        queue.advance(len(data))
+        queue.consume(len(data))
     assert (taken, queue.count) == (30_000 * size, 0)
 
 
@@ -942,7 +942,7 @@ def test_records_and_their_ends(backend: str) -> None:
         found = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=False)]
         assert found == frames
         assert ends[-1] == len(data)
-        queue.advance(len(frames[0]) + len(frames[1]))
+        queue.consume(len(frames[0]) + len(frames[1]))
         del frames[:2]
 
 
@@ -974,7 +974,7 @@ def test_a_run_is_of_one_size_but_for_a_shorter_last(
     data, segment = queue.peek_run(longest, most, space)
     assert bytes(data) == b"".join(frames[:count])
     assert segment == sizes[0]
-    queue.advance(len(data))
+    queue.consume(len(data))
     assert queue.count == len(sizes) - count
 
 
@@ -982,7 +982,7 @@ def test_sorting_puts_the_longest_first_and_changes_no_order_else(backend: str) 
     queue = make_line(backend, 100_000).queue
     queue.put(b"sent" * 5)
     queue.peek(True)
-    queue.advance(20)
+    queue.consume(20)
     frames = [b"%03d" % number + b"x" * (20 + number * 7 % 13) for number in range(200)]
     for frame in frames:
         queue.put(frame)
@@ -990,7 +990,7 @@ def test_sorting_puts_the_longest_first_and_changes_no_order_else(backend: str) 
     assert bytes(queue.peek()) == b"".join(sorted(frames, key=len, reverse=True))
     assert queue.count == 200
     queue.sort()  # while some are held, nothing moves
-    queue.advance(len(bytes(queue.peek(True))))
+    queue.consume(len(bytes(queue.peek(True))))
     assert bytes(queue.peek(True)) == sorted(frames, key=len, reverse=True)[1]
 
 
@@ -1018,7 +1018,7 @@ def test_few_of_a_size_end_runs_of_longer_ones(
     sent = []
     while queue.size:
         sent.append(bytes(queue.peek(True)))
-        queue.advance(len(sent[-1]))
+        queue.consume(len(sent[-1]))
     assert list(map(len, sent)) == [size for size in arranged if size]
     assert sorted(sent) == sorted(filter(None, frames))
     for size in sizes:  # those of one keep their order
@@ -1052,12 +1052,12 @@ def test_sorting_leaves_a_record_that_is_half_sent(backend: str) -> None:
     queue.put(b"a" * 20)
     queue.put(b"b" * 30)
     queue.peek()
-    queue.advance(5)
-    assert not queue.is_between()
+    queue.consume(5)
+    assert not queue.at_record_boundary()
     queue.sort()
     assert bytes(queue.peek()) == b"a" * 15 + b"b" * 30
-    queue.advance(15)
-    assert queue.is_between()
+    queue.consume(15)
+    assert queue.at_record_boundary()
 
 
 @pytest.mark.parametrize("taken", [0, 20, 25])
@@ -1069,7 +1069,7 @@ def test_what_is_on_its_way_is_not_dropped(backend: str, taken: int, held: int) 
     for frame in frames:
         queue.put(frame)
     queue.peek()
-    queue.advance(taken, held)
+    queue.consume(taken, held)
     rest = b"".join(frames)[taken:]
     kept = min(-(-(taken + held) // 20) * 20 - taken, len(rest))  # up to the end of a record
     queue.drop_oldest(100 - (200 - len(rest) - 200))
@@ -1090,7 +1090,7 @@ def test_reset_forgets_all(backend: str) -> None:
     for _ in range(12):
         queue.put(b"x" * 20) or queue.drop("full")
     queue.peek()
-    queue.advance(30)
+    queue.consume(30)
     assert queue.loss_since > 1_700_000_000_000_000_000
     queue.reset()
     assert queue.count_all() == {
@@ -1111,7 +1111,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("put"), st.integers(16, 120)),
         st.tuples(st.just("peek"), st.booleans()),
         st.tuples(st.just("peek_run"), st.integers(0, 100)),
-        st.tuples(st.just("advance"), st.tuples(st.integers(0, 400), st.integers(0, 200))),
+        st.tuples(st.just("consume"), st.tuples(st.integers(0, 400), st.integers(0, 200))),
         st.tuples(st.just("drop_oldest"), st.integers(0, 300)),
         st.tuples(st.sampled_from(["rewind", "drop_first", "peek_records"]), st.none()),
     ),
@@ -1128,8 +1128,8 @@ def act(queue: object, name: str, argument: object, number: int) -> object:
     if name == "peek_records":
         found = queue.peek_records()
         return found and (bytes(found[0]), list(found[1]))
-    if name == "advance":
-        return queue.advance(*argument)
+    if name == "consume":
+        return queue.consume(*argument)
     if name == "drop_first":
         return queue.drop_first("error")
     if argument is None:
@@ -1155,4 +1155,4 @@ def test_both_queues_do_the_same(actions: list[tuple[str, object]]) -> None:
         counts = [queue.count_all() for queue in queues]
         assert counts[0] == counts[1], (number, name)
         assert queues[0].size == queues[1].size
-        assert queues[0].is_between() == queues[1].is_between()
+        assert queues[0].at_record_boundary() == queues[1].at_record_boundary()

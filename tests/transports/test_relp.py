@@ -652,8 +652,8 @@ def test_a_queue_without_threads(make_queue: Callable, peer: RelpPeer) -> None:
     transport = relp.RelpTransport(parse_url(peer.url), LIMIT)
     for number in range(5):
         assert queue.put(b"%d" % number * 100)
-    assert (transport.push(queue), transport.held) == (0, 500)
-    queue.advance(0, transport.held)
+    assert (transport.push(queue), transport.pinned) == (0, 500)
+    queue.consume(0, transport.pinned)
     assert wait_until(lambda: peer.count() == 5)
     for number in range(5, 10):
         assert queue.put(b"%d" % number * 100)
@@ -662,20 +662,20 @@ def test_a_queue_without_threads(make_queue: Callable, peer: RelpPeer) -> None:
     assert (queue.count, queue.size) == (9, 950)
     peer.last.acknowledge(1, 0)
     transport.wait(LIMIT)
-    assert (transport.push(queue), transport.held) == (200, 300)
-    queue.advance(200, transport.held)
+    assert (transport.push(queue), transport.pinned) == (200, 300)
+    queue.consume(200, transport.pinned)
     queue.drop_oldest(300)  # 7
     assert (queue.count, queue.size) == (6, 650)
-    assert (transport.push(queue), transport.held) in ((0, 300), (0, 650))
-    queue.advance(0, transport.held)
+    assert (transport.push(queue), transport.pinned) in ((0, 300), (0, 650))
+    queue.consume(0, transport.pinned)
     queue.drop_oldest(1000)  # all but what is on its way
-    assert queue.size == transport.held
+    assert queue.size == transport.pinned
     peer.last.acknowledge(2, 3, 4)
     transport.wait(LIMIT)
     assert transport.push(queue) == 300
-    queue.advance(300, transport.held)
+    queue.consume(300, transport.pinned)
     transport.push(queue)
-    queue.advance(0, transport.held)
+    queue.consume(0, transport.pinned)
     assert wait_until(lambda: peer.count() == 5 + queue.count)
     counts = queue.count_all()
     assert counts["offered"] == counts["sent"] + counts["queued"] + sum(counts["dropped"].values())
@@ -697,13 +697,13 @@ def test_close_empties_a_queue_with_records_in_flight(make_queue: Callable, peer
     for _ in range(3):
         queue.put(b"x" * 100)
     assert transport.push(queue) == 0
-    queue.advance(0, transport.held)
+    queue.consume(0, transport.pinned)
     queue.clear("closed")
     assert wait_until(lambda: peer.count() == 3)
     peer.last.acknowledge(0, 1, 2)
     transport.wait(LIMIT)
     transport.close(0)  # what has come is enough, though it is no longer the queue's
-    queue.advance(300, 0)
+    queue.consume(300, 0)
     assert queue.count_all()["dropped"] == {"closed": 3}
     assert (queue.count, queue.size) == (0, 0)
     assert wait_until(lambda: peer.last.has_ended)

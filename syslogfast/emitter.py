@@ -125,8 +125,8 @@ class Emitter(EmitterBase):
         since a transport was opened, or None.
         """
         counts = self._queue.count_all()
-        counts["reconnects"] = self._sender.route.reconnects
-        counts["failure"] = self._sender.route.failure
+        counts["reconnects"] = self._sender.retry_policy.reconnects
+        counts["failure"] = self._sender.retry_policy.failure
         return counts
 
     def __enter__(self) -> "Emitter":

@@ -122,7 +122,7 @@ class BrokenError(Exception):
 
 def check_transport(log: Emitter) -> None:
     """BrokenError: something has gone wrong, so that records are lost, or may be."""
-    route = log._sender.route
+    route = log._sender.retry_policy
     if route.error:
         raise BrokenError(route.error.strerror or str(route.error))
     if route.reconnects:

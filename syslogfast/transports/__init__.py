@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         pinned: "int"
         # Another transport takes over once no record is half sent, and none pinned: only that is to
         # be brought about.
-        is_leaving: "bool"
+        is_draining: "bool"
         # Where a whole record may be written as it is; -1: nowhere.
         descriptor: "int"
 

@@ -57,7 +57,7 @@ class DatagramTransport:
     """A connected socket for datagrams, which sends the records of a queue one by one."""
 
     pinned = 0
-    is_leaving = False
+    is_draining = False
     _proven = False  # until a datagram has gone, and was not refused
 
     def __init__(self, url: "Url", timeout: "float") -> "None":

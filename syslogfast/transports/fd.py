@@ -23,7 +23,7 @@ class FdTransport:
     """Writes to a descriptor that somebody else opened and will close."""
 
     pinned = 0
-    is_leaving = False
+    is_draining = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url

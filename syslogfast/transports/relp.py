@@ -42,7 +42,7 @@ class RelpTransport:
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self.pinned = 0  # bytes of the records in flight
-        self.is_leaving = False
+        self.is_draining = False
         # Queue bytes of each command without a response, the oldest first: 0 but for "syslog".
         self._flight: deque[int] = deque()
         self._oldest = 1  # its number
@@ -71,7 +71,7 @@ class RelpTransport:
         taken = self._take()
         if not taken:
             # Where half of the window is in flight, more of it would only make smaller batches.
-            has_space = len(self._flight) <= WINDOW // 2 and not self.is_leaving
+            has_space = len(self._flight) <= WINDOW // 2 and not self.is_draining
             if has_space and not self._unsent:
                 self._unsent = memoryview(self._render(queue))
             self._send()

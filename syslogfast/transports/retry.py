@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
 STEADY = 1.0  # seconds: a transport that breaks sooner has failed, too
-FIRST_RETURN = 1.0  # seconds on another transport until the ones before it are tried again
+FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
 FOREVER = float("inf")
 
 
@@ -32,7 +32,7 @@ def needs_waiting(url: "Url") -> bool:
     return url.scheme != "fd" and not (url.scheme == "unix" and url.framing is None)
 
 
-class Route:
+class RetryPolicy:
     """The URLs of one sender, and the record of what opening them has come to.
 
     reconnects: transports opened after the first. error: what has gone wrong since one was opened,
@@ -54,8 +54,8 @@ class Route:
         self._first = 0  # which URL to begin with
         self._opened = self._tried = self.next_try = monotonic() - STEADY
         self._delay = FIRST_DELAY
-        self._return_delay = FIRST_RETURN
-        self.next_return = FOREVER
+        self._failback_delay = FIRST_FAILBACK_DELAY
+        self.next_failback = FOREVER
 
     def pace(self) -> None:
         """Have datagrams go out slowly at first, on transports that are opened from now on."""
@@ -68,12 +68,12 @@ class Route:
     def is_due(self) -> bool:
         return monotonic() >= self.next_try
 
-    def retry(self) -> None:
+    def reset_backoff(self) -> None:
         """Try at once, with short pauses again: the network has changed."""
         self.next_try = monotonic()
         self._delay = FIRST_DELAY
 
-    def hurry(self) -> None:
+    def retry_soon(self) -> None:
         """Try soon: somebody waits."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
@@ -85,26 +85,26 @@ class Route:
         for index in [*range(first, len(self.urls)), *range(first)]:
             transport = self._try(self.urls[index])
             if transport:
-                self._note_opened(index)
+                self._on_opened(index)
                 return transport
         self._back_off()
         return None
 
-    def open_earlier(self, transport: "Transport") -> "Transport | None":
+    def open_preferred(self, transport: "Transport") -> "Transport | None":
         """Open one of the transports that stand before this one; None if none can be opened."""
         for index in range(self.urls.index(transport.url)):
             earlier = self._try(self.urls[index])
             if earlier:
-                self._note_opened(index)
+                self._on_opened(index)
                 return earlier
-        self._return_delay = min(2 * self._return_delay, LONGEST_DELAY)
-        self.next_return = monotonic() + add_jitter(self._return_delay)
+        self._failback_delay = min(2 * self._failback_delay, LONGEST_DELAY)
+        self.next_failback = monotonic() + add_jitter(self._failback_delay)
         return None
 
-    def note_broken(self, transport: "Transport", error: OSError) -> None:
+    def on_broken(self, transport: "Transport", error: OSError) -> None:
         """Take note that a transport has broken, and find out when to try again, and which."""
         self.note_failure(transport.url, error)
-        self.next_return = FOREVER
+        self.next_failback = FOREVER
         self._first = (self.urls.index(transport.url) + 1) % len(self.urls)  # each has its turn
         if monotonic() - self._opened < STEADY:
             self._back_off()
@@ -112,10 +112,10 @@ class Route:
             self._delay = FIRST_DELAY
             self.next_try = monotonic()
 
-    def note_taken(self, url: "Url") -> None:
+    def on_connected(self, url: "Url") -> None:
         """Take note that this URL is in use: those before it are to be tried again."""
         is_first = url is self.urls[0]
-        self.next_return = FOREVER if is_first else monotonic() + add_jitter(self._return_delay)
+        self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
 
     def _try(self, url: "Url") -> "Transport | None":
         try:
@@ -137,13 +137,13 @@ class Route:
         """What has gone wrong since a transport was opened, if anything, and where."""
         return f"{self._failed}: {self.error}" if self.error else None
 
-    def _note_opened(self, index: int) -> None:
+    def _on_opened(self, index: int) -> None:
         self._opened = monotonic()
         self.reconnects += self._opened_before
         self._opened_before = True
         if index == 0:
-            self._return_delay = FIRST_RETURN
-        self.note_taken(self.urls[index])
+            self._failback_delay = FIRST_FAILBACK_DELAY
+        self.on_connected(self.urls[index])
 
     def note_failure(self, url: "Url", error: OSError) -> None:
         """Take note of what has gone wrong; what will not mend by itself is said aloud, once."""

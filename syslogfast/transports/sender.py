@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from syslogfast._validation import check_timeout
 from syslogfast.transports import UndeliverableError, exit_fork
-from syslogfast.transports.retry import FOREVER, Route, needs_waiting
+from syslogfast.transports.retry import FOREVER, RetryPolicy, needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Sender:
     ) -> None:
         self.queue = queue
         self.timeout = timeout
-        self.route = Route(urls, timeout)
+        self.retry_policy = RetryPolicy(urls, timeout)
         self._linger = linger
         self._overflow = overflow
         self._render_report = render_report
@@ -74,18 +74,18 @@ class Sender:
         """Begin without a transport, a thread, or anything to report."""
         self.queue.threshold = self._threshold
         self._use_transport(None)
-        self._earlier_transport: Transport | None = (
+        self._preferred_transport: Transport | None = (
             None  # to be taken as soon as no record is half sent
         )
-        self._retired: Transport | None = None  # for which that was taken
+        self._draining: Transport | None = None  # for which that was taken
         self._reporter: LossReporter | None = None
         self._owes_report = False
         self._close_by: float | None = None  # by monotonic(): a close that has to be made up for
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
         # leaves no doubt whether it has to be released; but nobody takes it twice.
         self._send_lock: Any = _thread.RLock()
-        self._alarm = _thread.allocate_lock()  # released to wake the worker
-        self._alarm.acquire()
+        self._wakeup = _thread.allocate_lock()  # released to wake the worker
+        self._wakeup.acquire()
         self._waiting: list[_thread.LockType] = []  # one for each who waits for progress
         self._working = _thread.allocate_lock()  # held as long as there is a worker
         self._is_idle = False
@@ -94,9 +94,9 @@ class Sender:
 
     def begin_anew(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        transports = self._transport, self._earlier_transport, self._retired
+        transports = self._transport, self._preferred_transport, self._draining
         self.queue.reset()
-        self.route.begin_anew()
+        self.retry_policy.begin_anew()
         self._begin()  # its locks, too: whoever held them is not in this process
         self._is_inherited = True
         for transport in transports:
@@ -189,7 +189,7 @@ class Sender:
         deadline = monotonic() + self._choose_timeout(timeout)
         if self._send_lock._is_owned():
             return not self.queue.count  # a signal's handler: this thread has to go on first
-        self.route.hurry()
+        self.retry_policy.retry_soon()
         while self.queue.count:
             self._is_urgent = True
             self.pump()
@@ -208,9 +208,9 @@ class Sender:
         before.
         """
         if is_reachable:
-            self.route.retry()
+            self.retry_policy.reset_backoff()
             self.pump()
-        self.route.hurry()
+        self.retry_policy.retry_soon()
         self._is_urgent = True
         if self.queue.count:
             self._wake_worker()
@@ -240,9 +240,9 @@ class Sender:
             self._is_over = True
             transport = self._transport
             self._use_transport(None)
-            if self._earlier_transport:
-                self._earlier_transport.abort()
-                self._earlier_transport = None
+            if self._preferred_transport:
+                self._preferred_transport.abort()
+                self._preferred_transport = None
             if transport:
                 self._close_transport(transport, deadline)
         finally:
@@ -250,7 +250,7 @@ class Sender:
                 lock.release()
             except RuntimeError:
                 pass  # another thread has it
-        self._ring()
+        self._notify()
         # A thread that wakes while the interpreter ends is ended by pthread_exit, for which glibc
         # loads a library: where an image lacks that, the process would abort.
         patience = min(max(0.0, deadline - monotonic()), STALL_INTERVAL) + POLL_INTERVAL
@@ -270,7 +270,7 @@ class Sender:
         queue = self.queue
         while queue.count:
             transport = (
-                self._take_earlier_transport() if self._earlier_transport else self._transport
+                self._take_preferred_transport() if self._preferred_transport else self._transport
             )
             if transport is None:
                 return BROKEN
@@ -278,11 +278,11 @@ class Sender:
                 size = transport.push(queue)
                 queue.consume(size, transport.pinned)
             except UndeliverableError as error:
-                if len(self.route.urls) > 1 and error.is_of_host():
+                if len(self.retry_policy.urls) > 1 and error.is_of_host():
                     self._leave_transport(transport, error)
                     return BROKEN
                 queue.drop_first(error.reason)
-                self.route.note_failure(transport.url, error)
+                self.retry_policy.note_failure(transport.url, error)
                 continue
             except OSError as error:
                 self._leave_transport(transport, error)
@@ -292,7 +292,7 @@ class Sender:
                 self._leave_transport(transport, InterruptedError("a send was interrupted"))
                 raise
             if not size:
-                self._look_back()
+                self._consider_failback()
                 return FULL
             if queue.loss_since and not self._get_reporter().report() and not self._owes_report:
                 self._owes_report = True
@@ -300,8 +300,8 @@ class Sender:
             patience -= size
             if patience <= 0:
                 break
-        if self.route.next_return < FOREVER:
-            self._look_back()
+        if self.retry_policy.next_failback < FOREVER:
+            self._consider_failback()
         return MORE if queue.count else EMPTY
 
     def _get_reporter(self) -> "LossReporter":
@@ -326,85 +326,89 @@ class Sender:
 
     def _open_at_once(self) -> bool:
         """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
-        if not self._is_over and self.route.can_open_at_once():
+        if not self._is_over and self.retry_policy.can_open_at_once():
             self._expect_end()
-            self._use_transport(self.route.open())
+            self._use_transport(self.retry_policy.open())
         return self._transport is not None
 
     def _close_transport(self, transport: "Transport", deadline: float) -> None:
         try:
             transport.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
         except OSError as error:
-            self.route.note_failure(transport.url, error)  # though the kernel had taken all of it
+            self.retry_policy.note_failure(
+                transport.url, error
+            )  # though the kernel had taken all of it
         except ValueError:
             pass  # another thread has found it broken, and closed it
 
     def _leave_transport(self, transport: "Transport", error: OSError) -> None:
         self.queue.rewind()
-        self._use_transport(self._earlier_transport)
-        self._earlier_transport = None
+        self._use_transport(self._preferred_transport)
+        self._preferred_transport = None
         transport.abort()
-        self.route.note_broken(transport, error)
+        self.retry_policy.on_broken(transport, error)
         if self._transport:
-            self.route.note_taken(self._transport.url)
+            self.retry_policy.on_connected(self._transport.url)
 
     # --- back to an earlier URL ------------------------------------------------------------------
 
-    def _look_back(self) -> None:
+    def _consider_failback(self) -> None:
         if (
             self._transport
-            and not self._earlier_transport
-            and monotonic() >= self.route.next_return
+            and not self._preferred_transport
+            and monotonic() >= self.retry_policy.next_failback
         ):
-            self._start_return(self._transport)
+            self._start_failback(self._transport)
 
-    def _start_return(self, transport: "Transport") -> None:
+    def _start_failback(self, transport: "Transport") -> None:
         """Try the URLs before that of this transport, while it goes on to be used."""
-        self.route.next_return = FOREVER  # one try at a time
+        self.retry_policy.next_failback = FOREVER  # one try at a time
         try:
-            exit_fork.Thread(self, self._return, transport)
+            exit_fork.Thread(self, self._fail_back, transport)
         except RuntimeError:
             pass  # when it breaks, all of them are tried
 
-    def _return(self, transport: "Transport") -> None:
-        earlier = self.route.open_earlier(transport)
+    def _fail_back(self, transport: "Transport") -> None:
+        earlier = self.retry_policy.open_preferred(transport)
         if earlier is None:
             return
         with self._send_lock:
             if self._transport is not transport or self._is_over:
                 transport = earlier  # that has broken meanwhile, so the worker has opened another
             else:
-                self._earlier_transport = earlier
-                self._take_earlier_transport()
+                self._preferred_transport = earlier
+                self._take_preferred_transport()
         self.pump()  # for one who has found the lock taken meanwhile
-        while self._transport is transport and self._retired is not transport and not self._is_over:
+        while (
+            self._transport is transport and self._draining is not transport and not self._is_over
+        ):
             self.pump()
             sleep(POLL_INTERVAL)
-        if transport in (earlier, self._retired):  # else it has broken, or been closed
-            self._retired = None
+        if transport in (earlier, self._draining):  # else it has broken, or been closed
+            self._draining = None
             self._close_transport(transport, monotonic() + self.timeout)
 
-    def _take_earlier_transport(self) -> "Transport | None":
+    def _take_preferred_transport(self) -> "Transport | None":
         """Return the transport to use: once no record is half sent, that of an earlier URL."""
-        if self._earlier_transport and self._transport:
-            self._transport.is_leaving = True
+        if self._preferred_transport and self._transport:
+            self._transport.is_draining = True
         if (
-            self._earlier_transport
+            self._preferred_transport
             and self.queue.at_record_boundary()
             and not (self._transport and self._transport.pinned)
         ):
-            self._retired = self._transport
-            self._use_transport(self._earlier_transport)
-            self._earlier_transport = None
+            self._draining = self._transport
+            self._use_transport(self._preferred_transport)
+            self._preferred_transport = None
         return self._transport
 
     # --- waiting ---------------------------------------------------------------------------------
 
-    def _ring(self) -> None:
+    def _notify(self) -> None:
         try:
-            self._alarm.release()
+            self._wakeup.release()
         except RuntimeError:
-            pass  # it has been rung already
+            pass  # it is awake already
 
     def _expect_end(self) -> None:
         if self._is_inherited:
@@ -419,7 +423,7 @@ class Sender:
                 exit_fork.Thread(self, self._work)
             except RuntimeError:
                 return False
-        self._ring()
+        self._notify()
         return True
 
     def _report_progress(self) -> None:
@@ -436,7 +440,7 @@ class Sender:
         lock.acquire()
         self._waiting.append(lock)  # before the worker is woken, who tells what it finds
         try:
-            if not self._wake_worker() and self.route.is_due():
+            if not self._wake_worker() and self.retry_policy.is_due():
                 self.open()
             lock.acquire(True, min(left, POLL_INTERVAL))
         finally:
@@ -452,12 +456,14 @@ class Sender:
                 if not self.queue.count:
                     self._is_urgent = False
                     self._report_progress()
-                    self._await_alarm()
+                    self._await_wakeup()
                     continue
                 self._is_idle = False
                 if self._transport is None:
-                    while not self._is_over and not self.route.is_due():
-                        self._alarm.acquire(True, max(0.0, self.route.next_try - monotonic()))
+                    while not self._is_over and not self.retry_policy.is_due():
+                        self._wakeup.acquire(
+                            True, max(0.0, self.retry_policy.next_try - monotonic())
+                        )
                     self.open()
                 if self._transport and self.queue.threshold == self._threshold:
                     self._linger_on()
@@ -466,12 +472,12 @@ class Sender:
             self.queue.threshold = self._threshold
             self._working.release()  # whatever happens, there can be another
 
-    def _await_alarm(self) -> None:
+    def _await_wakeup(self) -> None:
         """Wait until there is a record; if that is long, queue the report that is owed."""
         delay = None
         if self._owes_report and self._transport:
             delay = self._get_reporter().find_delay()
-        if not self._alarm.acquire(True, -1 if delay is None else delay):
+        if not self._wakeup.acquire(True, -1 if delay is None else delay):
             with self._send_lock:
                 self._get_reporter().report()
         if not self.queue.loss_since:
@@ -481,11 +487,11 @@ class Sender:
         """Open a transport, which takes its time: nobody who emits waits for this."""
         if self._transport or self._is_over:
             return
-        if not needs_waiting(self.route.urls[0]):
+        if not needs_waiting(self.retry_policy.urls[0]):
             with self._send_lock:  # whoever emits may open it, too
-                if self._transport or self._open_at_once() or len(self.route.urls) == 1:
+                if self._transport or self._open_at_once() or len(self.retry_policy.urls) == 1:
                     return
-        transport = self.route.open()
+        transport = self.retry_policy.open()
         with self._send_lock:
             if self._transport is None and not self._is_over:
                 self._use_transport(transport)
@@ -498,7 +504,7 @@ class Sender:
             left = self._lingering_since + self._linger - monotonic()
             if left <= 0:
                 break
-            self._alarm.acquire(True, left)
+            self._wakeup.acquire(True, left)
 
     def _send_patiently(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""

@@ -86,7 +86,7 @@ class StreamTransport:
     """A connection, never waited for but in `wait` and `close`."""
 
     pinned = 0
-    is_leaving = False
+    is_draining = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -97,7 +97,7 @@ class StreamTransport:
 
     def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""
-        data = queue.peek(self.is_leaving)
+        data = queue.peek(self.is_draining)
         if data is None:
             return 0
         try:

@@ -117,8 +117,8 @@ class TlsTransport(StreamTransport):
             pass
 
     def push(self, queue: "Queue") -> "int":
-        data = queue.peek(self.is_leaving and not self.pinned)
-        if data is not None and self.is_leaving and self.pinned:
+        data = queue.peek(self.is_draining and not self.pinned)
+        if data is not None and self.is_draining and self.pinned:
             data = data[: self.pinned]
         taken = 0
         try:

@@ -664,7 +664,7 @@ checks("delivery.md: The queue")(check_session)
 def check_relays(section: Section, stage: Stage) -> None:
     """The configurations are those of the example, which test_relays.py runs."""
     program = section.take("python")
-    sent = f"{program}print(*log._sender.route.urls)\n"
+    sent = f"{program}print(*log._sender.retry_policy.urls)\n"
     assert sorted(stage.run_quiet(sent).out.split()) == [
         b"relp://relay1:2514",
         b"relp://relay2:2514",

@@ -554,7 +554,7 @@ thread.join()
 signal.raise_signal(signal.SIGTERM)
 with open("/proc/self/status") as file:
     caught = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt")]
-tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._sender.route.urls[0].is_paced)
+tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._sender.retry_policy.urls[0].is_paced)
 """
 SENT = {
     "boot": "BOOTED",

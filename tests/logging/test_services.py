@@ -570,8 +570,11 @@ def test_nothing_shows_the_token(
     assert wait_until(lambda: emitter.stats["failure"])
     child = emitter.child(hostname="vm-1")
     shown = [repr(emitter), str(emitter), repr(child), repr(emitter._encoder), f"{emitter.stats}"]
-    shown += [repr(emitter._encoder.replace(hostname="x")), str(emitter._sender.route.failure)]
-    shown += [str(emitter._sender), str(emitter._sender.route), repr(emitter._queue)]
+    shown += [
+        repr(emitter._encoder.replace(hostname="x")),
+        str(emitter._sender.retry_policy.failure),
+    ]
+    shown += [str(emitter._sender), str(emitter._sender.retry_policy), repr(emitter._queue)]
     emitter.close(0)
     for error in (lambda: child.info("", structured_data=5), lambda: child.child(max_size=9)):
         with pytest.raises((TypeError, ValueError)) as caught:

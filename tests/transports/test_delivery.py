@@ -311,7 +311,7 @@ def test_a_collector_that_hangs_up_is_not_stormed(connect_once: Callable) -> Non
 
 
 def test_a_broken_pipe_is_not_stormed(connect_once: Callable) -> None:
-    """A descriptor that nobody reads any more can be opened, but not written: no hurry."""
+    """A descriptor that nobody reads any more can be opened, but not written: no retry_soon."""
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -166,18 +166,18 @@ def test_a_record_during_failback(connect_once: Callable, sink: Sink) -> None:
     assert emitter.flush()
     first = Sink(port)
     sender = emitter._sender
-    take_earlier_transport = sender._take_earlier_transport
+    take_preferred_transport = sender._take_preferred_transport
     is_taken = threading.Event()
 
     def take() -> object:
-        if sender._earlier_transport and not is_taken.is_set():
+        if sender._preferred_transport and not is_taken.is_set():
             is_taken.set()
             other = threading.Thread(target=emitter.info, args=("late",))
             other.start()
             other.join(LIMIT)
-        return take_earlier_transport()
+        return take_preferred_transport()
 
-    sender._take_earlier_transport = take
+    sender._take_preferred_transport = take
     try:
         count = 1
         while not is_taken.is_set() and count < 500:

@@ -484,7 +484,7 @@ def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.Mo
             pending = session.list_pending()
             session.acknowledge(*chance.sample(pending, chance.randrange(len(pending)) + 1))
 
-    def hurry() -> bool:
+    def retry_soon() -> bool:
         session = peer.last
         with session.lock:
             pending = session.list_pending()
@@ -500,7 +500,7 @@ def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.Mo
         emitter.info("%s", text)
         read_stats(emitter)
     assert wait_until(lambda: peer.sessions)
-    assert wait_until(hurry, 3 * LIMIT)
+    assert wait_until(retry_soon, 3 * LIMIT)
     peer.on_record = Session.acknowledge
     peer.break_connections()
     wait_for_sent(emitter, 3000)

@@ -138,7 +138,7 @@ def test_not_unless_asked(receiver: socket.socket, clock: Clock) -> None:
 def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) -> None:
     """Nothing is lost, the order is kept, and who emits does not wait; flush does."""
     emitter = connect(url_of(receiver), linger=0.0)
-    emitter._sender.route.pace()
+    emitter._sender.retry_policy.pace()
     with collect(receiver) as datagrams:
         emitter.info("0")
         emitter.error("1")
@@ -157,7 +157,7 @@ def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) 
 def test_close_waits(connect: Connect, receiver: socket.socket, linger: float) -> None:
     """What is still to be paced goes out before the transport is closed, with real pauses."""
     emitter = connect(url_of(receiver), linger=linger)
-    emitter._sender.route.pace()
+    emitter._sender.retry_policy.pace()
     with collect(receiver) as datagrams:
         for number in range(100):
             emitter.info("%d", number)
@@ -176,7 +176,7 @@ def test_where_no_thread_can_be_had(
         raise RuntimeError("can't start new thread")
 
     emitter = connect(url_of(receiver))
-    emitter._sender.route.pace()
+    emitter._sender.retry_policy.pace()
     with monkeypatch.context() as patch:
         patch.setattr(sender._thread, "start_new_thread", refuse)
         for number in range(40):
@@ -214,7 +214,7 @@ def test_transports_that_are_opened_later(connect_once: Connect, receiver: socke
     """A transport that is open goes on as it is; the next one is paced."""
     emitter = connect_once(url_of(receiver))
     emitter.info("0")
-    emitter._sender.route.pace()
+    emitter._sender.retry_policy.pace()
     assert not emitter._sender._transport._is_paced
     emitter._sender._leave_transport(emitter._sender._transport, OSError("it is over"))
     emitter.info("1")
@@ -228,7 +228,7 @@ def test_a_collector_that_is_not_there(connect_once: Connect, receiver: socket.s
     url = url_of(receiver)
     receiver.close()
     emitter = connect_once(url)
-    emitter._sender.route.pace()
+    emitter._sender.retry_policy.pace()
     for number in range(50):
         emitter.info("%d", number)
     assert emitter.flush()

@@ -222,7 +222,7 @@ class Lifecycle:
         self._undo.append(self._fatal_transport.disarm)
         self._fatal_transport.arm()
 
-    def _arm_anew(self) -> None:
+    def _rearm(self) -> None:
         """Have the records of these signals name this process, which was forked."""
         if self._fatal_transport and not self._is_over:
             self._fatal_transport.arm()
@@ -355,10 +355,10 @@ def install(
     return lifecycle
 
 
-def go_on_as_child() -> None:
+def after_fork_in_child() -> None:
     """Have a process that was forked speak for itself."""
     if _installed:
-        _installed._arm_anew()
+        _installed._rearm()
 
 
-call_at_fork(after_in_child=go_on_as_child)
+call_at_fork(after_in_child=after_fork_in_child)

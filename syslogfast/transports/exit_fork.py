@@ -45,7 +45,7 @@ def close_all() -> None:
     global _has_ended
     close([sender for sender in list_senders() if sender.closes_at_exit])
     _has_ended = True
-    outlast_threads()
+    join_threads()
 
 
 def has_ended() -> bool:
@@ -112,13 +112,13 @@ class Thread:
     def is_there(self) -> bool:
         return self._has_gone.locked()
 
-    def outlast(self) -> None:
+    def join(self) -> None:
         """Wait until it has gone."""
         with self._has_gone:
             pass
 
 
-def outlast_threads() -> None:
+def join_threads() -> None:
     """Wait for the threads of all that is closed, unless this is the main interpreter.
 
     Another one that ends before one of its threads has the whole process aborted.
@@ -127,7 +127,7 @@ def outlast_threads() -> None:
     if left and not is_main_interpreter():
         for thread in left:
             if id(thread.owner()) not in _senders:  # one that is open works on for ever
-                thread.outlast()
+                thread.join()
 
 
 def is_main_interpreter() -> bool:
@@ -143,11 +143,11 @@ def is_main_interpreter() -> bool:
 # --- fork ----------------------------------------------------------------------------------------
 
 
-def go_on_as_child() -> None:
+def after_fork_in_child() -> None:
     importing.release()
     _threads.clear()
     for sender in list_senders():
-        sender.begin_anew()
+        sender.reset_after_fork()
 
 
 # Once, and early: what the program registers later is called before this, and may still emit.
@@ -155,5 +155,5 @@ atexit.register(close_all)
 call_at_fork(
     before=importing.acquire,
     after_in_parent=importing.release,
-    after_in_child=go_on_as_child,
+    after_in_child=after_fork_in_child,
 )

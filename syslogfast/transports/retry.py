@@ -44,9 +44,9 @@ class RetryPolicy:
         self.timeout = timeout  # seconds that opening a transport may take
         self._failed: Url = urls[0]  # where `error` was
         self._said: set[str] = set()
-        self.begin_anew()
+        self.reset_after_fork()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget when what was tried: this is another process."""
         self.reconnects = 0
         self.error: OSError | None = None

@@ -92,11 +92,11 @@ class Sender:
         self._is_urgent = False
         self._lingering_since = 0.0  # when the first of those that linger came, by monotonic()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
         transports = self._transport, self._preferred_transport, self._draining
         self.queue.reset()
-        self.retry_policy.begin_anew()
+        self.retry_policy.reset_after_fork()
         self._begin()  # its locks, too: whoever held them is not in this process
         self._is_inherited = True
         for transport in transports:
@@ -258,7 +258,7 @@ class Sender:
             self._working.release()
         exit_fork.unregister(self)
         if exit_fork.has_ended():
-            exit_fork.outlast_threads()
+            exit_fork.join_threads()
 
     def _choose_timeout(self, timeout: float | None) -> float:
         return self.timeout if timeout is None else check_timeout(timeout)

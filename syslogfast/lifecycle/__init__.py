@@ -339,7 +339,7 @@ def install(
         _installed.uninstall()
     lifecycle = _installed = Lifecycle(emitter)
     if pace:
-        emitter._sender.retry_policy.pace()
+        emitter._sender.retry_policy.enable_slow_start()
     if boot:
         booted(emitter, software=software, version=version)
     if exceptions:

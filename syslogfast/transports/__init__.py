@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         def push(self, queue: "Queue") -> "int":
             """Hand over what can be without waiting: how many bytes are taken for good.
 
-            0: the transport is full. UndeliverableError: it does not take the first record.
+            0: the transport is full. RejectedRecordError: it does not take the first record.
             OSError: it broke; what has not been taken is to be sent anew, from the start of a
             record.
             """
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
             """Close the descriptor at once, and tell nobody: it may be another process's, too."""
 
 
-__all__ = ["UndeliverableError", "UnmendableError", "Url", "open_transport", "parse_url"]
+__all__ = ["PermanentError", "RejectedRecordError", "Url", "open_transport", "parse_url"]
 
 
-class UndeliverableError(OSError):
+class RejectedRecordError(OSError):
     """The first record cannot go, and has to be dropped; `reason` is for the statistics."""
 
     def __init__(self, reason: "str", error: "OSError") -> "None":
@@ -58,7 +58,7 @@ class UndeliverableError(OSError):
         return self.errno in HOST_FAILURES
 
 
-class UnmendableError(OSError):
+class PermanentError(OSError):
     """What waiting will not mend, such as a collector that cannot show that it is the right one."""
 
 

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu
-from syslogfast.transports import UndeliverableError
+from syslogfast.transports import RejectedRecordError
 from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ MOST_SEGMENTS = 64
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 # What goes out at first where it is paced: so many datagrams, a pause, so many... Until the link
 # address of the next host is known, a stack may keep no more than the last three.
-BURSTS = (1, 2, 4, 8, 16)
+SLOW_START = (1, 2, 4, 8, 16)
 PAUSE = 0.01  # seconds
 
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
@@ -97,7 +97,7 @@ class DatagramTransport:
             if not self._proven:
                 self._confirm()
             return len(data)
-        except UndeliverableError:
+        except RejectedRecordError:
             raise
         except OSError as error:
             failure = self._get_readiness().name_failure(error)
@@ -113,7 +113,7 @@ class DatagramTransport:
                 if failure in failures:  # the first time it may have been said of one before
                     self._limit = self._find_limit(len(data))
             else:
-                raise UndeliverableError(failure, error) from None
+                raise RejectedRecordError(failure, error) from None
         return self._send(queue, data, (*failures, failure))
 
     def _get_readiness(self) -> "Readiness":
@@ -137,7 +137,7 @@ class DatagramTransport:
         record = truncate_record(bytes(data), self._limit)
         if record is None:
             error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
-            raise UndeliverableError("too large", error)
+            raise RejectedRecordError("too large", error)
         self._socket.send(record)
         queue.truncations += 1
         return len(data)
@@ -158,8 +158,8 @@ class UdpTransport(DatagramTransport):
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self._addresses = list_addresses(url)
         super().__init__(url, timeout)
-        self._is_paced = url.is_paced  # until the pause after the last burst is over
-        self._bursts = list(BURSTS)  # that are still to come
+        self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
+        self._coming_bursts = list(SLOW_START)  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
@@ -176,7 +176,7 @@ class UdpTransport(DatagramTransport):
         raise failure
 
     def push(self, queue: "Queue") -> "int":
-        if self._is_paced and not self._may_send():
+        if self._in_slow_start and not self._may_send():
             return 0
         if self._sorts:
             queue.sort()
@@ -185,19 +185,19 @@ class UdpTransport(DatagramTransport):
             return 0
         data, segment = run
         if len(data) > segment:
-            if self._proven and not self._is_paced:
+            if self._proven and not self._in_slow_start:
                 size = self._send_run(data, segment)
                 if size is not None:
                     return size
             data = data[:segment]
         try:
             return self._send(queue, data)
-        except UndeliverableError:
+        except RejectedRecordError:
             raise
         except OSError as error:
             if self._proven and not is_address(self.url.host):
                 raise  # the name may stand for another address by now
-            raise UndeliverableError("refused", error) from None
+            raise RejectedRecordError("refused", error) from None
 
     def _send_run(self, data: "memoryview", segment: "int") -> "int | None":
         """Send records of one size in one call; None: one alone will show what is wrong."""
@@ -222,16 +222,16 @@ class UdpTransport(DatagramTransport):
         if not self._burst:
             if monotonic() < self._next_burst:
                 return False
-            if not self._bursts:
-                self._is_paced = False
+            if not self._coming_bursts:
+                self._in_slow_start = False
                 return True
             self._next_burst = monotonic() + PAUSE
-            self._burst = self._bursts.pop(0)
+            self._burst = self._coming_bursts.pop(0)
         self._burst -= 1
         return True
 
     def wait(self, timeout: "float") -> "None":
-        if self._is_paced and not self._burst:
+        if self._in_slow_start and not self._burst:
             sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
         else:
             super().wait(timeout)

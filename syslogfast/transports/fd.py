@@ -4,7 +4,7 @@ import errno
 from time import sleep
 
 from syslogfast._platform import system
-from syslogfast.transports.poll import SHORTAGES, wait_ready
+from syslogfast.transports.poll import OUT_OF_BUFFERS, wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PIPE_BUF = 4096
 
 # There may be space later.
-MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
+RETRYABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *OUT_OF_BUFFERS}
 
 
 class FdTransport:
@@ -45,7 +45,7 @@ class FdTransport:
             return system.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
-            if self._has_failed and (queue.at_record_boundary() or error.errno not in MENDABLE):
+            if self._has_failed and (queue.at_record_boundary() or error.errno not in RETRYABLE):
                 raise
             return 0  # half a record is there: the other half has to follow
 

@@ -11,7 +11,7 @@ from time import monotonic
 
 from syslogfast._platform import find_constant
 from syslogfast.transports.poll import Readiness, wait_ready
-from syslogfast.transports.stream import NO_SIGNAL, SILENCE, connect_stream
+from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ class RelpTransport:
             # The collector's kernel may confirm records that it does not care about any more.
             if not self._flight:
                 self._heard = monotonic()
-            elif monotonic() - self._heard > SILENCE:
-                raise TimeoutError(f"the collector has been silent for {SILENCE} s") from None
+            elif monotonic() - self._heard > IDLE_TIMEOUT:
+                raise TimeoutError(f"the collector has been silent for {IDLE_TIMEOUT} s") from None
             return
         if not data:
             raise ConnectionResetError("the collector has closed the connection")

@@ -5,7 +5,7 @@ from time import monotonic
 
 from syslogfast._options import is_address
 from syslogfast._platform import system
-from syslogfast.transports import UnmendableError, open_transport
+from syslogfast.transports import PermanentError, open_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
-STEADY = 1.0  # seconds: a transport that breaks sooner has failed, too
+MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
 FOREVER = float("inf")
 
@@ -52,15 +52,15 @@ class RetryPolicy:
         self.error: OSError | None = None
         self._opened_before = False
         self._first = 0  # which URL to begin with
-        self._opened = self._tried = self.next_try = monotonic() - STEADY
+        self._opened = self._tried = self.next_try = monotonic() - MIN_UPTIME
         self._delay = FIRST_DELAY
         self._failback_delay = FIRST_FAILBACK_DELAY
         self.next_failback = FOREVER
 
-    def pace(self) -> None:
+    def enable_slow_start(self) -> None:
         """Have datagrams go out slowly at first, on transports that are opened from now on."""
         for url in self.urls:
-            url.is_paced = True
+            url.uses_slow_start = True
 
     def can_open_at_once(self) -> bool:
         return len(self.urls) == 1 and not needs_waiting(self.urls[0]) and self.is_due()
@@ -106,7 +106,7 @@ class RetryPolicy:
         self.note_failure(transport.url, error)
         self.next_failback = FOREVER
         self._first = (self.urls.index(transport.url) + 1) % len(self.urls)  # each has its turn
-        if monotonic() - self._opened < STEADY:
+        if monotonic() - self._opened < MIN_UPTIME:
             self._back_off()
         else:
             self._delay = FIRST_DELAY
@@ -127,7 +127,7 @@ class RetryPolicy:
             self.note_failure(url, OSError("there is no memory for it"))
             return None
         except Exception as error:  # there is no ssl here; a name that cannot be one
-            self.note_failure(url, UnmendableError(f"{type(error).__name__}: {error}"))
+            self.note_failure(url, PermanentError(f"{type(error).__name__}: {error}"))
             return None
         self.error = None
         return transport
@@ -149,7 +149,7 @@ class RetryPolicy:
         """Take note of what has gone wrong; what will not mend by itself is said aloud, once."""
         self._failed, self.error = url, error
         text = f"{url}: {error}"
-        if isinstance(error, UnmendableError) and text not in self._said:
+        if isinstance(error, PermanentError) and text not in self._said:
             self._said.add(text)  # nobody would look at the statistics for this
             try:
                 sys.stderr.write(f"syslogfast: {text}; records wait in the queue\n")

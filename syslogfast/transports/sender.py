@@ -9,7 +9,7 @@ import _thread
 from time import monotonic, sleep
 
 from syslogfast._validation import check_timeout
-from syslogfast.transports import UndeliverableError, exit_fork
+from syslogfast.transports import RejectedRecordError, exit_fork
 from syslogfast.transports.retry import FOREVER, RetryPolicy, needs_waiting
 
 TYPE_CHECKING = False
@@ -277,7 +277,7 @@ class Sender:
             try:
                 size = transport.push(queue)
                 queue.consume(size, transport.pinned)
-            except UndeliverableError as error:
+            except RejectedRecordError as error:
                 if len(self.retry_policy.urls) > 1 and error.is_of_host():
                     self._leave_transport(transport, error)
                     return BROKEN

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 NO_SIGNAL = find_constant("MSG_NOSIGNAL") or 0
 SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
-SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
+IDLE_TIMEOUT = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time
 OPTIONS = (
     ("SOL_SOCKET", "SO_KEEPALIVE", 1),
-    ("IPPROTO_TCP", "TCP_KEEPIDLE", SILENCE),
-    ("IPPROTO_TCP", "TCP_KEEPINTVL", SILENCE // PROBES),
+    ("IPPROTO_TCP", "TCP_KEEPIDLE", IDLE_TIMEOUT),
+    ("IPPROTO_TCP", "TCP_KEEPINTVL", IDLE_TIMEOUT // PROBES),
     ("IPPROTO_TCP", "TCP_KEEPCNT", PROBES),
-    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", SILENCE * 1000),
+    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", IDLE_TIMEOUT * 1000),
 )
 
 

@@ -4,7 +4,7 @@ import signal
 import ssl
 from time import monotonic
 
-from syslogfast.transports import UnmendableError
+from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import StreamTransport, connect_stream
 
@@ -31,7 +31,7 @@ def make_context(url: "Url") -> "ssl.SSLContext":
             # A key that needs a password has nobody to ask for it.
             context.load_cert_chain(options["cert"], options.get("key"), lambda: b"")
     except OSError as error:
-        raise UnmendableError(f"no use can be made of its ca, cert or key: {error}") from None
+        raise PermanentError(f"no use can be made of its ca, cert or key: {error}") from None
     if "insecure" in options:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -39,11 +39,11 @@ def make_context(url: "Url") -> "ssl.SSLContext":
 
 
 def explain(error: "Exception") -> "Exception":
-    """Return an UnmendableError if it is about who is who, else the error itself."""
+    """Return a PermanentError if it is about who is who, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UnmendableError(f"its certificate is not accepted: {error.verify_message}")
+        return PermanentError(f"its certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
-        return UnmendableError(f"it does not accept us: {error.reason}")
+        return PermanentError(f"it does not accept us: {error.reason}")
     return error
 
 

@@ -52,12 +52,12 @@ class Url:
 
     host: of unix the path, of vsock the context ID, of fd the number. options: what is after "?"
     but for `framing`. context: an ssl.SSLContext to use instead of one made from the options.
-    is_paced: whether the first datagrams are to go out slowly.
+    uses_slow_start: whether the first datagrams are to go out slowly.
     """
 
     __slots__ = (
         *("context", "framing", "has_framing", "host"),
-        *("is_paced", "options", "port", "scheme", "text"),
+        *("uses_slow_start", "options", "port", "scheme", "text"),
     )
 
     def __init__(self, text: "str", scheme: "str", options: "dict[str, str]") -> "None":
@@ -70,7 +70,7 @@ class Url:
         self.framing: str | None = options.pop("framing", "") or known.framings[0]
         self.options = options
         self.context: Any = None
-        self.is_paced = False
+        self.uses_slow_start = False
 
     def __str__(self) -> "str":
         return self.text

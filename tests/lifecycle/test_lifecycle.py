@@ -554,7 +554,8 @@ thread.join()
 signal.raise_signal(signal.SIGTERM)
 with open("/proc/self/status") as file:
     caught = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt")]
-tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._sender.retry_policy.urls[0].is_paced)
+tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1,
+log._sender.retry_policy.urls[0].uses_slow_start)
 """
 SENT = {
     "boot": "BOOTED",
@@ -575,9 +576,9 @@ def test_switches(live: Callable[..., Life], backend: str, switch: str | None) -
     severities = {record.msgid: record.priority - 8 for record in life.records}
     for msgid, severity in severities.items():
         assert severity == {"UNCAUGHT": 3, "NETWORK-DOWN": 4}.get(msgid, 5)
-    ((is_caught, is_paced),) = life.told
+    ((is_caught, uses_slow_start),) = life.told
     assert is_caught in ([], int(backend == "c" and switch != "fatal_signals"))
-    assert is_paced == (switch != "pace")
+    assert uses_slow_start == (switch != "pace")
     assert life.status == 0
     assert life.stderr.count("LookupError: in a thread") == 1
 

@@ -449,7 +449,7 @@ def test_a_record_that_is_always_refused(connect_once: Callable, peer: RelpPeer)
 
 def test_silence(connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collector whose kernel takes all, but which acknowledges nothing, is left for the next."""
-    monkeypatch.setattr(relp, "SILENCE", 0.5)
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.5)
     with start_peer() as other:
         peer.on_record = keep_silent
         emitter = connect_once(peer.url, other.url)
@@ -463,7 +463,7 @@ def test_silence_of_an_idle_collector(
     connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was to be acknowledged."""
-    monkeypatch.setattr(relp, "SILENCE", 0.3)
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.3)
     emitter = connect_once(peer.url)
     emit_numbers(emitter, 0)
     wait_for_sent(emitter, 1)

@@ -69,9 +69,9 @@ class Records:
         del self.records[0]
 
 
-def open_transport(receiver: socket.socket, is_paced: bool) -> datagram.UdpTransport:
+def open_transport(receiver: socket.socket, uses_slow_start: bool) -> datagram.UdpTransport:
     url = parse_url(url_of(receiver))
-    url.is_paced = is_paced
+    url.uses_slow_start = uses_slow_start
     return datagram.UdpTransport(url, LIMIT)
 
 
@@ -86,7 +86,7 @@ def send_burst(transport: datagram.UdpTransport, records: Records) -> int:
 
 def test_bursts(receiver: socket.socket, clock: Clock) -> None:
     """1, 2, 4, 8, 16, with a pause after each, then as many as there are."""
-    transport = open_transport(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(200)
     bursts = []
     while records.records:
@@ -103,7 +103,7 @@ def test_bursts(receiver: socket.socket, clock: Clock) -> None:
 
 def test_time_that_passes_is_a_pause(receiver: socket.socket, clock: Clock) -> None:
     """Records that come one by one, and slowly, wait for nothing."""
-    transport = open_transport(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(100)
     while records.records:
         assert transport.push(records)  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def test_time_that_passes_is_a_pause(receiver: socket.socket, clock: Clock) -> N
 
 def test_a_wait_is_no_longer_than_asked(receiver: socket.socket, clock: Clock) -> None:
     """The worker looks around when it said that it would."""
-    transport = open_transport(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(10)
     assert send_burst(transport, records) == 1
     transport.wait(datagram.PAUSE / 4)
@@ -129,7 +129,7 @@ def test_a_wait_is_no_longer_than_asked(receiver: socket.socket, clock: Clock) -
 
 def test_not_unless_asked(receiver: socket.socket, clock: Clock) -> None:
     """A transport is not paced by default."""
-    transport = open_transport(receiver, is_paced=False)
+    transport = open_transport(receiver, uses_slow_start=False)
     assert send_burst(transport, Records(50)) == 50
     transport.abort()
     assert clock.pauses == []
@@ -138,7 +138,7 @@ def test_not_unless_asked(receiver: socket.socket, clock: Clock) -> None:
 def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) -> None:
     """Nothing is lost, the order is kept, and who emits does not wait; flush does."""
     emitter = connect(url_of(receiver), linger=0.0)
-    emitter._sender.retry_policy.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with collect(receiver) as datagrams:
         emitter.info("0")
         emitter.error("1")
@@ -157,7 +157,7 @@ def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) 
 def test_close_waits(connect: Connect, receiver: socket.socket, linger: float) -> None:
     """What is still to be paced goes out before the transport is closed, with real pauses."""
     emitter = connect(url_of(receiver), linger=linger)
-    emitter._sender.retry_policy.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with collect(receiver) as datagrams:
         for number in range(100):
             emitter.info("%d", number)
@@ -176,7 +176,7 @@ def test_where_no_thread_can_be_had(
         raise RuntimeError("can't start new thread")
 
     emitter = connect(url_of(receiver))
-    emitter._sender.retry_policy.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with monkeypatch.context() as patch:
         patch.setattr(sender._thread, "start_new_thread", refuse)
         for number in range(40):
@@ -214,12 +214,12 @@ def test_transports_that_are_opened_later(connect_once: Connect, receiver: socke
     """A transport that is open goes on as it is; the next one is paced."""
     emitter = connect_once(url_of(receiver))
     emitter.info("0")
-    emitter._sender.retry_policy.pace()
-    assert not emitter._sender._transport._is_paced
+    emitter._sender.retry_policy.enable_slow_start()
+    assert not emitter._sender._transport._in_slow_start
     emitter._sender._leave_transport(emitter._sender._transport, OSError("it is over"))
     emitter.info("1")
     assert emitter.flush()
-    assert emitter._sender._transport._is_paced
+    assert emitter._sender._transport._in_slow_start
     assert read_numbers(receive_all(receiver)) == [0, 1]
 
 
@@ -228,7 +228,7 @@ def test_a_collector_that_is_not_there(connect_once: Connect, receiver: socket.s
     url = url_of(receiver)
     receiver.close()
     emitter = connect_once(url)
-    emitter._sender.retry_policy.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     for number in range(50):
         emitter.info("%d", number)
     assert emitter.flush()

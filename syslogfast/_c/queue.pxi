@@ -59,7 +59,7 @@ cdef class Queue:
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the sender, `loss_since` the time
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
     in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
     transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
     handler; -1: nowhere.
@@ -67,7 +67,7 @@ cdef class Queue:
 
     cdef readonly Py_ssize_t limit, size, count
     cdef public Py_ssize_t threshold, truncations
-    cdef public int64_t loss_since
+    cdef public int64_t drops_since
     cdef public int descriptor
     cdef public bint closed
     cdef Block oldest, newest
@@ -89,7 +89,7 @@ cdef class Queue:
         rarely()
         self.size = self.count = self.pinned = 0
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
-        self.loss_since = 0
+        self.drops_since = 0
         self.dropped = {}
         self.oldest = self.newest = make_block(self.block_size)
 
@@ -374,9 +374,9 @@ cdef object pin(Queue queue, Py_ssize_t end):
 
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
-    if not queue.loss_since:
+    if not queue.drops_since:
         rarely()
-        queue.loss_since = time.time_ns()
+        queue.drops_since = time.time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0
 

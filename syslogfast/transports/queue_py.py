@@ -43,7 +43,7 @@ class Queue:
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the sender, `loss_since` the time
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
     in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
     transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
     handler; -1: nowhere.
@@ -63,8 +63,8 @@ class Queue:
         "_truncated",
         "closed",
         "descriptor",
+        "drops_since",
         "limit",
-        "loss_since",
         "size",
         "threshold",
         "truncations",
@@ -82,7 +82,7 @@ class Queue:
         """Forget all records and counts: those of the process that has forked this one."""
         self.size = 0
         self.truncations = 0
-        self.loss_since = 0
+        self.drops_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._in_order = 0  # frames, from the first, that `sort` has left in order
@@ -273,8 +273,8 @@ class Queue:
         return data
 
     def _count_drops(self, reason: "str", count: "int") -> "None":
-        if not self.loss_since:
-            self.loss_since = time_ns()
+        if not self.drops_since:
+            self.drops_since = time_ns()
         if reason not in self._dropped:
             self._dropped[reason] = 0
         self._dropped[reason] += count

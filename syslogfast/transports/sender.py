@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from syslogfast.transports import Transport, Url
-    from syslogfast.transports.drop_report import LossReporter, ReportRenderer
+    from syslogfast.transports.drop_report import DropReporter, ReportRenderer
     from syslogfast.transports.queue_py import Queue
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
@@ -41,7 +41,7 @@ class Sender:
     overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest that are not on their way, "block" waits.
     timeout: seconds that connecting, flushing and "block" may take.
-    render_report: that of LossReporter.
+    render_report: that of DropReporter.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Sender:
             None  # to be taken as soon as no record is half sent
         )
         self._draining: Transport | None = None  # for which that was taken
-        self._reporter: LossReporter | None = None
+        self._reporter: DropReporter | None = None
         self._owes_report = False
         self._close_by: float | None = None  # by monotonic(): a close that has to be made up for
         # Held by the one who sends. It knows its owner, so that an exception of a signal's handler
@@ -230,7 +230,7 @@ class Sender:
             self._close_by = deadline  # by `pump`, which a signal's handler has interrupted
             return
         self.flush(deadline - monotonic())
-        if self._transport and self.queue.loss_since:
+        if self._transport and self.queue.drops_since:
             with lock:  # the worker may be about to tell of it, too
                 self._get_reporter().report(is_last=True)
             self.flush(deadline - monotonic())
@@ -294,7 +294,7 @@ class Sender:
             if not size:
                 self._consider_failback()
                 return FULL
-            if queue.loss_since and not self._get_reporter().report() and not self._owes_report:
+            if queue.drops_since and not self._get_reporter().report() and not self._owes_report:
                 self._owes_report = True
                 self._wake_worker()
             patience -= size
@@ -304,13 +304,13 @@ class Sender:
             self._consider_failback()
         return MORE if queue.count else EMPTY
 
-    def _get_reporter(self) -> "LossReporter":
+    def _get_reporter(self) -> "DropReporter":
         if self._reporter is None:
             with exit_fork.importing:
-                from syslogfast.transports.drop_report import LossReporter  # rarely needed
+                from syslogfast.transports.drop_report import DropReporter  # rarely needed
 
             keeps_last = self._overflow != "drop-oldest"
-            self._reporter = LossReporter(self.queue, self._render_report, keeps_last)
+            self._reporter = DropReporter(self.queue, self._render_report, keeps_last)
         return self._reporter
 
     def open_early(self) -> None:
@@ -480,7 +480,7 @@ class Sender:
         if not self._wakeup.acquire(True, -1 if delay is None else delay):
             with self._send_lock:
                 self._get_reporter().report()
-        if not self.queue.loss_since:
+        if not self.queue.drops_since:
             self._owes_report = False
 
     def open(self) -> None:

@@ -1091,7 +1091,7 @@ def test_reset_forgets_all(backend: str) -> None:
         queue.put(b"x" * 20) or queue.drop("full")
     queue.peek()
     queue.consume(30)
-    assert queue.loss_since > 1_700_000_000_000_000_000
+    assert queue.drops_since > 1_700_000_000_000_000_000
     queue.reset()
     assert queue.count_all() == {
         "offered": 0,
@@ -1101,7 +1101,7 @@ def test_reset_forgets_all(backend: str) -> None:
         "truncated": 0,
         "bytes": 0,
     }
-    assert (queue.size, queue.count, queue.loss_since) == (0, 0, 0)
+    assert (queue.size, queue.count, queue.drops_since) == (0, 0, 0)
     queue.put(b"y" * 200)
     assert bytes(queue.peek()) == b"y" * 200
 

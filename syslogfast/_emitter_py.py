@@ -45,7 +45,7 @@ def is_truncated(
     msgid: "str | None",
     structured_data: "StructuredData | None",
 ) -> "bool":
-    """Tell whether a record would be longer if there were no `max_size`."""
+    """Return True if a record would be longer if there were no `max_size`."""
     if structured_data is None and encoder._has_space(WIDEST * len(message)):
         return False
     unlimited = encoder._without_limit()
@@ -114,7 +114,7 @@ class Sequence:
 
 
 class EmitterBase:
-    """What is fast of `syslogfast.Emitter`, which see."""
+    """Base class of Emitter: its hot-path methods."""
 
     __slots__ = ("_encoder", "_forks", "_queue", "_sender", "_sequence")
 
@@ -206,7 +206,7 @@ class EmitterBase:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "bool":
-        """Queue one record; tell whether the sender has been called to send."""
+        """Queue one record; return True if the sender has been called to send."""
         encoder, queue = self._get_encoder(), self._queue
         if self._sequence is not None:
             structured_data = self._sequence.number(structured_data)

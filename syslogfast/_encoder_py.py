@@ -421,7 +421,7 @@ class Encoder:
         return other
 
     def _has_space(self, size: "int") -> "bool":
-        """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
+        """Return True if a record with so long a text is shorter than `max_size`, for sure."""
         style = self._style
         return style.space - self._fields_size - len(style.elements) >= size
 
@@ -471,7 +471,7 @@ class Encoder:
 
 
 class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     def __init__(self, encoder: "Encoder", pri: "bool", is_plain: "bool") -> "None":
         self._encoder = encoder

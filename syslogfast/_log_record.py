@@ -34,7 +34,7 @@ USUAL = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}  # which need no search
 
 
 def is_a(value: "object", *kinds: "type") -> "bool":
-    """Tell whether a value is of these types, whatever its `__class__` pretends."""
+    """Return True if a value is of these types, whatever its `__class__` pretends."""
     return issubclass(type(value), kinds)
 
 
@@ -210,7 +210,7 @@ def read_attribute(record: "object", name: "str") -> "object":
 
 
 def has_own_message(kind: "type") -> "bool":
-    """Tell whether records of a class format in their own way, unlike logging's getMessage."""
+    """Return True if records of a class format in their own way, unlike logging's getMessage."""
     method = read_attribute(kind, "getMessage")
     return method is not None and (
         getattr(method, "__module__", None) != "logging"
@@ -219,7 +219,7 @@ def has_own_message(kind: "type") -> "bool":
 
 
 def is_standard(kind: "type") -> "bool":
-    """Tell whether a class is logging's LogRecord as it was made: it runs no code when read."""
+    """Return True if a class is logging's LogRecord as it was made: it runs no code when read."""
     return (
         getattr(kind, "__module__", None) == "logging"
         and kind.__qualname__ == "LogRecord"

@@ -53,7 +53,7 @@ def this_host() -> "str":
 
 
 def has_hostname() -> "bool":
-    """Tell whether the kernel has a name for this host that is not every host's."""
+    """Return True if the kernel has a name for this host that is not every host's."""
     return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
 
 
@@ -92,7 +92,7 @@ def clean_msgid(text: "str") -> "str":
 
 
 def is_octet(text: "str") -> "bool":
-    """Tell whether a text is a number up to 255, as one writes it."""
+    """Return True if a text is a number up to 255, as one writes it."""
     if not 1 <= len(text) <= 3 or text.strip(DIGITS):
         return False
     return text == "0" or (text[0] != "0" and (len(text) < 3 or text <= "255"))

@@ -52,7 +52,7 @@ def find_constant(name: "str") -> "int | None":
 
 
 def has_transport(scheme: "str") -> "bool":
-    """Tell whether there are sockets for this kind of transport."""
+    """Return True if there are sockets for this kind of transport."""
     return scheme not in FAMILIES or find_constant(FAMILIES[scheme]) is not None
 
 

@@ -79,7 +79,7 @@ def check_time(time_ns: "object") -> "int | None":
 
 
 def is_writable(time_ns: "int | None", local_time: "bool") -> "bool":
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
     if time_ns is None:
         return False
     seconds = time_ns // 1_000_000_000

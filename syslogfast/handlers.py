@@ -248,7 +248,7 @@ class SysLogHandler(StandardSysLogHandler):
 
 
 def is_replaced(handler: object, method: "Any", original: object) -> bool:
-    """Tell whether what is called as a handler's method is another than the standard library's.
+    """Return True if what is called as a handler's method is another than the standard library's.
 
     original: as the library has it now, which a program may have replaced since it was imported.
     To look for it in the handler's `__dict__` would make all its attributes slower.

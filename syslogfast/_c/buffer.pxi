@@ -53,7 +53,7 @@ cdef char *make_space(
 
 
 cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
-    """Tell whether encoding the messages that `space` may hold cannot fail.
+    """Return True if encoding the messages that `space` may hold cannot fail.
 
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.

@@ -61,7 +61,7 @@ cdef inline void renew_sequence(Sequence sequence) noexcept:
 
 
 cdef class EmitterBase:
-    """What is fast of `syslogfast.Emitter`, which see."""
+    """Base class of Emitter: its hot-path methods."""
 
     cdef readonly Encoder _encoder
     cdef readonly Queue _queue
@@ -206,7 +206,7 @@ cdef int emit_one(
 cdef bint put_record(
     EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
-    """Queue one record; tell whether the sender has been called to send."""
+    """Queue one record; return True if the sender has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
     return put_span(

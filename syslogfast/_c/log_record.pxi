@@ -21,7 +21,7 @@ cdef unsigned int plain_version = 0
 
 
 cdef inline bint is_plain_record(object record) except -1:
-    """Tell whether a record is logging's own."""
+    """Return True if a record is logging's own."""
     global plain_kind, plain_version
     if get_kind(record) == plain_kind and get_version(record) == plain_version:
         return True
@@ -232,7 +232,7 @@ cdef str write_plain_text(
 
 
 cdef class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     cdef readonly Encoder _encoder
     cdef readonly bint _pri

@@ -212,7 +212,7 @@ cdef class Queue:
 
     @cython.critical_section
     def at_record_boundary(self):
-        """Tell whether no part of a record has been sent without the rest."""
+        """Return True if no part of a record has been sent without the rest."""
         return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
     @cython.critical_section

@@ -66,7 +66,7 @@ cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
 
 
 cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
-    """Tell whether `take_step` has to look at an octet."""
+    """Return True if `take_step` has to look at an octet."""
     if octet < 0x20:
         if rules & ESCAPE_CONTROLS:
             return octet != c'\t'

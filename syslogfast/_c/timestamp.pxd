@@ -87,7 +87,7 @@ cdef inline void move_to_rfc5424_zone(Timestamp *timestamp, bint local_time) noe
 
 
 cdef inline bint is_writable(const Timestamp *timestamp, bint local_time) noexcept nogil:
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
     cdef int64_t seconds
     if not timestamp.known:
         return False

@@ -84,7 +84,7 @@ class FatalTransport:
 
 
 def is_handled(name: str) -> bool:
-    """Tell whether a signal ends nothing: it is ignored, or Python code of the program has it."""
+    """Return True if a signal ends nothing: it is ignored, or Python code of the program has it."""
     handler = signal.getsignal(getattr(signal, name))
     return callable(handler) or handler == signal.SIG_IGN
 

@@ -51,7 +51,7 @@ class RejectedRecordError(OSError):
         self.reason = reason
 
     def is_of_host(self) -> "bool":
-        """Tell whether another host might take it."""
+        """Return True if another host might take it."""
         with importing:
             from syslogfast.transports.poll import HOST_FAILURES  # rarely needed
 

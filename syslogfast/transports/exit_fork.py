@@ -49,7 +49,7 @@ def close_all() -> None:
 
 
 def has_ended() -> bool:
-    """Tell whether those that are open now will not be closed here any more."""
+    """Return True if those that are open now will not be closed here any more."""
     return _has_ended
 
 

@@ -35,7 +35,7 @@ class Readiness:
         self._is_short = False
 
     def is_full(self, error: "OSError") -> "bool":
-        """Tell whether an error of a send means no more than that it has to be tried again."""
+        """Return True if an error of a send means no more than that it has to be tried again."""
         self._is_short = error.errno in OUT_OF_BUFFERS
         return self._is_short or isinstance(error, BlockingIOError)
 

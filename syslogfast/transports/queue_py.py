@@ -206,7 +206,7 @@ class Queue:
             self._pinned_size = pinned_size - self._position
 
     def at_record_boundary(self) -> "bool":
-        """Tell whether no part of a record has been sent without the rest."""
+        """Return True if no part of a record has been sent without the rest."""
         return not self._position
 
     def rewind(self) -> "None":

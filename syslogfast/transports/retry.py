@@ -26,7 +26,7 @@ def add_jitter(delay: float) -> float:
 
 
 def needs_waiting(url: "Url") -> bool:
-    """Tell whether this transport takes time to open: a name to look up, a connection to make."""
+    """Return True if this transport takes time to open: a name to look up, a connection to make."""
     if url.scheme == "udp":
         return not is_address(url.host)
     return url.scheme != "fd" and not (url.scheme == "unix" and url.framing is None)

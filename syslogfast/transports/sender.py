@@ -198,7 +198,7 @@ class Sender:
         return True
 
     def is_sending_here(self) -> bool:
-        """Tell whether this thread is sending: a signal's handler has interrupted that."""
+        """Return True if this thread is sending: a signal's handler has interrupted that."""
         return bool(self._send_lock._is_owned())
 
     def send_soon(self, is_reachable: bool = False) -> None:

@@ -319,7 +319,7 @@ def test_the_clock_is_not_coarse(encoder_module: ModuleType) -> None:
 
 @functools.cache
 def is_known_to_both(name: str) -> bool:
-    """Tell whether the C library reads the same file as zoneinfo, which may have others."""
+    """Return True if the C library reads the same file as zoneinfo, which may have others."""
     directories = [os.environ.get("TZDIR", "/usr/share/zoneinfo")]
     return directories[0] in zoneinfo.TZPATH and os.path.isfile(f"{directories[0]}/{name}")
 

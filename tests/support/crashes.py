@@ -175,7 +175,7 @@ def leave_out_ours(stderr: str) -> str:
 
 
 def is_of_our_thread(paragraph: str) -> bool:
-    """Tell whether a thread's first function is the package's, or it is about to begin or end."""
+    """Return True if a thread's first function is the package's, or it is about to begin or end."""
     first = paragraph.rstrip().rpartition("\n")[2]
     is_ours = "/syslogfast/" in first or first == "  <no Python frame>"
     return paragraph.startswith("Thread 0x") and is_ours

@@ -74,7 +74,7 @@ from syslogfast._c.signals cimport (
     SA_SIGINFO,
     SIGABRT,
     SS_DISABLE,
-    Action,
+    SignalAction,
     Cause,
     Descriptor,
     Part,
@@ -159,14 +159,16 @@ cdef extern from *:
     #endif
 
     /* What surely leads to a cold function, or comes from it, is compiled for size, not speed:
-       errors, by Cython's own functions as they are in this version, and what calls rarely(). */
+       errors, by Cython's own functions as they are in this version, and what calls cold_path(). */
     #ifdef __GNUC__
     #if CYTHON_HEX_VERSION >> 16 == 0x0303
     static void __Pyx_AddTraceback(const char *, int, int, const char *) SYSLOGFAST_TRACEBACK;
     static void __Pyx_RaiseArgtupleInvalid(const char *, int, Py_ssize_t, Py_ssize_t, Py_ssize_t)
         __attribute__((cold));
     #endif
-    static void __attribute__((cold, noinline)) syslogfast_rarely(void) { __asm__ volatile (""); }
+    static void __attribute__((cold, noinline)) syslogfast_cold_path(void) {
+        __asm__ volatile ("");
+    }
     static char *syslogfast_write_timestamp_apart(char *, const void *, const void *)
         __attribute__((noinline));
     static Py_ssize_t syslogfast_encode_apart(char *, Py_ssize_t, const void *, const void *)
@@ -221,7 +223,7 @@ cdef extern from *:
     #define SYSLOGFAST_STATE_OF_m NULL
     #endif
     #else
-    #define syslogfast_rarely()
+    #define syslogfast_cold_path()
     #endif
 
     /* Cython, in this version, finds the module of an interpreter beyond its end: after finalize
@@ -308,7 +310,7 @@ cdef extern from *:
         return text;
     }
     """
-    void rarely "syslogfast_rarely"() nogil
+    void cold_path "syslogfast_cold_path"() nogil
     bint NO_GIL "SYSLOGFAST_NO_GIL"
     ctypedef struct Section "syslogfast_section":
         pass
@@ -370,7 +372,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
     if protocol not in PROTOCOLS:
-        rarely()
+        cold_path()
         check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
@@ -457,7 +459,7 @@ cdef class Encoder:
         cdef Scratch scratch
         cdef Py_ssize_t[10] numbers
         cdef Py_ssize_t i = 0, given = -1, process
-        rarely()
+        cold_path()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
@@ -480,8 +482,8 @@ cdef class Encoder:
         layout.rules = <Py_ssize_t>(0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS)[numbers[4]]
         layout.max_size = numbers[5]
         layout.prefix_size = numbers[7]
-        layout.fields_size = numbers[8]
-        layout.lead_size = numbers[9]
+        layout.identity_size = numbers[8]
+        layout.separator_size = numbers[9]
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -498,19 +500,19 @@ cdef class Encoder:
                 close_scratch(&scratch)
         if len(elements) > layout.max_size:
             elements = b""
-        tail = <bytes?>settings.fields.encode()
+        tail = <bytes?>settings.identity_fields.encode()
         if layout.is_rfc5424:
-            tail += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", settings.lead)
+            tail += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", settings.msg_separator)
             layout.msgid_size = len(<str?>settings.msgid)
             layout.elements_size = len(elements)
-        text = <bytes?>settings.start + tail
+        text = <bytes?>settings.prefix + tail
         layout.text = text
-        layout.tail_size = len(tail)
+        layout.suffix_size = len(tail)
         if layout.is_rfc5424 and not layout.local_time:
-            layout.plain_size = layout.prefix_size + 20 + layout.tail_size
+            layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
         if layout.is_rfc5424:
-            given = <Py_ssize_t>read_back(settings.names, settings.fields)
+            given = <Py_ssize_t>read_back(settings.names, settings.identity_fields)
         names = settings.names if given < 0 else None
         process = <Py_ssize_t>system.getpid() if procid is None else -1
         options = settings.options
@@ -521,7 +523,7 @@ cdef class Encoder:
             self.options = options
             self.given = given
             self.names = names
-            self.fields_space = numbers[6]
+            self.identity_space = numbers[6]
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = attributes is not None
@@ -628,7 +630,7 @@ cdef class Encoder:
             read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
             time_ns = None
         if not isinstance(messages, (list, tuple)):
-            rarely()
+            cold_path()
             reject_messages(messages)
         if NO_GIL:
             messages = tuple(messages)  # it is read twice, and the same has to be in it
@@ -682,7 +684,7 @@ cdef class Encoder:
         """
         cdef Record record
         cdef Scratch scratch
-        cdef Py_ssize_t lead = self.layout.lead_size
+        cdef Py_ssize_t lead = self.layout.separator_size
         check_ready(self)
         open_scratch(&scratch, self.layout.max_size)
         try:
@@ -702,7 +704,7 @@ cdef class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
-        rarely()
+        cold_path()
         check_ready(self)
         sibling = type(self)(**dict(list_options(self), **changes))
         for name in changes:
@@ -714,19 +716,19 @@ cdef class Encoder:
     @property
     def max_size(self):
         """The most bytes that a record can have, without octet count and delimiter."""
-        rarely()
+        cold_path()
         check_ready(self)
         return self.layout.max_size
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
-        rarely()
+        cold_path()
         check_ready(self)
         return reduce_options(type(self), list_options(self))
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
-        rarely()
+        cold_path()
         check_ready(self)
         return describe_options(type(self), list_options(self))
 
@@ -739,16 +741,16 @@ cdef class Encoder:
 cdef tuple list_names(Encoder encoder):
     """Return hostname, app_name and procid as they were given."""
     cdef const Layout *layout = &encoder.layout
-    rarely()
+    cold_path()
     if encoder.names is not None:
         return encoder.names
-    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.fields_size]
+    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.identity_size]
     return restore_names(encoder.given, fields.decode())
 
 
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
-    rarely()
+    cold_path()
     return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
 
 
@@ -759,7 +761,7 @@ cdef object encode_long_way(
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
     cdef Py_ssize_t space, size
-    rarely()
+    cold_path()
     view.len = NOT_HELD
     space = open_buffer(buffer, &view) - start
     try:
@@ -781,7 +783,7 @@ cdef object encode_long_way(
 cdef inline int check_ready(Encoder encoder) except -1:
     """Refuse what `Encoder.__new__` alone has made; it has no plain_size, so it comes here."""
     if encoder.text is None:
-        rarely()
+        cold_path()
         reject_unready()
     return 0
 

@@ -51,7 +51,7 @@ class Failback:
         self._state = TRYING
         try:
             exit_fork.Thread(self._sender, self._run, transport)
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             self._state = WAITING  # when the transport breaks, all of them are tried
 
     def switch(self) -> None:
@@ -73,6 +73,22 @@ class Failback:
         return preferred
 
     def _run(self, former: "Transport") -> None:
+        try:
+            self._replace(former)
+        except BaseException:  # for want of memory, or by a transport's fault: later again
+            sender = self._sender
+            with sender._send_lock:
+                left = self.list_transports()
+                self._preferred = self._former = None
+                self._state = WAITING
+                if sender._transport:
+                    sender.retry_policy.on_connected(sender._transport.url)
+            for transport in left:
+                if transport:
+                    transport.abort()
+
+    def _replace(self, former: "Transport") -> None:
+        """Open a preferred transport, have it take over, and close the former, if all goes well."""
         sender = self._sender
         preferred = sender.retry_policy.open_preferred(former)
         with sender._send_lock:

@@ -69,6 +69,7 @@ LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker has to
 TRIES = 1000  # to get the space that was made before another thread takes it
+INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memory for it then
 FIRST = 2  # what the queue says of a record before which there was none
 
 
@@ -160,6 +161,12 @@ class Sender:
                         self.queue.threshold = self.queue.size + BATCH_SIZE
                     return
                 result = self._push(self._budget)
+            except MemoryError:
+                result = "broken"  # no concern of who emits: the record is queued
+            except BaseException:  # of a signal's handler, or a transport's fault
+                if self._state == "connecting":
+                    self._wake_worker()
+                raise
             finally:
                 try:  # to ask before would leave space for a signal's handler in between
                     lock.release()
@@ -319,10 +326,11 @@ class Sender:
             except OSError as error:
                 self._leave_transport(transport, error)
                 return "broken"
-            except BaseException:
-                # Of a signal's handler: whether the kernel has taken something, nobody knows.
-                self._leave_transport(transport, InterruptedError("a send was interrupted"))
-                self._enter("open" if self._transport else "idle")
+            except BaseException as error:
+                # Of a signal's handler, say: whether the kernel has taken something, nobody knows.
+                self._leave_transport(transport, INTERRUPTED)
+                if isinstance(error, MemoryError):
+                    self.retry_policy.reset_backoff()  # the other side is not at fault
                 raise
             if not size:
                 self._consider_failback()
@@ -434,10 +442,10 @@ class Sender:
             try:
                 with exit_fork.importing:
                     from syslogfast.transports.worker import Worker  # few datagrams need it
-            except ImportError:  # this has interrupted that import
+                # In one step: another thread, or a signal's handler, may be just here, too.
+                self.__dict__.setdefault("_worker", Worker(self))
+            except (ImportError, MemoryError):  # this has interrupted that import
                 return None
-            # In one step: another thread, or a signal's handler, may be just here, too.
-            self.__dict__.setdefault("_worker", Worker(self))
         return self._worker
 
     def _wake_worker(self, is_urgent: bool = False) -> bool:

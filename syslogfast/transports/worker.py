@@ -1,10 +1,10 @@
 """A sender's thread: it waits for what has to be waited for, and sends what is left to it."""
 
-# `Worker.run` is the thread. It is started by `wake` when there is none, and ends when the sender
-# is closed; `_running` is held as long as there is one. All other methods are called by other
-# threads, those that emit, flush or close, by signal's handlers among them. They take no lock that
-# the thread holds for longer than a step; a handler that interrupts one of them, and calls it, does
-# no harm:
+# `Worker.run` is the thread. It is started by `wake` when there is none, survives any exception,
+# and ends when the sender is closed; `_running` is held as long as there is one. All other methods
+# are called by other threads, those that emit, flush or close, by signal's handlers among them.
+# They take no lock that the thread holds for longer than a step; a handler that interrupts one of
+# them, and calls it, does no harm:
 #
 # - `_wakeup` is a lock that is released to wake the thread, which acquires it to wait. To release
 #   it once more than needed makes the thread look around in vain, once.
@@ -16,7 +16,7 @@
 # The sender's lock is taken for a push only, never over a wait.
 
 import _thread
-from time import monotonic
+from time import monotonic, sleep
 
 from syslogfast.transports import exit_fork
 from syslogfast.transports.retry import needs_waiting
@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.sender import Sender
 
+PAUSE = 0.1  # seconds that the thread waits after an exception, before it goes on
 POLL_INTERVAL = 0.05  # seconds after which one who waits looks again, woken or not
 STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
 
@@ -55,7 +56,7 @@ class Worker:
             self._sender._expect_end()
             try:
                 exit_fork.Thread(self._sender, self.run)
-            except RuntimeError:
+            except (RuntimeError, MemoryError):
                 return False
         self._notify()
         return True
@@ -124,22 +125,38 @@ class Worker:
         sender = self._sender
         try:
             while not sender.is_closed():
-                self._is_idle = True
-                if not sender.queue.count:
-                    self._is_urgent = False
-                    self._report_progress()
-                    self._await_wakeup()
-                    continue
-                self._is_idle = False
-                if sender._transport is None:
-                    self._await_next_try()
-                    self.open()
-                if sender._state == "open":
-                    self._linger()
-                self._send_all()
+                try:
+                    self._do_next()
+                except BaseException as error:  # for want of memory, or by a transport's fault
+                    sleep(PAUSE)
+                    self._note_failure(error)
         finally:
             sender.queue.threshold = sender._threshold  # so that the next to emit starts another
             self._running.release()
+
+    def _do_next(self) -> None:
+        """Wait for a record, or send all there are."""
+        sender = self._sender
+        self._is_idle = True
+        if not sender.queue.count:
+            self._is_urgent = False
+            self._report_progress()
+            self._await_wakeup()
+            return
+        self._is_idle = False
+        if sender._transport is None:
+            self._await_next_try()
+            self.open()
+        if sender._state == "open":
+            self._linger()
+        self._send_all()
+
+    def _note_failure(self, error: BaseException) -> None:
+        policy = self._sender.retry_policy
+        try:
+            policy.note_failure(policy.urls[0], OSError(f"{type(error).__name__}: {error}"))
+        except Exception:
+            pass  # there is no memory for that, either
 
     def _await_wakeup(self) -> None:
         """Wait until there is a record; if that is long, queue the report that is due."""

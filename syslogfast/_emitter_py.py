@@ -1,4 +1,4 @@
-"""From `emit` into the queue, in Python: the specification that `_emitter_c.pxi` must match.
+"""From `emit` into the queue, in Python: the specification that `emitter.pxi` must match.
 
 A record is encoded on the caller's thread, put into the queue, and left to the delivery.
 """
@@ -6,21 +6,21 @@ A record is encoded on the caller's thread, put into the queue, and left to the 
 import _thread
 import time
 
-from syslogfast._checks import check_field, check_severity
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
+from syslogfast._validation import check_field, check_severity
 from syslogfast.constants import WIDEST
-from syslogfast.transports._queue_py import FIRST, NO_ROOM, Queue
+from syslogfast.transports.queue_py import FIRST, NO_ROOM, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from syslogfast._encoder_py import StructuredData
-    from syslogfast.transports.delivery import Delivery
+    from syslogfast.transports.sender import Delivery
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
 TRIES = 1000  # to get the room that was made before another thread takes it

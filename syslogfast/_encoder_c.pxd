@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, uint8_t
 
-from syslogfast._record cimport Layout
+from syslogfast._c.record cimport Layout
 
 
 cdef class Encoder:

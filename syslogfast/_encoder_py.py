@@ -1,4 +1,4 @@
-"""The encoder in Python: the specification that `_encoder_c.pyx` must match byte for byte.
+"""The encoder in Python: the specification that `_c/_encoder_c.pyx` must match byte for byte.
 
 It and what it imports keep to what MicroPython also runs: no typing, enum or re at run time, no
 codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of a record.
@@ -7,25 +7,8 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 import time
 
 from syslogfast._batch import encode_each
-from syslogfast._checks import (
-    check_choice,
-    check_field,
-    check_precision,
-    check_severity,
-    reject_change,
-    reject_message,
-    reject_messages,
-    reject_offset,
-)
-from syslogfast._destination import measure_buffer, store
-from syslogfast._identity import (
-    Settings,
-    clean_msgid,
-    describe_options,
-    read_back,
-    reduce_options,
-    restore_names,
-)
+from syslogfast._buffer import measure_buffer, store
+from syslogfast._layout import Style
 from syslogfast._log_record import (
     choose_severity,
     clean_elements,
@@ -36,10 +19,27 @@ from syslogfast._log_record import (
     read_record_text,
     render_own_fields,
 )
+from syslogfast._options import (
+    Settings,
+    clean_msgid,
+    describe_options,
+    read_back,
+    reduce_options,
+    restore_names,
+)
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._style import Style
 from syslogfast._text import BOM, encode_text, read_text
 from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
+from syslogfast._validation import (
+    check_choice,
+    check_field,
+    check_precision,
+    check_severity,
+    reject_change,
+    reject_message,
+    reject_messages,
+    reject_offset,
+)
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
 TYPE_CHECKING = False

@@ -4,8 +4,8 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
-from syslogfast._checks import check_sd_name, reject_attributes
-from syslogfast._identity import render_fields
+from syslogfast._options import render_fields
+from syslogfast._validation import check_sd_name, reject_attributes
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""What this system has, and what it lacks: the one place that knows. Its half in C: _platform.pxd.
+"""What this system has, and what it lacks: the one place that knows. Its half in C: platform.pxd.
 
 Linux has it all. Elsewhere a road that there cannot be is refused where its URL is given, and what
 only makes things faster, or better known, is left out.

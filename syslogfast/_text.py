@@ -1,4 +1,4 @@
-"""MSG and PARAM-VALUE, for the twin; `_text.pxd` is the same in C."""
+"""MSG and PARAM-VALUE, for the twin; `text.pxd` is the same in C."""
 
 import sys
 

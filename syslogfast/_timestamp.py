@@ -1,9 +1,9 @@
-"""TIMESTAMP, for the twin; `_timestamp.pxd` is the same in C."""
+"""TIMESTAMP, for the twin; `timestamp.pxd` is the same in C."""
 
 import time
 from time import time_ns as read_clock
 
-from syslogfast._checks import is_float_without_time, reject_time
+from syslogfast._validation import is_float_without_time, reject_time
 from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ import os
 import stat
 
 from syslogfast import __version__
-from syslogfast._checks import check_facility, check_severity, describe
+from syslogfast._validation import check_facility, check_severity, describe
 from syslogfast.constants import PROTOCOLS
 from syslogfast.transports import Url, parse_url
 

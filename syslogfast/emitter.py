@@ -2,17 +2,17 @@
 
 import sys
 
-from syslogfast._checks import (
+from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._options import has_hostname
+from syslogfast._validation import (
     check_choice,
     check_seconds,
     reject_identity,
     reject_missing_url,
 )
-from syslogfast._encoder import BACKEND, Encoder, format_timestamp
-from syslogfast._identity import has_hostname
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
-from syslogfast.transports.delivery import Delivery
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.sender import Delivery
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 __all__ = ["Emitter", "Sequence", "connect"]
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING or BACKEND == "python":
     from syslogfast._emitter_py import Sequence, Voice
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import Queue, Sequence, Voice
 
@@ -224,7 +224,7 @@ def connect(
     if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
     if options.get("hostname") is None and not has_hostname():
-        from syslogfast._network import find_hostname  # rarely needed
+        from syslogfast.transports.network import find_hostname  # rarely needed
 
         options["hostname"] = find_hostname()
     encoder = Encoder(**options)

@@ -7,7 +7,11 @@ import socket
 from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
-from syslogfast._checks import (
+from syslogfast._backend import Encoder
+from syslogfast._log_record import LOWEST_LEVELS, choose_severity
+from syslogfast._stdlib_handler import StandardSysLogHandler
+from syslogfast._text import ESCAPES, encode_text
+from syslogfast._validation import (
     check_choice,
     check_facility,
     reject_datagrams,
@@ -18,10 +22,6 @@ from syslogfast._checks import (
     reject_tls_kind,
     reject_tls_of_url,
 )
-from syslogfast._encoder import Encoder
-from syslogfast._log_record import LOWEST_LEVELS, choose_severity
-from syslogfast._standard_handler import StandardSysLogHandler
-from syslogfast._text import ESCAPES, encode_text
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter

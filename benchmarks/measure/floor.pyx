@@ -20,7 +20,7 @@ from syslogfast cimport (
     read_clock,
     write_record,
 )
-from syslogfast._record cimport measure_plain_record, write_plain_record
+from syslogfast._c.record cimport measure_plain_record, write_plain_record
 
 
 cdef extern from *:

@@ -1,6 +1,6 @@
 """Roads: where bytes go. A road knows framing and sockets; it knows nothing of headers."""
 
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.url import Url, parse_url
 
 TYPE_CHECKING = False
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
 
     class Road(Protocol):
         """Takes records from a queue, as they are framed there."""
@@ -52,7 +52,7 @@ class UndeliverableError(OSError):
     def is_of_host(self) -> "bool":
         """Tell whether another host might take it."""
         with importing:
-            from syslogfast.transports.readiness import HOST_FAILURES  # rarely needed
+            from syslogfast.transports.poll import HOST_FAILURES  # rarely needed
 
         return self.errno in HOST_FAILURES
 

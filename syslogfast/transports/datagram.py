@@ -4,17 +4,17 @@ import _socket
 import sys
 from time import monotonic, sleep
 
-from syslogfast._identity import is_address
+from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu
 from syslogfast.transports import UndeliverableError
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from syslogfast.transports._queue_py import Queue
-    from syslogfast.transports.readiness import Readiness
+    from syslogfast.transports.poll import Readiness
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 BYTE_ORDER = sys.byteorder
@@ -36,7 +36,7 @@ def list_addresses(url: "Url") -> "list[tuple[int, Any]]":
         family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
         return [(family, (url.host, url.port))]
     with importing:
-        from syslogfast.transports.addresses import look_up
+        from syslogfast.transports.resolve import look_up
 
     return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
 
@@ -119,7 +119,7 @@ class DatagramRoad:
     def _get_readiness(self) -> "Readiness":
         if self._readiness is None:
             with importing:
-                from syslogfast.transports.readiness import Readiness  # most never need it
+                from syslogfast.transports.poll import Readiness  # most never need it
 
             self._readiness = Readiness()
         return self._readiness
@@ -132,7 +132,7 @@ class DatagramRoad:
         with importing:
             import errno  # rarely needed
 
-            from syslogfast._shorten import shorten_record
+            from syslogfast.transports.truncate import shorten_record
 
         record = shorten_record(bytes(data), self._limit)
         if record is None:

@@ -4,11 +4,11 @@ import errno
 from time import sleep
 
 from syslogfast._platform import system
-from syslogfast.transports.readiness import SHORTAGES, wait_ready
+from syslogfast.transports.poll import SHORTAGES, wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 # POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals

@@ -10,14 +10,14 @@ from collections import deque
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.readiness import Readiness, wait_ready
+from syslogfast.transports.poll import Readiness, wait_ready
 from syslogfast.transports.stream import NO_SIGNAL, SILENCE, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 OFFERS = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"

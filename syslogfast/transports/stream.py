@@ -5,16 +5,16 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.addresses import look_up
-from syslogfast.transports.lifespan import importing
-from syslogfast.transports.readiness import Readiness
+from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.poll import Readiness
+from syslogfast.transports.resolve import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 # A program may have given SIGPIPE its default, which is the end of it.

@@ -5,12 +5,12 @@ import ssl
 from time import monotonic
 
 from syslogfast.transports import UnmendableError
-from syslogfast.transports.readiness import wait_ready
+from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import StreamRoad, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)

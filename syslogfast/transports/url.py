@@ -2,8 +2,8 @@
 
 import sys
 
-from syslogfast._checks import reject_url, reject_url_kind
 from syslogfast._platform import has_road, read_variable, system
+from syslogfast._validation import reject_url, reject_url_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,32 @@
+"""The buffer that a caller has for records, for the twin; `buffer.pxi` is the same in C."""
+
+import struct
+
+from syslogfast._validation import reject_buffer, reject_offset, reject_room
+
+
+def measure_buffer(buffer: "object") -> "int":
+    """Return the size of a writable, contiguous buffer, in bytes."""
+    if isinstance(buffer, bytearray):
+        return len(buffer)
+    try:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        struct.pack_into("", view, 0)  # refuses what is read-only or not contiguous
+    except TypeError:
+        reject_buffer(buffer)
+    return view.nbytes if hasattr(view, "nbytes") else len(view)  # MicroPython has no nbytes
+
+
+def store(buffer: "object", offset: "object", data: "bytes") -> "int":
+    """Write `data` at `offset` and return where it ends; only a bytearray grows."""
+    size = measure_buffer(buffer)
+    if not isinstance(offset, int) or not 0 <= offset <= size:
+        reject_offset(offset, size)
+    end = offset + len(data)
+    if isinstance(buffer, bytearray):
+        buffer[offset:end] = data
+    elif end > size:
+        reject_room(len(data), size - offset)
+    else:
+        struct.pack_into(f"{len(data)}s", buffer, offset, data)  # type: ignore[arg-type]
+    return end

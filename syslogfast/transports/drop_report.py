@@ -1,0 +1,63 @@
+"""Telling, in the log itself, how many records it lacks."""
+
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from syslogfast.transports.queue_py import Queue
+
+    ReportRenderer: TypeAlias = "Callable[[dict[str, int], int], bytes]"
+
+INTERVAL = 1.0  # seconds at least between two reports
+
+
+class LossReporter:
+    """Queues a record that tells of drops, when the road moves again.
+
+    render: returns that record for {reason: records} and the time of the first drop, in
+        nanoseconds since the epoch.
+    keeps_last: what is queued last is not dropped, so that a report may be queued behind others.
+    """
+
+    def __init__(self, queue: "Queue", render: "ReportRenderer", keeps_last: bool) -> None:
+        self._queue = queue
+        self._keeps_last = keeps_last
+        self._render = render
+        self._told: dict[str, int] = {}
+        self._offered = 0  # records, when the last report was queued
+        self._next = 0.0  # by monotonic()
+
+    def find_delay(self) -> float | None:
+        """Return the seconds until there is something to report; None: nothing has to be."""
+        # That the report itself was dropped is told with the next, but is no reason for one.
+        if not self._queue.loss_since or self._queue.count_all()["offered"] == self._offered:
+            return None
+        return max(0.0, self._next - monotonic())
+
+    def report(self, is_last: bool = False) -> bool:
+        """Queue a report if one is due, or if it is the last; False: it has to be done later."""
+        delay = self.find_delay()
+        if delay is None:
+            return True
+        queue = self._queue
+        if not is_last and (delay or (queue.count and not self._keeps_last)):
+            return False
+        self._next = monotonic() + INTERVAL
+        since, queue.loss_since = queue.loss_since, 0
+        dropped: dict[str, int] = queue.count_all()["dropped"]
+        lost = {
+            reason: count - self._told.get(reason, 0)
+            for reason, count in dropped.items()
+            if count > self._told.get(reason, 0)
+        }
+        if not lost:
+            return True  # of one that came between the two lines above
+        if not queue.put(self._render(lost, since), even_closed=is_last):
+            queue.loss_since = since  # there is no room for it
+            return False
+        self._told = dropped
+        self._offered = queue.count_all()["offered"]
+        return True

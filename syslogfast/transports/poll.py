@@ -1,0 +1,63 @@
+"""What the error of a send means, and waiting; `select` is imported by those who wait: few do."""
+
+import errno
+from time import sleep
+
+from syslogfast import _platform
+from syslogfast.transports.exit_fork import importing
+
+# The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
+SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+LONGEST_WAIT = 1e6  # seconds: poll() takes no more
+PAUSE = 0.01  # seconds that a shortage is given
+
+# There is nobody on the other side, or not any more.
+REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
+# Another host might take it.
+HOST_FAILURES = {
+    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EPERM, errno.EACCES),
+}
+
+
+def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
+    """Wait until a descriptor takes bytes, or has some; False if not within so many seconds."""
+    with importing:
+        import select  # noqa: F401  # for what is called here
+
+    return _platform.wait_ready(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
+
+
+class Readiness:
+    """Whether a socket takes more: what `push` has found, and `wait` waits for."""
+
+    def __init__(self) -> "None":
+        self._is_short = False
+
+    def is_full(self, error: "OSError") -> "bool":
+        """Tell whether an error of a send means no more than that it has to be tried again."""
+        self._is_short = error.errno in SHORTAGES
+        return self._is_short or isinstance(error, BlockingIOError)
+
+    def name_failure(self, error: "OSError") -> "str":
+        """Return in a word what befell a datagram; "full": it has to be tried again."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in REFUSALS:
+            return "refused"
+        return "too large" if error.errno == errno.EMSGSIZE else "error"
+
+    def name_segment_failure(self, error: "OSError") -> "str":
+        """Return what befell datagrams that were to be segmented: "" if that is not the fault."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in (errno.EINVAL, errno.EMSGSIZE):
+            return "this size"
+        return "any size" if error.errno == errno.EIO else ""
+
+    def wait(self, fd: "int", timeout: "float") -> "None":
+        if self._is_short:
+            self._is_short = False
+            sleep(min(timeout, PAUSE))
+        else:
+            wait_ready(fd, timeout)

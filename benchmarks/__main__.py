@@ -17,7 +17,7 @@ from measure.results import PARTS, describe_machine, describe_versions, load_res
 
 RESULTS = FOLDER / "data" / "results.json"
 ASIDE = FOLDER.parent / ".benchmarks" / "results.json"  # what is not for the pages
-NEEDED = ("syslogfast", "pytest_benchmark", "Cython", "matplotlib")
+NEEDED = ("syslogfast", "pytest_benchmark", "Cython")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -43,7 +43,8 @@ def measure(parts: list[str], results: pathlib.Path, quick: bool) -> int:
     """Run these parts; their tables get into the file of results. Return pytest's status."""
     files = [str(FOLDER / "questions" / f"bench_{part}.py") for part in parts]
     mode = "--benchmark-disable" if quick else "--benchmark-enable"
-    options = ["-q", "--no-header", "--benchmark-quiet", mode, "--results", str(results)]
+    # -rfE: what is left out is said once, at the end.
+    options = ["-q", "-rfE", "--no-header", "--benchmark-quiet", mode, "--results", str(results)]
     # -I: the installed package is measured, not this folder's.
     command = [sys.executable, "-Im", "pytest", *options, *files]
     with subprocess.Popen(command, cwd=FOLDER.parent) as process:
@@ -83,17 +84,23 @@ def main() -> int:
         if joins and not arguments.quick:
             shutil.copy(RESULTS, fresh)
         status = measure(parts, fresh, arguments.quick)
+        left_out = load_results(fresh).list_left_out() if fresh.exists() else []
         if arguments.quick:
             if status == 0 and not arguments.part:
-                report.check_pages(load_results(fresh), pathlib.Path(directory))
+                left_out = report.draw_copy(load_results(fresh), pathlib.Path(directory))
         elif status:
             keep(fresh, "not all went well")
         elif arguments.part and not joins:
             keep(fresh, f"{RESULTS.name} is of another machine, or of other versions")
         else:
             shutil.copy(fresh, RESULTS)
-            report.draw_pages(load_results(RESULTS), report.ROOT)
+            try:
+                report.draw_pages(load_results(RESULTS), report.ROOT)
+            except report.MissingError as error:
+                left_out.append(str(error))
             print(f"drawn: {', '.join(map(str, [report.PAGE, *report.QUOTES]))}")
+    for what in left_out:
+        print(f"left out: {what}")
     print(f"{', '.join(parts)}: {time.monotonic() - start:.0f} s")
     return status
 

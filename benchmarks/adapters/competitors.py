@@ -4,7 +4,6 @@ Each is set up as its documentation advises, and gets the same names to write. W
 all the same is said in `wrong`, and looked for: one that has been mended since fails here.
 """
 
-import importlib.util
 import io
 import logging
 import re
@@ -28,6 +27,7 @@ from adapters.ours import (
 )
 from adapters.transports import Road
 from measure import strict
+from measure.missing import MissingError, is_installed
 from measure.strict import Expected
 
 BOM = "\ufeff"
@@ -323,13 +323,22 @@ HANDLERS = [
 LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
 
 
-def is_installed(kind: type[Rival]) -> bool:
-    return not kind.module or importlib.util.find_spec(kind.module.partition(".")[0]) is not None
+def make(kind: type[Rival]) -> Rival:
+    """Return one of that kind; MissingError: its package is not installed."""
+    if kind.module and not is_installed(kind.module):
+        raise MissingError(f"{kind.name}: {kind.why_missing}")
+    return kind()
 
 
-def choose(kinds: list[type[Rival]]) -> list[Rival]:
+def choose(kinds: list[type[Rival]], leave_out: Callable[[str], None]) -> list[Rival]:
     """Return those that are installed."""
-    return [kind() for kind in kinds if is_installed(kind)]
+    found = []
+    for kind in kinds:
+        try:
+            found.append(make(kind))
+        except MissingError as error:
+            leave_out(str(error))
+    return found
 
 
 def write_remarks(rivals: list[Rival]) -> dict[str, str]:

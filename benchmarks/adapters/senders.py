@@ -7,7 +7,6 @@ import logging
 import os
 import pathlib
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from logging.handlers import SysLogHandler
 from urllib.parse import urlsplit
 
+from measure.missing import find_one, find_program
 from measure.record import IDENTITY, MESSAGE
 
 import syslogfast
@@ -42,10 +42,6 @@ assert emitter.stats["sent"] == len(messages), emitter.stats
 """
 
 
-class MissingError(Exception):
-    """What is not on this machine."""
-
-
 def number_messages(count: int) -> list[str]:
     """Return messages of the usual length that have a number each, as loggen's have."""
     rest = MESSAGE[len("seq: 0123456789, ") :]
@@ -62,22 +58,16 @@ def run(*command: str, **variables: str) -> None:
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment)
 
 
-def find(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise MissingError(f"{name} is not on this machine")
-    return path
-
-
 def find_loggen() -> tuple[str, dict[str, str]]:
     """Return syslog-ng's loggen and its environment, if it is only unpacked: see .ci/install."""
     unpacked = os.environ.get("SYSLOGFAST_SYSLOG_NG")
     if not unpacked:
-        return find("loggen"), {}
-    tree = pathlib.Path(unpacked).resolve() / "usr"
+        return find_program("loggen"), {}
+    loggen = find_one(unpacked, "usr/bin/loggen")
+    tree = loggen.parent.parent
     libraries = {str(path.parent) for path in tree.glob("lib/**/lib*.so.[0-9]")}
     variables = {"LD_LIBRARY_PATH": ":".join(libraries), "SYSLOGNG_PREFIX": str(tree)}
-    return str(tree / "bin/loggen"), variables
+    return str(loggen), variables
 
 
 def prepare_blocks(messages: list[str]) -> Send:
@@ -140,7 +130,7 @@ def prepare_loggen(messages: list[str]) -> Send:
 
 
 def prepare_logger(path: str) -> Send:
-    logger = find("logger")
+    logger = find_program("logger")
 
     def send(url: str) -> None:
         place = urlsplit(url)

@@ -60,7 +60,10 @@ class Table:
 
     def find(self, row: str, heading: str) -> float:
         """Return a figure; KeyError: there is none."""
-        index = [column.heading for column in self.columns].index(heading)
+        headings = [column.heading for column in self.columns]
+        if heading not in headings:  # such as "against loggen", where there is no loggen
+            raise KeyError((self.name, row, heading))
+        index = headings.index(heading)
         for cells in self.rows:
             if write_cell(cells[0], self.columns[0].unit) == row:
                 figure = cells[index]

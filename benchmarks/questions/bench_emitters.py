@@ -266,12 +266,6 @@ def test_delivery(turns: Turns, publish: Publish) -> None:
     )
 
 
-@pytest.fixture
-def smaps() -> None:
-    if not pathlib.Path("/proc/self/smaps_rollup").exists():
-        pytest.skip("this kernel does not tell what memory processes share")
-
-
 @pytest.mark.usefixtures("smaps")
 def test_processes(turns: Turns, publish: Publish) -> None:
     most = count_affordable(PROCESSES[-1], PROCESS_SIZE)

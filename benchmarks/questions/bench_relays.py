@@ -20,6 +20,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from measure.missing import MissingError, find_program
 from measure.record import MESSAGE
 from measure.rounds import Turns
 from measure.tables import Cell, Column, Table
@@ -58,7 +59,8 @@ def relays() -> ModuleType:
     spec.loader.exec_module(module)
     reason = module.find_missing()
     if reason:
-        pytest.skip(reason)
+        raise MissingError(reason)
+    find_program("setpriv")
     return module
 
 

@@ -5,7 +5,6 @@ In a process of its own a sink does not wait for the benchmark's interpreter, no
 
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
+from measure.missing import find_program
 from measure.rounds import move_away
 
 KINDS = ("tcp", "tls", "unix-stream", "unix-dgram", "udp", "pipe")
@@ -125,9 +124,7 @@ class Sink:
 
 def make_certificate(directory: pathlib.Path) -> None:
     """Make a certificate for this host that is its own authority, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the command openssl is not on this machine")
+    openssl = find_program("openssl")
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]

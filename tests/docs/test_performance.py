@@ -1,6 +1,7 @@
 """The figures in the pages are those of the results: none was typed, and none is older."""
 
 import importlib
+import importlib.util
 import pathlib
 import re
 import subprocess
@@ -87,6 +88,125 @@ def test_verdicts(report: ModuleType, goal: "dict[str, float]", missed: float) -
     budget = make("what", "against", lambda results: 0, **goal)
     assert budget.judge(5.0) == "met"
     assert budget.judge(missed) == "**missed by 20%**"
+
+
+# What a run without each of these leaves out: rows and columns that name it, or whole tables.
+COMPETITORS = (
+    *("loggen", "logger", "syslog-rfc5424-formatter", "rfc5424-logging-handler", "hat-syslog"),
+    *("structlog", "loguru", "picologging", "small build"),
+)
+TABLES = {
+    "a C compiler": "encode encode_into writer sizes small allocations timestamp-rfc5424-utc",
+    "rsyslogd": "collector-rsyslog relays relay-rates",
+    "syslog-ng": "collector-syslog-ng",
+    "openssl": "roads collector-rsyslog collector-syslog-ng",
+    "setpriv": "relays relay-rates collector-rsyslog collector-syslog-ng",
+    "fail2ban": "udp-mix udp-guests",
+    "a receive buffer": "udp-equal udp-mix udp-guests",
+    "strip": "installed small",
+    "objdump": "allocations",
+    "valgrind": "instructions small",
+    "smaps_rollup": "start start-site import processes processes-tcp processes-growth",
+}
+
+
+def leave_out(results: "Any", missing: str) -> int:
+    """Take away what a run without it does not have; return how many figures that were."""
+    left = 0
+    for part in results.parts.values():
+        for table in list(part.tables):
+            before = len(table.rows) * len(table.columns)
+            kept = [
+                index for index, column in enumerate(table.columns) if missing not in column.heading
+            ]
+            table.columns = [table.columns[index] for index in kept]
+            rows = [row for row in table.rows if missing not in str(row[0])]
+            table.rows = [[row[index] for index in kept] for row in rows]
+            left += before - len(table.rows) * len(table.columns)
+            if table.name in TABLES.get(missing, "").split():
+                part.tables.remove(table)
+                left += before
+    return left
+
+
+@pytest.mark.parametrize("missing", [*COMPETITORS, *TABLES])
+def test_missing(root: pathlib.Path, report: ModuleType, results: "Any", missing: str) -> None:
+    """What a machine lacks is left out of the pages, which say so, and no more than that."""
+    whole = report.write_pages(results, root)
+    assert leave_out(results, missing)
+    results.parts["record"].left_out.append(f"{missing} is not on this machine")
+    pages = report.write_pages(results, root)
+    page = pages[report.PAGE]
+    assert f"\nLeft out: {missing} is not on this machine.\n" in page
+    gone = [line for line in whole[report.PAGE].splitlines() if line not in page]
+    assert 0 < len(gone) < 300
+    assert pages.keys() == whole.keys()
+
+
+@pytest.mark.parametrize("part", ["record", "throughput", "footprint", "relays"])
+def test_missing_part(root: pathlib.Path, report: ModuleType, results: "Any", part: str) -> None:
+    """Nor does a page need a part of which nothing at all was measured."""
+    question = results.parts.pop(part).question
+    pages = report.write_pages(results, root)
+    assert question not in pages[report.PAGE]
+    assert any(report.MISSING in page for page in pages.values())
+
+
+def test_drawn_copy(
+    report: ModuleType, results: "Any", tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without matplotlib the pages are written all the same; a figure that was forgotten is told
+    from one that this machine cannot measure.
+    """
+    pictures = "the pictures: matplotlib is not installed"
+    loggen = "loggen is not on this machine"
+    monkeypatch.setattr(report, "is_installed", lambda name: False)
+    assert report.draw_copy(results, tmp_path) == [pictures]
+    assert (tmp_path / report.PAGE).read_text(encoding="utf-8")
+    assert leave_out(results, "loggen")
+    results.parts["throughput"].left_out.append(loggen)
+    assert report.draw_copy(results, tmp_path) == [loggen, pictures]
+    assert report.MISSING in (tmp_path / "README.md").read_text(encoding="utf-8")
+    results.parts["throughput"].left_out.clear()
+    monkeypatch.setattr(report, "draw_pages", lambda results, root: None)
+    for path, text in report.write_pages(results, tmp_path).items():
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(report.shutil, "copy", lambda source, target: None)
+    with pytest.raises(ValueError, match="must have all its figures, got one that is not measured"):
+        report.draw_copy(results, tmp_path)
+
+
+def test_looked_for(
+    report: ModuleType, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is said by name: a program, a file of an unpacked package, a compiler."""
+    missing = importlib.import_module("measure.missing")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    for ask, message in [
+        (lambda: missing.find_program("loggen"), "loggen is not on this machine"),
+        (lambda: missing.find_program("rsyslogd", str(tmp_path)), "rsyslogd is not on this machi"),
+        (lambda: missing.find_one(str(tmp_path), "usr/bin/loggen"), "has no usr/bin/loggen"),
+        (missing.require_compiler, "a C compiler is not on this machine"),
+    ]:
+        with pytest.raises(missing.MissingError, match=message):
+            ask()
+    for name in ("loggen", "gcc"):
+        (tmp_path / name).touch(mode=0o755)
+    assert missing.find_program("loggen") == str(tmp_path / "loggen")
+    missing.require_compiler()
+
+
+def test_namespace(
+    report: ModuleType, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of the same namespace as one that is missing does not stand for it."""
+    is_installed = importlib.import_module("measure.missing").is_installed
+    (tmp_path / "sharednamespace" / "other").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert is_installed("sharednamespace.other")
+    assert not is_installed("sharednamespace.syslog.handler")
+    assert not is_installed("nosuchpackage.handler")
 
 
 def test_command(root: pathlib.Path) -> None:

@@ -36,9 +36,10 @@ python3 -m venv .venv && .venv/bin/pip install '.[test,bench]' && .venv/bin/{COM
 
 It takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two of its parts, which
 are {", ".join(PARTS[:-1])}
-and {PARTS[-1]}; `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
-syslog-ng's `loggen`, valgrind) is left out; on Debian 12 `.ci/install DIRECTORY` gets all of it,
-some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
+and {PARTS[-1]}; `--quick` checks only that all of it works. Figures and pages go to `.benchmarks/`;
+with `--publish` they replace these. What a machine lacks (rsyslog, syslog-ng's `loggen`, valgrind,
+a competitor's package) is left out, and named at the end; on Debian 12 `.ci/install DIRECTORY` gets
+all of it, some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
 SYSLOGFAST_FAIL2BAN (`DIRECTORY/fail2ban`, log files) have to name.
 
 How it is measured: where a table has a spread, contenders take turns (A B C, A B C, ...), on one

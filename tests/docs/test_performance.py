@@ -209,6 +209,48 @@ def test_namespace(
     assert not is_installed("nosuchpackage.handler")
 
 
+@pytest.mark.parametrize("arguments", [[], ["timestamp"], ["--quick"]])
+@pytest.mark.parametrize("publishes", [False, True], ids=["", "publish"])
+def test_published(
+    root: pathlib.Path,
+    report: ModuleType,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    publishes: bool,
+) -> None:
+    """The project's results and pages are not written but for --publish."""
+    spec = importlib.util.spec_from_file_location("command", root / "benchmarks/__main__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    command = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(command)
+    published = []
+    measured = (root / "benchmarks/data/results.json").read_text(encoding="utf-8")
+
+    def measure(parts: list[str], results: pathlib.Path, quick: bool) -> int:
+        results.write_text(measured, encoding="utf-8")
+        return 0
+
+    monkeypatch.setattr(command, "measure", measure)
+    monkeypatch.setattr(command, "ASIDE", tmp_path / "aside")
+    monkeypatch.setattr(command, "is_of_this_machine", lambda path: True)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(command, "publish", lambda fresh: published.append(root) or [])
+    monkeypatch.setattr(report, "is_installed", lambda name: False)  # no pictures
+    extra = ["--publish"] if publishes else []
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments, *extra])
+    is_quick = "--quick" in arguments
+    if publishes and is_quick:
+        with pytest.raises(SystemExit):
+            command.main()
+    else:
+        assert command.main() == 0
+    assert published == ([root] if publishes and not is_quick else [])
+    drawn = [tmp_path / "aside/results.json", tmp_path / "aside" / report.PAGE]
+    assert all(path.exists() is not (publishes or is_quick) for path in drawn)
+
+
 def test_command(root: pathlib.Path) -> None:
     """The command says what its parts are, and which it does not have."""
 

@@ -11,14 +11,17 @@ no way to write this.
 """
 
 import functools
+import logging
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from types import ModuleType
 
 import pytest
-from adapters.adapter import CONTENTS, Rival
+from adapters.adapter import CONTENTS, PLAIN, Rival
 from adapters.competitors import (
     BUILDERS,
     FORMATTERS,
@@ -27,6 +30,7 @@ from adapters.competitors import (
     make,
     write_remarks,
 )
+from adapters.ours import OurEncoder
 from adapters.transports import Road, receive
 from measure import strict
 from measure.cases import CASES
@@ -48,6 +52,7 @@ AGAIN = "again"  # content: no arguments
 NEW = 200  # records
 LOOPS = 100_000  # of a loop in C
 QUEUED = 300  # records: 45 KB, less than an emitter gathers before it sends
+RECORDS_QUEUED = 200  # the same of records with structured data
 SIZES = [32, 128, 512, 2048, 8192, 32768, 65536]
 MAX_SIZE = 1 << 17
 
@@ -161,9 +166,10 @@ def test_twin(turns: Turns, publish: Publish) -> None:
 # --- an emitter's queue --------------------------------------------------------------------------
 
 
-def connect(port: object) -> syslogfast.Emitter:
+def connect(port: object, **options: object) -> syslogfast.Emitter:
     """Return an emitter that lingers: while it is timed, nothing is sent."""
-    return syslogfast.connect(f"tcp://127.0.0.1:{port}?framing=lf", linger=3600, **IDENTITY)
+    identity = {**IDENTITY, **options}
+    return syslogfast.connect(f"tcp://127.0.0.1:{port}?framing=lf", linger=3600, **identity)
 
 
 def check_emitter() -> None:
@@ -217,6 +223,71 @@ def test_emit(turns: Turns, publish: Publish, emitter: syslogfast.Emitter) -> No
     )
     title = "emit into the queue of a TCP road"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
+
+
+RECORD_FORMS = {  # of emit_record: its emitter's options, and the content of its record
+    "plain": ({}, PLAIN),
+    "structured data in the record": ({}, "structured data"),
+    "sequence_ids=True": ({"sequence_ids": True}, PLAIN),
+}
+
+
+def check_emitted_record(options: dict[str, object], record: logging.LogRecord) -> None:
+    """Look at what arrives of a record that is emitted."""
+
+    def send(road: Road) -> None:
+        with connect(road.address[1], **options) as emitter:
+            emitter.emit_record(record)
+
+    expected = replace(OurEncoder().expect(record), procid=str(PROCID))
+    if options:
+        expected.structured_data.insert(0, ("meta", [("sequenceId", "1")]))
+    strict.check(receive("tcp", send).removesuffix(b"\n"), expected)
+
+
+def test_emit_record(turns: Turns, publish: Publish) -> None:
+    """Each form beside `encode_record` of the same record: what the queue adds to it."""
+    encode = syslogfast.Encoder(**IDENTITY, framing="lf").encode_record
+    rows, emitters = {}, []
+    with ExitStack() as stack:
+        for form, (options, content) in RECORD_FORMS.items():
+            record = OurEncoder().make_record(content)
+            check_emitted_record(options, record)
+            sink = stack.enter_context(run_sink())
+            emitter = stack.enter_context(connect(sink.port, **options))
+            emitter.emit_record(record)  # so that there is a connection
+            assert emitter.flush()
+            emitters.append(emitter)
+            names = {"record": record, "encode": encode, "emit": emitter.emit_record}
+            rows["encode_record", form] = repeat_call("encode(record)", RECORDS_QUEUED, **names)
+            rows["emit_record", form] = repeat_call("emit(record)", RECORDS_QUEUED, **names)
+
+        def settle() -> None:
+            for emitter in emitters:
+                assert emitter.stats["queued"] in (0, RECORDS_QUEUED)  # nothing was sent meanwhile
+                assert emitter.flush()
+            time.sleep(0.00001)  # else the thread that sends them takes its last steps in a run
+
+        times = turns.measure(rows, 6, settle=settle)
+        settle()
+        assert not any(emitter.stats["dropped"] for emitter in emitters)
+    medians = read_medians(times, RECORDS_QUEUED)
+    cells: list[list[Cell]] = []
+    for form in RECORD_FORMS:
+        pair = {name: times[name, form] for name in ("encode_record", "emit_record")}
+        _, ratio, low, high = compare(pair, "encode_record")["emit_record"]
+        both = [medians[name, form] for name in pair]
+        cells.append([form, *both, ratio, [low, high]])
+    columns = [
+        Column(""),
+        Column("encode_record", "ns"),
+        Column("emit_record", "ns"),
+        Column("against encode_record", "x"),
+        Column("spread", "range"),
+    ]
+    note = f"{RECORDS_QUEUED} times the same record into an empty queue, as above."
+    title = "emit_record into the queue of a TCP connection"
+    publish(Table("emit_record", title, columns, cells, note, Plot("bars", ["emit_record"])))
 
 
 # --- sizes and contents --------------------------------------------------------------------------

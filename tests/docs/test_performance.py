@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+# Lines of the budget that are younger than the published figures: --publish leaves none.
+UNMEASURED = ["`emit_record`, structured data in the record"]
+
 
 @pytest.fixture
 def report(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -32,7 +35,10 @@ def test_pages(root: pathlib.Path, report: ModuleType, results: object) -> None:
     assert len(pages) == 4
     for path, text in pages.items():
         assert (root / path).read_text(encoding="utf-8") == text, path
-        assert report.MISSING not in text
+    missing = [
+        line for text in pages.values() for line in text.splitlines() if report.MISSING in line
+    ]
+    assert [line.split(" | ")[0].removeprefix("| ") for line in missing] == UNMEASURED
 
 
 def test_pictures(root: pathlib.Path, report: ModuleType, results: object) -> None:
@@ -75,10 +81,14 @@ def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None
     """What is missed says why."""
     page = (root / "docs/performance.md").read_text(encoding="utf-8")
     for budget in importlib.import_module("pages.budgets").BUDGETS:
+        assert len(budget.why) > 20 or budget.least is budget.most is None
+        if budget.what in UNMEASURED:
+            with pytest.raises(KeyError):
+                budget.find(results)
+            continue
         figure = budget.find(results)
         missed = "missed" in budget.judge(figure)
         assert (f"\n- {budget.name()}: {budget.why}\n" in page) == missed
-        assert len(budget.why) > 20 or budget.least is budget.most is None
 
 
 @pytest.mark.parametrize(("goal", "missed"), [({"least": 5.0}, 4.0), ({"most": 5.0}, 6.0)])

@@ -1,4 +1,4 @@
-"""What all contenders have in common: one way to write syslog records, behind one interface."""
+"""What all adapters have in common: one way to write syslog records, behind one interface."""
 
 import logging
 import socket
@@ -39,7 +39,7 @@ def make_standard_handler(
     return handler
 
 
-class Rival:
+class Adapter:
     """One way to write syslog records.
 
     name: of its row. module: what is imported of it; without that, its row is left out.

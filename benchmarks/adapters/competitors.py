@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from unittest.mock import patch
 
-from adapters.adapter import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Rival, make_standard_handler
+from adapters.adapter import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Adapter, make_standard_handler
 from adapters.ours import (
     OurEmitter,
     OurEncoder,
@@ -40,7 +40,7 @@ LOGURU_FORMAT = "1 {{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ}} {} {} {{process}} - - {{
 # --- the standard library ------------------------------------------------------------------------
 
 
-class Standard(Rival):
+class Standard(Adapter):
     """It writes no header: PRI, the message, and NUL."""
 
     name = "standard library"
@@ -121,7 +121,7 @@ class SyslogRfc5424Formatter(StandardRfc5424):
         return replace(super().expect(record, slack), hostname=socket.gethostname())
 
 
-class Rfc5424LoggingHandler(Rival):
+class Rfc5424LoggingHandler(Adapter):
     name = "rfc5424-logging-handler"
     module = "rfc5424logging"
 
@@ -140,7 +140,7 @@ class Rfc5424LoggingHandler(Rival):
         return Rfc5424SysLogHandler(road.address, socktype=socktype, **options)
 
 
-class HatSyslog(Rival):
+class HatSyslog(Adapter):
     """Its handler makes a Msg at once, and of that text and bytes in a thread, which sends them.
 
     It asks for the host's name each time. APP-NAME is sys.argv[0], of any length, MSGID the
@@ -218,7 +218,7 @@ class Structlog(StandardRfc5424):
             )
 
 
-class Loguru(Rival):
+class Loguru(Adapter):
     """To the standard library's handler, as its documentation has it; with a format of its own."""
 
     name = "loguru"
@@ -240,7 +240,7 @@ class Loguru(Rival):
             handler.close()
 
 
-class Picologging(Rival):
+class Picologging(Adapter):
     """It formats its own records only, and has no handler for syslog: this is the least one.
 
     The nearest to a header that its format strings give is local time without its zone.
@@ -323,14 +323,14 @@ HANDLERS = [
 LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
 
 
-def make(kind: type[Rival]) -> Rival:
+def make(kind: type[Adapter]) -> Adapter:
     """Return one of that kind; MissingError: its package is not installed."""
     if kind.module and not is_installed(kind.module):
         raise MissingError(f"{kind.name}: {kind.why_missing}")
     return kind()
 
 
-def choose(kinds: list[type[Rival]], leave_out: Callable[[str], None]) -> list[Rival]:
+def choose(kinds: list[type[Adapter]], leave_out: Callable[[str], None]) -> list[Adapter]:
     """Return those that are installed."""
     found = []
     for kind in kinds:
@@ -341,6 +341,9 @@ def choose(kinds: list[type[Rival]], leave_out: Callable[[str], None]) -> list[R
     return found
 
 
-def write_remarks(rivals: list[Rival]) -> dict[str, str]:
-    remarks = {rival.name: "; ".join(filter(None, [rival.wrong, rival.remark])) for rival in rivals}
+def write_remarks(adapters: list[Adapter]) -> dict[str, str]:
+    remarks = {
+        adapter.name: "; ".join(filter(None, [adapter.wrong, adapter.remark]))
+        for adapter in adapters
+    }
     return {name: remark for name, remark in remarks.items() if remark}

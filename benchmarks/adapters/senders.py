@@ -1,4 +1,4 @@
-"""What sends records in bench_throughput.py: this package in its ways, and its rivals.
+"""What sends records in bench_throughput.py: this package in its ways, and its competitors.
 
 Each is given its messages first, and then sends them to a URL, in one connection.
 """
@@ -225,7 +225,7 @@ def receive_frames(send: Send) -> list[bytes]:
 
 
 def check_frames(row: str, frames: list[bytes]) -> None:
-    """Each contender sends records of its own, but all of them, in order, and none is shorter."""
+    """Each sender makes records of its own, but all of them, in order, and none is shorter."""
     expected = [message.encode() for message in number_messages(CHECKED)]
     if row == "ready blocks":
         expected = expected[:1] * CHECKED

@@ -231,13 +231,13 @@ def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) 
 
 
 def list_formatting(leave_out: LeaveOut) -> dict[str, Call]:
-    """Return what rivals do for the same record, after a look at what they write."""
+    """Return what competitors do for the same record, after a look at what they write."""
     calls = {}
-    for rival in choose(FORMATTERS[1:-1] + BUILDERS[2:], leave_out):
-        write = rival.prepare()
-        record = rival.make_record()
-        rival.check(write(record), rival.expect(record))
-        calls[rival.name] = Call("write(record)", {"write": write, "record": record})
+    for adapter in choose(FORMATTERS[1:-1] + BUILDERS[2:], leave_out):
+        write = adapter.prepare()
+        record = adapter.make_record()
+        adapter.check(write(record), adapter.expect(record))
+        calls[adapter.name] = Call("write(record)", {"write": write, "record": record})
     return calls
 
 

@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from types import ModuleType
 
 import pytest
-from adapters.adapter import CONTENTS, PLAIN, Rival
+from adapters.adapter import CONTENTS, PLAIN, Adapter
 from adapters.competitors import (
     BUILDERS,
     FORMATTERS,
@@ -352,24 +352,24 @@ def test_contents(turns: Turns, publish: Publish) -> None:
 
 
 @pytest.mark.parametrize("kind", [*FORMATTERS, *BUILDERS], ids=lambda kind: kind.name)
-def test_rival(kind: type[Rival]) -> None:
+def test_adapter(kind: type[Adapter]) -> None:
     """What each makes of a record is right, or wrong in the way that its remark says."""
-    check_rival(make(kind))
+    check_adapter(make(kind))
 
 
-def check_rival(rival: Rival) -> None:
-    write = rival.prepare()
-    for content in rival.contents:
-        record = rival.make_record(content)
-        rival.check(write(rival.convert(record)), rival.expect(record))
+def check_adapter(adapter: Adapter) -> None:
+    write = adapter.prepare()
+    for content in adapter.contents:
+        record = adapter.make_record(content)
+        adapter.check(write(adapter.convert(record)), adapter.expect(record))
 
 
-def write_new_records(rival: Rival, content: str) -> Run:
+def write_new_records(adapter: Adapter, content: str) -> Run:
     """Return a run that takes the time of writing alone."""
-    write = rival.prepare()
+    write = adapter.prepare()
 
     def run() -> float:
-        records = [rival.convert(rival.make_record(content)) for _ in range(NEW)]
+        records = [adapter.convert(adapter.make_record(content)) for _ in range(NEW)]
         start = time.perf_counter()
         for record in records:
             write(record)
@@ -378,34 +378,34 @@ def write_new_records(rival: Rival, content: str) -> Run:
     return run
 
 
-def write_again(rival: Rival) -> Run:
-    record = rival.convert(rival.make_record())
-    return repeat_call("write(record)", NEW, write=rival.prepare(), record=record)
+def write_again(adapter: Adapter) -> Run:
+    record = adapter.convert(adapter.make_record())
+    return repeat_call("write(record)", NEW, write=adapter.prepare(), record=record)
 
 
-def compare_rivals(turns: Turns, rivals: list[Rival], name: str, title: str) -> Table:
+def compare_adapters(turns: Turns, adapters: list[Adapter], name: str, title: str) -> Table:
     """Return a table of what they make of records, whose first row is the yardstick."""
     rows: dict[tuple[str, str], Run] = {}
-    for rival in rivals:
-        check_rival(rival)
-        rows[rival.name, AGAIN] = write_again(rival)
-        for content in rival.contents:
-            rows[rival.name, content] = write_new_records(rival, content)
+    for adapter in adapters:
+        check_adapter(adapter)
+        rows[adapter.name, AGAIN] = write_again(adapter)
+        for content in adapter.contents:
+            rows[adapter.name, content] = write_new_records(adapter, content)
     times = turns.measure(rows, 20)
     medians = read_medians(times, NEW)
-    ours = rivals[0].name
+    ours = adapters[0].name
     ratios = {}
     for content in (CONTENTS[0], AGAIN):
         ratios[content] = compare(
-            {rival.name: times[rival.name, content] for rival in rivals}, ours
+            {adapter.name: times[adapter.name, content] for adapter in adapters}, ours
         )
     cells: list[list[Cell]] = []
-    for rival in rivals:
-        line: list[Cell] = [rival.name]
+    for adapter in adapters:
+        line: list[Cell] = [adapter.name]
         for content, compared in ratios.items():
-            _, ratio, low, high = compared[rival.name]
-            line += [medians[rival.name, content], ratio, [low, high]]
-        cells.append(line + [medians.get((rival.name, content)) for content in CONTENTS[1:]])
+            _, ratio, low, high = compared[adapter.name]
+            line += [medians[adapter.name, content], ratio, [low, high]]
+        cells.append(line + [medians.get((adapter.name, content)) for content in CONTENTS[1:]])
     columns = [Column("")]
     for content in ratios:
         lead = f"{AGAIN}, " if content == AGAIN else ""
@@ -414,36 +414,38 @@ def compare_rivals(turns: Turns, rivals: list[Rival], name: str, title: str) -> 
     columns += [Column(content, "ns") for content in CONTENTS[1:]]
     plot = Plot("bars", [CONTENTS[0]])
     note = f'The records are new, as their logger has left them; "{AGAIN}": one, time after time.'
-    return Table(name, title, columns, cells, note, plot, write_remarks(rivals))
+    return Table(name, title, columns, cells, note, plot, write_remarks(adapters))
 
 
 def test_format(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
-    rivals = choose(FORMATTERS, leave_out)
-    publish(compare_rivals(turns, rivals, "format", "Formatter.format, and its like"))
+    adapters = choose(FORMATTERS, leave_out)
+    publish(compare_adapters(turns, adapters, "format", "Formatter.format, and its like"))
 
 
 def test_build(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
     title = "encode_record, and its like: from LogRecord to bytes"
-    publish(compare_rivals(turns, choose(BUILDERS, leave_out), "build", title))
+    publish(compare_adapters(turns, choose(BUILDERS, leave_out), "build", title))
 
 
-def emit_records(rival: Rival) -> Run:
+def emit_records(adapter: Adapter) -> Run:
     """Return a run of a handler's emit, nothing being sent, after a look at its records."""
     road = Road("stub")
-    handler = rival.make_handler(road)
-    record = rival.make_record()
+    handler = adapter.make_handler(road)
+    record = adapter.make_record()
     handler.emit(record)
-    if rival.is_seen:
-        rival.check(road.stub.last, rival.expect(record))
+    if adapter.is_seen:
+        adapter.check(road.stub.last, adapter.expect(record))
     return repeat_call("emit(record)", emit=handler.emit, record=record)
 
 
 def test_handlers(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
-    rivals = choose(HANDLERS, leave_out)
-    rows = {rival.name: emit_records(rival) for rival in rivals}
+    adapters = choose(HANDLERS, leave_out)
+    rows = {adapter.name: emit_records(adapter) for adapter in adapters}
     title = "a handler's emit, nothing being sent"
     times = turns.measure(rows, 8)
     note = "hat-syslog's handler only puts a record into a queue; a thread makes a text of it."
     publish(
-        tabulate("handlers", title, times, rivals[0].name, remarks=write_remarks(rivals), note=note)
+        tabulate(
+            "handlers", title, times, adapters[0].name, remarks=write_remarks(adapters), note=note
+        )
     )

@@ -43,7 +43,7 @@ class Adapter:
     """One way to write syslog records.
 
     name: of its row. module: what is imported of it; without that, its row is left out.
-    wrong: what is wrong with its records, as a remark; fault: what the strict check says of that.
+    wrong: what is wrong with its records, as a remark; defect: what the strict check says of that.
     gives_pri: False if that is left to a handler. roads, contents: what it knows.
     is_seen: False if what it sends can only be seen on a real road; sends_later: as it says, even
         where sends are stubbed.
@@ -54,7 +54,7 @@ class Adapter:
     why_missing = "it is not installed"
     wrong = ""
     remark = ""
-    fault = ""
+    defect = ""
     gives_pri = True
     roads: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
     contents: tuple[str, ...] = CONTENTS
@@ -113,7 +113,7 @@ class Adapter:
         procid = str(record.process)
         return Expected(message, record.created, slack, procid=procid, structured_data=data)
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         """Return its record without what is `wrong` with it."""
         return data
 
@@ -122,7 +122,7 @@ class Adapter:
         data = output.encode() if isinstance(output, str) else bytes(output)
         if not self.gives_pri and not data.startswith(PRI):
             data = PRI + data
-        fault = strict.find_fault(data, expected)
-        is_known = bool(self.fault) and fault.startswith(self.fault)
-        assert is_known or fault == self.fault, (fault, data)
-        strict.check(self.mend(data, expected), expected)
+        defect = strict.find_defect(data, expected)
+        is_known = bool(self.defect) and defect.startswith(self.defect)
+        assert is_known or defect == self.defect, (defect, data)
+        strict.check(self.normalise(data, expected), expected)

@@ -1,7 +1,7 @@
 """Who else turns log calls into syslog records, and this package: one small adapter each.
 
 Each is set up as its documentation advises, and gets the same names to write. What it writes wrong
-all the same is said in `wrong`, and looked for: one that has been mended since fails here.
+all the same is said in `wrong`, and looked for: one that is right by now fails here.
 """
 
 import io
@@ -47,7 +47,7 @@ class Standard(Adapter):
     gives_pri = False
     contents = tuple(content for content in CONTENTS if content != "structured data")
     wrong = "no header"
-    fault = "PRI must be followed by VERSION 1"
+    defect = "PRI must be followed by VERSION 1"
 
     def make_formatter(self) -> logging.Formatter:
         return logging.Formatter()
@@ -63,7 +63,7 @@ class Standard(Adapter):
             handler.setFormatter(self.make_formatter())
         return handler
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         if not self.wrong:
             return data
         moment = strict.write_isoformat(expected.created)
@@ -73,7 +73,7 @@ class Standard(Adapter):
 
 class StandardRfc5424(Standard):
     name = "standard library, RFC 5424"
-    wrong = fault = ""
+    wrong = defect = ""
     remark = "by a format string, in milliseconds"
 
     def make_formatter(self) -> logging.Formatter:
@@ -87,7 +87,7 @@ class StandardRfc5424(Standard):
 
 class StandardRfc3164(Standard):
     name = "standard library, RFC 3164"
-    wrong = fault = ""
+    wrong = defect = ""
     remark = "by a format string"
 
     def make_formatter(self) -> logging.Formatter:
@@ -150,7 +150,7 @@ class HatSyslog(Adapter):
     name = "hat-syslog"
     module = "hat.syslog.handler"
     wrong = 'spells out "BOM" before the message'
-    fault = "message is 'BOM"
+    defect = "message is 'BOM"
     roads = ("stub", "udp", "tcp")
     contents = tuple(content for content in CONTENTS if content != "structured data")
     is_seen = False
@@ -194,7 +194,7 @@ class HatSyslog(Adapter):
             structured_data=[("hat@1", place)],
         )
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         return data.replace(b" BOM", f" {BOM}".encode(), 1)
 
 
@@ -250,7 +250,7 @@ class Picologging(Adapter):
     module = "picologging"
     why_missing = "it is not installed: it has no wheel for CPython 3.13 and later"
     wrong = "no time zone"
-    fault = "TIME-OFFSET must be"
+    defect = "TIME-OFFSET must be"
     remark = "has no handler for syslog: one written by hand"
     gives_pri = False
     roads = ("stub", "udp")
@@ -292,7 +292,7 @@ class Picologging(Adapter):
     def expect(self, record: logging.LogRecord, slack: float = 1) -> Expected:
         return super().expect(record, slack)
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         text = data.decode()
         bare = re.search(r"\d{4}-\S+", text)
         moment = datetime.fromisoformat(bare[0]).astimezone()

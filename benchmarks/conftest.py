@@ -1,4 +1,4 @@
-"""Fixtures of the benchmarks: the floor, turns, and where their tables go.
+"""Fixtures of the benchmarks: the floor, rounds, and where their tables go.
 
 With `--results FILE` the tables are written there, beside those of the parts that did not run; so
 `python -m benchmarks` calls it.
@@ -24,7 +24,7 @@ from measure.results import (
     load_results,
     save_results,
 )
-from measure.rounds import Turns
+from measure.rounds import Rounds
 from measure.tables import Table, write_text
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -101,8 +101,8 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture
-def turns(benchmark: BenchmarkFixture) -> Turns:
-    return Turns(benchmark)
+def rounds(benchmark: BenchmarkFixture) -> Rounds:
+    return Rounds(benchmark)
 
 
 @pytest.hookimpl(tryfirst=True)

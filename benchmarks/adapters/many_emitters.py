@@ -30,7 +30,7 @@ class NoSocket:
         pass
 
 
-# Of each kind, take_turn lets each of its emitters emit once; count_records does, too, and returns
+# Of each kind, emit_each lets each of its emitters emit once; count_records does, too, and returns
 # how many records came of it.
 
 
@@ -49,13 +49,13 @@ class Emitters:
         self.road = road
         self.make = road.child
 
-    def take_turn(self, emitters: list) -> None:
+    def emit_each(self, emitters: list) -> None:
         for emitter in emitters:
             emitter.emit(6, MESSAGE)
 
     def count_records(self, emitters: list) -> int:
         before = self.road.stats["offered"]
-        self.take_turn(emitters)
+        self.emit_each(emitters)
         return self.road.stats["offered"] - before
 
 
@@ -69,7 +69,7 @@ class Encoders:
         self.buffer = bytearray(1024)
         self.port = port
 
-    def take_turn(self, encoders: list) -> None:
+    def emit_each(self, encoders: list) -> None:
         buffer = self.buffer
         if self.port is None:
             for encoder in encoders:
@@ -106,7 +106,7 @@ class Handlers:
         logger.addHandler(handler)
         return logger
 
-    def take_turn(self, loggers: list) -> None:
+    def emit_each(self, loggers: list) -> None:
         for logger in loggers:
             logger.info(MESSAGE)
 
@@ -114,7 +114,7 @@ class Handlers:
         sent: list[bytes] = []
         sendto = NoSocket.sendto
         NoSocket.sendto = lambda socket, data, address: sent.append(data)
-        self.take_turn(loggers)
+        self.emit_each(loggers)
         NoSocket.sendto = sendto
         return len(sent)
 
@@ -142,9 +142,9 @@ def measure_cost(crowd: Crowd, counts: list[int]) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         emitters = rounds[int(line)]
-        crowd.take_turn(emitters)  # as in any round but the first: what fits is in the caches
+        crowd.emit_each(emitters)  # as in any round but the first: what fits is in the caches
         start = time.perf_counter()
-        crowd.take_turn(emitters)
+        crowd.emit_each(emitters)
         print(time.perf_counter() - start, flush=True)
 
 
@@ -157,7 +157,7 @@ def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
     """Print the bytes, and the descriptors, that so many emitters take when they have emitted."""
     names = name_emitters(FIRST + count)
     first = make_emitters(crowd, names[:FIRST])  # kept: what they free would be used again
-    crowd.take_turn(first)  # imports, opens the road
+    crowd.emit_each(first)  # imports, opens the road
     del names[:FIRST]
     emitters: list = [None] * count
     gc.collect()
@@ -169,7 +169,7 @@ def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
     before = read()
     for index, (hostname, app_name) in enumerate(names):
         emitters[index] = crowd.make(hostname=hostname, app_name=app_name)
-    crowd.take_turn(emitters)
+    crowd.emit_each(emitters)
     gc.collect()
     size = read() - before
     print(size, len(os.listdir("/proc/self/fd")) - descriptors)

@@ -42,12 +42,13 @@ a competitor's package) is left out, and named at the end; on Debian 12 `.ci/ins
 all of it, some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
 SYSLOGFAST_FAIL2BAN (`DIRECTORY/fail2ban`, log files) have to name.
 
-How it is measured: where a table has a spread, competitors take turns (A B C, A B C, ...), on one
-CPU, with garbage collection off, after a turn that does not count. A time is the median of all
-turns; "against" is the ratio of two medians, and "spread" are the quartiles of that ratio, turn by
-turn. What cannot be repeated so often (processes, memory, latencies, relays) is measured once or a
-few times, as its part says. What each competitor writes is parsed before it is timed; where that is
-not what the RFC wants, the table says so. Ratios travel from one machine to another, times do not.
+How it is measured: where a table has a spread, its rows are measured in interleaved rounds (A B C,
+A B C, ...), on one CPU, with garbage collection off, after a round that does not count. A time is
+the median of all rounds; "against" is the ratio of two medians, and "spread" are the quartiles of
+that ratio, round by round. What cannot be repeated so often (processes, memory, latencies, relays)
+is measured once or a few times, as its part says. What each competitor writes is parsed before it
+is timed; where that is not what the RFC wants, the table says so. Ratios travel from one machine to
+another, times do not.
 """
 QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 

@@ -26,7 +26,7 @@ from adapters.competitors import LOGGERS, choose, make, write_remarks
 from adapters.ours import OurGatheringEmitter, OurHandler
 from adapters.transports import Road, receive, unframe
 from measure.record import MESSAGE
-from measure.rounds import CALLS, Run, Turns, repeat_call, tabulate
+from measure.rounds import CALLS, Rounds, Run, repeat_call, tabulate
 from measure.tables import Table
 from receivers.receiver import Sink, run_sink
 
@@ -123,7 +123,7 @@ def make_floors() -> dict[str, Run]:
     return {row: make_call(logger) for row, logger in loggers.items()}
 
 
-def test_stubbed(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
+def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     adapters = [adapter for adapter in choose(LOGGERS, leave_out) if "stub" in adapter.roads]
     rows = make_floors()
     with ExitStack() as stack:
@@ -137,14 +137,14 @@ def test_stubbed(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
                 adapter.check(road.stub.last, adapter.expect(adapter.make_record(), 5))
             make = partial(make_gathered_calls, adapter) if adapter.sends_later else make_call
             rows[adapter.name] = make(logger)
-        times = turns.measure(rows, 10)
+        times = rounds.measure(rows, 10)
     title = "logger.info, sends stubbed"
     remarks = write_remarks(adapters)
     publish(tabulate("call-stubbed", title, times, FLOOR, remarks=remarks))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_road(turns: Turns, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
+def test_road(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
     adapters = [adapter for adapter in choose(LOGGERS, leave_out) if kind in adapter.roads]
     rows: dict[str, Run] = {}
     sinks: list[Sink] = []
@@ -158,12 +158,13 @@ def test_road(turns: Turns, publish: Publish, leave_out: LeaveOut, kind: str) ->
                 address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
                 logger = loggers.enter_context(adapter.open_logger(Road(kind, address)))
                 rows[adapter.name] = make_sent_calls(adapter, logger)
-            times = turns.measure(rows, 11)
+            times = rounds.measure(rows, 11)
         for adapter, sink, size in zip(adapters, sinks, sizes, strict=True):
-            calls = CALLS * (len(times[adapter.name]) + (not turns.quick))  # a turn does not count
+            # One round does not count.
+            calls = CALLS * (len(times[adapter.name]) + (not rounds.quick))
             lost = 1 - sink.read_size() / (calls * size)
             # A fraction of a second that is zero may be left out.
-            most = 0.5 if kind == "udp" and not turns.quick else 1e-3
+            most = 0.5 if kind == "udp" and not rounds.quick else 1e-3
             assert -1e-3 < lost < most, (adapter.name, lost)
             if lost > 1e-3:
                 known = remarks.get(adapter.name)

@@ -41,7 +41,7 @@ from measure.installed import list_allocating, measure_installed, measure_stripp
 from measure.instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
 from measure.missing import MissingError, find_program, is_installed, require_compiler
 from measure.record import IDENTITY, MESSAGE
-from measure.rounds import Turns, repeat_call, tabulate
+from measure.rounds import Rounds, repeat_call, tabulate
 from measure.tables import Cell, Column, Plot, Table
 
 Publish = Callable[[Table], None]
@@ -102,7 +102,7 @@ def find_usable(names: "Iterable[str]", leave_out: LeaveOut) -> list[str]:
 
 
 def measure_starts(
-    turns: Turns,
+    rounds: Rounds,
     programs: dict[str, str],
     yardstick: str,
     names: tuple[str, str],
@@ -130,7 +130,7 @@ def measure_starts(
         watched[row] = start(row, watches=True)
         assert row not in LIGHT or not UNWANTED & set(watched[row].modules)
     runs = {row: lambda row=row: take(row) for row in programs}
-    table = tabulate(*names, turns.measure(runs, turns=40), yardstick, calls=1)
+    table = tabulate(*names, rounds.measure(runs, rounds=40), yardstick, calls=1)
     table.columns += [
         Column("memory", "bytes"),
         Column("of it written", "bytes"),
@@ -160,7 +160,7 @@ def check_record(row: str, record: bytes, is_awaited: bool) -> None:
 @pytest.mark.usefixtures("smaps")
 def test_start(
     request: pytest.FixtureRequest,
-    turns: Turns,
+    rounds: Rounds,
     publish: Publish,
     leave_out: LeaveOut,
     collector: socket.socket,
@@ -179,7 +179,7 @@ def test_start(
             programs[SMALL] = OURS
         except MissingError as error:
             leave_out(str(error))
-    table = measure_starts(turns, programs, "logging.handlers", names, site, collector, folder)
+    table = measure_starts(rounds, programs, "logging.handlers", names, site, collector, folder)
     remarks = {"hat-syslog": "a thread sends it: not timed"}
     for row in ("logging.handlers", "structlog + SysLogHandler", "loguru + SysLogHandler"):
         remarks[row] = "no header"
@@ -188,9 +188,9 @@ def test_start(
 
 
 @pytest.mark.usefixtures("smaps")
-def test_import(turns: Turns, publish: Publish) -> None:
+def test_import(rounds: Rounds, publish: Publish) -> None:
     names = ("import", "Import alone, without site")
-    publish(measure_starts(turns, IMPORTS, "logging", names))
+    publish(measure_starts(rounds, IMPORTS, "logging", names))
 
 
 def test_installed(publish: Publish, leave_out: LeaveOut) -> None:
@@ -208,7 +208,7 @@ def test_installed(publish: Publish, leave_out: LeaveOut) -> None:
     publish(Table("installed", "Installed, with all that is needed", columns, rows))
 
 
-def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) -> None:
+def test_small(rounds: Rounds, publish: Publish, builds: dict[str, pathlib.Path]) -> None:
     """The small build beside the usual one: what it saves, and what that costs."""
     for program in ("strip", "valgrind"):
         find_program(program)
@@ -218,7 +218,7 @@ def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) 
         names = {"encode": encoder.encode, "message": MESSAGE}
         runs[row] = repeat_call("encode(6, message)", **names)
     title = "The small build: encode, size and instructions"
-    table = tabulate("small", title, turns.measure(runs), "usual")
+    table = tabulate("small", title, rounds.measure(runs), "usual")
     calls = ("encode", "encode_into", "emit")
     table.columns.append(Column("compiled, stripped", "bytes"))
     table.columns += [Column(f"instructions of {call}", "count") for call in calls]

@@ -28,13 +28,13 @@ from time import perf_counter_ns
 
 import pytest
 from measure.record import IDENTITY, MESSAGE
-from measure.rounds import Turns, pause_collection
+from measure.rounds import Rounds, pause_collection
 from measure.tables import Cell, Column, Plot, Table
 
 import syslogfast
 
 CALLS = 100_000
-STRETCH = 10_000  # calls, or turns of the empty loop, in a row
+STRETCH = 10_000  # calls, or rounds of the empty loop, in a row
 BOUND = 2.0  # seconds that a call may take at most; at least half of them
 QUANTILES = {"median": 0.5, "99 %": 0.99, "99.99 %": 0.9999, "worst": 1}
 STATES = ["healthy", "stopped", "absent"]
@@ -196,12 +196,12 @@ def summarize(times: list[int]) -> list[float | None]:
 
 @pytest.mark.parametrize("road", ["udp", "tcp", "unix"])
 def test_away(
-    turns: Turns,
+    rounds: Rounds,
     publish: Callable[[Table], None],
     tmp_path: pathlib.Path,
     road: str,
 ) -> None:
-    contest = Contest(road, tmp_path, 2 * STRETCH if turns.quick else CALLS)
+    contest = Contest(road, tmp_path, 2 * STRETCH if rounds.quick else CALLS)
 
     def time_all() -> None:
         for state in STATES:
@@ -211,7 +211,7 @@ def test_away(
             contest.time_handler(f"SysLogHandler, {state}", state)
 
     with pause_collection():
-        turns.benchmark.pedantic(time_all, rounds=1)
+        rounds.benchmark.pedantic(time_all, rounds=1)
     name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[road]
     cells: list[list[Cell]] = [[row, *summarize(times)] for row, times in contest.rows.items()]
     publish(

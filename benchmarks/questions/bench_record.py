@@ -35,7 +35,7 @@ from adapters.transports import Road, receive
 from measure import strict
 from measure.cases import CASES
 from measure.record import IDENTITY, MESSAGE
-from measure.rounds import CALLS, Run, Times, Turns, compare, repeat_call, tabulate
+from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
 from measure.strict import expect_now
 from measure.tables import Cell, Column, Plot, Table
 from receivers.receiver import run_sink
@@ -74,7 +74,7 @@ def repeat_encode(encode: Callable[[int, str], bytes], message: str = MESSAGE) -
     return repeat_call("encode(6, message)", encode=encode, message=message)
 
 
-def test_encode(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+def test_encode(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> None:
     floor = floor_module.Floor(encode_naively(6, MESSAGE))
     rows = {
         ENCODE: repeat_encode(_encoder_c.Encoder(**IDENTITY).encode),
@@ -83,10 +83,10 @@ def test_encode(turns: Turns, publish: Publish, floor_module: ModuleType) -> Non
         TWIN: repeat_encode(_encoder_py.Encoder(**IDENTITY).encode),
         NAIVE: repeat_encode(encode_naively),
     }
-    publish(tabulate("encode", "encode", turns.measure(rows, 6), FLOOR))
+    publish(tabulate("encode", "encode", rounds.measure(rows, 6), FLOOR))
 
 
-def test_encode_into(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+def test_encode_into(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> None:
     buffer = bytearray(1024)
     encoder = _encoder_c.Encoder(**IDENTITY)
     lines = _encoder_c.Encoder(**IDENTITY, framing="lf")
@@ -118,11 +118,11 @@ def test_encode_into(turns: Turns, publish: Publish, floor_module: ModuleType) -
     note = (
         f"`encode_many_into` writes {CALLS:,} records in one call: the time is that of one record."
     )
-    times = turns.measure(rows, 4)
+    times = rounds.measure(rows, 4)
     publish(tabulate("encode_into", "encode_into", times, FLOOR, note=note))
 
 
-def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+def test_writer(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> None:
     """The functions in C, without the clock and all objects, in a loop in C."""
     encoder, message = _encoder_c.Encoder(**IDENTITY), MESSAGE.encode()
     loops = {
@@ -148,7 +148,7 @@ def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> Non
         tabulate(
             "writer",
             "the inner writer in C, clock excluded",
-            turns.measure(rows),
+            rounds.measure(rows),
             "memcpy",
             LOOPS,
             note=note,
@@ -156,11 +156,11 @@ def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> Non
     )
 
 
-def test_twin(turns: Turns, publish: Publish) -> None:
+def test_twin(rounds: Rounds, publish: Publish) -> None:
     """The twin escapes, cuts and checks; the baseline does not."""
     encode = _encoder_py.Encoder(**IDENTITY).encode
     rows = {TWIN: repeat_encode(encode), NAIVE: repeat_encode(encode_naively)}
-    publish(tabulate("twin", "the encoder in Python", turns.measure(rows, 4), NAIVE))
+    publish(tabulate("twin", "the encoder in Python", rounds.measure(rows, 4), NAIVE))
 
 
 # --- an emitter's queue --------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def emitter() -> Iterator[syslogfast.Emitter]:
         assert sink.read_size() == emitter.stats["bytes"]
 
 
-def test_emit(turns: Turns, publish: Publish, emitter: syslogfast.Emitter) -> None:
+def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> None:
     check_emitter()
     encode_into = syslogfast.Encoder(**IDENTITY, framing="lf").encode_into
     names = {"messages": [MESSAGE] * QUEUED, "message": MESSAGE, "buffer": bytearray(1024)}
@@ -214,12 +214,12 @@ def test_emit(turns: Turns, publish: Publish, emitter: syslogfast.Emitter) -> No
         assert emitter.flush()
         time.sleep(0.00001)  # else the thread that sends them takes its last steps in a run
 
-    times = turns.measure(rows, 4, settle=settle)
+    times = rounds.measure(rows, 4, settle=settle)
     settle()
     assert not emitter.stats["dropped"]
     note = (
-        f"{QUEUED} records into an empty queue, which is sent between the turns. The first of them "
-        "wakes the thread that sees to it that they go when `linger` is over."
+        f"{QUEUED} records into an empty queue, which is sent between the rounds. The first of "
+        "them wakes the thread that sees to it that they go when `linger` is over."
     )
     title = "emit into the queue of a TCP road"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
@@ -245,7 +245,7 @@ def check_emitted_record(options: dict[str, object], record: logging.LogRecord) 
     strict.check(receive("tcp", send).removesuffix(b"\n"), expected)
 
 
-def test_emit_record(turns: Turns, publish: Publish) -> None:
+def test_emit_record(rounds: Rounds, publish: Publish) -> None:
     """Each form beside `encode_record` of the same record: what the queue adds to it."""
     encode = syslogfast.Encoder(**IDENTITY, framing="lf").encode_record
     rows, emitters = {}, []
@@ -268,7 +268,7 @@ def test_emit_record(turns: Turns, publish: Publish) -> None:
                 assert emitter.flush()
             time.sleep(0.00001)  # else the thread that sends them takes its last steps in a run
 
-        times = turns.measure(rows, 6, settle=settle)
+        times = rounds.measure(rows, 6, settle=settle)
         settle()
         assert not any(emitter.stats["dropped"] for emitter in emitters)
     medians = read_medians(times, RECORDS_QUEUED)
@@ -298,7 +298,7 @@ def read_medians(times: Times, calls: int = CALLS) -> dict[str, float]:
     return {row: statistics.median(seen) / calls * 1e9 for row, seen in times.items()}
 
 
-def test_sizes(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+def test_sizes(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> None:
     compiled = _encoder_c.Encoder(**IDENTITY, max_size=MAX_SIZE)
     twin = _encoder_py.Encoder(**IDENTITY, max_size=MAX_SIZE)
     buffer = bytearray(MAX_SIZE)
@@ -314,7 +314,7 @@ def test_sizes(turns: Turns, publish: Publish, floor_module: ModuleType) -> None
         rows[FLOOR, size] = repeat_encode(floor.encode, message)
         rows[TWIN, size] = repeat_encode(twin.encode, message)
         rows[NAIVE, size] = repeat_encode(encode_naively, message)
-    medians = read_medians(turns.measure(rows, 10))
+    medians = read_medians(rounds.measure(rows, 10))
     headings = [ENCODE, INTO, FLOOR, TWIN, NAIVE]
     columns = [Column("message", "bytes"), *[Column(heading, "ns") for heading in headings]]
     cells: list[list[Cell]] = [
@@ -324,14 +324,14 @@ def test_sizes(turns: Turns, publish: Publish, floor_module: ModuleType) -> None
     publish(Table("sizes", "encode, by the size of the message", columns, cells, plot=plot))
 
 
-def test_contents(turns: Turns, publish: Publish) -> None:
+def test_contents(rounds: Rounds, publish: Publish) -> None:
     modules = {"compiled": _encoder_c, "twin": _encoder_py}
     rows = {
         (row, name): case.make_run(module)
         for row, case in CASES.items()
         for name, module in modules.items()
     }
-    medians = read_medians(turns.measure(rows, 8))
+    medians = read_medians(rounds.measure(rows, 8))
     base = medians[ASCII, "compiled"]
     columns = [
         Column(""),
@@ -383,7 +383,7 @@ def write_again(adapter: Adapter) -> Run:
     return repeat_call("write(record)", NEW, write=adapter.prepare(), record=record)
 
 
-def compare_adapters(turns: Turns, adapters: list[Adapter], name: str, title: str) -> Table:
+def compare_adapters(rounds: Rounds, adapters: list[Adapter], name: str, title: str) -> Table:
     """Return a table of what they make of records, whose first row is the yardstick."""
     rows: dict[tuple[str, str], Run] = {}
     for adapter in adapters:
@@ -391,7 +391,7 @@ def compare_adapters(turns: Turns, adapters: list[Adapter], name: str, title: st
         rows[adapter.name, AGAIN] = write_again(adapter)
         for content in adapter.contents:
             rows[adapter.name, content] = write_new_records(adapter, content)
-    times = turns.measure(rows, 20)
+    times = rounds.measure(rows, 20)
     medians = read_medians(times, NEW)
     ours = adapters[0].name
     ratios = {}
@@ -417,14 +417,14 @@ def compare_adapters(turns: Turns, adapters: list[Adapter], name: str, title: st
     return Table(name, title, columns, cells, note, plot, write_remarks(adapters))
 
 
-def test_format(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
+def test_format(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     adapters = choose(FORMATTERS, leave_out)
-    publish(compare_adapters(turns, adapters, "format", "Formatter.format, and its like"))
+    publish(compare_adapters(rounds, adapters, "format", "Formatter.format, and its like"))
 
 
-def test_build(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
+def test_build(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     title = "encode_record, and its like: from LogRecord to bytes"
-    publish(compare_adapters(turns, choose(BUILDERS, leave_out), "build", title))
+    publish(compare_adapters(rounds, choose(BUILDERS, leave_out), "build", title))
 
 
 def emit_records(adapter: Adapter) -> Run:
@@ -438,11 +438,11 @@ def emit_records(adapter: Adapter) -> Run:
     return repeat_call("emit(record)", emit=handler.emit, record=record)
 
 
-def test_handlers(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
+def test_handlers(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     adapters = choose(HANDLERS, leave_out)
     rows = {adapter.name: emit_records(adapter) for adapter in adapters}
     title = "a handler's emit, nothing being sent"
-    times = turns.measure(rows, 8)
+    times = rounds.measure(rows, 8)
     note = "hat-syslog's handler only puts a record into a queue; a thread makes a text of it."
     publish(
         tabulate(

@@ -22,7 +22,7 @@ from types import ModuleType
 import pytest
 from measure.missing import MissingError, find_program
 from measure.record import MESSAGE
-from measure.rounds import Turns
+from measure.rounds import Rounds
 from measure.tables import Cell, Column, Table
 
 RELAYS = pathlib.Path(__file__).parent.parent.parent / "examples" / "relays" / "relays.py"
@@ -97,21 +97,21 @@ def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool
 
 
 def test_deaths(
-    turns: Turns, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
+    rounds: Rounds, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
 ) -> None:
     def measure() -> list[list[Cell]]:
-        return [count_losses(relays, row, tmp_path, turns.quick) for row in DEATHS]
+        return [count_losses(relays, row, tmp_path, rounds.quick) for row in DEATHS]
 
     counted = ("logged", "stored", "lost", "doubled", "late")
     columns = [Column(""), *[Column(name, "count") for name in counted]]
     columns.append(Column("longest silence", "ns"))
-    rows = turns.benchmark.pedantic(measure, rounds=1)
-    title = f"One of two relays dies, {1 if turns.quick else KILLS} times each"
+    rows = rounds.benchmark.pedantic(measure, rounds=1)
+    title = f"One of two relays dies, {1 if rounds.quick else KILLS} times each"
     publish(Table("relays", title, columns, rows))
 
 
 def test_rates(
-    turns: Turns, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
+    rounds: Rounds, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
 ) -> None:
     def measure() -> list[list[Cell]]:
         return [
@@ -121,16 +121,16 @@ def test_rates(
                     relays.measure_rate(
                         road,
                         tmp_path / row / str(trial),
-                        count // 20 if turns.quick else count,
+                        count // 20 if rounds.quick else count,
                         MESSAGE,
                         change_queue(queue),
                     )
-                    for trial in range(1 if turns.quick else TRIALS)
+                    for trial in range(1 if rounds.quick else TRIALS)
                 ),
             ]
             for row, (road, queue, count) in RATES.items()
         ]
 
     columns = [Column(""), Column("records", "per second")]
-    rows = turns.benchmark.pedantic(measure, rounds=1)
+    rows = rounds.benchmark.pedantic(measure, rounds=1)
     publish(Table("relay-rates", "What one relay passes on", columns, rows))

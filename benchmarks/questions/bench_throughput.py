@@ -48,7 +48,7 @@ from adapters.senders import (
 )
 from measure.missing import MissingError, find_one
 from measure.record import MESSAGE
-from measure.rounds import Run, Times, Turns, compare
+from measure.rounds import Rounds, Run, Times, compare
 from measure.tables import Cell, Column, Plot, Table
 from receivers.collectors import Collector, Rsyslog, SyslogNg, run_collector
 from receivers.receiver import Sink, run_sink
@@ -113,8 +113,8 @@ def read_lines() -> list[bytes]:
     return found
 
 
-def test_tcp(turns: Turns, publish: Publish, leave_out: LeaveOut, tmp_path: pathlib.Path) -> None:
-    records = RECORDS // 50 if turns.quick else RECORDS
+def test_tcp(rounds: Rounds, publish: Publish, leave_out: LeaveOut, tmp_path: pathlib.Path) -> None:
+    records = RECORDS // 50 if rounds.quick else RECORDS
 
     def make_run(row: str, sink: Sink) -> Run:
         frames = receive_frames(prepare(row, number_messages(CHECKED), tmp_path))
@@ -136,14 +136,14 @@ def test_tcp(turns: Turns, publish: Publish, leave_out: LeaveOut, tmp_path: path
                 rows[row] = make_run(row, sink)
             except MissingError as error:
                 leave_out(str(error))
-        times = turns.measure(rows, turns=7)
+        times = rounds.measure(rows, rounds=7)
     remarks = {"standard SysLogHandler": PLAIN}
     title = "TCP, to a sink that only reads"
     publish(tabulate_rates("tcp-sink", title, times, ["loggen", "logger"], remarks))
 
 
 @pytest.mark.parametrize("kind", ["equal", "mix", "guests"])
-def test_udp(turns: Turns, publish: Publish, kind: str) -> None:
+def test_udp(rounds: Rounds, publish: Publish, kind: str) -> None:
     messages: list[str] | list[bytes] = [MESSAGE] * EQUAL
     if kind != "equal":
         lines = messages = read_lines()
@@ -152,7 +152,7 @@ def test_udp(turns: Turns, publish: Publish, kind: str) -> None:
             lines[index - 97 * guest] for index in range(len(lines)) for guest in range(GUESTS)
         ]
     with run_datagrams(messages, any_order=kind != "equal") as rows:
-        times = turns.measure(rows, seconds=4)
+        times = rounds.measure(rows, seconds=4)
     title = {"equal": "equal sizes", "mix": "real mix", "guests": "real mix of four guests"}[kind]
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
@@ -171,8 +171,8 @@ def emit_down(road: str, sink: Sink, messages: list[str], linger: float) -> floa
     return sink.seconds
 
 
-def test_roads(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
-    count = 2000 if turns.quick else 50_000
+def test_roads(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
+    count = 2000 if rounds.quick else 50_000
     messages = [MESSAGE] * count
     lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
@@ -187,7 +187,7 @@ def test_roads(turns: Turns, publish: Publish, leave_out: LeaveOut) -> None:
             for road in sinks
             for name, linger in lingers.items()
         }
-        times = turns.measure(rows, turns=7)
+        times = rounds.measure(rows, rounds=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
         [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in sinks
@@ -254,13 +254,13 @@ def check_stored(row: str, collector: Collector, road: str, directory: pathlib.P
 
 @pytest.mark.parametrize("kind", [Rsyslog, SyslogNg], ids=lambda kind: kind.name)
 def test_collector(
-    turns: Turns,
+    rounds: Rounds,
     publish: Publish,
     leave_out: LeaveOut,
     tmp_path: pathlib.Path,
     kind: type[Collector],
 ) -> None:
-    count = 1000 if turns.quick else STORED
+    count = 1000 if rounds.quick else STORED
     watches = {}
     with run_collector(kind, tmp_path) as collector:
         for road, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
@@ -276,7 +276,7 @@ def test_collector(
                 leave_out(str(error))
                 continue
             watches[f"{road}: {row}"] = Watch(collector, through, row, send, count)
-        turns.measure({name: watch.run for name, watch in watches.items()}, turns=RUNS)
+        rounds.measure({name: watch.run for name, watch in watches.items()}, rounds=RUNS)
     rows = [[name, *watch.tabulate()] for name, watch in watches.items()]
     columns = [
         Column(""),

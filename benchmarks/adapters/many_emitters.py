@@ -120,31 +120,31 @@ class Handlers:
 
 
 KINDS = {"emitters": Emitters, "encoders": Encoders, "handlers": Handlers}
-Crowd = "Emitters | Encoders | Handlers"
+Kind = "Emitters | Encoders | Handlers"
 
 
 def name_emitters(count: int) -> list[tuple[str, str]]:
     return [(f"vm-{number:05d}.example.com", f"service-{number}") for number in range(count)]
 
 
-def make_emitters(crowd: Crowd, names: list[tuple[str, str]]) -> list:
-    return [crowd.make(hostname=hostname, app_name=app_name) for hostname, app_name in names]
+def make_emitters(kind: Kind, names: list[tuple[str, str]]) -> list:
+    return [kind.make(hostname=hostname, app_name=app_name) for hostname, app_name in names]
 
 
-def measure_cost(crowd: Crowd, counts: list[int]) -> None:
+def measure_cost(kind: Kind, counts: list[int]) -> None:
     """For each line, time so many emitters in turn, round and round; print the seconds."""
     rounds = {
-        count: make_emitters(crowd, name_emitters(count)) * (RECORDS // count) for count in counts
+        count: make_emitters(kind, name_emitters(count)) * (RECORDS // count) for count in counts
     }
     for emitters in rounds.values():
-        assert crowd.count_records(emitters) == RECORDS
+        assert kind.count_records(emitters) == RECORDS
     gc.disable()
     print("ready", flush=True)
     for line in sys.stdin:
         emitters = rounds[int(line)]
-        crowd.emit_each(emitters)  # as in any round but the first: what fits is in the caches
+        kind.emit_each(emitters)  # as in any round but the first: what fits is in the caches
         start = time.perf_counter()
-        crowd.emit_each(emitters)
+        kind.emit_each(emitters)
         print(time.perf_counter() - start, flush=True)
 
 
@@ -153,11 +153,11 @@ def read_resident() -> int:
         return int(file.read().partition(b"Rss:")[2].split()[0]) * 1024
 
 
-def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
+def measure_memory(kind: Kind, count: int, traced: bool) -> None:
     """Print the bytes, and the descriptors, that so many emitters take when they have emitted."""
     names = name_emitters(FIRST + count)
-    first = make_emitters(crowd, names[:FIRST])  # kept: what they free would be used again
-    crowd.emit_each(first)  # imports, opens the road
+    first = make_emitters(kind, names[:FIRST])  # kept: what they free would be used again
+    kind.emit_each(first)  # imports, opens the road
     del names[:FIRST]
     emitters: list = [None] * count
     gc.collect()
@@ -168,8 +168,8 @@ def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
     read()  # which needs some itself
     before = read()
     for index, (hostname, app_name) in enumerate(names):
-        emitters[index] = crowd.make(hostname=hostname, app_name=app_name)
-    crowd.emit_each(emitters)
+        emitters[index] = kind.make(hostname=hostname, app_name=app_name)
+    kind.emit_each(emitters)
     gc.collect()
     size = read() - before
     print(size, len(os.listdir("/proc/self/fd")) - descriptors)

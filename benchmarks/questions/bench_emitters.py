@@ -34,7 +34,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from adapters import many_emitters
 from adapters.many_emitters import MESSAGE, PROCID, RECORDS, name_emitters
-from adapters.many_processes import CODES, FOLDER, count_affordable, run_fleet
+from adapters.many_processes import CODES, FOLDER, count_affordable, run_processes
 from measure.rounds import TIMED, Rounds
 from measure.tables import Cell, Column, Plot, Table
 
@@ -60,7 +60,7 @@ RECORD = re.compile(
 )
 
 
-def start_crowd(row: str, *arguments: str) -> "subprocess.Popen[str]":
+def start_emitters(row: str, *arguments: str) -> "subprocess.Popen[str]":
     kind, backend = KINDS[row]
     script = str(pathlib.Path(many_emitters.__file__))
     return subprocess.Popen(
@@ -75,7 +75,7 @@ def start_crowd(row: str, *arguments: str) -> "subprocess.Popen[str]":
 @contextmanager
 def run_cost(row: str, counts: list[int]) -> Iterator[Callable[[int], float]]:
     """Give a function that lets so many emitters emit, and returns the seconds."""
-    with start_crowd(row, "cost", *map(str, counts)) as process:
+    with start_emitters(row, "cost", *map(str, counts)) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
@@ -98,10 +98,10 @@ def test_cost(rounds: Rounds, publish: Publish) -> None:
     for row in KINDS:
         measure_memory(row, "memory", 10)  # which looks at what they send
     with ExitStack() as stack:
-        crowds = {row: stack.enter_context(run_cost(row, COUNTS)) for row in KINDS}
+        takes = {row: stack.enter_context(run_cost(row, COUNTS)) for row in KINDS}
         rows = {
             f"{row} {count}": lambda take=take, count=count: take(count)
-            for row, take in crowds.items()
+            for row, take in takes.items()
             for count in COUNTS
         }
         times = rounds.measure(rows, seconds=40)
@@ -142,7 +142,7 @@ def measure_memory(row: str, task: str, count: int) -> tuple[float, float]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(10)
-        with start_crowd(row, task, str(count), str(receiver.getsockname()[1])) as process:
+        with start_emitters(row, task, str(count), str(receiver.getsockname()[1])) as process:
             output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         for name in name_emitters(5):
@@ -276,7 +276,7 @@ def test_processes(rounds: Rounds, publish: Publish) -> None:
     def run_all() -> "dict[tuple[str, int, str], object]":
         places = [("udp", number) for number in numbers] + [("tcp", numbers[-2:][0])]
         return {
-            (scheme, number, row): run_fleet(row, scheme, number)
+            (scheme, number, row): run_processes(row, scheme, number)
             for scheme, number in places
             for row in CODES
         }

@@ -42,7 +42,7 @@ def pin() -> Iterator[None]:
 
 
 def move_away(pid: int) -> None:
-    """Let a process that was just started (a sink, a collector) run where nothing is timed."""
+    """Let a process that was just started (a receiver, a collector) run where nothing is timed."""
     if OTHERS:
         os.sched_setaffinity(pid, OTHERS)
 

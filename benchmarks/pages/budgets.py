@@ -126,7 +126,7 @@ BUDGETS = [
         Budget(
             f"records over TCP, `linger` on: {what}",
             competitor,
-            find("tcp-sink", row, f"against {competitor}"),
+            find("tcp-receiver", row, f"against {competitor}"),
             least=least,
             why="the row of ready blocks shows how much one core sends at all, and by how much "
             f"that varies; so does {competitor}.",

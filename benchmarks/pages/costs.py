@@ -116,10 +116,11 @@ def list_sending(figures: Figures) -> Rows:
 
     def compare_stream(row: str) -> tuple[str, str]:
         loggen, logger = (
-            divide("tcp-sink", row, competitor, "records") for competitor in ("loggen", "logger")
+            divide("tcp-receiver", row, competitor, "records")
+            for competitor in ("loggen", "logger")
         )
         against = f"{loggen} x faster than `loggen`, {logger} x than `logger -f`"
-        return show("tcp-sink", row, "a record"), against
+        return show("tcp-receiver", row, "a record"), against
 
     def compare_datagrams(table: str, row: str) -> str:
         return f"{divide(table, row, 'send', 'records')} x faster than one `send` each"

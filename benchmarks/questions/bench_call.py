@@ -28,7 +28,7 @@ from adapters.transports import Road, receive, unframe
 from measure.record import MESSAGE
 from measure.rounds import CALLS, Rounds, Run, repeat_call, tabulate
 from measure.tables import Table
-from receivers.receiver import Sink, run_sink
+from receivers.receiver import Receiver, run_receiver
 
 import syslogfast
 
@@ -37,7 +37,7 @@ LeaveOut = Callable[[str], None]
 FLOOR, OFF = "floor: an empty handler", "floor: level too low"
 KINDS = {"udp": "UDP", "unix": "a unix datagram socket", "tcp": "TCP"}
 PARTS = 4  # of 1,000 records: each is less than an emitter gathers before it sends
-SINKS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
+RECEIVERS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
 
 pytestmark = pytest.mark.usefixtures("program")
 
@@ -128,8 +128,8 @@ def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     rows = make_floors()
     with ExitStack() as stack:
         for adapter in adapters:
-            sink = stack.enter_context(run_sink("tcp")) if adapter.sends_later else None
-            road = Road("stub", ("127.0.0.1", int(sink.port) if sink else 514))
+            receiver = stack.enter_context(run_receiver("tcp")) if adapter.sends_later else None
+            road = Road("stub", ("127.0.0.1", int(receiver.port) if receiver else 514))
             logger = stack.enter_context(adapter.open_logger(road))
             logger.info(MESSAGE)
             adapter.settle()
@@ -147,22 +147,22 @@ def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
 def test_road(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
     adapters = [adapter for adapter in choose(LOGGERS, leave_out) if kind in adapter.roads]
     rows: dict[str, Run] = {}
-    sinks: list[Sink] = []
+    receivers: list[Receiver] = []
     remarks = write_remarks(adapters)
     with ExitStack() as stack:
         with ExitStack() as loggers:
             sizes = [check_call(adapter, kind) for adapter in adapters]
             for adapter in adapters:
-                sink = stack.enter_context(run_sink(SINKS[kind]))
-                sinks.append(sink)
-                address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
+                receiver = stack.enter_context(run_receiver(RECEIVERS[kind]))
+                receivers.append(receiver)
+                address = receiver.path if kind == "unix" else ("127.0.0.1", int(receiver.port))
                 logger = loggers.enter_context(adapter.open_logger(Road(kind, address)))
                 rows[adapter.name] = make_sent_calls(adapter, logger)
             times = rounds.measure(rows, 11)
-        for adapter, sink, size in zip(adapters, sinks, sizes, strict=True):
+        for adapter, receiver, size in zip(adapters, receivers, sizes, strict=True):
             # One round does not count.
             calls = CALLS * (len(times[adapter.name]) + (not rounds.quick))
-            lost = 1 - sink.read_size() / (calls * size)
+            lost = 1 - receiver.read_size() / (calls * size)
             # A fraction of a second that is zero may be left out.
             most = 0.5 if kind == "udp" and not rounds.quick else 1e-3
             assert -1e-3 < lost < most, (adapter.name, lost)

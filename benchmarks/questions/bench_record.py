@@ -38,7 +38,7 @@ from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
 from measure.strict import expect_now
 from measure.tables import Cell, Column, Plot, Table
-from receivers.receiver import run_sink
+from receivers.receiver import run_receiver
 
 import syslogfast
 from syslogfast import _encoder_c, _encoder_py
@@ -189,12 +189,13 @@ def check_emitter() -> None:
 
 @pytest.fixture
 def emitter() -> Iterator[syslogfast.Emitter]:
-    with run_sink() as sink:
-        with connect(sink.port) as emitter:
-            emitter.emit(6, MESSAGE)  # so that there is a connection, which the sink sees ending
+    with run_receiver() as receiver:
+        with connect(receiver.port) as emitter:
+            # So that there is a connection, whose end the receiver sees.
+            emitter.emit(6, MESSAGE)
             assert emitter.flush()
             yield emitter
-        assert sink.read_size() == emitter.stats["bytes"]
+        assert receiver.read_size() == emitter.stats["bytes"]
 
 
 def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> None:
@@ -253,8 +254,8 @@ def test_emit_record(rounds: Rounds, publish: Publish) -> None:
         for form, (options, content) in RECORD_FORMS.items():
             record = OurEncoder().make_record(content)
             check_emitted_record(options, record)
-            sink = stack.enter_context(run_sink())
-            emitter = stack.enter_context(connect(sink.port, **options))
+            receiver = stack.enter_context(run_receiver())
+            emitter = stack.enter_context(connect(receiver.port, **options))
             emitter.emit_record(record)  # so that there is a connection
             assert emitter.flush()
             emitters.append(emitter)

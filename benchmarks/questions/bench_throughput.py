@@ -3,8 +3,8 @@
 Records of a 102-character message, from one core: sender and receiver have a CPU each, where there
 are two. All that is sent was looked at before, and is counted.
 
-- TCP: a million records in one connection, octet-counted, to a sink that only reads. For all of
-  them the time is the sink's: from the begin of the connection to its end. So `loggen`, which
+- TCP: a million records in one connection, octet-counted, to a receiver that only reads. For all of
+  them the time is the receiver's: from the begin of the connection to its end. So `loggen`, which
   looks only twice a second whether it is done, is not charged for that, nor a command for its
   start. The slow send fewer records. The floor writes ready blocks of 64 KiB. `emit` is a Python
   loop, with `linger=0.05`; `syslogfast send` and `logger` send a file.
@@ -13,8 +13,8 @@ are two. All that is sent was looked at before, and is counted.
   record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
   other there; four guests are four such logs, line by line, as a host has them that speaks for
   many.
-- Other roads, each to a sink that only reads: a loop over `emit`. With `linger=0` each record is
-  sent at once, but those that must wait for a full road go on together.
+- Other roads, each to a receiver that only reads: a loop over `emit`. With `linger=0` each record
+  is sent at once, but those that must wait for a full road go on together.
 - rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
   to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not tell;
   "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
@@ -51,7 +51,7 @@ from measure.record import MESSAGE
 from measure.rounds import Rounds, Run, Times, compare
 from measure.tables import Cell, Column, Plot, Table
 from receivers.collectors import Collector, Rsyslog, SyslogNg, run_collector
-from receivers.receiver import Sink, run_sink
+from receivers.receiver import Receiver, run_receiver
 
 Publish = Callable[[Table], None]
 LeaveOut = Callable[[str], None]
@@ -116,30 +116,30 @@ def read_lines() -> list[bytes]:
 def test_tcp(rounds: Rounds, publish: Publish, leave_out: LeaveOut, tmp_path: pathlib.Path) -> None:
     records = RECORDS // 50 if rounds.quick else RECORDS
 
-    def make_run(row: str, sink: Sink) -> Run:
+    def make_run(row: str, receiver: Receiver) -> Run:
         frames = receive_frames(prepare(row, number_messages(CHECKED), tmp_path))
         check_frames(row, frames)
         count = records // STREAM_ROWS[row]
         send = prepare(row, [MESSAGE] * count, tmp_path)
 
         def send_all() -> float:
-            send(f"tcp://127.0.0.1:{sink.port}?framing=octet")
-            assert sink.read_size() >= count * min(map(len, frames))
-            return sink.seconds / count
+            send(f"tcp://127.0.0.1:{receiver.port}?framing=octet")
+            assert receiver.read_size() >= count * min(map(len, frames))
+            return receiver.seconds / count
 
         return send_all
 
-    with run_sink() as sink:
+    with run_receiver() as receiver:
         rows = {}
         for row in STREAM_ROWS:
             try:
-                rows[row] = make_run(row, sink)
+                rows[row] = make_run(row, receiver)
             except MissingError as error:
                 leave_out(str(error))
         times = rounds.measure(rows, rounds=7)
     remarks = {"standard SysLogHandler": PLAIN}
-    title = "TCP, to a sink that only reads"
-    publish(tabulate_rates("tcp-sink", title, times, ["loggen", "logger"], remarks))
+    title = "TCP, to a receiver that only reads"
+    publish(tabulate_rates("tcp-receiver", title, times, ["loggen", "logger"], remarks))
 
 
 @pytest.mark.parametrize("kind", ["equal", "mix", "guests"])
@@ -157,18 +157,18 @@ def test_udp(rounds: Rounds, publish: Publish, kind: str) -> None:
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
 
-def emit_down(road: str, sink: Sink, messages: list[str], linger: float) -> float:
-    """Return the seconds that the sink needs for one run of emit."""
+def emit_down(road: str, receiver: Receiver, messages: list[str], linger: float) -> float:
+    """Return the seconds that the receiver needs for one run of emit."""
     send = prepare_emit(messages, linger)
     if road == "pipe":
-        with open(sink.path, "wb", buffering=0) as pipe:
+        with open(receiver.path, "wb", buffering=0) as pipe:
             send(f"fd://{pipe.fileno()}")
     else:
-        send(sink.url)
-    size, rest = divmod(sink.read_size(), len(messages))
+        send(receiver.url)
+    size, rest = divmod(receiver.read_size(), len(messages))
     assert rest == 0  # all are of one length
     assert size > len(MESSAGE)
-    return sink.seconds
+    return receiver.seconds
 
 
 def test_roads(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
@@ -176,25 +176,25 @@ def test_roads(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     messages = [MESSAGE] * count
     lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
-        sinks = {}
+        receivers = {}
         for road in ROADS:
             try:
-                sinks[road] = stack.enter_context(run_sink(road))
+                receivers[road] = stack.enter_context(run_receiver(road))
             except MissingError as error:  # of the certificate for TLS
                 leave_out(str(error))
         rows = {
-            f"{road}, {name}": partial(emit_down, road, sinks[road], messages, linger)
-            for road in sinks
+            f"{road}, {name}": partial(emit_down, road, receivers[road], messages, linger)
+            for road in receivers
             for name, linger in lingers.items()
         }
         times = rounds.measure(rows, rounds=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
-        [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in sinks
+        [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in receivers
     ]
     columns = [Column(""), *(Column(name, "per second") for name in lingers)]
     plot = Plot("bars", list(lingers))
-    publish(Table("roads", "Other roads, to a sink that only reads", columns, table, "", plot))
+    publish(Table("roads", "Other roads, to a receiver that only reads", columns, table, "", plot))
 
 
 class Watch:

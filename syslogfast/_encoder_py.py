@@ -65,7 +65,7 @@ def format_timestamp(
     `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
     (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
     RFC 5424 and local time for the others. `precision` is the number of digits after the
-    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
     9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
 
     TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
@@ -96,7 +96,7 @@ class Encoder:
         STRUCTURED-DATA and BOM: there, they are left out.
     facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
-        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
@@ -110,8 +110,9 @@ class Encoder:
         "keep" leaves them, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
-        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
+        character; if that is not enough, the record's own STRUCTURED-DATA is left out, then all of
+        it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
@@ -199,24 +200,24 @@ class Encoder:
         if msgid is not None or structured_data is not None:
             tail = self._render_tail(msgid, structured_data)
         header = starts[severity] + timestamp + tail
-        room = max_size - len(header)
-        if room < 0 and room < -len(lead):
+        space = max_size - len(header)
+        if space < 0 and space < -len(lead):
             start = starts[severity] + timestamp
             header = start + self._render_shorter_tail(
-                msgid, room=max_size - len(start) + len(lead)
+                msgid, space=max_size - len(start) + len(lead)
             )
-            room = max_size - len(header)
+            space = max_size - len(header)
         if type(message) is not str or len(lead) > 1:
             message = self._read_message(message)
-        if len(message) > room:
-            data = encode_text(message, escapes, room)
+        if len(message) > space:
+            data = encode_text(message, escapes, space)
         else:
             try:  # what most are, without a look at each character
                 data = message.encode()
-                if data.translate(escapes.suspects) != data or len(data) > room:
-                    data = encode_text(message, escapes, room)
+                if data.translate(escapes.suspects) != data or len(data) > space:
+                    data = encode_text(message, escapes, space)
             except (UnicodeError, AttributeError):
-                data = encode_text(message, escapes, room)
+                data = encode_text(message, escapes, space)
         # Of a message of which nothing fits, no trace is left.
         record = header + data if data else header[: len(header) - len(lead)]
         if framing is None:
@@ -238,12 +239,12 @@ class Encoder:
     ) -> "int":
         """Write one record, framed, into `buffer` at `offset` and return where it ends.
 
-        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
         follows the record stays as it is, and so does the whole buffer when the call fails.
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -270,7 +271,7 @@ class Encoder:
         """Write a record for each message of a list or tuple, one after the other.
 
         Return where the last one ends and how many fitted: all of them in a bytearray, which
-        grows; in any other buffer those that have room. All have the same time; None reads the
+        grows; in any other buffer those that have space. All have the same time; None reads the
         clock once. The other arguments, and the errors, are those of `encode_into`.
 
         >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
@@ -279,18 +280,18 @@ class Encoder:
         """
         style = self._style
         check_severity(severity)
-        moment = time.time_ns() if time_ns is None else check_time(time_ns)
+        known = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
-            time_ns = moment
-        elif style.protocol != "rfc5424" and not is_writable(moment, style.form.local_time):
+            time_ns = known
+        elif style.protocol != "rfc5424" and not is_writable(known, style.form.local_time):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
         if not isinstance(offset, int) or not 0 <= offset <= size:
             reject_offset(offset, size)
-        room = None if isinstance(buffer, bytearray) else size - offset
-        data, count = encode_each(self, severity, messages, time_ns, room)
+        space = None if isinstance(buffer, bytearray) else size - offset
+        data, count = encode_each(self, severity, messages, time_ns, space)
         return store(buffer, offset, data), count
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
@@ -353,7 +354,7 @@ class Encoder:
         start += style.timestamp(time_ns, style.form)
         header = start + self._render_tail(msgid, structured_data)
         if len(header) > style.max_size:
-            header = start + self._render_shorter_tail(msgid, room=style.max_size - len(start))
+            header = start + self._render_shorter_tail(msgid, space=style.max_size - len(start))
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -409,7 +410,7 @@ class Encoder:
         names = self._list_names()
         if names[2] is not None:
             return self
-        fields = render_own_fields(names, style.protocol, process, style.process, style.room)
+        fields = render_own_fields(names, style.protocol, process, style.process, style.space)
         if fields is None:
             return self
         other: Encoder = object.__new__(Encoder)
@@ -419,10 +420,10 @@ class Encoder:
         other._tail = other._join_tail(fields, style.msgid, style.elements)
         return other
 
-    def _has_room(self, size: "int") -> "bool":
-        """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
+    def _has_space(self, size: "int") -> "bool":
+        """Return True if a record with so long a text is shorter than `max_size`, for sure."""
         style = self._style
-        return style.room - self._fields_size - len(style.elements) >= size
+        return style.space - self._fields_size - len(style.elements) >= size
 
     def _without_limit(self) -> "Encoder":
         style = self._style.without_limit()
@@ -449,10 +450,10 @@ class Encoder:
             elements = join_elements(elements, self._render_elements(structured_data))
         return self._join_tail(self._get_fields(), msgid, elements)
 
-    def _render_shorter_tail(self, msgid: "str | None", room: "int") -> "bytes":
+    def _render_shorter_tail(self, msgid: "str | None", space: "int") -> "bytes":
         """Return the tail without what one record brings, or without any structured data."""
         tail = self._render_tail(msgid, None)
-        return tail if len(tail) <= room else self._render_tail(msgid, None, drop=True)
+        return tail if len(tail) <= space else self._render_tail(msgid, None, drop=True)
 
     def _render_elements(self, structured_data: "StructuredData") -> "bytes":
         return render_elements(structured_data, self._style.param_escapes)
@@ -470,7 +471,7 @@ class Encoder:
 
 
 class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     def __init__(self, encoder: "Encoder", pri: "bool", is_plain: "bool") -> "None":
         self._encoder = encoder

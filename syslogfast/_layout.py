@@ -35,7 +35,7 @@ class Style:
         "param_escapes",
         "process",
         "protocol",
-        "room",
+        "space",
         "starts",
         "timestamp",
     )
@@ -58,7 +58,7 @@ class Style:
         self.bom = len(settings.lead) > 1
         self.max_size = settings.max_size
         # What the names may take, and the message, if there is no more in the header than can be.
-        self.room = settings.max_size - settings.longest + len(settings.fields)
+        self.space = settings.max_size - settings.longest + len(settings.fields)
         self.elements = b""
         if self.options["structured_data"] is not None:
             self.elements = render_elements(self.options["structured_data"], self.param_escapes)

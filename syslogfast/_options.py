@@ -53,7 +53,7 @@ def this_host() -> "str":
 
 
 def has_hostname() -> "bool":
-    """Tell whether the kernel has a name for this host that is not every host's."""
+    """Return True if the kernel has a name for this host that is not every host's."""
     return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
 
 
@@ -74,7 +74,7 @@ def this_process() -> "str":
 
 
 def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "str":
-    """Return `text` as a header field: other octets than `allowed` as "_", cut, never empty.
+    """Return `text` as a header field: other octets than `allowed` as "_", truncated, never empty.
 
     An octet, not a character, is the unit: "é" gives "__".
     """
@@ -92,7 +92,7 @@ def clean_msgid(text: "str") -> "str":
 
 
 def is_octet(text: "str") -> "bool":
-    """Tell whether a text is a number up to 255, as one writes it."""
+    """Return True if a text is a number up to 255, as one writes it."""
     if not 1 <= len(text) <= 3 or text.strip(DIGITS):
         return False
     return text == "0" or (text[0] != "0" and (len(text) < 3 or text <= "255"))
@@ -120,7 +120,7 @@ def is_address(name: "str") -> "bool":
     return is_ipv4_address(name) or (":" in name and is_ipv6_address(name))
 
 
-def shorten_hostname(name: "str") -> "str":
+def remove_domain(name: "str") -> "str":
     """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
     return name if is_address(name) else name.partition(".")[0]
 
@@ -176,7 +176,7 @@ def render_fields(
     process = "" if pid == NILVALUE else f"[{pid}]"
     if protocol == "local":
         return f" {tag}{process}: "
-    host = clean_field(shorten_hostname(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
+    host = clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
     return f" {host} {tag}{process}: "
 
 

@@ -89,7 +89,7 @@ def read_text(value: "object") -> "str | None":
 
 
 def encode_text(text: "str", escapes: "Escapes", limit: "int") -> "bytes":
-    """Return text as UTF-8, escaped, cut before the first character that goes beyond `limit`."""
+    """Return text as UTF-8, escaped, truncated before the character that goes beyond `limit`."""
     if len(text) <= limit:
         try:
             data = text.encode()

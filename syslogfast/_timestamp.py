@@ -52,7 +52,7 @@ def compute_date(days: "int") -> "tuple[int, int, int]":
 
 
 def find_offset(seconds: "int") -> "int":
-    """Return how many seconds local time is ahead of UTC at that moment."""
+    """Return how many seconds local time is ahead of UTC at that time."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
     try:
@@ -78,11 +78,11 @@ def check_time(time_ns: "object") -> "int | None":
     return None
 
 
-def is_writable(moment: "int | None", local_time: "bool") -> "bool":
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
-    if moment is None:
+def is_writable(time_ns: "int | None", local_time: "bool") -> "bool":
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
+    if time_ns is None:
         return False
-    seconds = moment // 1_000_000_000
+    seconds = time_ns // 1_000_000_000
     if local_time:
         seconds += find_offset(seconds)
     return MIN_SECONDS <= seconds <= MAX_SECONDS
@@ -127,8 +127,9 @@ def render_rfc3164_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
 
     It has no NILVALUE: for a time that cannot be written it is the present one.
     """
-    moment = None if time_ns is None else check_time(time_ns)
-    seconds = (read_clock() if moment is None else moment) // 1_000_000_000
+    if time_ns is not None:
+        time_ns = check_time(time_ns)
+    seconds = (read_clock() if time_ns is None else time_ns) // 1_000_000_000
     if form.local_time:
         seconds += find_offset(seconds)
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:

@@ -192,7 +192,7 @@ def add_demo(commands: "Commands") -> None:
     demo = add_command(
         commands,
         "demo",
-        "let many emitters speak on one road, and count what arrives",
+        "let many emitters speak on one transport, and count what arrives",
         epilog="Each emitter has its own HOSTNAME and APP-NAME, boots, works and ends. What arrives"
         " is counted at a collector that is started in a second process, unless --to names another,"
         " which cannot be asked. Exit status 1 if a record was lost or malformed.",

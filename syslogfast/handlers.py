@@ -92,7 +92,7 @@ class SysLogHandler(StandardSysLogHandler):
     ) -> None:
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
-        self._voices: dict[object, Any] = {}  # encoders or emitters, one for each facility
+        self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
         delivery = {name: options.pop(name) for name in DELIVERY if name in options}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         if not self._has_header and options:
@@ -104,18 +104,18 @@ class SysLogHandler(StandardSysLogHandler):
             options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
             options["protocol"] = protocol
         if is_delivered:
-            roads = use_urls(urls, socktype, tls)
+            transports = use_urls(urls, socktype, tls)
             if not urls:
-                roads = [make_url(address, socktype, framing, tls)]
+                transports = [make_url(address, socktype, framing, tls)]
             if not self._has_header:  # but the record that tells of others that were dropped
-                options["protocol"] = "local" if roads[0].scheme == "unix" else "rfc3164"
+                options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
             delivery["timeout"] = 5.0 if timeout is None else timeout
-            self._emitter = connect(*roads, framing=framing, **delivery, **options)
+            self._emitter = connect(*transports, framing=framing, **delivery, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
-            self._emitter._delivery.closes_at_exit = False
-            self._framing = roads[0].framing
+            self._emitter._sender.closes_at_exit = False
+            self._framing = transports[0].framing
             self._keep(address, facility, socktype, timeout)
-            self.unixsocket = roads[0].scheme == "unix"
+            self.unixsocket = transports[0].scheme == "unix"
             return
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
@@ -151,7 +151,7 @@ class SysLogHandler(StandardSysLogHandler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """With delivery, wait until the road has taken all, but no longer than `timeout`."""
+        """With delivery, wait until the transport has taken all, but no longer than `timeout`."""
         if self._emitter is not None:
             self._emitter.flush()
 
@@ -163,7 +163,7 @@ class SysLogHandler(StandardSysLogHandler):
 
     def __del__(self) -> None:
         if self._emitter is not None:  # logging.shutdown knows of it no more
-            self._emitter._delivery.leave_to_exit()
+            self._emitter._sender.leave_to_exit()
 
     def _check_formatter(self, formatter: object) -> None:
         if self._has_header and isinstance(formatter, Formatter):
@@ -175,7 +175,7 @@ class SysLogHandler(StandardSysLogHandler):
         text = (self.ident or "") + self.format(record)
         priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
         frame = frame_text(f"<{priority:d}>{text}", self._framing)
-        self._emitter._delivery.accept(frame, priority & 7)
+        self._emitter._sender.enqueue(frame, priority & 7)
 
     def _write_record(self, record: logging.LogRecord) -> None:
         text = None
@@ -208,10 +208,10 @@ class SysLogHandler(StandardSysLogHandler):
     def _speak_for(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
         try:
-            emitter: Emitter = self._voices[facility]
+            emitter: Emitter = self._emitters[facility]
         except KeyError:
             assert self._emitter is not None
-            emitter = self._voices[facility] = self._emitter.child(facility=facility)
+            emitter = self._emitters[facility] = self._emitter.child(facility=facility)
         return emitter
 
     def _send(self, record: logging.LogRecord, text: str | None, facility: int) -> None:
@@ -238,17 +238,17 @@ class SysLogHandler(StandardSysLogHandler):
     def _find_encoder(self, facility: int, is_stream: bool) -> Encoder:
         """Return the encoder for a facility and a kind of socket: in a stream, with an end."""
         try:
-            encoder: Encoder = self._voices[facility, is_stream]
+            encoder: Encoder = self._emitters[facility, is_stream]
         except KeyError:
             assert self._encoder is not None
             framing = "lf" if is_stream else None
             encoder = self._encoder.replace(facility=facility, framing=framing)
-            self._voices[facility, is_stream] = encoder
+            self._emitters[facility, is_stream] = encoder
         return encoder
 
 
 def is_replaced(handler: object, method: "Any", original: object) -> bool:
-    """Tell whether what is called as a handler's method is another than the standard library's.
+    """Return True if what is called as a handler's method is another than the standard library's.
 
     original: as the library has it now, which a program may have replaced since it was imported.
     To look for it in the handler's `__dict__` would make all its attributes slower.
@@ -279,14 +279,14 @@ def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
     """Return the parts of URLs, which say all but a context by themselves."""
     if urls and socktype is not None:
         reject_socktype(socktype)
-    roads = [parse_url(url) for url in urls]
+    transports = [parse_url(url) for url in urls]
     if urls and is_asked_for(tls):
         context = check_context(tls)
-        for url in roads:
+        for url in transports:
             if context is None or url.scheme != "tls":
                 reject_tls_of_url(url.text)
             url.context = context
-    return roads
+    return transports
 
 
 def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tls") -> Url:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from logging.handlers import SysLogHandler
 
-from adapters.transports import Road
+from adapters.transports import Transport
 from measure import strict
 from measure.record import IDENTITY, MESSAGE
 from measure.strict import Expected
@@ -29,13 +29,13 @@ except LookupError:
 
 
 def make_standard_handler(
-    road: Road, kind: type[SysLogHandler] = SysLogHandler, **options: object
+    transport: Transport, kind: type[SysLogHandler] = SysLogHandler, **options: object
 ) -> SysLogHandler:
-    socktype = socket.SOCK_STREAM if road.kind == "tcp" else socket.SOCK_DGRAM
-    handler = kind(road.address, socktype=socktype, **options)
-    if road.kind == "stub":
+    socktype = socket.SOCK_STREAM if transport.kind == "tcp" else socket.SOCK_DGRAM
+    handler = kind(transport.address, socktype=socktype, **options)
+    if transport.kind == "stub":
         handler.socket.close()
-        handler.socket = road.stub
+        handler.socket = transport.stub
     return handler
 
 
@@ -56,7 +56,7 @@ class Adapter:
     remark = ""
     defect = ""
     gives_pri = True
-    roads: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
+    transports: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
     contents: tuple[str, ...] = CONTENTS
     is_seen = True
     sends_later = False
@@ -65,14 +65,14 @@ class Adapter:
         """Return what turns a record of logging into a text."""
         raise NotImplementedError
 
-    def make_handler(self, road: Road) -> logging.Handler:
-        """Return a handler that writes to that road."""
+    def make_handler(self, transport: Transport) -> logging.Handler:
+        """Return a handler that writes to that transport."""
         raise NotImplementedError
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[logging.Logger]:
-        """Give what has a method `info`, which writes to that road."""
-        handler = self.make_handler(road)
+    def open_logger(self, transport: Transport) -> Iterator[logging.Logger]:
+        """Give what has a method `info`, which writes to that transport."""
+        handler = self.make_handler(transport)
         logger = logging.Logger(APP_NAME)
         logger.addHandler(handler)
         try:

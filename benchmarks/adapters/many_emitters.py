@@ -43,11 +43,13 @@ class Emitters:
         options = {"hostname": "host", "app_name": "agent", "procid": PROCID}
         if port is None:
             null = os.open(os.devnull, os.O_WRONLY)
-            road = syslogfast.connect(f"fd://{null}", linger=LINGER, overflow="block", **options)
+            transport = syslogfast.connect(
+                f"fd://{null}", linger=LINGER, overflow="block", **options
+            )
         else:
-            road = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
-        self.road = road
-        self.make = road.child
+            transport = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
+        self.transport = transport
+        self.make = transport.child
 
     def emit_each(self, emitters: list) -> None:
         for emitter in emitters:

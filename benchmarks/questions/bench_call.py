@@ -24,7 +24,7 @@ import pytest
 from adapters.adapter import Adapter
 from adapters.competitors import LOGGERS, choose, make, write_remarks
 from adapters.ours import OurGatheringEmitter, OurHandler
-from adapters.transports import Road, receive, unframe
+from adapters.transports import Transport, receive, unframe
 from measure.record import MESSAGE
 from measure.rounds import CALLS, Rounds, Run, repeat_call, tabulate
 from measure.tables import Table

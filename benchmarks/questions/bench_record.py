@@ -175,8 +175,8 @@ def connect(port: object, **options: object) -> syslogfast.Emitter:
 def check_emitter() -> None:
     """Look at what arrives, however it is emitted."""
 
-    def send(road: Road) -> None:
-        with connect(road.address[1]) as emitter:
+    def send(transport: Transport) -> None:
+        with connect(transport.address[1]) as emitter:
             emitter.emit(6, MESSAGE)
             emitter.info(MESSAGE)
             emitter.emit_many(6, [MESSAGE] * 2)
@@ -222,7 +222,7 @@ def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> 
         f"{QUEUED} records into an empty queue, which is sent between the rounds. The first of "
         "them wakes the thread that sees to it that they go when `linger` is over."
     )
-    title = "emit into the queue of a TCP road"
+    title = "emit into the queue of a TCP transport"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
 
 

@@ -71,7 +71,7 @@ STREAM_ROWS = {  # and how many times fewer records the slow send
 PLAIN = "writes no timestamp and no host"  # the standard library's handler
 EQUAL = 2000  # datagrams of one size in a round
 GUESTS = 4
-ROADS = ("tcp", "tls", "unix-stream", "unix-dgram", "pipe")
+TRANSPORTS = ("tcp", "tls", "unix-stream", "unix-dgram", "pipe")
 COLLECTOR_ROWS = ("emit_many", "loggen", "standard SysLogHandler")
 STORED = 200_000  # records of a run
 FEW = 100  # records that any receive buffer holds
@@ -200,8 +200,10 @@ def test_roads(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
 class Watch:
     """Runs of numbered records to a collector, and what became of them."""
 
-    def __init__(self, collector: Collector, road: str, row: str, send: Send, count: int) -> None:
-        self.collector, self.url, self.send = collector, collector.url(road), send
+    def __init__(
+        self, collector: Collector, transport: str, row: str, send: Send, count: int
+    ) -> None:
+        self.collector, self.url, self.send = collector, collector.url(transport), send
         self.count = count
         self.tells_end = row != "loggen"
         self.sent: list[float] = []  # seconds, of each run
@@ -237,10 +239,10 @@ class Watch:
         ]
 
 
-def check_stored(row: str, collector: Collector, road: str, directory: pathlib.Path) -> None:
+def check_stored(row: str, collector: Collector, transport: str, directory: pathlib.Path) -> None:
     """Look at the fields that the collector has understood of a few records."""
     messages = number_messages(FEW)
-    prepare(row, messages, directory)(collector.url(road))
+    prepare(row, messages, directory)(collector.url(transport))
     data, _ = collector.take(FEW)
     assert read_numbers(data) == list(range(FEW))
     if row == "loggen":

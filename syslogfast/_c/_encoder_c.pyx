@@ -127,7 +127,7 @@ from syslogfast._validation import (
     reject_messages,
     reject_offset,
     reject_parameters,
-    reject_room,
+    reject_space,
     reject_sd_name,
     reject_structured_data,
     reject_time,
@@ -352,7 +352,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
     (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
     RFC 5424 and local time for the others. `precision` is the number of digits after the
-    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
     9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
 
     TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
@@ -405,7 +405,7 @@ cdef class Encoder:
         STRUCTURED-DATA and BOM: there, they are left out.
     facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
-        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
@@ -419,8 +419,9 @@ cdef class Encoder:
         "keep" leaves them, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
-        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
+        character; if that is not enough, the record's own STRUCTURED-DATA is left out, then all of
+        it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
@@ -520,7 +521,7 @@ cdef class Encoder:
             self.options = options
             self.given = given
             self.names = names
-            self.fields_room = numbers[6]
+            self.fields_space = numbers[6]
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = attributes is not None
@@ -541,32 +542,32 @@ cdef class Encoder:
         >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
         b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if msgid is None and structured_data is None and has_octets(message, &text):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
                 write_plain_record(
-                    PyBytes_AS_STRING(result), &self.layout, code, &moment, text, size
+                    PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
                 )
                 return result
-        return encode_any(self, code, message, &moment, msgid, structured_data)
+        return encode_any(self, code, message, &timestamp, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
     ):
         """Write one record, framed, into `buffer` at `offset` and return where it ends.
 
-        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
         follows the record stays as it is, and so does the whole buffer when the call fails.
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -576,55 +577,55 @@ cdef class Encoder:
         >>> end, buffer[:55]
         (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size, frame_size, start
         cdef char *dst
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if (
             msgid is None and structured_data is None
             and PyByteArray_Check(buffer) and has_octets(message, &text)
         ):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
                 if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
-                    dst = make_room(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                     return end
                 with cython.critical_section(buffer):
-                    dst = make_room(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                 return end
         return encode_any_into(
-            self, buffer, code, message, offset, &moment, msgid, structured_data
+            self, buffer, code, message, offset, &timestamp, msgid, structured_data
         )
 
     def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
         """Write a record for each message of a list or tuple, one after the other.
 
         Return where the last one ends and how many fitted: all of them in a bytearray, which
-        grows; in any other buffer those that have room. All have the same time; None reads the
+        grows; in any other buffer those that have space. All have the same time; None reads the
         clock once. The other arguments, and the errors, are those of `encode_into`.
 
         >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
         >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
         (106, 2)
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Py_buffer view
         cdef Batch batch
         cdef bint grows
         cdef char *dst
-        cdef Py_ssize_t start, size, room
+        cdef Py_ssize_t start, size, space
         cdef int code = read_severity(severity)
         check_ready(self)
-        read_time(time_ns, &moment)
-        if not self.layout.is_rfc5424 and not is_writable(&moment, self.layout.local_time):
-            read_clock(&moment)  # RFC 3164 has no NILVALUE: it is the present time, for all
+        read_time(time_ns, &timestamp)
+        if not self.layout.is_rfc5424 and not is_writable(&timestamp, self.layout.local_time):
+            read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
             time_ns = None
         if not isinstance(messages, (list, tuple)):
             rarely()
@@ -636,14 +637,14 @@ cdef class Encoder:
         try:
             start = read_offset(offset, size)
             grows = view.len == NOT_HELD
-            room = MAX_LENGTH if grows else size - start
-            if not are_safe(&self.layout, messages, room):
-                return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
-            batch = write_many(&self.layout, code, messages, &moment, NULL, room)
+            space = MAX_LENGTH if grows else size - start
+            if not are_safe(&self.layout, messages, space):
+                return encode_long_way(self, buffer, severity, messages, start, time_ns, &timestamp)
+            batch = write_many(&self.layout, code, messages, &timestamp, NULL, space)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             with cython.critical_section(buffer):
-                dst = make_room(buffer, &view, start, batch.size)
-                write_many(&self.layout, code, messages, &moment, dst, batch.size)
+                dst = make_space(buffer, &view, start, batch.size)
+                write_many(&self.layout, code, messages, &timestamp, dst, batch.size)
             return result
         finally:
             release(&view)
@@ -752,25 +753,26 @@ cdef dict list_options(Encoder encoder):
 
 
 cdef object encode_long_way(
-    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *moment
+    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns,
+    Timestamp *timestamp
 ):
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
-    cdef Py_ssize_t room, size
+    cdef Py_ssize_t space, size
     rarely()
     view.len = NOT_HELD
-    room = open_buffer(buffer, &view) - start
+    space = open_buffer(buffer, &view) - start
     try:
         if time_ns is None:
-            time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
+            time_ns = <object>timestamp.seconds * 1_000_000_000 + timestamp.nanoseconds
         grows = PyByteArray_Check(buffer)
         from syslogfast._batch import encode_each  # rarely needed
 
-        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
+        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else space)
         size = PyBytes_GET_SIZE(data)
         result = (start + size, count)
         with cython.critical_section(buffer):
-            memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
         return result
     finally:
         release(&view)
@@ -788,7 +790,7 @@ cdef object encode_any(
     Encoder encoder,
     int severity,
     object message,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -801,7 +803,7 @@ cdef object encode_any(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
@@ -819,7 +821,7 @@ cdef object encode_any_into(
     int severity,
     object message,
     object offset,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -835,7 +837,7 @@ cdef object encode_any_into(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.
@@ -845,7 +847,7 @@ cdef object encode_any_into(
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet
         with cython.critical_section(buffer):
-            dst = make_room(buffer, &destination, start, record.frame_size)
+            dst = make_space(buffer, &destination, start, record.frame_size)
             if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
                 message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
                 record.message.start = PyBytes_AS_STRING(message)

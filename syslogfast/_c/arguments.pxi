@@ -4,7 +4,7 @@
 cdef struct Scratch:
     char *elements
     Py_ssize_t size
-    Py_ssize_t room
+    Py_ssize_t space
     Py_ssize_t limit        # max_size: what goes beyond it is not going to be written
     bint overflows
     char[SMALL] small
@@ -14,7 +14,7 @@ cdef struct Scratch:
 cdef inline void open_scratch(Scratch *scratch, Py_ssize_t limit) noexcept:
     scratch.elements = scratch.small
     scratch.size = 0
-    scratch.room = SMALL
+    scratch.space = SMALL
     scratch.limit = limit
     scratch.overflows = False
 
@@ -31,13 +31,13 @@ cdef char *reserve(Scratch *scratch, Py_ssize_t size) except? NULL:
     if scratch.overflows or scratch.size + size > scratch.limit:
         scratch.overflows = True
         return NULL
-    if scratch.size + size > scratch.room:
+    if scratch.size + size > scratch.space:
         larger = <char *>PyMem_Malloc(scratch.limit)
         if larger == NULL:
             raise MemoryError
         memcpy(larger, scratch.elements, scratch.size)
         scratch.elements = larger
-        scratch.room = scratch.limit
+        scratch.space = scratch.limit
     dst = scratch.elements + scratch.size
     scratch.size += size
     return dst

@@ -33,7 +33,7 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     return view.len
 
 
-cdef char *make_room(
+cdef char *make_space(
     object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
 ) except NULL:
     """Return where `size` octets may be written; only a bytearray grows.
@@ -43,23 +43,23 @@ cdef char *make_room(
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
             rarely()
-            reject_room(size, view.len - offset)
+            reject_space(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
-        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has cut it
+        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has made it shorter
     if offset + size > PyByteArray_GET_SIZE(buffer):
         PyByteArray_Resize(buffer, offset + size)
     return PyByteArray_AS_STRING(buffer) + offset
 
 
-cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) except -1:
-    """Tell whether encoding the messages that `room` may hold cannot fail.
+cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
+    """Return True if encoding the messages that `space` may hold cannot fail.
 
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
     cdef Py_ssize_t smallest = layout.prefix_size + layout.fields_size + 4
-    cdef Py_ssize_t count = room // smallest + 1
+    cdef Py_ssize_t count = space // smallest + 1
     cdef Py_ssize_t size
     for message in messages:
         if count == 0:
@@ -82,20 +82,20 @@ cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) excep
 # The plain record where a call is not what counts: in the methods of Encoder it is inlined.
 
 cdef Py_ssize_t measure_plain(
-    const Layout *layout, int severity, const Timestamp *moment, Span text
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text
 ) noexcept:
-    return measure_plain_record(layout, severity, moment, text)
+    return measure_plain_record(layout, severity, timestamp, text)
 
 
 cdef void write_plain(
     char *dst,
     const Layout *layout,
     int severity,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     Span text,
     Py_ssize_t size,
 ) noexcept:
-    write_plain_record(dst, layout, severity, moment, text, size)
+    write_plain_record(dst, layout, severity, timestamp, text, size)
 
 
 cdef struct Batch:
@@ -107,11 +107,11 @@ cdef Batch write_many(
     const Layout *layout,
     int severity,
     object messages,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     char *dst,
-    Py_ssize_t room,
+    Py_ssize_t space,
 ) except *:
-    """Write as many records as have room; only measure them if `dst` is NULL."""
+    """Write as many records as have space; only measure them if `dst` is NULL."""
     cdef Batch batch
     cdef Record record
     cdef Span text
@@ -126,20 +126,20 @@ cdef Batch write_many(
     for message in messages:
         size = 0
         if has_octets(message, &text):
-            size = measure_plain(layout, severity, moment, text)
+            size = measure_plain(layout, severity, timestamp, text)
         if size:
             frame_size = measure_frame(layout, size)
         else:
-            record.timestamp = moment[0]
+            record.timestamp = timestamp[0]
             read_body(layout, &record, message, NULL)
             measure_record(layout, &record)
             frame_size = record.frame_size
-        if frame_size > room - batch.size:
+        if frame_size > space - batch.size:
             break
         if dst != NULL and size:
             next = open_frame(dst + batch.size, layout, size)
             if head == NULL:
-                write_plain(dst + batch.size, layout, severity, moment, text, size)
+                write_plain(dst + batch.size, layout, severity, timestamp, text, size)
                 head = next
             else:  # PRI, time and the rest are the same
                 next = write_bytes(next, head, head_size)

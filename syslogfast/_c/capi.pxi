@@ -35,10 +35,10 @@ cdef extern from "syslogfast.h":
         const SharedLayout *(*get_layout)(object encoder) except NULL
         void (*read_clock)(SharedTime *time) noexcept nogil
         Py_ssize_t (*encode)(
-            char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *record
+            char *dst, Py_ssize_t capacity, const SharedLayout *layout, const SharedRecord *record
         ) noexcept nogil
         Py_ssize_t (*write_header)(
-            char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *record
+            char *dst, Py_ssize_t capacity, const SharedLayout *layout, const SharedRecord *record
         ) noexcept nogil
         Py_ssize_t (*write_timestamp)(
             char *dst, const SharedLayout *layout, const SharedTime *time
@@ -55,10 +55,10 @@ cdef const Layout *get_layout(object encoder) except NULL:
 
 
 cdef void share_clock(SharedTime *time) noexcept nogil:
-    cdef Timestamp moment
-    read_clock(&moment)
-    time.seconds = moment.seconds
-    time.nanoseconds = moment.nanoseconds
+    cdef Timestamp timestamp
+    read_clock(&timestamp)
+    time.seconds = timestamp.seconds
+    time.nanoseconds = timestamp.nanoseconds
 
 
 cdef inline Timestamp take_time(const SharedTime *time) noexcept nogil:
@@ -91,20 +91,20 @@ cdef void take_record(
 
 
 cdef Py_ssize_t encode_apart "syslogfast_encode_apart"(
-    char *dst, Py_ssize_t room, const void *shared_layout, const void *shared
+    char *dst, Py_ssize_t capacity, const void *shared_layout, const void *shared
 ) noexcept nogil:
     """What share_encode does for a record that is not plain; alone it has less to save."""
     cdef const Layout *layout = <const Layout *>shared_layout
     cdef Record record
     take_record(&record, layout, <const SharedRecord *>shared)
     measure_record(layout, &record)
-    if record.frame_size <= room:
+    if record.frame_size <= capacity:
         write_record(dst, layout, &record)
     return record.frame_size
 
 
 cdef Py_ssize_t share_encode(
-    char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *shared
+    char *dst, Py_ssize_t capacity, const SharedLayout *layout, const SharedRecord *shared
 ) noexcept nogil:
     cdef Timestamp timestamp
     cdef Span message
@@ -117,20 +117,20 @@ cdef Py_ssize_t share_encode(
         message.start = shared.message.start
         message.size = shared.message.size
         size = encode_plain(
-            dst, room, <const Layout *>layout, shared.severity & 7, &timestamp, message
+            dst, capacity, <const Layout *>layout, shared.severity & 7, &timestamp, message
         )
-    return size or encode_apart(dst, room, layout, shared)
+    return size or encode_apart(dst, capacity, layout, shared)
 
 
 cdef Py_ssize_t share_header(
-    char *dst, Py_ssize_t room, const SharedLayout *shared_layout, const SharedRecord *shared
+    char *dst, Py_ssize_t capacity, const SharedLayout *shared_layout, const SharedRecord *shared
 ) noexcept nogil:
     cdef const Layout *layout = <const Layout *>shared_layout
     cdef Record record
     cdef Py_ssize_t size
     take_record(&record, layout, shared)
     size = measure_header(layout, &record, layout.max_size - layout.lead_size)
-    if size <= room:
+    if size <= capacity:
         write_header(dst, layout, &record, layout.lead_size)
     return size
 

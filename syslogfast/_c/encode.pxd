@@ -45,7 +45,7 @@ cdef inline void fill_record(
 
 cdef inline Py_ssize_t encode_plain(
     char *dst,
-    Py_ssize_t room,
+    Py_ssize_t capacity,
     const Layout *layout,
     int severity,
     const Timestamp *timestamp,
@@ -57,24 +57,24 @@ cdef inline Py_ssize_t encode_plain(
     if not size:
         return 0
     frame_size = measure_frame(layout, size)
-    if frame_size <= room:
+    if frame_size <= capacity:
         write_plain_record(dst, layout, severity, timestamp, message, size)
     return frame_size
 
 
 cdef inline Py_ssize_t encode(
-    char *dst, Py_ssize_t room, const Layout *layout, const Record *record
+    char *dst, Py_ssize_t capacity, const Layout *layout, const Record *record
 ) noexcept nogil:
-    """Write one record, framed; return its octets. If they are more than `room`, write nothing.
+    """Write one record, framed; return its octets. If they are more than `capacity`, write nothing.
 
-    With a `room` of 0 it measures: dst may be NULL. The record is not changed, and its message is
-    not within dst.
+    With a `capacity` of 0 it measures: dst may be NULL. The record is not changed, and its message
+    is not within dst.
     """
     cdef Record measured
     cdef Py_ssize_t size
     if not record.is_own:
         size = encode_plain(
-            dst, room, layout, record.severity, &record.timestamp, record.message
+            dst, capacity, layout, record.severity, &record.timestamp, record.message
         )
         if size:
             return size
@@ -87,7 +87,7 @@ cdef inline Py_ssize_t encode(
     measured.constant_elements = record.constant_elements
     measured.elements = record.elements
     measure_record(layout, &measured)
-    if measured.frame_size <= room:
+    if measured.frame_size <= capacity:
         write_record(dst, layout, &measured)
     return measured.frame_size
 

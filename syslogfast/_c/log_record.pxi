@@ -21,7 +21,7 @@ cdef unsigned int plain_version = 0
 
 
 cdef inline bint is_plain_record(object record) except -1:
-    """Tell whether a record is logging's own."""
+    """Return True if a record is logging's own."""
     global plain_kind, plain_version
     if get_kind(record) == plain_kind and get_version(record) == plain_version:
         return True
@@ -39,9 +39,9 @@ cdef void forget_plain_kind() noexcept:
 
 cdef object format_plainly(str template, tuple args):
     """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
-    cdef char[SMALL] room
-    cdef char *dst = room
-    cdef const char *limit = room + SMALL - 20  # a number has room in any case
+    cdef char[SMALL] space
+    cdef char *dst = space
+    cdef const char *limit = space + SMALL - 20  # a number has space in any case
     cdef const char *src = <const char *>PyUnicode_DATA(template)
     cdef const char *end = src + PyUnicode_GET_LENGTH(template)
     cdef const char *mark
@@ -80,8 +80,8 @@ cdef object format_plainly(str template, tuple args):
             return None
     if index != len(args):
         return None
-    text = PyUnicode_New(dst - room, 127)
-    memcpy(PyUnicode_DATA(text), room, dst - room)
+    text = PyUnicode_New(dst - space, 127)
+    memcpy(PyUnicode_DATA(text), space, dst - space)
     return text
 
 
@@ -141,7 +141,7 @@ cdef Encoder speak_for(Encoder encoder, object process):
     cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
     fields = by_hand().render_own_fields(
         list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
-        encoder.fields_room,
+        encoder.fields_space,
     )
     if fields is None:
         return encoder
@@ -158,7 +158,7 @@ cdef Encoder speak_for(Encoder encoder, object process):
 
 
 cdef object encode_log_record(Encoder encoder, object record, object message, Form form):
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     cdef Span text
     cdef Py_ssize_t size
     cdef const char *start
@@ -170,7 +170,7 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
             message = read_plain_message(record)
         process = read_present(record, "process") if encoder.process >= 0 else None
         severity = read_level(read_present(record, "levelno"))
-        read_record_time(read_present(record, "created"), &moment)
+        read_record_time(read_present(record, "created"), &timestamp)
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:
@@ -180,7 +180,7 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
             message = slow.read_record_text(record)
         process = slow.read_attribute(record, "process")
         severity = <Py_ssize_t>slow.choose_severity(slow.read_attribute(record, "levelno"))
-        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &moment)
+        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &timestamp)
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
     if encoder.reads_attributes:
@@ -191,25 +191,25 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
     ):
         encoder = speak_for(encoder, process)
     if msgid is None and structured_data is None and has_octets(message, &text):
-        size = measure_plain(&encoder.layout, severity, &moment, text)
+        size = measure_plain(&encoder.layout, severity, &timestamp, text)
         if (
             size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
             and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
         ):
-            return write_plain_text(encoder, severity, &moment, text, size)
+            return write_plain_text(encoder, severity, &timestamp, text, size)
         if size and form == AS_BYTES:
             data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
             write_plain(
-                PyBytes_AS_STRING(data), &encoder.layout, severity, &moment, text, size
+                PyBytes_AS_STRING(data), &encoder.layout, severity, &timestamp, text, size
             )
             return data
     if msgid is not None:
         msgid = by_hand().print_value(msgid)
     try:
-        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
     except Exception:  # of structured data, or of the __str__ of one of its values
         structured_data = by_hand().clean_elements(structured_data)
-        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
     if form == AS_BYTES:
         return data
     start = PyBytes_AS_STRING(data)
@@ -220,19 +220,19 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
 
 
 cdef str write_plain_text(
-    Encoder encoder, int severity, const Timestamp *moment, Span message, Py_ssize_t size
+    Encoder encoder, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
 ):
     """Return a plain record without PRI: straight into the str."""
     cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
     cdef str text = PyUnicode_New(size - pri_size, 127)
     cdef char *dst = <char *>PyUnicode_DATA(text)
     memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
-    write_plain_rest(dst + 2, &encoder.layout, moment, message)
+    write_plain_rest(dst + 2, &encoder.layout, timestamp, message)
     return text
 
 
 cdef class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     cdef readonly Encoder _encoder
     cdef readonly bint _pri

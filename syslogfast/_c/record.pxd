@@ -2,7 +2,7 @@
 
 Whoever calls from C fills in a Layout once and a Record each time, then:
 
-    measure_record(&layout, &record)            # record.frame_size is how much room it takes
+    measure_record(&layout, &record)            # record.frame_size is how much space it takes
     end = write_record(dst, &layout, &record)   # end == dst + record.frame_size
 """
 

@@ -55,7 +55,7 @@ cdef object list_parameters(object parameters):
 
 
 cdef bint is_quiet(object structured_data) except -1:
-    """Tell whether it can be read in place: no code of its values runs, which could change it.
+    """Return True if it can be read in place: no code of its values runs, which could change it.
 
     Without the GIL another thread could.
     """

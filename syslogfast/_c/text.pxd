@@ -66,7 +66,7 @@ cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
 
 
 cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
-    """Tell whether `take_step` has to look at an octet."""
+    """Return True if `take_step` has to look at an octet."""
     if octet < 0x20:
         if rules & ESCAPE_CONTROLS:
             return octet != c'\t'
@@ -225,35 +225,35 @@ cdef inline Measure measure_each(
     cdef const uint8_t *start = src
     cdef const uint8_t *end = src + size
     cdef const uint8_t *next
-    cdef Py_ssize_t room = limit if limit > 0 else 0
+    cdef Py_ssize_t space = limit if limit > 0 else 0
     cdef Measure measure
     cdef Step step
     # No octet becomes less than one, so that what is far beyond the limit need not be read.
-    if size > room + 4:
-        end = src + room + 4
+    if size > space + 4:
+        end = src + space + 4
     measure.clean = True
     while True:
         next = find_suspect(src, end, rules)
-        if next - src > room:
-            next = src + room
+        if next - src > space:
+            next = src + space
             while next > src and continues(next[0]):
                 next -= 1
-            room -= next - src
+            space -= next - src
             src = next
             break
-        room -= next - src
+        space -= next - src
         src = next
         if src == end:
             break
         step = take_step(src, end, rules)
-        if step.given > room:
+        if step.given > space:
             break
-        room -= step.given
+        space -= step.given
         src += step.taken
         if step.action != COPY:
             measure.clean = False
     measure.taken = src - start
-    measure.given = (limit if limit > 0 else 0) - room
+    measure.given = (limit if limit > 0 else 0) - space
     return measure
 
 

@@ -53,16 +53,16 @@ ctypedef struct Date:
 
 cdef inline void read_clock(Timestamp *timestamp) noexcept nogil:
     """Set the present time, in UTC."""
-    cdef timespec moment
-    read_realtime(&moment)
+    cdef timespec now
+    read_realtime(&now)
     timestamp.known = True
     timestamp.has_offset = False
-    timestamp.seconds = moment.tv_sec
-    timestamp.nanoseconds = <uint32_t>moment.tv_nsec
+    timestamp.seconds = now.tv_sec
+    timestamp.nanoseconds = <uint32_t>now.tv_nsec
 
 
 cdef inline int64_t find_offset(int64_t seconds) noexcept nogil:
-    """Return how many seconds local time is ahead of UTC at that moment."""
+    """Return how many seconds local time is ahead of UTC at that time."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
     return find_local_offset(seconds)
@@ -87,7 +87,7 @@ cdef inline void move_to_rfc5424_zone(Timestamp *timestamp, bint local_time) noe
 
 
 cdef inline bint is_writable(const Timestamp *timestamp, bint local_time) noexcept nogil:
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
     cdef int64_t seconds
     if not timestamp.known:
         return False

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
 MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
-ROOM_FOR_META = 64  # octets: more than sysUpTime and sequenceId take
+META_SPACE = 64  # octets: more than sysUpTime and sequenceId take
 
 numbers = Sequence()  # of these records, where the emitter does not number all that it sends
 
@@ -153,18 +153,18 @@ def emit_error(
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
     elements: Any = {"exception@32473": exception}
     encoder = emitter._get_encoder()
-    room = measure_room(encoder, msgid, elements)
-    if 2 * room < encoder.max_size:
+    space = measure_space(encoder, msgid, elements)
+    if 2 * space < encoder.max_size:
         elements = {}  # the text says the same, and more
-        room = measure_room(encoder, msgid, elements)
-    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, room), elements)
+        space = measure_space(encoder, msgid, elements)
+    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, space), elements)
 
 
-def measure_room(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
+def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
     """Return the octets that there are for a text, beside these elements and "meta"."""
     unlimited = encoder.replace(max_size=NO_LIMIT)  # which leaves out none that are too long
     header = unlimited.header(CRIT, msgid=msgid, structured_data=elements)
-    return encoder.max_size - len(header) - ROOM_FOR_META
+    return encoder.max_size - len(header) - META_SPACE
 
 
 def emit_logged(emitter: "Emitter", record: "LogRecord") -> None:

@@ -72,7 +72,7 @@ def make_message(kind: int, flags: int, body: bytes = b"") -> bytes:
 
 
 def split_messages(data: bytes) -> "Iterator[tuple[int, bytes]]":
-    """Yield type and body of each message; what is cut off at the end is left out."""
+    """Yield type and body of each message; what is incomplete at the end is left out."""
     start = 0
     while start + 16 <= len(data):
         size = read_number(data[start : start + 4])
@@ -83,7 +83,7 @@ def split_messages(data: bytes) -> "Iterator[tuple[int, bytes]]":
 
 
 def split_attributes(data: bytes) -> dict[int, bytes]:
-    """Return the attributes by their types; what is cut off at the end is left out."""
+    """Return the attributes by their types; what is incomplete at the end is left out."""
     attributes = {}
     start = 0
     while start + 4 <= len(data):

@@ -1,4 +1,4 @@
-"""The queue before a road, in Python: the specification that `queue.pxi` must match."""
+"""The queue before a transport, in Python: the specification that `queue.pxi` must match."""
 
 import _thread
 from time import time_ns
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes
-NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
+NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 
 
 def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
@@ -39,34 +39,35 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
 
 
 class Queue:
-    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
-    `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
+    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
+    handler; -1: nowhere.
     """
 
     __slots__ = (
         "_block_size",
         "_dropped",
         "_frames",
-        "_held",
-        "_held_size",
         "_in_order",
         "_lock",
+        "_pinned",
+        "_pinned_size",
         "_position",
         "_sent",
         "_sent_bytes",
         "_truncated",
         "closed",
-        "cuts",
         "descriptor",
+        "drops_since",
         "limit",
-        "loss_since",
         "size",
         "threshold",
+        "truncations",
     )
 
     def __init__(self, limit: "int", block_size: "int" = BLOCK_SIZE) -> "None":
@@ -80,13 +81,13 @@ class Queue:
     def reset(self) -> "None":
         """Forget all records and counts: those of the process that has forked this one."""
         self.size = 0
-        self.cuts = 0
-        self.loss_since = 0
+        self.truncations = 0
+        self.drops_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._in_order = 0  # frames, from the first, that `sort` has left in order
-        self._held = 0  # frames that `peek` has given and that are not to be dropped meanwhile
-        self._held_size = 0  # bytes of them that it has given
+        self._pinned = 0  # frames that `peek` has given and that are not to be dropped meanwhile
+        self._pinned_size = 0  # bytes of them that it has given
         # A signal's handler may log while this thread holds it: so, nothing is called between the
         # look at a count and its change, for handlers run at calls.
         self._lock = _thread.RLock()
@@ -99,14 +100,16 @@ class Queue:
     def count(self) -> "int":
         return len(self._frames)
 
-    def put(self, frame: "bytes", is_cut: "bool" = False, even_closed: "bool" = False) -> "int":
-        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+    def put(
+        self, frame: "bytes", is_truncated: "bool" = False, even_closed: "bool" = False
+    ) -> "int":
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
             if (self.closed and not even_closed) or self.size + size > self.limit:
-                return NO_ROOM
+                return NO_SPACE
             state = QUEUED if self._frames else FIRST
-            self._truncated += is_cut
+            self._truncated += is_truncated
             try:
                 self._frames.append(frame)
             finally:  # an exception of a signal's handler would come after the call
@@ -121,13 +124,13 @@ class Queue:
     def peek(self, one: "bool" = False) -> "memoryview | None":
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
-            return self._hold(self._list_oldest(1 if one else self.count))
+            return self._pin(self._list_oldest(1 if one else self.count))
 
     def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         with self._lock:
             frames = self._list_oldest(self.count)
-            data = self._hold(frames)
+            data = self._pin(frames)
             if data is None:
                 return None
             ends = []
@@ -137,10 +140,12 @@ class Queue:
                 ends.append(end)
             return data, ends
 
-    def peek_run(self, longest: "int", most: "int", room: "int") -> "tuple[memoryview, int] | None":
+    def peek_run(
+        self, longest: "int", most: "int", space: "int"
+    ) -> "tuple[memoryview, int] | None":
         """Return the next records if they are of one size but for a shorter last, and that size.
 
-        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
         with self._lock:
@@ -152,10 +157,10 @@ class Queue:
             while count < len(frames) and size == segment <= longest:
                 size = len(frames[count])
                 used += size
-                if size > segment or used > room:
+                if size > segment or used > space:
                     break
                 count += 1
-            data = self._hold(frames[:count])
+            data = self._pin(frames[:count])
             assert data is not None
             return data, segment
 
@@ -163,22 +168,22 @@ class Queue:
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
             # What has come since the last time has its turn after those that are in order.
-            if not self._held and not self._position and not self._in_order:
+            if not self._pinned and not self._position and not self._in_order:
                 frames = self._list_oldest(self.count)
                 for index, frame in enumerate(arrange_runs(frames)):
                     self._frames[index] = frame
                 self._in_order = len(frames)
 
-    def advance(self, size: "int", held: "int" = 0) -> "None":
-        """Take note that the road has taken so many of the bytes that `peek` has given.
+    def consume(self, size: "int", pinned: "int" = 0) -> "None":
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
 
-        held: bytes after those that are on their way, too, and must not be dropped.
+        pinned: bytes after those that are on their way, too, and must not be dropped.
         """
         with self._lock:
-            if not self._held:
+            if not self._pinned:
                 return  # all was dropped meanwhile
-            size = max(0, min(size, self._held_size))
-            held = min(held, self._held_size - size)
+            size = max(0, min(size, self._pinned_size))
+            pinned = min(pinned, self._pinned_size - size)
             self.size -= size
             self._sent_bytes += size
             self._position += size
@@ -192,44 +197,44 @@ class Queue:
                     self._position -= frame_size
             if not self._frames:
                 self.size = 0  # whatever was interrupted
-            self._held = 0
-            reach = self._position + held if held > 0 else 0
-            held_size = 0  # with the rest of the record in which those end
-            while held_size < reach:
-                held_size += len(self._frames[self._held])
-                self._held += 1
-            self._held_size = held_size - self._position
+            self._pinned = 0
+            reach = self._position + pinned if pinned > 0 else 0
+            pinned_size = 0  # with the rest of the record in which those end
+            while pinned_size < reach:
+                pinned_size += len(self._frames[self._pinned])
+                self._pinned += 1
+            self._pinned_size = pinned_size - self._position
 
-    def is_between(self) -> "bool":
-        """Tell whether no part of a record has been sent without the rest."""
+    def at_record_boundary(self) -> "bool":
+        """Return True if no part of a record has been sent without the rest."""
         return not self._position
 
     def rewind(self) -> "None":
-        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        """Note that the transport broke: a record of which a part was sent is sent as a whole."""
         with self._lock:
             self.size += self._position
             self._sent_bytes -= self._position
             self._position = 0
-            self._held = 0
+            self._pinned = 0
 
     def drop_first(self, reason: "str") -> "None":
-        """Drop the record that `peek` has given: no road takes it."""
+        """Drop the record that `peek` has given: no transport takes it."""
         with self._lock:
-            if self._held:
+            if self._pinned:
                 self._drop_frame(0, reason)
-            self._held = 0
+            self._pinned = 0
 
     def drop_oldest(self, size: "int") -> "None":
-        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
-            first = max(self._held, self._position > 0)
+            first = max(self._pinned, self._position > 0)
             while len(self._frames) > first and self.size + size > self.limit:
                 self._drop_frame(first, "full")
 
     def clear(self, reason: "str") -> "None":
         """Drop all that is queued."""
         with self._lock:
-            self._held = 0
+            self._pinned = 0
             while self._frames:
                 self._drop_frame(0, reason)
 
@@ -243,7 +248,7 @@ class Queue:
                 "sent": self._sent,
                 "queued": queued,
                 "dropped": dropped,
-                "truncated": self._truncated + self.cuts,
+                "truncated": self._truncated + self.truncations,
                 "bytes": self._sent_bytes,
             }
 
@@ -259,17 +264,17 @@ class Queue:
             frames.append(frame)
         return frames
 
-    def _hold(self, frames: "list[bytes]") -> "memoryview | None":
+    def _pin(self, frames: "list[bytes]") -> "memoryview | None":
         """Return what is left to send of the oldest records, which are not to be dropped."""
         if not frames:
             return None
         data = memoryview(b"".join(frames))[self._position :]
-        self._held, self._held_size = len(frames), len(data)
+        self._pinned, self._pinned_size = len(frames), len(data)
         return data
 
     def _count_drops(self, reason: "str", count: "int") -> "None":
-        if not self.loss_since:
-            self.loss_since = time_ns()
+        if not self.drops_since:
+            self.drops_since = time_ns()
         if reason not in self._dropped:
             self._dropped[reason] = 0
         self._dropped[reason] += count

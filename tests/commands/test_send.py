@@ -183,19 +183,19 @@ def test_udp_sends_one_datagram_a_record(backend: str, address: str) -> None:
         assert messages[:2] == ["one", "two"]
     # RFC 5424 6.1: over UDP a record is 2048 octets at the most, and what is cut is reported.
     assert set(messages[2]) == {"x"}
-    assert b"3 lines, 1 of them cut, " in result.stderr
+    assert b"3 lines, 1 of them truncated, " in result.stderr
 
 
 def test_long_lines_are_cut_and_counted(backend: str) -> None:
     """Exactly those that are cut: escapes count as four octets, a line that just fits does not."""
     probe = run(backend, "-m", "x", "--hostname", "h")
     header = len(probe.stdout) - len("x\n")
-    room = 8192 - header
-    lines = [b"a" * room, b"a" * (room + 1), b"\x01" * (room // 4), b"\x01" * (room // 4 + 1)]
+    space = 8192 - header
+    lines = [b"a" * space, b"a" * (space + 1), b"\x01" * (space // 4), b"\x01" * (space // 4 + 1)]
     result = run(backend, "--hostname", "h", text=b"\n".join(lines))
     records = split_frames(result.stdout, "lf")
     assert max(map(len, records)) == 8192
-    assert b"4 lines, 2 of them cut, " in result.stderr
+    assert b"4 lines, 2 of them truncated, " in result.stderr
 
 
 def test_a_line_is_sent_as_soon_as_it_is_read(backend: str, sink: Sink) -> None:

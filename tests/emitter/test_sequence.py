@@ -20,7 +20,7 @@ from test_emitter import (
     IDENTITY,
     LEVELS,
     TIME,
-    IdleDelivery,
+    IdleSender,
     elements,
     load_emitter_module,
     messages,
@@ -36,14 +36,14 @@ def module(backend: str) -> ModuleType:
     return load_emitter_module(backend)
 
 
-class KeepingDelivery(IdleDelivery):
+class KeepingSender(IdleSender):
     """Leaves all in the queue, also what is framed already."""
 
     def __init__(self, queue: Any) -> None:
         self.queue = queue
 
-    def accept(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
-        assert self.queue.put(frame, is_cut)
+    def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
+        assert self.queue.put(frame, is_truncated)
 
 
 def make_emitter(
@@ -53,7 +53,7 @@ def make_emitter(
     encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
     queue = module.Queue(limit)
     sequence = module.Sequence() if is_numbered else None
-    return module.Emitter(encoder, queue, KeepingDelivery(queue), sequence)
+    return module.Emitter(encoder, queue, KeepingSender(queue), sequence)
 
 
 def read_number(record: Rfc5424Record) -> int:
@@ -440,7 +440,7 @@ def test_records_of_other_classes(module: ModuleType, kind: type) -> None:
 
 
 def test_drops_leave_a_gap(module: ModuleType) -> None:
-    """What the queue had no room for is what is missing between the numbers that arrive."""
+    """What the queue had no space for is what is missing between the numbers that arrive."""
     emitter = make_emitter(module, limit=2000)
     for text in ("x" * 10, "x" * 3000) * 5:
         emitter.info(text)

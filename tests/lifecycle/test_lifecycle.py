@@ -204,7 +204,7 @@ def test_sequence_of_a_life(module: ModuleType) -> None:
     first, second, third = [int(meta["sequenceId"]) for meta in found]
     assert (second, third) == (first + 1, first + 2)
     numbered = module.Emitter(
-        emitter._encoder, module.Queue(1 << 20), emitter._delivery, module.Sequence()
+        emitter._encoder, module.Queue(1 << 20), emitter._sender, module.Sequence()
     )
     numbered.info("text")
     lifecycle.crashed(numbered)
@@ -438,7 +438,7 @@ def raise_long(text: str) -> None:
 def test_the_end_survives_every_size(
     module: ModuleType, raises: Callable[[], object], protocol: str, controls: str
 ) -> None:
-    """From the smallest record on, each has the end of it, and all that there is room for."""
+    """From the smallest record on, each has the end of it, and all that there is space for."""
     error = catch(raises)
     whole = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     separator = "#012" if controls == "escape" else "\n"
@@ -481,15 +481,15 @@ def test_the_end_survives_every_size(
     lines=st.lists(
         st.text(st.sampled_from("a\u00e9\u20ac\U0001f600\0\r\u2028\ud800#"), max_size=40)
     ),
-    room=st.integers(-100, 2000),
+    space=st.integers(-100, 2000),
 )
-def test_a_description_fits(lines: list[str], room: int) -> None:
+def test_a_description_fits(lines: list[str], space: int) -> None:
     """It takes no more octets than there are, unless the headline alone does."""
     encoder = load_emitter_module("python").Encoder(framing=None, hostname="h")
-    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, room)
+    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, space)
     size = len(encoder.encode(6, text)) - len(encoder.header(6))
     assert text.startswith("headline")
-    assert size <= max(room, len("headline#012..."))
+    assert size <= max(space, len("headline#012..."))
 
 
 # --- install: each in a process of its own -------------------------------------------------------
@@ -554,7 +554,8 @@ thread.join()
 signal.raise_signal(signal.SIGTERM)
 with open("/proc/self/status") as file:
     caught = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt")]
-tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._delivery.route.urls[0].is_paced)
+tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1,
+log._sender.retry_policy.urls[0].uses_slow_start)
 """
 SENT = {
     "boot": "BOOTED",
@@ -575,9 +576,9 @@ def test_switches(live: Callable[..., Life], backend: str, switch: str | None) -
     severities = {record.msgid: record.priority - 8 for record in life.records}
     for msgid, severity in severities.items():
         assert severity == {"UNCAUGHT": 3, "NETWORK-DOWN": 4}.get(msgid, 5)
-    ((is_caught, is_paced),) = life.told
+    ((is_caught, uses_slow_start),) = life.told
     assert is_caught in ([], int(backend == "c" and switch != "fatal_signals"))
-    assert is_paced == (switch != "pace")
+    assert uses_slow_start == (switch != "pace")
     assert life.status == 0
     assert life.stderr.count("LookupError: in a thread") == 1
 
@@ -870,20 +871,20 @@ former = {former}
 signal.signal(signal.SIGTERM, former)
 install(termination=True)
 log.info("first")
-road = log._delivery._road
+transport = log._sender._transport
 class Interrupted:
     def __getattr__(self, name):
-        return getattr(road, name)
+        return getattr(transport, name)
     def push(self, queue):
-        size = road.push(queue)
-        global road_is_free
+        size = transport.push(queue)
+        global transport_is_free
         if not sent:
             sent.append(1)
             os.kill(os.getpid(), signal.SIGTERM)
-            tell(log._delivery.is_driven_here())
+            tell(log._sender.is_sending_here())
         return size
 sent = []
-log._delivery._road = Interrupted()
+log._sender._transport = Interrupted()
 log.info("second")
 log.info("third")
 import time
@@ -1023,7 +1024,7 @@ while count() < 2 and network.read_network():
     assert "192.0.2.1/24" in life.list_texts()[0]
 
 
-def test_a_fatal_road_that_waits_for_the_network(
+def test_a_fatal_transport_that_waits_for_the_network(
     live: Callable[..., Life], backend: str, tmp_path: Any
 ) -> None:
     """It is opened as soon as there is one, however often it could not be before."""
@@ -1035,7 +1036,7 @@ life = lifecycle._installed
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
     collector.bind(sys.argv[1])
     life._reach_out()
-    if life._fatal_road:
+    if life._fatal_transport:
         os.kill(os.getpid(), 11)
 """,
         str(tmp_path / "log"),

@@ -81,7 +81,7 @@ def up(ip: Ip) -> Ip:
     for name in ("eth7", "peer"):
         ip(f"link set {name} addrgenmode none")
         ip(f"link set {name} up")
-    # The carrier is found a moment later.
+    # The carrier is found a time later.
     assert wait_until(lambda: ip("link show").count("state UP") == 2)
     return ip
 
@@ -525,7 +525,7 @@ class Recorder:
 
 
 def test_overrun(up: Ip) -> None:
-    """Where the kernel had no room for all events, all is read anew, and events go on coming."""
+    """Where the kernel had no space for all events, all is read anew, and events go on coming."""
     up(ADDRESS)
     up("route add default via 10.0.2.2")
     with NetworkWatch() as watch:
@@ -576,7 +576,7 @@ def test_close_wakes_who_waits(ip: Ip) -> None:
     assert watch.wait(float("inf")) is None
 
 
-def test_close_at_any_moment(up: Ip) -> None:
+def test_close_at_any_time(up: Ip) -> None:
     """Whenever it comes, before, while and after somebody waits and reads, it is heard."""
     up(ADDRESS)
     for number in range(200):
@@ -975,19 +975,19 @@ def test_fallback_looks_with_growing_pauses(
     refuse_netlink: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It looks again after 0.05 s, then twice as long, at most 1 s, and never past its time."""
-    moment = 0.0
+    timestamp = 0.0
     pauses = []
 
     def pass_time(seconds: float) -> None:
-        nonlocal moment
-        moment += seconds
+        nonlocal timestamp
+        timestamp += seconds
         pauses.append(round(seconds, 6))
-        if moment > 6:
+        if timestamp > 6:
             refuse_netlink({socket.AF_INET: "10.0.2.15"})
 
     refuse_netlink({})
     monkeypatch.setattr(network, "sleep", pass_time)
-    monkeypatch.setattr(network, "monotonic", lambda: moment)
+    monkeypatch.setattr(network, "monotonic", lambda: timestamp)
     assert wait_for_network(3) is None
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 0.45]
     pauses.clear()

@@ -33,7 +33,7 @@ import syslogfast
 RESULTS = pytest.StashKey[Results]()
 MEASURE = pathlib.Path(__file__).parent / "measure"
 LEFT_OUT = pytest.StashKey[dict[ModuleType, list[str]]]()  # what tests were skipped for
-PLACE = pytest.StashKey[str]()  # of a test among all: "3/17"
+POSITION = pytest.StashKey[str]()  # of a test among all: "3/17"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for number, item in enumerate(items, 1):
-        item.stash[PLACE] = f"{number}/{len(items)}"
+        item.stash[POSITION] = f"{number}/{len(items)}"
 
 
 def read_part(module: ModuleType) -> Part:
@@ -119,7 +119,7 @@ def pytest_report_teststatus(
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     if item.config.getoption("--results"):
         reporter = item.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line(f"[{item.stash[PLACE]}] {item.module.__name__} {item.name}")
+        reporter.write_line(f"[{item.stash[POSITION]}] {item.module.__name__} {item.name}")
         reporter.flush()
 
 

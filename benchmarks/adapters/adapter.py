@@ -44,8 +44,9 @@ class Adapter:
 
     name: of its row. module: what is imported of it; without that, its row is left out.
     wrong: what is wrong with its records, as a remark; defect: what the strict check says of that.
-    gives_pri: False if that is left to a handler. roads, contents: what it knows.
-    is_seen: False if what it sends can only be seen on a real road; sends_later: as it says, even
+    gives_pri: False if that is left to a handler. transports, contents: what it knows.
+    is_seen: False if what it sends can only be seen over a real transport; sends_later: as it says,
+    even
         where sends are stubbed.
     """
 

@@ -144,14 +144,14 @@ class HatSyslog(Adapter):
     """Its handler makes a Msg at once, and of that text and bytes in a thread, which sends them.
 
     It asks for the host's name each time. APP-NAME is sys.argv[0], of any length, MSGID the
-    logger's name; STRUCTURED-DATA tells place, thread and exception.
+    logger's name; STRUCTURED-DATA has location, thread and exception.
     """
 
     name = "hat-syslog"
     module = "hat.syslog.handler"
     wrong = 'spells out "BOM" before the message'
     defect = "message is 'BOM"
-    roads = ("stub", "udp", "tcp")
+    transports = ("stub", "udp", "tcp")
     contents = tuple(content for content in CONTENTS if content != "structured data")
     is_seen = False
     queue: "object | None" = None  # of a handler that sends
@@ -180,18 +180,18 @@ class HatSyslog(Adapter):
             time.sleep(0.001)
 
     def expect(self, record: logging.LogRecord, slack: float = 1e-5) -> Expected:
-        place = [("name", APP_NAME), ("thread", str(record.thread))]
-        place += [("funcName", str(record.funcName)), ("lineno", str(record.lineno))]
+        location = [("name", APP_NAME), ("thread", str(record.thread))]
+        location += [("funcName", str(record.funcName)), ("lineno", str(record.lineno))]
         if record.exc_info:
             text = logging.Formatter().formatException(record.exc_info)
-            place.append(("exc_info", text + "\n"))
+            location.append(("exc_info", text + "\n"))
         return replace(
             super().expect(record, slack),
             message=record.getMessage(),
             hostname=socket.gethostname(),
             app_name=sys.argv[0],
             msgid=APP_NAME,
-            structured_data=[("hat@1", place)],
+            structured_data=[("hat@1", location)],
         )
 
     def normalise(self, data: bytes, expected: Expected) -> bytes:

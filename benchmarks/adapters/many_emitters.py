@@ -1,4 +1,4 @@
-"""A process with many emitters of one kind: `bench_emitters` tells it what to measure.
+"""A process with many emitters of one kind: `bench_emitters` says what it measures.
 
     python many_emitters.py FOLDER KIND cost COUNT...       then a line "COUNT" for each round
     python many_emitters.py FOLDER KIND memory COUNT PORT   of traced allocations
@@ -56,9 +56,9 @@ class Emitters:
             emitter.emit(6, MESSAGE)
 
     def count_records(self, emitters: list) -> int:
-        before = self.road.stats["offered"]
+        before = self.transport.stats["offered"]
         self.emit_each(emitters)
-        return self.road.stats["offered"] - before
+        return self.transport.stats["offered"] - before
 
 
 class Encoders:
@@ -159,7 +159,7 @@ def measure_memory(kind: Kind, count: int, traced: bool) -> None:
     """Print the bytes, and the descriptors, that so many emitters take when they have emitted."""
     names = name_emitters(FIRST + count)
     first = make_emitters(kind, names[:FIRST])  # kept: what they free would be used again
-    kind.emit_each(first)  # imports, opens the road
+    kind.emit_each(first)  # imports, connects
     del names[:FIRST]
     emitters: list = [None] * count
     gc.collect()

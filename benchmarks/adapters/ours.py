@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from adapters.adapter import APP_NAME, HOSTNAME, Adapter, make_standard_handler
-from adapters.transports import Road
+from adapters.transports import Transport
 from measure.strict import Expected
 
 import syslogfast
@@ -60,7 +60,7 @@ class OurEmitter(Ours):
 
     name = "syslogfast Emitter"
     remark = "without logging"
-    roads = Adapter.roads[1:]
+    transports = Adapter.transports[1:]
     linger = 0.0
     emitter: "syslogfast.Emitter | None" = None
 
@@ -83,7 +83,7 @@ class OurEmitter(Ours):
 class OurGatheringEmitter(OurEmitter):
     name = "syslogfast Emitter, linger"
     remark = "without logging; gathers, then sends many at once"
-    roads = Adapter.roads
+    transports = Adapter.transports
     linger = 0.05
     is_seen = False
     sends_later = True

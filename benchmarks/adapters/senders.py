@@ -80,8 +80,8 @@ def prepare_blocks(messages: list[str]) -> Send:
     blocks, rest = divmod(len(messages) * len(record), len(block))
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        with socket.create_connection((place.hostname, place.port)) as stream:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port)) as stream:
             for _ in range(blocks):
                 stream.sendall(block)
             stream.sendall(block[:rest])
@@ -122,9 +122,9 @@ def prepare_loggen(messages: list[str]) -> Send:
     what = ["--size", str(SIZE), "--number", str(len(messages))]
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        transport = ["--dgram", "--no-framing"] if place.scheme == "udp" else ["--stream"]
-        run(loggen, *how, *transport, *what, place.hostname, str(place.port), **variables)
+        address = urlsplit(url)
+        transport = ["--dgram", "--no-framing"] if address.scheme == "udp" else ["--stream"]
+        run(loggen, *how, *transport, *what, address.hostname, str(address.port), **variables)
 
     return send
 
@@ -133,8 +133,8 @@ def prepare_logger(path: str) -> Send:
     logger = find_program("logger")
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        where = ["-n", place.hostname, "-P", str(place.port)]
+        address = urlsplit(url)
+        where = ["-n", address.hostname, "-P", str(address.port)]
         run(logger, "-T", "--octet-count", "-t", APP_NAME, *where, "-f", path)
 
     return send
@@ -159,10 +159,10 @@ def prepare_handler(messages: list[str]) -> Send:
     """
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        is_stream = place.scheme == "tcp"
+        address = urlsplit(url)
+        is_stream = address.scheme == "tcp"
         handler = SysLogHandler(
-            (place.hostname, place.port),
+            (address.hostname, address.port),
             socktype=socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM,
         )
         handler.ident = f"{APP_NAME}: "

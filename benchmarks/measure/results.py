@@ -129,7 +129,7 @@ def read_text(path: str) -> str:
 
 
 class Watch:
-    """Tells which share of all CPUs others have taken since it was made: of a busy machine.
+    """The share of all CPUs that other processes have taken since it was made.
 
     What the kernel does for the network is nobody's; what a hypervisor takes is others'.
     """

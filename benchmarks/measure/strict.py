@@ -1,4 +1,4 @@
-"""Whether what an adapter writes is a syslog record, and tells the right things.
+"""Whether what an adapter writes is a syslog record, with the right fields.
 
 Two readers look at it: the package's strict parser, which says what is wrong, and a regular
 expression that owes nothing to it, so that our own mistakes are not read as they were written.

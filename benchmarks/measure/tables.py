@@ -33,7 +33,7 @@ class Plot:
 
     kind: "bars": a bar for each row, of the first of `columns`;
         "lines": the table's first column is the x axis, each of `columns` is a line;
-        "profiles": each row is a line, `columns` are the places on the x axis.
+        "profiles": each row is a line, `columns` are the ticks of the x axis.
     columns: headings.
     """
 

@@ -85,12 +85,12 @@ def write_page(results: Results) -> str:
 
 
 def quote_figures(page: str, name: str, text: str) -> str:
-    """Return a page with the figures of that name written anew; ValueError: it has no place."""
+    """Return a page with the figures of that name; ValueError: it lacks the comments."""
     pattern = re.escape(QUOTED.format(name=name, text="@")).replace("@", ".*?")
     quoted = QUOTED.format(name=name, text=text)
     page, count = re.subn(pattern, lambda _: quoted, page, flags=re.DOTALL)
     if count != 1:
-        raise ValueError(f"page must have one place for the figures of {name!r}, got {count}")
+        raise ValueError(f"page must have one pair of comments for {name!r}, got {count}")
     return page
 
 

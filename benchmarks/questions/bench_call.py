@@ -93,8 +93,8 @@ def check_call(adapter: Adapter, kind: str) -> int:
     witness.record = adapter.make_record()  # for those who make none
     slack = {"slack": 5.0}
 
-    def send(road: Road) -> None:
-        with adapter.open_logger(road) as logger:
+    def send(transport: Transport) -> None:
+        with adapter.open_logger(transport) as logger:
             if isinstance(logger, logging.Logger):
                 logger.addHandler(witness)
                 slack.clear()
@@ -107,7 +107,7 @@ def check_call(adapter: Adapter, kind: str) -> int:
     return len(frame)
 
 
-PAIRS = [(adapter, kind) for adapter in LOGGERS for kind in adapter.roads if kind in KINDS]
+PAIRS = [(adapter, kind) for adapter in LOGGERS for kind in adapter.transports if kind in KINDS]
 
 
 @pytest.mark.parametrize(("adapter", "kind"), PAIRS, ids=[f"{r.name}-{kind}" for r, kind in PAIRS])
@@ -124,17 +124,17 @@ def make_floors() -> dict[str, Run]:
 
 
 def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
-    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if "stub" in adapter.roads]
+    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if "stub" in adapter.transports]
     rows = make_floors()
     with ExitStack() as stack:
         for adapter in adapters:
             receiver = stack.enter_context(run_receiver("tcp")) if adapter.sends_later else None
-            road = Road("stub", ("127.0.0.1", int(receiver.port) if receiver else 514))
-            logger = stack.enter_context(adapter.open_logger(road))
+            transport = Transport("stub", ("127.0.0.1", int(receiver.port) if receiver else 514))
+            logger = stack.enter_context(adapter.open_logger(transport))
             logger.info(MESSAGE)
             adapter.settle()
             if adapter.is_seen:
-                adapter.check(road.stub.last, adapter.expect(adapter.make_record(), 5))
+                adapter.check(transport.stub.last, adapter.expect(adapter.make_record(), 5))
             make = partial(make_gathered_calls, adapter) if adapter.sends_later else make_call
             rows[adapter.name] = make(logger)
         times = rounds.measure(rows, 10)
@@ -144,8 +144,8 @@ def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_road(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
-    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if kind in adapter.roads]
+def test_transport(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
+    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if kind in adapter.transports]
     rows: dict[str, Run] = {}
     receivers: list[Receiver] = []
     remarks = write_remarks(adapters)
@@ -156,7 +156,7 @@ def test_road(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) 
                 receiver = stack.enter_context(run_receiver(RECEIVERS[kind]))
                 receivers.append(receiver)
                 address = receiver.path if kind == "unix" else ("127.0.0.1", int(receiver.port))
-                logger = loggers.enter_context(adapter.open_logger(Road(kind, address)))
+                logger = loggers.enter_context(adapter.open_logger(Transport(kind, address)))
                 rows[adapter.name] = make_sent_calls(adapter, logger)
             times = rounds.measure(rows, 11)
         for adapter, receiver, size in zip(adapters, receivers, sizes, strict=True):

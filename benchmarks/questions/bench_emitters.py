@@ -274,10 +274,10 @@ def test_processes(rounds: Rounds, publish: Publish) -> None:
         numbers = [5]
 
     def run_all() -> "dict[tuple[str, int, str], object]":
-        places = [("udp", number) for number in numbers] + [("tcp", numbers[-2:][0])]
+        runs = [("udp", number) for number in numbers] + [("tcp", numbers[-2:][0])]
         return {
             (scheme, number, row): run_processes(row, scheme, number)
-            for scheme, number in places
+            for scheme, number in runs
             for row in CODES
         }
 

@@ -1,6 +1,6 @@
 """What does a constrained runtime pay?
 
-**Start.** A fresh interpreter imports, opens a transport over UDP and logs one record. Time and
+**Start.** A fresh interpreter imports, connects by UDP and logs one record. Time and
 memory are those of the process itself, without the interpreter's own start. What is not written of
 its memory are pages of files, which processes share. The files are those that Python opens. Once
 without site (`-S`), as in a unikernel, and once with it.

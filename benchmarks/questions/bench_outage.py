@@ -8,9 +8,9 @@ between all the time: what the machine itself takes now and then.
 
 What does not return within one to two seconds is ended by a signal; its row goes no further.
 Emitters have their default, a queue of a megabyte that drops the newest records when it is full;
-whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that can
-be told: what the kernel loses because nobody reads, it tells nobody, and a refusal is for whoever
-asks. Beside the 100,000 records there is one more, the first, which opens the transport.
+whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that is
+known: what the kernel loses because nobody reads, it reports to nobody, and a refusal to whoever
+asks. Beside the 100,000 records there is one more, the first, which connects.
 """
 
 import contextlib
@@ -158,7 +158,7 @@ class Contest:
             emitter.close(0)
         dropped = sum(stats["dropped"].values())
         assert row not in self.remarks  # it has not blocked
-        assert stats["offered"] > self.calls  # where some were dropped, a record more tells so
+        assert stats["offered"] > self.calls  # where some were dropped, one more record reports it
         assert stats["offered"] == stats["sent"] + stats["queued"] + dropped
         if state == "stopped" and self.transport == "tcp":
             assert stats["dropped"]["full"] > 0  # else it was no obstacle
@@ -205,7 +205,7 @@ def test_away(
     tmp_path: pathlib.Path,
     transport: str,
 ) -> None:
-    contest = Contest(road, tmp_path, 2 * STRETCH if rounds.quick else CALLS)
+    contest = Contest(transport, tmp_path, 2 * STRETCH if rounds.quick else CALLS)
 
     def time_all() -> None:
         for state in STATES:
@@ -216,7 +216,7 @@ def test_away(
 
     with pause_collection():
         rounds.benchmark.pedantic(time_all, rounds=1)
-    name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[road]
+    name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[transport]
     cells: list[list[Cell]] = [[row, *summarize(times)] for row, times in contest.rows.items()]
     publish(
         Table(

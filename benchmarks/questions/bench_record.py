@@ -31,7 +31,7 @@ from adapters.competitors import (
     write_remarks,
 )
 from adapters.ours import OurEncoder
-from adapters.transports import Road, receive
+from adapters.transports import Transport, receive
 from measure import strict
 from measure.cases import CASES
 from measure.record import IDENTITY, MESSAGE
@@ -143,7 +143,7 @@ def test_writer(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> N
         return run
 
     rows = {row: make_run(loop) for row, loop in statements.items()}
-    note = "`write_plain_record` is what `encode` runs where there is nothing to escape or to cut."
+    note = "`write_plain_record` is what `encode` runs where nothing is escaped or truncated."
     publish(
         tabulate(
             "writer",
@@ -157,7 +157,7 @@ def test_writer(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> N
 
 
 def test_twin(rounds: Rounds, publish: Publish) -> None:
-    """The twin escapes, cuts and checks; the baseline does not."""
+    """The twin escapes, truncates and checks; the baseline does not."""
     encode = _encoder_py.Encoder(**IDENTITY).encode
     rows = {TWIN: repeat_encode(encode), NAIVE: repeat_encode(encode_naively)}
     publish(tabulate("twin", "the encoder in Python", rounds.measure(rows, 4), NAIVE))
@@ -222,7 +222,7 @@ def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> 
         f"{QUEUED} records into an empty queue, which is sent between the rounds. The first of "
         "them wakes the thread that sees to it that they go when `linger` is over."
     )
-    title = "emit into the queue of a TCP transport"
+    title = "emit into the queue of a TCP connection"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
 
 
@@ -236,8 +236,8 @@ RECORD_FORMS = {  # of emit_record: its emitter's options, and the content of it
 def check_emitted_record(options: dict[str, object], record: logging.LogRecord) -> None:
     """Look at what arrives of a record that is emitted."""
 
-    def send(road: Road) -> None:
-        with connect(road.address[1], **options) as emitter:
+    def send(transport: Transport) -> None:
+        with connect(transport.address[1], **options) as emitter:
             emitter.emit_record(record)
 
     expected = replace(OurEncoder().expect(record), procid=str(PROCID))
@@ -430,12 +430,12 @@ def test_build(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
 
 def emit_records(adapter: Adapter) -> Run:
     """Return a run of a handler's emit, nothing being sent, after a look at its records."""
-    road = Road("stub")
-    handler = adapter.make_handler(road)
+    transport = Transport("stub")
+    handler = adapter.make_handler(transport)
     record = adapter.make_record()
     handler.emit(record)
     if adapter.is_seen:
-        adapter.check(road.stub.last, adapter.expect(record))
+        adapter.check(transport.stub.last, adapter.expect(record))
     return repeat_call("emit(record)", emit=handler.emit, record=record)
 
 

@@ -32,7 +32,7 @@ DIRECT = 'queue.type="Direct"'
 IN_MEMORY = 'queue.type="LinkedList" queue.size="100000"'
 ON_DISK = 'queue.type="Disk" queue.fileName="relay" queue.checkpointInterval="1"'
 # The transport, how the relay ends, who hangs before that, and its queue.
-DEATHS = {
+CRASHES = {
     "TCP, relay killed": ("tcp", "kill", "", ""),
     "TCP, relay hangs, then killed": ("tcp", "kill", "relay", ""),
     "TCP, relay terminated": ("tcp", "terminate", "", ""),
@@ -75,7 +75,7 @@ def change_queue(queue: str) -> Callable[[str], str]:
 
 
 def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool) -> list[Cell]:
-    transport, end, hangs, queue = DEATHS[row]
+    transport, end, hangs, queue = CRASHES[row]
     accounts = [
         relays.lose_relay(
             *(transport, end, folder / row / str(kill), hangs),
@@ -96,11 +96,11 @@ def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool
     return [row, logged, logged - lost, lost, doubled, late, silence]
 
 
-def test_deaths(
+def test_crashes(
     rounds: Rounds, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
 ) -> None:
     def measure() -> list[list[Cell]]:
-        return [count_losses(relays, row, tmp_path, rounds.quick) for row in DEATHS]
+        return [count_losses(relays, row, tmp_path, rounds.quick) for row in CRASHES]
 
     counted = ("logged", "stored", "lost", "doubled", "late")
     columns = [Column(""), *[Column(name, "count") for name in counted]]

@@ -13,10 +13,11 @@ are two. All that is sent was looked at before, and is counted.
   record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
   other there; four guests are four such logs, line by line, as a host has them that speaks for
   many.
-- Other roads, each to a receiver that only reads: a loop over `emit`. With `linger=0` each record
-  is sent at once, but those that must wait for a full road go on together.
+- Other transports, each to a receiver that only reads: a loop over `emit`. With `linger=0` each
+record
+  is sent at once, but those that must wait for a full buffer go on together.
 - rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
-  to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not tell;
+  to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not report;
   "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
   there twice. Over UDP nothing holds back a sender that is faster than the collector, so it loses
   what the receive buffer (4 MB) cannot hold.
@@ -157,10 +158,10 @@ def test_udp(rounds: Rounds, publish: Publish, kind: str) -> None:
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
 
-def emit_down(road: str, receiver: Receiver, messages: list[str], linger: float) -> float:
+def emit_down(transport: str, receiver: Receiver, messages: list[str], linger: float) -> float:
     """Return the seconds that the receiver needs for one run of emit."""
     send = prepare_emit(messages, linger)
-    if road == "pipe":
+    if transport == "pipe":
         with open(receiver.path, "wb", buffering=0) as pipe:
             send(f"fd://{pipe.fileno()}")
     else:
@@ -171,30 +172,42 @@ def emit_down(road: str, receiver: Receiver, messages: list[str], linger: float)
     return receiver.seconds
 
 
-def test_roads(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
+def test_transports(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     count = 2000 if rounds.quick else 50_000
     messages = [MESSAGE] * count
     lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
         receivers = {}
-        for road in ROADS:
+        for transport in TRANSPORTS:
             try:
-                receivers[road] = stack.enter_context(run_receiver(road))
+                receivers[transport] = stack.enter_context(run_receiver(transport))
             except MissingError as error:  # of the certificate for TLS
                 leave_out(str(error))
         rows = {
-            f"{road}, {name}": partial(emit_down, road, receivers[road], messages, linger)
-            for road in receivers
+            f"{transport}, {name}": partial(
+                emit_down, transport, receivers[transport], messages, linger
+            )
+            for transport in receivers
             for name, linger in lingers.items()
         }
         times = rounds.measure(rows, rounds=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
-        [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in receivers
+        [transport, *(1 / medians[f"{transport}, {name}"] for name in lingers)]
+        for transport in receivers
     ]
     columns = [Column(""), *(Column(name, "per second") for name in lingers)]
     plot = Plot("bars", list(lingers))
-    publish(Table("roads", "Other roads, to a receiver that only reads", columns, table, "", plot))
+    publish(
+        Table(
+            "transports",
+            "Other transports, to a receiver that only reads",
+            columns,
+            table,
+            "",
+            plot,
+        )
+    )
 
 
 class Watch:
@@ -265,19 +278,21 @@ def test_collector(
     count = 1000 if rounds.quick else STORED
     watches = {}
     with run_collector(kind, tmp_path) as collector:
-        for road, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
-            if road not in collector.roads or (road in ("tls", "relp") and row != "emit_many"):
+        for transport, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
+            if transport not in collector.transports or (
+                transport in ("tls", "relp") and row != "emit_many"
+            ):
                 continue
-            through = road
-            if row == "standard SysLogHandler" and f"{road}-lf" in collector.roads:
-                through = f"{road}-lf"
+            through = transport
+            if row == "standard SysLogHandler" and f"{transport}-lf" in collector.transports:
+                through = f"{transport}-lf"
             try:
                 check_stored(row, collector, through, tmp_path)
                 send = prepare(row, number_messages(count), tmp_path)
             except MissingError as error:
                 leave_out(str(error))
                 continue
-            watches[f"{road}: {row}"] = Watch(collector, through, row, send, count)
+            watches[f"{transport}: {row}"] = Watch(collector, through, row, send, count)
         rounds.measure({name: watch.run for name, watch in watches.items()}, rounds=RUNS)
     rows = [[name, *watch.tabulate()] for name, watch in watches.items()]
     columns = [

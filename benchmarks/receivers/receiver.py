@@ -27,25 +27,25 @@ def end():
     os._exit(0)
 
 threading.Thread(target=end, daemon=True).start()
-place = directory + "/receiver"
+path = directory + "/receiver"
 is_unix = kind.startswith("unix")
 family = socket.AF_UNIX if is_unix else socket.AF_INET
-where = place if is_unix else ("127.0.0.1", 0)
+where = path if is_unix else ("127.0.0.1", 0)
 buffer = bytearray(1 << 20)
 
-def tell(total, start):
+def report(total, start):
     print(total, time.perf_counter() - start, flush=True)
 
 def read(receive):
     start, total = time.perf_counter(), 0
     while size := receive(buffer):
         total += size
-    tell(total, start)
+    report(total, start)
 
 if kind == "pipe":
-    print(place, flush=True)
+    print(path, flush=True)
     while True:
-        with open(place, "rb", buffering=0) as pipe:
+        with open(path, "rb", buffering=0) as pipe:
             read(pipe.readinto)
 if kind in ("udp", "unix-dgram"):
     receiver = socket.socket(family, socket.SOCK_DGRAM)
@@ -53,7 +53,7 @@ if kind in ("udp", "unix-dgram"):
     receiver.bind(where)
 else:
     receiver = socket.create_server(where, family=family)
-print(place if is_unix else receiver.getsockname()[1], flush=True)
+print(path if is_unix else receiver.getsockname()[1], flush=True)
 if receiver.type == socket.SOCK_DGRAM:
     while True:
         size = receiver.recv_into(buffer)
@@ -62,7 +62,7 @@ if receiver.type == socket.SOCK_DGRAM:
         while size:
             size = receiver.recv_into(buffer)
             total += size
-        tell(total, start)
+        report(total, start)
 if kind == "tls":
     import ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -87,7 +87,7 @@ class Receiver:
 
     def __init__(self, kind: str, directory: pathlib.Path) -> None:
         self.kind = kind
-        self.seconds = 0.0  # how long it took to read what read_size() has told
+        self.seconds = 0.0  # how long it took to read what read_size() returned
         if kind == "tls":
             make_certificate(directory)
         if kind == "pipe":

@@ -109,7 +109,7 @@ TABLES = {
     "a C compiler": "encode encode_into writer sizes small allocations timestamp-rfc5424-utc",
     "rsyslogd": "collector-rsyslog relays relay-rates",
     "syslog-ng": "collector-syslog-ng",
-    "openssl": "roads collector-rsyslog collector-syslog-ng",
+    "openssl": "transports collector-rsyslog collector-syslog-ng",
     "setpriv": "relays relay-rates collector-rsyslog collector-syslog-ng",
     "fail2ban": "udp-mix udp-guests",
     "a receive buffer": "udp-equal udp-mix udp-guests",

@@ -3,7 +3,7 @@
 from syslogfast._options import this_process
 from syslogfast._structured_data import render_elements
 from syslogfast._text import ESCAPES
-from syslogfast._timestamp import FORMS, choose_renderer
+from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
 from syslogfast.constants import NO_LIMIT
 
 TYPE_CHECKING = False
@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from syslogfast._options import Settings
     from syslogfast._text import Escapes
-    from syslogfast._timestamp import Form, Renderer
+    from syslogfast._timestamp import Renderer, TimestampFormat
 
-    Hot: TypeAlias = "tuple[list[bytes], Renderer, Form, int, bytes, Escapes, str | None]"
+    Hot: TypeAlias = (
+        "tuple[list[bytes], Renderer, TimestampFormat, int, bytes, Escapes, str | None]"
+    )
 
 
-class Style:
+class SharedLayout:
     """What an encoder has in common with its siblings, who differ in their names alone."""
 
     __slots__ = (
@@ -25,11 +27,10 @@ class Style:
         "bom",
         "elements",
         "escapes",
-        "form",
         "framing",
         "hot",
-        "lead",
         "max_size",
+        "msg_separator",
         "msgid",
         "options",
         "param_escapes",
@@ -38,6 +39,7 @@ class Style:
         "space",
         "starts",
         "timestamp",
+        "timestamp_format",
     )
 
     def __init__(self, settings: "Settings") -> "None":
@@ -46,19 +48,19 @@ class Style:
         version = "1 " if self.protocol == "rfc5424" else ""
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
         self.starts = [
-            settings.start + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+            settings.prefix + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
         ]
         self.timestamp = choose_renderer(self.protocol)
-        self.form = FORMS[settings.local_time, settings.precision]
+        self.timestamp_format = TIMESTAMP_FORMATS[settings.local_time, settings.precision]
         self.process = this_process()
         self.msgid = settings.msgid
         self.framing = self.options["framing"]
         self.escapes, self.param_escapes = ESCAPES[settings.rule]
-        self.lead = settings.lead
-        self.bom = len(settings.lead) > 1
+        self.msg_separator = settings.msg_separator
+        self.bom = len(settings.msg_separator) > 1
         self.max_size = settings.max_size
         # What the names may take, and the message, if there is no more in the header than can be.
-        self.space = settings.max_size - settings.longest + len(settings.fields)
+        self.space = settings.max_size - settings.longest + len(settings.identity_fields)
         self.elements = b""
         if self.options["structured_data"] is not None:
             self.elements = render_elements(self.options["structured_data"], self.param_escapes)
@@ -72,17 +74,17 @@ class Style:
         return (
             self.starts,
             self.timestamp,
-            self.form,
+            self.timestamp_format,
             self.max_size,
-            self.lead,
+            self.msg_separator,
             self.escapes,
             self.framing,
         )
 
-    def without_limit(self) -> "Style":
-        """Return another style, of records of any size."""
-        other: Style = object.__new__(Style)
-        for name in Style.__slots__:
+    def without_limit(self) -> "SharedLayout":
+        """Return another layout, of records of any size."""
+        other: SharedLayout = object.__new__(SharedLayout)
+        for name in SharedLayout.__slots__:
             setattr(other, name, getattr(self, name))
         other.max_size = NO_LIMIT
         other.hot = other.list_hot()

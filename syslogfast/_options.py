@@ -188,18 +188,18 @@ class Settings:
     """
 
     __slots__ = (
-        "fields",
-        "lead",
+        "identity_fields",
         "local_time",
         "longest",
         "lowest",
         "max_size",
+        "msg_separator",
         "msgid",
         "names",
         "options",
         "precision",
+        "prefix",
         "rule",
-        "start",
     )
 
     def __init__(
@@ -244,15 +244,15 @@ class Settings:
         check_choice("controls", controls, CONTROLS)
         is_rfc5424 = protocol == "rfc5424"
         self.lowest = check_facility(facility) * 8  # PRIVAL of severity 0
-        self.start = check_prefix(prefix)
+        self.prefix = check_prefix(prefix)
         self.precision = check_precision(precision)
-        self.fields = render_fields(protocol, hostname, app_name, procid)
+        self.identity_fields = render_fields(protocol, hostname, app_name, procid)
         self.msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
         self.local_time = not is_rfc5424 if local_time is None else bool(local_time)
         # A delimiter is always escaped, so that no text can end a record.
         self.rule = "escape" if controls == "escape" else framing
         # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
-        self.lead = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
+        self.msg_separator = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
         self.longest = self._measure_longest_header(is_rfc5424)
         if max_size is None:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
@@ -267,19 +267,19 @@ class Settings:
             FRAMINGS.index(self.options["framing"]),
             RULES.index(self.rule),
             self.max_size,
-            self.max_size - self.longest + len(self.fields),
-            len(self.start),
-            len(self.fields),
-            len(self.lead),
+            self.max_size - self.longest + len(self.identity_fields),
+            len(self.prefix),
+            len(self.identity_fields),
+            len(self.msg_separator),
         )
 
     def _measure_longest_header(self, is_rfc5424: "bool") -> "int":
-        size = len(self.start) + len(f"<{self.lowest + 7}>") + len(self.fields)
+        size = len(self.prefix) + len(f"<{self.lowest + 7}>") + len(self.identity_fields)
         if not is_rfc5424:
             return size + len("Mmm dd hh:mm:ss")
         size += len("1 yyyy-mm-ddThh:mm:ss") + (self.precision + 1 if self.precision else 0)
         size += len("+hh:mm") if self.local_time else len("Z")
-        return size + MAX_MSGID + len(" -") + len(self.lead)
+        return size + MAX_MSGID + len(" -") + len(self.msg_separator)
 
 
 def describe_options(kind: "type", options: "dict[str, Any]") -> "str":

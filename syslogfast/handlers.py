@@ -203,9 +203,9 @@ class SysLogHandler(StandardSysLogHandler):
         if self._emitter is None:
             self._send(record, text, facility)
         else:
-            self._speak_for(facility).emit_record(record, text)
+            self._emitter_for_facility(facility).emit_record(record, text)
 
-    def _speak_for(self, facility: int) -> Emitter:
+    def _emitter_for_facility(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
         try:
             emitter: Emitter = self._emitters[facility]

@@ -91,7 +91,7 @@ cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssi
             with cython.critical_section(message):
                 message = bytes(memoryview(message))
         except TypeError:
-            rarely()
+            cold_path()
             reject_message(message)
     record.message.start = PyBytes_AS_STRING(message)
     record.message.size = PyBytes_GET_SIZE(message)
@@ -115,7 +115,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
     timestamp.known = True
     timestamp.has_offset = False
     if not PyLong_Check(time_ns):
-        rarely()
+        cold_path()
         if not is_float_without_time(time_ns):
             reject_time(time_ns)
         timestamp.known = False
@@ -220,6 +220,6 @@ cdef object read_body(
     const Layout *layout, Record *record, object message, Py_buffer *view
 ):
     cdef Py_ssize_t limit = layout.max_size
-    if layout.lead_size > 1 and PyUnicode_Check(message):
+    if layout.separator_size > 1 and PyUnicode_Check(message):
         limit += count_boms(message)  # they are skipped: more of the text can be used
     return read_message(message, record, view, limit)

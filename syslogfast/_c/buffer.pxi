@@ -16,7 +16,7 @@ cdef Py_ssize_t read_offset(object offset, Py_ssize_t size) except -1:
     if PyLong_Check(offset):
         value = PyLong_AsLongLongAndOverflow(offset, &overflow)
     if overflow or not 0 <= value <= size:
-        rarely()
+        cold_path()
         reject_offset(offset, size)
     return <Py_ssize_t>value
 
@@ -28,7 +28,7 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     try:
         PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
     except (BufferError, TypeError):
-        rarely()
+        cold_path()
         reject_buffer(buffer)
     return view.len
 
@@ -42,7 +42,7 @@ cdef char *make_space(
     """
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
-            rarely()
+            cold_path()
             reject_space(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
@@ -58,7 +58,7 @@ cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) exce
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
-    cdef Py_ssize_t smallest = layout.prefix_size + layout.fields_size + 4
+    cdef Py_ssize_t smallest = layout.prefix_size + layout.identity_size + 4
     cdef Py_ssize_t count = space // smallest + 1
     cdef Py_ssize_t size
     for message in messages:

@@ -72,7 +72,7 @@ cdef class EmitterBase:
     def __cinit__(
         self, Encoder encoder not None, Queue queue not None, sender, Sequence sequence=None
     ):
-        rarely()
+        cold_path()
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
@@ -104,7 +104,7 @@ cdef class EmitterBase:
         cdef bint is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-                message = by_hand().read_any_message(message)
+                message = load_log_record().read_any_message(message)
             if not is_read:
                 read_clock(&timestamp)
             is_read = not put_record(self, code, message, &timestamp, None, None)
@@ -176,7 +176,7 @@ cdef class EmitterBase:
 
 
 cdef int renew(EmitterBase emitter) except -1:
-    rarely()
+    cold_path()
     cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
     with cython.critical_section(emitter):
         if emitter.forks != forks:
@@ -194,10 +194,11 @@ cdef int emit_one(
     if args:
         text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
         if text is None:
-            text = by_hand().format_message(message, by_hand().choose_arguments(args))
+            log_record = load_log_record()
+            text = log_record.format_message(message, log_record.choose_arguments(args))
         message = text
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-        message = by_hand().read_any_message(message)
+        message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
     put_record(emitter, severity, message, &timestamp, msgid, structured_data)
     return 0
@@ -292,7 +293,7 @@ cdef int put_any(
                 state = commit(
                     queue,
                     record.frame_size,
-                    record.text.taken < record.message.size
+                    record.text.consumed < record.message.size
                     or count_elements(layout, &record) < elements_size,
                 )
             leave(&section)
@@ -312,7 +313,7 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
 cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = emitter._queue
-    rarely()
+    cold_path()
     if patience.tries < TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
         deadline = emitter._sender.apply_overflow(size, deadline)

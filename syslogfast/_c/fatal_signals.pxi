@@ -39,7 +39,7 @@ ctypedef struct CrashState:
     bint is_orphan              # the interpreter that made them has ended: never to be freed
 
 cdef CrashState crash_state
-cdef Action[SIGNALS] former_actions
+cdef SignalAction[SIGNALS] former_actions
 cdef Py_ssize_t handling_crash    # 0 at first, and not again when another interpreter loads this
 cdef char[STACK_SIZE] own_stack
 
@@ -170,14 +170,14 @@ cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogi
         handling_crash = 0
     sigaction(number, &former_actions[signal], NULL)
     # The former may have this one for its own former: if it comes again, that is the end.
-    memset(&former_actions[signal], 0, sizeof(Action))
+    memset(&former_actions[signal], 0, sizeof(SignalAction))
     if was_sent:
         raise_signal(number)
     errno = error
 
 
 cdef void install_handler(int signal) noexcept nogil:
-    cdef Action action, present
+    cdef SignalAction action, present
     memset(&action, 0, sizeof(action))
     action.sa_sigaction = on_fatal_signal
     action.sa_flags = SA_SIGINFO | SA_ONSTACK
@@ -247,7 +247,7 @@ def arm(
     """
     cdef Py_ssize_t space = 0
     cdef int signal
-    rarely()
+    cold_path()
     check_ready(encoder)
     if not is_main_interpreter():
         return
@@ -280,7 +280,7 @@ def arm(
 
 def disarm():
     """Leave the signals to whoever had them before."""
-    cdef Action present
+    cdef SignalAction present
     cdef int signal
     if not is_main_interpreter():
         return

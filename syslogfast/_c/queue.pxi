@@ -77,7 +77,7 @@ cdef class Queue:
     cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
-        rarely()
+        cold_path()
         self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
         self.descriptor = -1
@@ -86,7 +86,7 @@ cdef class Queue:
     @cython.critical_section
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
-        rarely()
+        cold_path()
         self.size = self.count = self.pinned = 0
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.drops_since = 0
@@ -220,7 +220,7 @@ cdef class Queue:
         """Note that the transport broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
-        rarely()
+        cold_path()
         self.pinned = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
@@ -230,7 +230,7 @@ cdef class Queue:
     def drop_first(self, reason):
         """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
-        rarely()
+        cold_path()
         if self.pinned:
             self.pinned = 0
             self.size += block.position - find_start(block, block.first)
@@ -260,20 +260,20 @@ cdef class Queue:
     @cython.critical_section
     def clear(self, reason):
         """Drop all that is queued."""
-        rarely()
+        cold_path()
         self.pinned = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
         self.oldest = self.newest
         self.newest.first = self.newest.count
-        self.newest.left = 0
+        self.newest.live = 0
         release_block(self)
 
     @cython.critical_section
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
-        rarely()
+        cold_path()
         return {
             "offered": self.offered,
             "sent": self.sent,
@@ -375,7 +375,7 @@ cdef object pin(Queue queue, Py_ssize_t end):
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
     if not queue.drops_since:
-        rarely()
+        cold_path()
         queue.drops_since = time.time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0

@@ -41,7 +41,7 @@ cdef extern from *:
     """
     ctypedef struct Cause "siginfo_t":
         int si_code
-    ctypedef struct Action "struct sigaction":
+    ctypedef struct SignalAction "struct sigaction":
         void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
         int sa_flags
     ctypedef struct Stack "stack_t":
@@ -60,7 +60,7 @@ cdef extern from *:
     const int[5] signals "syslogfast_signals"
     int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
     int errno
-    int sigaction(int number, const Action *action, Action *former) nogil
+    int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
     ssize_t sendmsg(int fd, const Parts *message, int flags) nogil

@@ -1,6 +1,6 @@
 """MSG and PARAM-VALUE: what must be escaped is found at memory speed, then measured, then written.
 
-`take_step` alone says what becomes of an octet that may need care; measuring and writing both
+`choose_action` alone says what becomes of an octet that may need care; measuring and writing both
 follow it, so that what is written is what was measured. No objects, no GIL.
 """
 
@@ -21,15 +21,15 @@ cdef enum:
     COPY, OCTAL, BACKSLASH, REPLACE
 
 
-ctypedef struct Step:
-    int action
-    Py_ssize_t taken        # octets read
-    Py_ssize_t given        # octets to write
+ctypedef struct Action:
+    int kind
+    Py_ssize_t consumed     # octets read
+    Py_ssize_t produced     # octets to write
 
 
 ctypedef struct Measure:
-    Py_ssize_t taken        # octets of the text that fit
-    Py_ssize_t given        # octets that they become
+    Py_ssize_t consumed     # octets of the text that fit
+    Py_ssize_t produced     # octets that they become
     bint clean              # they are written as they are
 
 
@@ -48,7 +48,7 @@ cdef inline uint64_t load_word(const uint8_t *src) noexcept nogil:
     return word
 
 
-cdef inline uint64_t mark_not_plain(uint64_t word) noexcept nogil:
+cdef inline uint64_t mark_not_printable(uint64_t word) noexcept nogil:
     """Non-zero if an octet is a control character, DEL or not ASCII. The fewest operations.
 
     Without one of those no octet borrows or carries into the next.
@@ -56,7 +56,7 @@ cdef inline uint64_t mark_not_plain(uint64_t word) noexcept nogil:
     return ((word - repeat_octet(0x20)) | (word + repeat_octet(1)) | word) & repeat_octet(0x80)
 
 
-cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
+cdef inline uint64_t mark_needing_escape(uint64_t word) noexcept nogil:
     """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028, 9)."""
     return (
         ((word - repeat_octet(0x20)) & ~word & repeat_octet(0x80))
@@ -65,8 +65,8 @@ cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
     )
 
 
-cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
-    """Return True if `take_step` has to look at an octet."""
+cdef inline bint needs_escape(uint8_t octet, int rules) noexcept nogil:
+    """Return True if `choose_action` has to look at an octet."""
     if octet < 0x20:
         if rules & ESCAPE_CONTROLS:
             return octet != c'\t'
@@ -78,7 +78,7 @@ cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
     return rules & ESCAPE_PARAM and (octet == c'"' or octet == c'\\' or octet == c']')
 
 
-cdef inline const uint8_t *find_suspect(
+cdef inline const uint8_t *find_needing_escape(
     const uint8_t *src, const uint8_t *end, int rules
 ) noexcept nogil:
     """Return the first octet that may need care, `end` if there is none."""
@@ -90,12 +90,12 @@ cdef inline const uint8_t *find_suspect(
         if not rules & ESCAPE_PARAM:
             while end - src >= 8:
                 word = load_word(src)
-                if mark_not_plain(word) and (rules & REPAIR_UTF8 or mark_suspects(word)):
+                if mark_not_printable(word) and (rules & REPAIR_UTF8 or mark_needing_escape(word)):
                     break
                 src += 8
         stop = src + 8 if end - src >= 8 else end
         while src < stop:
-            if is_suspect(src[0], rules):
+            if needs_escape(src[0], rules):
                 return src
             src += 1
     return end
@@ -107,7 +107,7 @@ cdef extern from *:
 
     /* Octets from 0x20 to 0x7e are those that, plus one, are above 0x20 as signed numbers. */
     #ifdef __OPTIMIZE_SIZE__
-    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
         const unsigned long long ones = 0x0101010101010101ULL;
         const unsigned char *last = src + size - sizeof(ones);
@@ -121,7 +121,7 @@ cdef extern from *:
     }
     #else
     /* Compilers turn both inner loops into a few vector instructions. */
-    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
         enum { BLOCK = 16 };
         const unsigned char *last = src + size - BLOCK;
@@ -140,7 +140,9 @@ cdef extern from *:
     #endif
     """
     # Tell whether a text is printable ASCII alone, which most messages are; size >= 16.
-    bint is_plain "syslogfast_is_plain"(const uint8_t *src, Py_ssize_t size) nogil
+    bint is_printable_ascii "syslogfast_is_printable_ascii"(
+        const uint8_t *src, Py_ssize_t size
+    ) nogil
 
 
 cdef inline bint continues(uint8_t octet) noexcept nogil:
@@ -178,31 +180,31 @@ cdef inline Py_ssize_t measure_sequence(
     return taken
 
 
-cdef inline Step take_step(const uint8_t *src, const uint8_t *end, int rules) noexcept nogil:
+cdef inline Action choose_action(const uint8_t *src, const uint8_t *end, int rules) noexcept nogil:
     """Say what becomes of the character at `src`; src < end."""
-    cdef Step step
+    cdef Action action
     cdef bint well_formed
-    step.taken = measure_sequence(src, end, &well_formed)
-    step.action = COPY
-    step.given = step.taken
+    action.consumed = measure_sequence(src, end, &well_formed)
+    action.kind = COPY
+    action.produced = action.consumed
     if not well_formed:
-        step.action = REPLACE
-        step.given = 3
-    elif step.taken == 1:
+        action.kind = REPLACE
+        action.produced = 3
+    elif action.consumed == 1:
         if src[0] == c'"' or src[0] == c'\\' or src[0] == c']':
             if rules & ESCAPE_PARAM:
-                step.action = BACKSLASH
-                step.given = 2
-        elif is_suspect(src[0], rules):
-            step.action = OCTAL
-            step.given = 4
+                action.kind = BACKSLASH
+                action.produced = 2
+        elif needs_escape(src[0], rules):
+            action.kind = OCTAL
+            action.produced = 4
     elif rules & ESCAPE_CONTROLS and (
         (src[0] == 0xC2 and src[1] < 0xA0)
         or (src[0] == 0xE2 and src[1] == 0x80 and (src[2] == 0xA8 or src[2] == 0xA9))
     ):
-        step.action = OCTAL
-        step.given = 4 * step.taken
-    return step
+        action.kind = OCTAL
+        action.produced = 4 * action.consumed
+    return action
 
 
 cdef inline Measure measure_text(
@@ -210,9 +212,9 @@ cdef inline Measure measure_text(
 ) noexcept nogil:
     """Measure as much of a text as fits in `limit` octets; only whole characters and escapes."""
     cdef Measure measure
-    if 16 <= size <= limit and not rules & ESCAPE_PARAM and is_plain(src, size):
-        measure.taken = size
-        measure.given = size
+    if 16 <= size <= limit and not rules & ESCAPE_PARAM and is_printable_ascii(src, size):
+        measure.consumed = size
+        measure.produced = size
         measure.clean = True
         return measure
     return measure_each(src, size, rules, limit)
@@ -227,13 +229,13 @@ cdef inline Measure measure_each(
     cdef const uint8_t *next
     cdef Py_ssize_t space = limit if limit > 0 else 0
     cdef Measure measure
-    cdef Step step
+    cdef Action action
     # No octet becomes less than one, so that what is far beyond the limit need not be read.
     if size > space + 4:
         end = src + space + 4
     measure.clean = True
     while True:
-        next = find_suspect(src, end, rules)
+        next = find_needing_escape(src, end, rules)
         if next - src > space:
             next = src + space
             while next > src and continues(next[0]):
@@ -245,15 +247,15 @@ cdef inline Measure measure_each(
         src = next
         if src == end:
             break
-        step = take_step(src, end, rules)
-        if step.given > space:
+        action = choose_action(src, end, rules)
+        if action.produced > space:
             break
-        space -= step.given
-        src += step.taken
-        if step.action != COPY:
+        space -= action.produced
+        src += action.consumed
+        if action.kind != COPY:
             measure.clean = False
-    measure.taken = src - start
-    measure.given = (limit if limit > 0 else 0) - space
+    measure.consumed = src - start
+    measure.produced = (limit if limit > 0 else 0) - space
     return measure
 
 
@@ -269,31 +271,31 @@ cdef inline char *write_octal(char *dst, uint8_t octet) noexcept nogil:
 cdef inline char *write_text(
     char *dst, const uint8_t *src, const Measure *measure, int rules
 ) noexcept nogil:
-    """Write what was measured, by the same rules; measure.given octets at dst are the caller's."""
-    cdef const uint8_t *end = src + measure.taken
+    """Write what was measured, by the same rules; dst has space for measure.produced octets."""
+    cdef const uint8_t *end = src + measure.consumed
     cdef const uint8_t *next
-    cdef Step step
+    cdef Action action
     cdef Py_ssize_t i
     if measure.clean:
-        memcpy(dst, src, measure.taken)
-        return dst + measure.taken
+        memcpy(dst, src, measure.consumed)
+        return dst + measure.consumed
     while True:
-        next = find_suspect(src, end, rules)
+        next = find_needing_escape(src, end, rules)
         memcpy(dst, src, next - src)
         dst += next - src
         src = next
         if src == end:
             return dst
-        step = take_step(src, end, rules)
-        if step.action == COPY:
-            memcpy(dst, src, step.taken)
-        elif step.action == REPLACE:
+        action = choose_action(src, end, rules)
+        if action.kind == COPY:
+            memcpy(dst, src, action.consumed)
+        elif action.kind == REPLACE:
             memcpy(dst, b"\xef\xbf\xbd", 3)
-        elif step.action == BACKSLASH:
+        elif action.kind == BACKSLASH:
             dst[0] = c'\\'
             dst[1] = src[0]
         else:
-            for i in range(step.taken):
+            for i in range(action.consumed):
                 write_octal(dst + 4 * i, src[i])
-        dst += step.given
-        src += step.taken
+        dst += action.produced
+        src += action.consumed

@@ -102,7 +102,7 @@ class Line:
         """Take so many bytes, or all there are, in as few steps as possible."""
         start = len(self.taken)
         while size and (data := self.peek(one)[:size]):
-            self.advance(data)
+            self.consume(data)
             size -= len(data)
         return bytes(self.taken[start:])
 
@@ -110,7 +110,7 @@ class Line:
         """Take all, no more than `chunk` bytes at a time."""
         start = len(self.taken)
         while data := self.peek(one)[:chunk]:
-            self.advance(data)
+            self.consume(data)
         assert self.queue.peek() is None
         assert self.queue.peek(True) is None
         assert (self.queue.count, self.queue.size) == (0, 0)
@@ -798,28 +798,28 @@ def apply(line: Line, model: Model, step: tuple) -> None:
     elif name.startswith("take"):
         line.take(argument, name == "take one")
         model.take(argument)
-        model.held = False
+        model.pinned = False
     elif name == "consume nothing":
         line.peek()
         line.consume(b"")
-        model.held = False
+        model.pinned = False
     elif name == "hold":
         data = line.peek(argument)
         assert b"".join(model.frames)[model.position :].startswith(data)
         assert len(data) >= (len(model.frames[0]) - model.position if model.frames else 0)
-        model.held = bool(data)
+        model.pinned = bool(data)
     elif name == "rewind":
         line.queue.rewind()
         line.withdrawn += model.position
         model.position = 0
-        model.held = False
+        model.pinned = False
     elif name == "drop first":
         line.queue.drop_first(argument)
-        if model.held:
+        if model.pinned:
             model.drop(0)
             model.count(argument)
-        model.held = False
-    elif name == "drop oldest" and not model.held and not model.position:
+        model.pinned = False
+    elif name == "drop oldest" and not model.pinned and not model.position:
         line.queue.drop_oldest(argument)
         while model.frames and model.size + argument > model.limit:
             model.drop(0)
@@ -829,7 +829,7 @@ def apply(line: Line, model: Model, step: tuple) -> None:
         model.count(argument, len(model.frames))
         model.frames.clear()
         model.position = 0
-        model.held = False
+        model.pinned = False
     line.check()
     assert (line.queue.count, line.queue.size) == (len(model.frames), model.size)
     stats = line.stats

@@ -68,8 +68,8 @@ def write_header_alone(encoder, int severity, seconds, nanoseconds):
     cdef Record record
     with nogil:
         fill_record(&record, severity, &timestamp, NULL, 0)
-        size = measure_header(layout, &record, layout.max_size - layout.lead_size)
-        write_header(dst, layout, &record, layout.lead_size)
+        size = measure_header(layout, &record, layout.max_size - layout.separator_size)
+        write_header(dst, layout, &record, layout.separator_size)
     return dst[:size]
 
 

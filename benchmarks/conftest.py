@@ -71,12 +71,13 @@ def part(request: pytest.FixtureRequest) -> Iterator[Part]:
 def publish(part: Part, pytestconfig: pytest.Config) -> Callable[[Table], None]:
     """Give a function that keeps a table for the file of results, and shows it."""
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    is_quick = pytestconfig.getoption("--benchmark-disable")
 
     def keep(table: Table) -> None:
         part.tables.append(table)
         if pytestconfig.getoption("--results"):
             reporter.ensure_newline()
-            reporter.write_line(write_text(table))
+            reporter.write_line(write_text(table, with_ratios=not is_quick))
 
     return keep
 

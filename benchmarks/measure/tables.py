@@ -6,9 +6,11 @@ Figures are kept in base units, and are written in what suits their size: 1,250 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 
 # Column.unit: a text, nanoseconds, bytes, a ratio, a low and a high ratio, a count, a rate.
 UNITS = ("", "ns", "bytes", "x", "range", "count", "per second")
+RATIOS = ("x", "range")
 STEPS = {
     "ns": [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")],
     "bytes": [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1, "B")],
@@ -134,9 +136,13 @@ def write_cells(table: Table) -> list[list[str]]:
     ]
 
 
-def write_text(table: Table) -> str:
-    """Return the table for a terminal."""
-    lines = [[column.heading for column in table.columns], *write_cells(table)]
+def write_text(table: Table, with_ratios: bool = True) -> str:
+    """Return the table for a terminal; ratios of a single round would say nothing."""
+    shown = [with_ratios or column.unit not in RATIOS for column in table.columns]
+    lines = [
+        list(compress(cells, shown))
+        for cells in ([column.heading for column in table.columns], *write_cells(table))
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [table.title]
     for first, *others in lines:

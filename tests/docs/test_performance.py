@@ -91,6 +91,21 @@ def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None
         assert (f"\n- {budget.name()}: {budget.why}\n" in page) == missed
 
 
+def test_quick_tables(report: ModuleType) -> None:
+    """Where a row was timed once, its table is shown without ratios and their spread."""
+    tables = importlib.import_module("measure.tables")
+    columns = [tables.Column(""), tables.Column("time", "ns"), tables.Column("against", "x")]
+    table = tables.Table("a", "title", [*columns, tables.Column("spread", "range")], [])
+    table.rows.append(["row", 12.0, 1.5, [1.2, 1.8]])
+    text = "title\n        time{}\n  row  12.0 ns{}\n"
+    assert tables.write_text(table, with_ratios=False).replace(" ", "") == (
+        text.format("", "").replace(" ", "")
+    )
+    assert tables.write_text(table).replace(" ", "") == (
+        text.format("  against  spread", "  1.50 x  1.20-1.80").replace(" ", "")
+    )
+
+
 @pytest.mark.parametrize(("goal", "missed"), [({"least": 5.0}, 4.0), ({"most": 5.0}, 6.0)])
 def test_verdicts(report: ModuleType, goal: "dict[str, float]", missed: float) -> None:
     """A goal that is missed by a fifth of it says so, whichever way it goes."""

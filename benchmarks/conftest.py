@@ -71,7 +71,7 @@ def part(request: pytest.FixtureRequest) -> Iterator[Part]:
 def publish(part: Part, pytestconfig: pytest.Config) -> Callable[[Table], None]:
     """Give a function that keeps a table for the file of results, and shows it."""
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    is_quick = pytestconfig.getoption("--benchmark-disable")
+    is_quick = not pytestconfig.getoption("--benchmark-enable")  # which outdoes pyproject.toml
 
     def keep(table: Table) -> None:
         part.tables.append(table)

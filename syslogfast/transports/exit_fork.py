@@ -105,9 +105,18 @@ class Thread:
         # code in Python between the two: nobody sees the lock free and the state there.
         mark: set[object] = set()
         _of_thread.mark = mark
-        self._mark = _weakref.ref(mark, self._has_gone.__exit__)  # type: ignore[arg-type]
+        self._mark = _weakref.ref(mark, self._bind_release())
         del mark
         work(*arguments)
+
+    def _bind_release(self) -> "Callable[[object], object]":
+        """Return what releases the lock, takes one argument, and is not written in Python.
+
+        From Python 3.15 on a lock's `__exit__` insists on its three. A bound method puts one before
+        those that it is called with.
+        """
+        lock, bind = self._has_gone, type(self.join)
+        return bind(bind(lock.__exit__, lock), lock)
 
     def is_there(self) -> bool:
         return self._has_gone.locked()

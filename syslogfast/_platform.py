@@ -27,7 +27,6 @@ else:
 IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
 HAS_FATAL_SIGNALS = sys.platform != "win32"
-FAMILIES = {"unix": "AF_UNIX", "vsock": "AF_VSOCK"}  # of sockets, that some systems lack
 # Linux splits one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
@@ -51,9 +50,9 @@ def find_constant(name: "str") -> "int | None":
     return getattr(_socket, name, None)
 
 
-def has_transport(scheme: "str") -> "bool":
-    """Return True if there are sockets for this kind of transport."""
-    return scheme not in FAMILIES or find_constant(FAMILIES[scheme]) is not None
+def has_socket_family(name: "str") -> "bool":
+    """Return True if there are sockets of this family, such as "AF_UNIX"."""
+    return find_constant(name) is not None
 
 
 def call_at_fork(**calls: "Callable[[], object]") -> "None":
@@ -87,7 +86,7 @@ def find_path_mtu(datagrams: "_socket.socket", is_ipv6: "bool") -> "int | None":
         return None
 
 
-def wait_ready(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
+def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
     """Wait until a descriptor takes bytes, or has some; False if not within that time."""
     import select
 

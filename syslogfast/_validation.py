@@ -255,6 +255,10 @@ def reject_url(rule: "str", url: "str") -> "NoReturn":
     raise ValueError(f"url must {rule}, got {describe(url)}")
 
 
+def reject_loader(loader: "str") -> "NoReturn":
+    raise ValueError(f'loader must be of the form "package.module:Class", got {describe(loader)}')
+
+
 def reject_missing_protocol(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out unless protocol is given: it is of the header")
 

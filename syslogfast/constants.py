@@ -72,6 +72,9 @@ MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
 WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
 
+FOREVER = float("inf")  # seconds
+LONGEST_WAIT = 1e6  # seconds: what locks, poll() and sockets take for a timeout
+
 NO_LIMIT = 0x7FFFFFFF  # more than a record can be
 
 MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits

@@ -10,10 +10,17 @@ from syslogfast._validation import (
     reject_identity,
     reject_missing_url,
 )
-from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
+from syslogfast.constants import NO_LIMIT, OVERFLOWS, WIDEST
 from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
-from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
+from syslogfast.transports.url import (
+    agree_on_framing,
+    agree_on_protocol,
+    choose_max_size,
+    parse_url,
+    read_urls,
+)
 
 __all__ = ["Emitter", "Sequence", "connect"]
 
@@ -221,8 +228,8 @@ def connect(
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
         options["protocol"] = agree_on_protocol(transports)
-    if options.get("max_size") is None and any(url.scheme == "udp" for url in transports):
-        options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
+    if options.get("max_size") is None:
+        options["max_size"] = choose_max_size(transports, options["protocol"])
     if options.get("hostname") is None and not has_hostname():
         from syslogfast.transports.network import find_hostname  # rarely needed
 
@@ -234,6 +241,8 @@ def connect(
             from syslogfast import _sequence  # noqa: F401  # what Sequence will need
 
         sequence = Sequence()
+    for url in transports:
+        load_transport_early(url)
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)

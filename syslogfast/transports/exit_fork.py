@@ -11,6 +11,7 @@ from syslogfast._platform import call_at_fork
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from syslogfast.transports.sender import Sender
 
@@ -115,8 +116,9 @@ class Thread:
         From Python 3.15 on a lock's `__exit__` insists on its three. A bound method puts one before
         those that it is called with.
         """
-        lock, bind = self._has_gone, type(self.join)
-        return bind(bind(lock.__exit__, lock), lock)
+        lock: Any = self._has_gone
+        bind: Any = type(self.join)
+        return bind(bind(lock.__exit__, lock), lock)  # type: ignore[no-any-return]
 
     def is_there(self) -> bool:
         return self._has_gone.locked()

@@ -1,12 +1,13 @@
 """TLS (RFC 5425): a stream whose collector proves who it is, and may ask for the same."""
 
+import encodings.idna  # noqa: F401  # what names are checked by
 import signal
 import ssl
 from time import monotonic
 
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
-from syslogfast.transports.stream import StreamTransport, connect_stream
+from syslogfast.transports.stream import TcpTransport, connect_stream, list_tcp_addresses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class WithoutSignal:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
-class TlsTransport(StreamTransport):
+class TlsTransport(TcpTransport):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # what goes there is encrypted first
@@ -81,7 +82,7 @@ class TlsTransport(StreamTransport):
         name = url.options.get("name", url.host)
         name.encode("idna")  # UnicodeError now rather than from within a handshake
         deadline = monotonic() + timeout
-        stream = connect_stream(url, timeout)
+        stream = connect_stream(list_tcp_addresses(url), deadline)
         started = monotonic()
         try:
             stream.settimeout(max(0.0, deadline - started) or SHORTEST_HEARING)

@@ -387,7 +387,8 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
 
 PIPE = """
 import signal, socket, ssl, sys, threading, time
-from syslogfast.transports import open_transport, parse_url
+from syslogfast.transports.retry import open_transport
+from syslogfast.transports.url import parse_url
 from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends

@@ -33,7 +33,7 @@ def note_fork() -> "None":
     _forks += 1
 
 
-call_at_fork(after_in_child=note_fork)
+call_at_fork("counters", "after_in_child", note_fork)
 
 
 def is_truncated(

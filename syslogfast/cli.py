@@ -4,9 +4,8 @@ import argparse
 import os
 import stat
 
-from syslogfast import __version__
 from syslogfast._validation import check_facility, check_severity, describe
-from syslogfast.constants import PROTOCOLS
+from syslogfast.constants import PROTOCOLS, VERSION
 from syslogfast.transports.url import SCHEMES, Url, parse_url
 
 TYPE_CHECKING = False
@@ -228,7 +227,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=make_formatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_send(commands)
     add_listen(commands)

@@ -315,9 +315,9 @@ def agree_on_protocol(urls: "list[Url]") -> "str":
 
 
 def choose_max_size(urls: "list[Url]", protocol: "str") -> "int | None":
-    """Return the most bytes of a record that all of these take, unless told; None: the encoder's.
+    """Return the most bytes of a record that all of these take, unless another is given.
 
-    RFC 3164 has a limit of its own, which is lower.
+    None: the encoder's own; that of RFC 3164 is lower than any of these.
     """
     limits = [SCHEMES[url.scheme].max_size for url in urls]
     known = [limit for limit in limits if limit is not None]

@@ -77,8 +77,6 @@ WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#2
 FOREVER = float("inf")  # seconds
 LONGEST_WAIT = 1e6  # seconds: what locks, poll() and sockets take for a timeout
 
-NO_LIMIT = 0x7FFFFFFF  # more than a record can be
-
 MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits
 
 # Years 0001 to 9999, as seconds since the epoch: what RFC 3339 can write.

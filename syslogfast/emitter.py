@@ -10,7 +10,7 @@ from syslogfast._validation import (
     reject_identity,
     reject_missing_url,
 )
-from syslogfast.constants import NO_LIMIT, OVERFLOWS, WIDEST
+from syslogfast.constants import OVERFLOWS
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -27,7 +27,6 @@ __all__ = ["Emitter", "Sequence", "connect"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from logging import LogRecord
     from typing import Any
 
     from syslogfast.transports.url import Url
@@ -37,16 +36,6 @@ if TYPE_CHECKING or BACKEND == "python":
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import EmitterBase, Queue, Sequence
-
-_log_record: "Any" = None  # the module, from the first record of logging on
-
-
-def load_log_record() -> "Any":
-    """Return that module: to import it for each record would take longer than the record."""
-    global _log_record
-    from syslogfast import _log_record
-
-    return _log_record
 
 
 class Emitter(EmitterBase):
@@ -66,24 +55,6 @@ class Emitter(EmitterBase):
         from syslogfast._log_record import describe_exception  # rarely needed
 
         self.error(describe_exception(message, args, sys.exc_info()), **options)
-
-    def emit_record(self, record: "LogRecord", message: str | None = None) -> None:
-        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it; it never raises.
-
-        message: what to write instead of the record's own text.
-        """
-        log_record = _log_record or load_log_record()
-        encoder = self._get_encoder()
-        if self._sequence is not None:
-            record = log_record.number_record(record, self._sequence)
-        frame = encoder.encode_record(record, message)
-        is_suspect = len(frame) > encoder.max_size - WIDEST
-        is_truncated = False
-        if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
-            whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            is_truncated = len(whole) > len(frame)
-        severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._sender.enqueue(frame, severity, is_truncated)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.

@@ -94,6 +94,14 @@ cdef class EmitterBase:
         """
         emit_one(self, read_severity(severity), message, args, msgid, structured_data, time_ns)
 
+    def emit_record(self, record, message=None):
+        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
+
+        message: what to write instead of the record's own text; TypeError: it is no text. Nothing
+        else raises.
+        """
+        encode_log_record(find_encoder(self), record, message, AS_BYTES, self)
+
     def emit_many(self, severity, messages):
         """Send one record for each message, as `emit` does.
 
@@ -132,7 +140,7 @@ cdef class EmitterBase:
             line.size = (end if line_feed == NULL else line_feed) - line.start
             if not is_read:
                 read_clock(&timestamp)
-            is_read = not put_span(self, code, None, &line, &timestamp, None, None)
+            is_read = not put_text(self, code, None, &line, &timestamp, None, None)
             line.start += line.size + 1
         return min(line.start, end) - first
 
@@ -170,9 +178,7 @@ cdef class EmitterBase:
 
     def _get_encoder(self):
         """Return the encoder, made anew if this is a process that was forked since."""
-        if self.forks != forks:
-            renew(self)
-        return self._encoder
+        return find_encoder(self)
 
 
 cdef int renew(EmitterBase emitter) except -1:
@@ -204,37 +210,52 @@ cdef int emit_one(
     return 0
 
 
+cdef inline Encoder find_encoder(EmitterBase emitter):
+    if emitter.forks != forks:
+        renew(emitter)
+    return emitter._encoder
+
+
 cdef bint put_record(
     EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
     """Queue one record; return True if the sender has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
-    return put_span(
+    return put_text(
         emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
     )
 
 
-cdef inline bint put_span(
+cdef inline bint put_text(
     EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
     structured_data
 ) except -1:
     """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
+    cdef Encoder encoder = find_encoder(emitter)
+    if emitter._sequence is not None:
+        structured_data = emitter._sequence.number(structured_data)
+    return put_encoded(
+        emitter, encoder, severity, message, text, timestamp, msgid, structured_data, False
+    )
+
+
+cdef inline bint put_encoded(
+    EmitterBase emitter, Encoder encoder, int severity, object message, Span *text,
+    Timestamp *timestamp, msgid, structured_data, bint is_logged
+) except -1:
+    """Do so as this encoder encodes it, to which the caller keeps a reference.
+
+    Without space a handler may fork and renew the emitter. is_logged: see `read_logged_fields`.
+    """
     cdef Queue queue = emitter._queue
-    cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
-    cdef Layout *layout
+    cdef Layout *layout = &encoder.layout
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_SPACE
     cdef char *dst
     cdef Patience patience
     cdef Section section
-    if emitter.forks != forks:
-        renew(emitter)
-    encoder = emitter._encoder
-    layout = &encoder.layout
-    if emitter._sequence is not None:
-        structured_data = emitter._sequence.number(structured_data)
-    elif msgid is None and structured_data is None and text != NULL:
+    if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
     if not size and message is None:
         message = PyBytes_FromStringAndSize(text.start, text.size)
@@ -251,7 +272,9 @@ cdef inline bint put_span(
             if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
-        state = put_any(emitter, severity, message, timestamp, msgid, structured_data)
+        state = put_any(
+            emitter, layout, severity, message, timestamp, msgid, structured_data, is_logged
+        )
         if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= 3:
@@ -263,26 +286,28 @@ cdef inline bint put_span(
 
 
 cdef int put_any(
-    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
+    EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
+    msgid, structured_data, bint is_logged
 ) except -1:
     """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
-    cdef Encoder encoder = emitter._encoder   # referenced, as in put_span
-    cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
-    cdef Py_ssize_t elements_size
+    cdef Py_buffer view
     cdef Patience patience
     cdef Section section
     cdef int state = NO_SPACE
     cdef char *dst
+    view.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
-        read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, NULL)
-        elements_size = count_elements(layout, &record)
+        if is_logged:
+            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        else:
+            read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
         patience.tries = 0
         while state == NO_SPACE:
@@ -290,24 +315,14 @@ cdef int put_any(
             dst = claim(queue, record.frame_size, False)
             if dst != NULL:
                 write_record(dst, layout, &record)
-                state = commit(
-                    queue,
-                    record.frame_size,
-                    record.text.consumed < record.message.size
-                    or count_elements(layout, &record) < elements_size,
-                )
+                state = commit(queue, record.frame_size, record.is_truncated)
             leave(&section)
             if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
                 break
         return state
     finally:
         close_scratch(&scratch)
-
-
-cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record) noexcept:
-    if not record.is_own:
-        return layout.elements_size
-    return record.constant_elements.size + record.elements.size
+        release(&view)
 
 
 cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:

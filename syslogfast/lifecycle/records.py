@@ -6,7 +6,6 @@ from syslogfast._log_record import print_value, read_message
 from syslogfast._options import this_program
 from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_error, check_field
-from syslogfast.constants import NO_LIMIT
 from syslogfast.emitter import Sequence
 from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
 from syslogfast.lifecycle.traceback import describe_error, list_elements
@@ -160,8 +159,8 @@ def send_error(
 
 def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
     """Return the octets that there are for a text, beside these elements and "meta"."""
-    unlimited = encoder.replace(max_size=NO_LIMIT)  # which leaves out none that are too long
-    header = unlimited.header(CRIT, msgid=msgid, structured_data=elements)
+    wider = encoder.replace(max_size=2 * encoder.max_size)  # which leaves out few that are too long
+    header = wider.header(CRIT, msgid=msgid, structured_data=elements)
     return encoder.max_size - len(header) - META_SPACE
 
 

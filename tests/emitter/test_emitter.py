@@ -53,7 +53,7 @@ def load_emitter_module(name: str) -> ModuleType:
 class IdleSender:
     """Leaves all in the queue."""
 
-    class route:  # noqa: N801
+    class retry_policy:  # noqa: N801
         reconnects = 0
         failure = None
 

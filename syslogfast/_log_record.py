@@ -5,7 +5,6 @@ imported: where there are records, somebody else has done so.
 """
 
 from syslogfast._options import render_fields
-from syslogfast._validation import check_sd_name, reject_attributes
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -255,27 +254,6 @@ def read_record_text(record: "logging.LogRecord") -> "str | bytes":
         if is_given(lines):
             message = append_lines(print_value(message), lines)
     return message
-
-
-def copy_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
-    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
-    if not isinstance(attributes, dict):
-        reject_attributes(attributes)
-    copied = {}
-    for sd_id, names in attributes.items():
-        if not isinstance(names, dict):
-            reject_attributes(names)
-        texts = [sd_id]
-        texts.extend(names)
-        texts.extend(names.values())
-        for text in texts:
-            if not isinstance(text, str):
-                reject_attributes(text)
-        check_sd_name("SD-ID", sd_id)
-        for name in names:
-            check_sd_name("PARAM-NAME", name)
-        copied[sd_id] = dict(names)
-    return copied
 
 
 def join_attributes(

@@ -3,6 +3,7 @@
 import sys
 
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
@@ -52,8 +53,6 @@ class Emitter(EmitterBase):
 
         It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
-        from syslogfast._log_record import describe_exception  # rarely needed
-
         self.error(describe_exception(message, args, sys.exc_info()), **options)
 
     def child(self, **identity: "Any") -> "Emitter":
@@ -209,7 +208,7 @@ def connect(
     sequence = None
     if sequence_ids:
         with importing:
-            from syslogfast import _sequence  # noqa: F401  # what Sequence will need
+            import syslogfast._sequence  # noqa: F401  # what Sequence will need
 
         sequence = Sequence()
     for url in transports:

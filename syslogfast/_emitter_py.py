@@ -32,7 +32,7 @@ def note_fork() -> "None":
     _forks += 1
 
 
-call_at_fork(after_in_child=note_fork)
+call_at_fork("counters", "after_in_child", note_fork)
 
 
 def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable[..., None]":

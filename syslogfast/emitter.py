@@ -3,6 +3,7 @@
 import sys
 
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
@@ -10,10 +11,17 @@ from syslogfast._validation import (
     reject_identity,
     reject_missing_url,
 )
-from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS
+from syslogfast.constants import OVERFLOWS
 from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
-from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
+from syslogfast.transports.url import (
+    agree_on_framing,
+    agree_on_protocol,
+    choose_max_size,
+    parse_url,
+    read_urls,
+)
 
 __all__ = ["Emitter", "Sequence", "connect"]
 
@@ -45,8 +53,6 @@ class Emitter(EmitterBase):
 
         It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
-        from syslogfast._log_record import describe_exception  # rarely needed
-
         self.error(describe_exception(message, args, sys.exc_info()), **options)
 
     def child(self, **identity: "Any") -> "Emitter":
@@ -192,8 +198,8 @@ def connect(
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
         options["protocol"] = agree_on_protocol(transports)
-    if options.get("max_size") is None and any(url.scheme == "udp" for url in transports):
-        options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
+    if options.get("max_size") is None:
+        options["max_size"] = choose_max_size(transports, options["protocol"])
     if options.get("hostname") is None and not has_hostname():
         from syslogfast.transports.network import find_hostname  # rarely needed
 
@@ -202,9 +208,11 @@ def connect(
     sequence = None
     if sequence_ids:
         with importing:
-            from syslogfast import _sequence  # noqa: F401  # what Sequence will need
+            import syslogfast._sequence  # noqa: F401  # what Sequence will need
 
         sequence = Sequence()
+    for url in transports:
+        load_transport_early(url)
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)

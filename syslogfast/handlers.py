@@ -22,7 +22,6 @@ from syslogfast._validation import (
     reject_tls_kind,
     reject_tls_of_url,
 )
-from syslogfast.constants import MAX_SIZE_UDP
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
@@ -120,7 +119,7 @@ class SysLogHandler(StandardSysLogHandler):
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
             if is_udp and protocol != "rfc3164" and options.get("max_size") is None:
-                options["max_size"] = MAX_SIZE_UDP
+                options["max_size"] = SCHEMES["udp"].max_size
             self._encoder = Encoder(**options)
         super().__init__(address, facility, socktype, timeout)
 

@@ -15,7 +15,7 @@ def note_fork():
     forks += 1
 
 
-call_at_fork(after_in_child=note_fork)
+call_at_fork("counters", "after_in_child", note_fork)
 
 
 # Of one record that finds no space.

@@ -7,7 +7,7 @@ cdef object load_log_record():
     """Return that module: to load it takes a program's start longer than it needs to."""
     global log_record
     if log_record is None:
-        from syslogfast import _log_record as log_record
+        import syslogfast._log_record as log_record
     return log_record
 
 

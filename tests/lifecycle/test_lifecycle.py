@@ -1035,7 +1035,7 @@ install(fatal_signals=True, fatal_url="unix://" + sys.argv[1])
 life = lifecycle._installed
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
     collector.bind(sys.argv[1])
-    life._reach_out()
+    life._open_transports()
     if life._fatal_transport:
         os.kill(os.getpid(), 11)
 """,

@@ -387,7 +387,8 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
 
 PIPE = """
 import signal, socket, ssl, sys, threading, time
-from syslogfast.transports import open_transport, parse_url
+from syslogfast.transports.retry import open_transport
+from syslogfast.transports.url import parse_url
 from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends
@@ -474,6 +475,26 @@ def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sin
 
 
 # --- threads -------------------------------------------------------------------------------------
+
+ONE_AFTER_THE_OTHER = """
+import sys, syslogfast
+from syslogfast.transports import exit_fork
+for number in range(100):
+    emitter = syslogfast.connect(sys.argv[1], hostname="h", app_name="a", procid=1, timeout=20)
+    emitter.info("%d", number)
+    emitter.close()
+    assert emitter.stats["sent"] == 1, emitter.stats
+for thread in exit_fork._threads.copy():
+    thread.join()
+print(sum([thread.is_there() for thread in exit_fork._threads]), len(exit_fork._threads) < 10)
+"""
+
+
+def test_threads_leave_nothing(run_python: Callable, backend: str, sink: Sink) -> None:
+    """That a thread has gone is noticed; CPython 3.15 once printed a traceback for each instead."""
+    result = run_python(ONE_AFTER_THE_OTHER, url_of(sink), backend=backend)
+    assert (result.stdout, result.stderr, result.returncode) == ("0 True\n", "", 0)
+    assert wait_until(lambda: sink.received.count(b"\n") == 100)
 
 
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])

@@ -9,9 +9,12 @@ import importlib.metadata
 import importlib.util
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -380,6 +383,80 @@ def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     assert not [file for file in files if file.endswith((".so", ".pyd"))]
     result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
     assert (result.stdout, result.stderr) == ("python\n", "")
+
+
+# --- with which Cython ---------------------------------------------------------------------------
+
+# This machine's Cython, which says that it is another: its C says so, too.
+FAKE_CYTHON = """
+import importlib.machinery, os, sys
+others = [path for path in sys.path if path != os.path.dirname(os.path.dirname(__file__))]
+__path__ = importlib.machinery.PathFinder.find_spec("Cython", others).submodule_search_locations
+__version__ = {version!r}
+from Cython.Shadow import *
+__version__ = {version!r}
+"""
+
+
+def fake_cython(folder: pathlib.Path, version: str) -> str:
+    """Return a folder for PYTHONPATH with a Cython of this version."""
+    package = folder / "fake" / "Cython"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(FAKE_CYTHON.format(version=version))
+    return str(package.parent)
+
+
+@pytest.mark.parametrize(("version", "required"), [("3.2.9", ""), ("3.4.0", ""), ("4.0.0a1", "1")])
+def test_unknown_cython_ends_the_build(tree: pathlib.Path, version: str, required: str) -> None:
+    """Also where the extension is optional: a sentence says what to do, and there is no wheel."""
+    path = fake_cython(tree.parent, version)
+    built = build_wheel(tree, PYTHONPATH=path, SYSLOGFAST_REQUIRE_C=required, CFLAGS="-O0")
+    assert built.returncode != 0
+    assert f"syslogfast: Cython must be 3.3.x, got {version}: " in built.stdout
+    assert "install 'cython>=3.3,<3.4'" in built.stdout
+    assert not list((tree / "wheels").glob("*.whl"))
+
+
+def test_pure_wheel_needs_no_known_cython(tree: pathlib.Path) -> None:
+    """Nothing is compiled for it, so it does not matter which Cython there is."""
+    path = fake_cython(tree.parent, "3.4.0")
+    built = build_wheel(tree, PYTHONPATH=path, SYSLOGFAST_PURE="1")
+    assert built.returncode == 0, built.stdout
+    assert [path.name.endswith("-none-any.whl") for path in (tree / "wheels").iterdir()] == [True]
+
+
+def test_unknown_cython_is_refused_by_the_compiler(
+    tmp_path: pathlib.Path, root: pathlib.Path
+) -> None:
+    """The C that another Cython has made, whoever compiles it."""
+    source = tmp_path / "by_cython.c"
+    source.write_text(
+        "#define CYTHON_HEX_VERSION 0x030400F0\n#include <Python.h>\n"
+        '#include "cython_internals.h"\n'
+    )
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"{compiler[0]} is not installed")
+    folders = [f"-I{root / 'syslogfast' / '_c'}", f"-I{sysconfig.get_path('include')}"]
+    compiled = subprocess.run(
+        [*compiler, "-fsyntax-only", *folders, str(source)], capture_output=True, text=True
+    )
+    assert compiled.returncode != 0
+    assert "build with 'cython>=3.3,<3.4'" in compiled.stderr
+
+
+def test_one_version_of_cython(root: pathlib.Path) -> None:
+    """It stands in four files, of which each needs it."""
+    project = (root / "pyproject.toml").read_text()
+    assert re.findall(r'"(cython[^"]*)"', project, re.IGNORECASE).count("cython>=3.3,<3.4") == 2
+    assert '!= ["3", "3"]' in (root / "setup.py").read_text()
+    header = (root / "syslogfast" / "_c" / "cython_internals.h").read_text()
+    assert re.findall(r"^#if CYTHON_HEX_VERSION (.*)", header, re.MULTILINE) == [">> 16 == 0x0303"]
+    embed = (root / "examples" / "embed" / "README.md").read_text()
+    assert "'cython>=3.3,<3.4'" in embed
+
+
+# --- the source archive --------------------------------------------------------------------------
 
 
 def test_source_archive(tree: pathlib.Path) -> None:

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-import collectors
 import pytest
-from certificates import Certificates, find_openssl, make_certificates
-from sinks import (  # noqa: F401
+from support import collectors
+from support.certificates import Certificates, find_openssl, make_certificates
+from support.receivers import (  # noqa: F401
     connect,
     connect_once,
     no_thread_fails,
@@ -164,4 +164,4 @@ def tls_collector(
 @pytest.fixture(scope="session")
 def root() -> pathlib.Path:
     """The folder of the project, for tests that read its files."""
-    return pathlib.Path(__file__).parent.parent
+    return pathlib.Path(__file__).parents[1]

@@ -1,0 +1,1151 @@
+"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` has the roads.
+
+Most emitters here are of a UDP road whose sends are put into a list, or of a TCP road to nowhere
+whose queue is read.
+"""
+
+import gc
+import importlib.util
+import inspect
+import os
+import pathlib
+import socket
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+from conftest import load_backend
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.grammar import parse_rfc5424, split_frames
+
+import syslogfast
+from syslogfast import _encoder
+from syslogfast.constants import SEVERITIES
+
+TIME = 1_065_910_455_003_000_000
+IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
+NOWHERE = "tcp://127.0.0.1:9?framing=lf"  # a linger that does not end keeps all in the queue
+LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"]
+Run = Callable[..., "object"]
+
+emitter_modules: dict[str, ModuleType] = {}
+
+
+def load_emitter_module(name: str) -> ModuleType:
+    """Return the module syslogfast.emitter as it is with this backend, whichever one is active."""
+    encoder = load_backend(name)
+    if name not in emitter_modules:
+        path = importlib.util.find_spec("syslogfast.emitter").origin
+        spec = importlib.util.spec_from_file_location(f"emitter_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_encoder, "BACKEND", name)
+            patch.setattr(_encoder, "Encoder", encoder.Encoder)
+            spec.loader.exec_module(module)
+        assert module.Encoder is encoder.Encoder
+        emitter_modules[name] = module
+    return emitter_modules[name]
+
+
+class IdleDelivery:
+    """Leaves all in the queue."""
+
+    class route:  # noqa: N801
+        reconnects = 0
+        failure = None
+
+    outlives_block = False
+
+    def drive(self) -> None:
+        pass
+
+    start_lingering = drive
+
+    def make_room(self, size: int, deadline: float | None) -> None:
+        return None
+
+    def flush(self, timeout: float | None = None) -> bool:
+        return False
+
+    def close(self, timeout: float | None = None) -> None:
+        pass
+
+
+@pytest.fixture
+def module(backend: str) -> ModuleType:
+    return load_emitter_module(backend)
+
+
+def make_emitter(module: ModuleType, limit: int = 1 << 24, **options: object) -> object:
+    """Return an emitter whose records stay in the queue."""
+    encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
+    return module.Emitter(encoder, module.Queue(limit), IdleDelivery())
+
+
+def take(emitter: object) -> list[bytes]:
+    """Return the records that are queued, without their LF."""
+    data = bytearray()
+    while view := emitter._queue.peek():
+        data += view
+        emitter._queue.advance(len(view))
+    return split_frames(bytes(data), "lf")
+
+
+def take_one(emitter: object) -> bytes:
+    (record,) = take(emitter)
+    return record
+
+
+def take_text(emitter: object) -> str | None:
+    return parse_rfc5424(take_one(emitter)).message
+
+
+# --- one record ----------------------------------------------------------------------------------
+
+
+class Number(int):
+    pass
+
+
+@pytest.mark.parametrize("severity", [*range(8), *SEVERITIES, True, Number(5)])
+def test_severities(module: ModuleType, severity: object) -> None:
+    """Whatever an encoder takes for a severity, emit does."""
+    emitter = make_emitter(module)
+    emitter.emit(severity, "text", time_ns=TIME)
+    expected = emitter._encoder.encode(severity, "text", time_ns=TIME)
+    assert take_one(emitter) + b"\n" == expected
+    assert emitter.stats["offered"] == 1
+
+
+@pytest.mark.parametrize("severity", list(syslogfast.Severity), ids=str)
+def test_severity_enum(module: ModuleType, severity: int) -> None:
+    """A Severity is one, too."""
+    emitter = make_emitter(module)
+    emitter.emit(severity, "text")
+    assert take_one(emitter).startswith(b"<%d>1 " % (8 + severity))
+
+
+@pytest.mark.parametrize(
+    ("severity", "kind"),
+    [
+        *[(severity, ValueError) for severity in (8, -1, 2**70, -(2**70), "", "INFO", "loud")],
+        *[(severity, TypeError) for severity in (None, 1.0, b"info", [], object)],
+    ],
+    ids=repr,
+)
+def test_bad_severities(module: ModuleType, severity: object, kind: type) -> None:
+    """A wrong severity is the programmer's error: raised, and no record was offered."""
+    emitter = make_emitter(module)
+    with pytest.raises(kind, match=r"^severity must be "):
+        emitter.emit(severity, "text")
+    with pytest.raises(kind, match=r"^severity must be "):
+        emitter.emit_many(severity, ["text"])
+    assert emitter.stats["offered"] == 0
+
+
+@pytest.mark.parametrize("code", range(8), ids=LEVELS)
+def test_level_methods(module: ModuleType, code: int) -> None:
+    """Each is emit for one severity, with all its arguments."""
+    emitter = make_emitter(module)
+    method = getattr(emitter, LEVELS[code])
+    method("%s and %d", "a", 2, msgid="ID", structured_data={"a@1": {"b": "c"}}, time_ns=TIME)
+    method("plain")
+    first, second = map(parse_rfc5424, take(emitter))
+    assert (first.priority, first.message, first.msgid) == (8 + code, "a and 2", "ID")
+    assert first.timestamp == "2003-10-11T22:14:15.003000Z"
+    assert first.structured_data == [("a@1", [("b", "c")])]
+    assert (second.priority, second.message, second.msgid) == (8 + code, "plain", "-")
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise KeyError("on purpose")
+
+    __repr__ = __str__
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "liar"
+
+
+@pytest.mark.parametrize(
+    ("template", "args", "expected"),
+    [
+        ("%s sold", ("a",), "a sold"),
+        ("%d%%", (5,), "5%"),
+        ("%s %s", ("a", "b"), "a b"),
+        ("%(n)d sold by %(who)s", ({"n": 3, "who": "x"},), "3 sold by x"),
+        ("%s", ({"n": 3},), "{'n': 3}"),
+        ("%s", ({},), "{}"),
+        ("%s", ((1, 2),), "(1, 2)"),
+        ("%s", (None,), "None"),
+        ("%s \u20ac", ("\u00fc",), "\u00fc \u20ac"),
+        (Text("%s!"), (Text("x"),), "liar!"),
+        (5, ("a",), "5 <unprintable tuple: TypeError>"),
+        (b"%s", ("a",), "a"),
+        ("no place", ("a",), "no place <unprintable tuple: TypeError>"),
+        ("%s %s", ("a",), "%s %s <unprintable tuple: TypeError>"),
+        ("%d", ("a",), "%d <unprintable tuple: TypeError>"),
+        ("%", ("a",), "% <unprintable tuple: ValueError>"),
+        ("%(n)d", ({"m": 3},), "%(n)d <unprintable dict: KeyError>"),
+        ("%s", (Unprintable(),), "%s <unprintable tuple: KeyError>"),
+        (Unprintable(), ("a",), "<unprintable Unprintable: KeyError> <unprintable tuple: "),
+    ],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
+)
+def test_arguments(module: ModuleType, template: object, args: tuple, expected: str) -> None:
+    """Arguments are formatted as logging does; if they do not fit, the template is kept."""
+    emitter = make_emitter(module)
+    emitter.emit("info", template, *args)
+    text = take_text(emitter)
+    assert text.startswith(expected) if expected.endswith(": ") else text == expected
+
+
+def release_view() -> memoryview:
+    view = memoryview(b"gone")
+    view.release()
+    return view
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("text", "text"),
+        ("100 % of it, %s", "100 % of it, %s"),
+        ("", None),
+        ("\u20ac\ud800", "\u20ac\ufffd"),
+        ("two\nlines\0", "two#012lines#000"),
+        (Text("text"), "text"),
+        (b"octets", "octets"),
+        (b"ill-formed \xff", "ill-formed \ufffd"),
+        (bytearray(b"octets"), "octets"),
+        (memoryview(b"octets"), "octets"),
+        (memoryview(b"o-c-t-e-t-s")[::2], "octets"),
+        (memoryview(b"octets").cast("H"), "octets"),
+        (None, "None"),
+        (5, "5"),
+        (1.5, "1.5"),
+        ([1, "\n"], "[1, '\\n']"),
+        ({"a": 1}, "{'a': 1}"),
+        (ValueError("wrong"), "wrong"),
+        (Unprintable(), "<unprintable Unprintable: KeyError>"),
+        (release_view(), "<unprintable memoryview: ValueError>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_messages(module: ModuleType, message: object, expected: str | None) -> None:
+    """Anything is a message, and nothing that it does when it is printed reaches the caller."""
+    emitter = make_emitter(module)
+    for _ in range(2):
+        emitter.emit("info", message)
+        emitter.info(message)
+        emitter.emit_many("info", [message])
+    assert [parse_rfc5424(record).message for record in take(emitter)] == [expected] * 6
+    assert emitter.stats == {
+        "offered": 6,
+        "sent": 6,
+        "queued": 0,
+        "dropped": {},
+        "truncated": 0,
+        "bytes": emitter.stats["bytes"],
+        "reconnects": 0,
+        "failure": None,
+    }
+
+
+OPTIONS = [
+    {},
+    {"framing": None},
+    {"framing": "octet"},
+    {"framing": "nul", "controls": "keep"},
+    {"protocol": "rfc3164", "local_time": False},
+    {"protocol": "local", "local_time": False},
+    {"bom": True, "prefix": b"TOKEN "},
+    {"local_time": True, "precision": 0},
+    {"structured_data": {"a@1": {"x": "y"}}, "msgid": "ID47"},
+    {"max_size": 400},
+]
+CALLS = [
+    {},
+    {"msgid": "\u00e9"},
+    {"structured_data": {"b@2": [("n", 1), ("n", '"')]}},
+    {"structured_data": b'[b@2 n="1"]', "msgid": "ID"},
+    {"structured_data": {"b@2": {"n": "\u20ac\n" * 200}}},
+    {"time_ns": -(10**30)},
+    {"time_ns": float("nan")},
+]
+TEXTS = ["plain", "", "gr\u00fc\u00df\n", b"\xff\0octets", "\ufeffx", "x" * 500, "\u20ac" * 3000]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_bytes_are_those_of_encode(module: ModuleType, options: dict) -> None:
+    """What is queued is what the encoder gives, of each kind of call."""
+    emitter = make_emitter(module, **options)
+    if options.get("protocol"):
+        calls = [call for call in CALLS if not isinstance(call.get("time_ns"), (int, float))]
+    else:
+        calls = CALLS
+    expected = bytearray()
+    for call in calls:
+        for text in TEXTS:
+            arguments = {"time_ns": TIME, **call}
+            emitter.emit(6, text, **arguments)
+            expected += emitter._encoder.encode(6, text, **arguments)
+    data = bytearray()
+    while view := emitter._queue.peek():
+        data += view
+        emitter._queue.advance(len(view))
+    assert data == expected
+    assert emitter.stats["offered"] == len(calls) * len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ({"structured_data": {"bad name": {}}}, ValueError),
+        ({"structured_data": {"a": {"": 1}}}, ValueError),
+        ({"structured_data": {"a" * 33: {}}}, ValueError),
+        ({"structured_data": {"a": {5: 1}}}, TypeError),
+        ({"structured_data": {"a": 5}}, TypeError),
+        ({"structured_data": [1]}, TypeError),
+        ({"structured_data": {"a": {"b": Unprintable()}}}, KeyError),
+        ({"msgid": 5}, TypeError),
+        ({"msgid": b"ID"}, TypeError),
+        ({"time_ns": "now"}, TypeError),
+        ({"time_ns": 1.5}, TypeError),
+        ({"colour": 1}, TypeError),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_errors_are_those_of_encode(module: ModuleType, arguments: dict, kind: type) -> None:
+    """What a program wrote wrong is raised in the encoder's words, and not counted as offered."""
+    emitter = make_emitter(module)
+    with pytest.raises(kind) as expected:
+        emitter._encoder.encode(6, "text", **arguments)
+    for text in ("text", "\u20ac", b"text"):
+        with pytest.raises(kind) as caught:
+            emitter.emit(6, text, **arguments)
+        if "colour" not in arguments:
+            assert str(caught.value) == str(expected.value)
+        with pytest.raises(kind):
+            emitter.error(text, **arguments)
+    assert emitter.stats["offered"] == 0
+    emitter.info("next")
+    assert take_text(emitter) == "next"
+
+
+def test_present_time(module: ModuleType) -> None:
+    """Without time_ns a record has the time of the call."""
+    emitter = make_emitter(module)
+    before = syslogfast.format_timestamp()
+    emitter.info("text")
+    emitter.info("\u20ac", msgid="ID")
+    emitter.emit_many("info", ["text"])
+    after = syslogfast.format_timestamp()
+    for record in take(emitter):
+        assert before <= parse_rfc5424(record).timestamp <= after
+
+
+def test_exception(module: ModuleType) -> None:
+    """The traceback stands after the message, in a record of severity 3."""
+    emitter = make_emitter(module)
+    try:
+        raise LookupError("no such order")
+    except LookupError:
+        emitter.exception("order %d", 17)
+        emitter.exception("100 %")
+        emitter.exception(Unprintable())
+    first, second, third = map(parse_rfc5424, take(emitter))
+    assert first.priority == 8 + 3
+    lines = first.message.split("#012")
+    assert lines[:2] == ["order 17", "Traceback (most recent call last):"]
+    assert lines[-1] == "LookupError: no such order"
+    assert second.message.startswith("100 %#012Traceback ")
+    assert third.message.startswith("<unprintable Unprintable: KeyError>#012Traceback ")
+
+
+def test_exception_without_one(module: ModuleType) -> None:
+    """Where nothing is being handled it says so, as logging does, and does not fail."""
+    emitter = make_emitter(module)
+    emitter.exception("text")
+    assert take_text(emitter) == "text#012NoneType: None"
+
+
+# --- many records --------------------------------------------------------------------------------
+
+
+def test_emit_many(module: ModuleType) -> None:
+    """Any iterable gives a record for each message, in order, of any kind."""
+    emitter = make_emitter(module)
+    emitter.emit_many("notice", ["a", b"b"])
+    emitter.emit_many(5, (text for text in ("c", 5)))
+    emitter.emit_many(5, ())
+    emitter.emit_many(5, "de")
+    emitter.emit_many(5, {"%s": 1})
+    emitter.emit_many(5, [None, "\u20ac", Unprintable()])
+    records = [parse_rfc5424(record) for record in take(emitter)]
+    texts = ["a", "b", "c", "5", "d", "e", "%s", "None", "\u20ac"]
+    assert [record.message for record in records] == [
+        *texts,
+        "<unprintable Unprintable: KeyError>",
+    ]
+    assert {record.priority for record in records} == {8 + 5}
+
+
+def test_emit_many_reads_the_clock_once(module: ModuleType) -> None:
+    """All that go out together have one time, also those of a thousand messages."""
+    emitter = make_emitter(module)
+    emitter._queue.threshold = 1 << 62
+    emitter.emit_many("info", ["x", "\u20ac", b"y", 5] * 250)
+    assert len({parse_rfc5424(record).timestamp for record in take(emitter)}) == 1
+
+
+def test_emit_many_reads_the_clock_after_a_send(module: ModuleType) -> None:
+    """Sending may take time: what comes after it has the time that it is then."""
+    import time
+
+    emitter = make_emitter(module)
+    emitter._delivery.drive = lambda: time.sleep(0.001)
+    emitter.emit_many("err", ["x"] * 3)
+    assert len({parse_rfc5424(record).timestamp for record in take(emitter)}) == 3
+
+
+def test_emit_many_of_a_failing_generator(module: ModuleType) -> None:
+    """What was queued before it raised stays queued, and the error is the caller's."""
+
+    def give() -> Iterator[str]:
+        yield "a"
+        yield "b"
+        raise LookupError("no more")
+
+    emitter = make_emitter(module)
+    with pytest.raises(LookupError, match="no more"):
+        emitter.emit_many("info", give())
+    assert [parse_rfc5424(record).message for record in take(emitter)] == ["a", "b"]
+    for wrong in (None, 5):
+        with pytest.raises(TypeError):
+            emitter.emit_many("info", wrong)
+    assert emitter.stats["offered"] == 2
+
+
+def test_emit_many_within_itself(module: ModuleType) -> None:
+    """A generator may log while it gives messages."""
+
+    def give() -> Iterator[str]:
+        for number in range(100):
+            emitter.info("inner %d", number)
+            yield f"outer {number}"
+
+    emitter = make_emitter(module)
+    emitter.emit_many("info", give())
+    texts = [parse_rfc5424(record).message for record in take(emitter)]
+    assert texts == [f"{kind} {number}" for number in range(100) for kind in ("inner", "outer")]
+
+
+def test_str_may_log(module: ModuleType) -> None:
+    """So may a message that is being printed, or a value of structured data."""
+
+    class Talkative:
+        def __str__(self) -> str:
+            emitter.info("asked")
+            return "answer"
+
+    emitter = make_emitter(module)
+    emitter.info(Talkative())
+    emitter.info("%s", Talkative())
+    texts = [parse_rfc5424(record).message for record in take(emitter)]
+    assert texts == ["asked", "answer", "asked", "answer"]
+    emitter.info("data", structured_data={"a": {"b": Talkative()}})
+    records = [parse_rfc5424(record) for record in take(emitter)]
+    assert [record.message for record in records] == ["asked", "data"]
+    assert records[1].structured_data == [("a", [("b", "answer")])]
+
+
+# --- children ------------------------------------------------------------------------------------
+
+
+def test_child(module: ModuleType) -> None:
+    """A child speaks with its own identity on the same road, and into the same counts."""
+    parent = make_emitter(module, facility="local0", msgid="ID")
+    child = parent.child(hostname="vm-1", app_name="till", procid=7)
+    grandchild = child.child(app_name="drawer", facility="local1")
+    parent.info("a")
+    child.info("b")
+    grandchild.info("c")
+    records = [parse_rfc5424(record) for record in take(parent)]
+    assert [
+        (r.priority, r.hostname, r.app_name, r.procid, r.msgid, r.message) for r in records
+    ] == [
+        (16 * 8 + 6, "web1", "shop", "42", "ID", "a"),
+        (16 * 8 + 6, "vm-1", "till", "7", "ID", "b"),
+        (17 * 8 + 6, "vm-1", "drawer", "7", "ID", "c"),
+    ]
+    assert parent.stats == child.stats == grandchild.stats
+    assert parent.stats["offered"] == 3
+    assert isinstance(grandchild, module.Emitter)
+
+
+@pytest.mark.parametrize(
+    ("constant", "given", "joined"),
+    [
+        (None, {"b": {"n": 2}}, b'[b n="2"]'),
+        ({"a": {"n": 1}}, None, b'[a n="1"]'),
+        ({"a": {"n": 1}}, {}, b'[a n="1"]'),
+        ({"a": {"n": 1}}, b"-", b'[a n="1"]'),
+        ({"a": {"n": 1}}, {"b": {"n": "]\1\n"}}, b'[a n="1"][b n="\\]#001#012"]'),
+        ({"a": {"n": "]\1\n"}, "b": {}}, b'[b n="2"]', b'[a n="\\]#001#012"][b n="2"]'),
+        (b'[a n="1"][b]', {"a": {"n": 2}}, b'[b][a n="2"]'),
+    ],
+)
+@pytest.mark.parametrize("controls", ["escape", "keep"])
+def test_structured_data_of_a_child(
+    module: ModuleType, constant: object, given: object, joined: bytes, controls: str
+) -> None:
+    """It replaces elements of the same SD-ID and joins the others, as that of a record does."""
+    if controls == "keep":  # but for the delimiter
+        joined = joined.replace(b"#001", b"\1")
+    parent = make_emitter(module, structured_data=constant, controls=controls)
+    child = parent.child(structured_data=given)
+    changed = make_emitter(module, structured_data=constant)
+    changed = changed.child(controls=controls, structured_data=given)
+    assert b" " + joined + b" a" in changed._encoder.encode("info", "a")
+    child.info("a")
+    child.child(hostname="vm-1").info("b")
+    parent.info("c", structured_data=given)
+    parent.info("d")
+    *records, last = take(parent)
+    assert len(records) == 3
+    for record, text in zip(records, (b" a", b" b", b" c"), strict=True):
+        assert b" " + joined + text in record
+    assert (b" " + joined + b" d" in last) == (given in (None, {}, b"-"))  # the parent has its own
+
+
+@pytest.mark.parametrize("option", ["framing", "protocol"])
+@pytest.mark.parametrize("value", ["lf", "octet", None, "rfc5424", "rfc3164"])
+def test_child_keeps_to_the_road(module: ModuleType, option: str, value: object) -> None:
+    """Framing and protocol are the road's: even the same ones are refused."""
+    emitter = make_emitter(module)
+    for parent in (emitter, emitter.child()):
+        with pytest.raises(ValueError, match=f"^{option} must be left out of a child"):
+            parent.child(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("identity", "kind"),
+    [({"colour": 1}, TypeError), ({"hostname": 5}, TypeError), ({"facility": 24}, ValueError)],
+)
+def test_child_arguments(module: ModuleType, identity: dict, kind: type) -> None:
+    """Other wrong options are those of Encoder."""
+    with pytest.raises(kind):
+        make_emitter(module).child(**identity)
+
+
+def test_child_closes_nothing(module: ModuleType) -> None:
+    """Closing a child, by hand or as a context manager, only flushes."""
+    calls = []
+    emitter = make_emitter(module)
+    emitter._delivery.flush = lambda timeout: calls.append(("flush", timeout))
+    emitter._delivery.close = lambda timeout: calls.append(("close", timeout))
+    with emitter.child(hostname="a") as child:
+        child.close(1.5)
+    child.child().close()
+    assert calls == [("flush", 1.5), ("flush", None), ("flush", None)]
+    with emitter as same:
+        assert same is emitter
+    emitter.close(2)
+    assert calls[3:] == [("close", None), ("close", 2)]
+
+
+def count_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_children_are_small(module: ModuleType, backend: str, record_property: Run) -> None:
+    """10,000 of them, with their names, take 350 bytes each and no descriptor."""
+    parent = module.connect(NOWHERE, hostname="host")
+    descriptors = count_descriptors()
+    for _ in range(10):
+        parent.child(hostname="vm-00000", app_name="service-00")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        children = [
+            parent.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
+            for number in range(10_000)
+        ]
+        gc.collect()
+        each = (tracemalloc.get_traced_memory()[0] - before) / len(children)
+    finally:
+        tracemalloc.stop()
+    assert count_descriptors() == descriptors
+    record_property("bytes_per_child", each)
+    print(f"{backend}: {each:.0f} bytes for a child")
+    assert each <= {"c": 350, "python": 2000}[backend]
+    parent.close(0)
+
+
+# --- truncation ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "text", "is_cut"),
+    [
+        ({}, {}, "x" * 8000, False),
+        ({}, {}, "x" * 9000, True),
+        ({}, {}, "\u20ac" * 9000, True),
+        ({}, {}, b"x" * 9000, True),
+        ({"max_size": 500}, {"msgid": "ID"}, "x" * 500, True),
+        ({"max_size": 500}, {"msgid": "ID"}, "x", False),
+        ({"max_size": 500}, {"structured_data": {"a": {"b": "x" * 600}}}, "text", True),
+        ({"max_size": 500}, {"structured_data": {"a": {"b": "x" * 600}}}, "", True),
+        ({"max_size": 500}, {"structured_data": {"a": {"b": "x" * 100}}}, "text", False),
+        ({"max_size": 500}, {"structured_data": {"a": {"b": "x" * 100}}}, "x" * 400, True),
+        ({"max_size": 500}, {"structured_data": b'[a b="' + b"x" * 600 + b'"]'}, "text", True),
+        ({"max_size": 500}, {}, "\n" * 120, True),
+        ({"max_size": 500, "controls": "keep", "framing": "nul"}, {}, "\n" * 120, False),
+        ({"bom": True}, {}, "\ufeff\ufefftext", False),
+        ({"protocol": "rfc3164"}, {}, "x" * 1024, True),
+        ({"protocol": "rfc3164"}, {"structured_data": {"a": {"b": "x" * 2000}}}, "text", False),
+    ],
+)
+def test_truncated(
+    module: ModuleType, options: dict, arguments: dict, text: object, is_cut: bool
+) -> None:
+    """A record counts as truncated if its text was cut, or its structured data left out."""
+    emitter = make_emitter(module, **options)
+    emitter.emit(6, text, **arguments)
+    assert emitter.stats["truncated"] == is_cut
+    emitter.emit(6, "short")
+    assert emitter.stats["truncated"] == is_cut
+
+
+def test_truncated_at_the_exact_size(module: ModuleType) -> None:
+    """A text that fits to the last octet is not cut, and one octet more is."""
+    for framing in ("lf", "octet", "nul", None):
+        emitter = make_emitter(module, max_size=600, framing=framing)
+        room = 600 - len(emitter._encoder.header(6, time_ns=TIME))
+        for number, text in enumerate(["x", "\u20ac", "\n", b"\xff"]):
+            width = len(emitter._encoder.replace(framing=None).encode(6, text, time_ns=TIME))
+            width -= 600 - room
+            fitting = text * (room // width)
+            emitter.emit(6, fitting, time_ns=TIME)
+            assert emitter.stats["truncated"] == number
+            emitter.emit(6, fitting + text, time_ns=TIME)
+            assert emitter.stats["truncated"] == number + 1
+
+
+pieces = ["", "x", "\u20ac", "\n", "\ud800", "\ufeff", '"', "\U0001f600", "y" * 30, "\u0436" * 40]
+texts = st.lists(st.sampled_from(pieces), max_size=12).map("".join)
+messages = st.one_of(
+    texts,
+    texts.map(lambda text: text.encode("utf-8", "replace")),
+    st.binary(max_size=150),
+    st.sampled_from([None, 5, "x" * 10_000, "\u20ac" * 5000]),
+)
+elements = st.one_of(
+    st.none(),
+    st.dictionaries(
+        st.sampled_from(["a", "b@2", "bad name"]),
+        st.dictionaries(st.sampled_from(["n", "m"]), texts, max_size=2),
+        max_size=2,
+    ),
+    st.sampled_from([b"-", b"", b'[a@1 x="y"]', b"[a@1]" * 40]),
+)
+calls = st.fixed_dictionaries(
+    {
+        "message": messages,
+        "msgid": st.sampled_from([None, "ID", "\u00e9" * 40]),
+        "structured_data": elements,
+        "time_ns": st.sampled_from([0, TIME, -(10**30)]),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    protocol=st.sampled_from(["rfc5424", "rfc5424", "rfc3164"]),
+    bom=st.booleans(),
+    constant=st.sampled_from([None, {"a": {"c": "d"}}, {"b@2": {"e": "f" * 90}}]),
+    max_size=st.sampled_from([450, 451, 480, 600, 2048]),
+    given_calls=st.lists(calls, min_size=1, max_size=12),
+)
+def test_twins_agree(
+    protocol: str, bom: bool, constant: object, max_size: int, given_calls: list[dict]
+) -> None:
+    """The same calls on both: the same bytes, counts and errors."""
+    emitters = [
+        make_emitter(
+            load_emitter_module(name),
+            protocol=protocol,
+            bom=bom,
+            structured_data=constant,
+            max_size=max_size,
+            local_time=False,
+        )
+        for name in ("c", "python")
+    ]
+    for call in given_calls:
+        if protocol != "rfc5424" and call["time_ns"] < 0:
+            continue  # it is the present time
+        errors = []
+        for emitter in emitters:
+            try:
+                emitter.emit(6, **call)
+            except Exception as error:
+                errors.append(repr(error))
+        assert errors in ([], errors[:1] * 2)
+        assert emitters[0].stats == emitters[1].stats, call
+    assert take(emitters[0]) == take(emitters[1])
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+def test_close(module: ModuleType) -> None:
+    """What comes after close() is dropped as "closed", also of children; nothing is raised."""
+    emitter = module.connect("udp://127.0.0.1:9", **IDENTITY)
+    child = emitter.child(hostname="vm-1")
+    emitter.close()
+    emitter.info("late")
+    child.error("late")
+    emitter.emit_many("err", ["late", "later"])
+    stats = emitter.stats
+    assert stats["dropped"] == {"closed": 4}
+    assert stats["offered"] == 4
+    assert emitter.flush(0)
+    emitter.close()
+    emitter.close(0)
+    assert emitter.stats == stats
+
+
+def test_close_drops_what_is_left(module: ModuleType) -> None:
+    """What could not be sent within the timeout is dropped as "closed"."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        emitter = module.connect(f"tcp://127.0.0.1:{unheard.getsockname()[1]}", timeout=0.1)
+        emitter.emit_many("info", ["x"] * 10)
+        assert emitter.stats["queued"] == 10
+        emitter.close()
+    assert emitter.stats["dropped"] == {"closed": 10}
+    assert (emitter.stats["queued"], emitter.stats["sent"]) == (0, 0)
+
+
+def test_context_manager(module: ModuleType) -> None:
+    """Leaving the block closes, after an exception, too, which goes on."""
+    with module.connect("udp://127.0.0.1:9") as emitter:
+        assert isinstance(emitter, module.Emitter)
+    emitter.info("late")
+    assert emitter.stats["dropped"] == {"closed": 1}
+    with pytest.raises(LookupError), module.connect("udp://127.0.0.1:9") as emitter:
+        raise LookupError
+    emitter.info("late")
+    assert emitter.stats["dropped"] == {"closed": 1}
+
+
+def test_repr(module: ModuleType) -> None:
+    """It names the identity, and no secret."""
+    emitter = make_emitter(module, prefix=b"TOKEN ")
+    assert repr(emitter).startswith("<Emitter Encoder(")
+    assert "hostname='web1'" in repr(emitter)
+    assert "TOKEN" not in repr(emitter)
+    assert repr(emitter.child(hostname="vm-1")).startswith("<Child Encoder(")
+
+
+# --- connect -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("urls", "options", "kind", "message"),
+    [
+        (["http://h"], {}, ValueError, "url must begin with one of "),
+        ([""], {}, ValueError, "url must begin with one of "),
+        (["udp://127.0.0.1:0"], {}, ValueError, "url must have a port in 1..65535"),
+        (["tcp://h?colour=1"], {}, ValueError, "url must have no option 'colour'"),
+        (["udp://h?framing=lf"], {}, ValueError, "url must have a framing that udp can use"),
+        (["udp://h", "nonsense"], {}, ValueError, "url must begin with one of "),
+        ([5], {}, TypeError, ""),
+        ([None], {}, TypeError, ""),
+        ([b"udp://h"], {}, TypeError, ""),
+        ([["udp://h"]], {}, TypeError, ""),
+        (["tcp://h?framing=lf"], {"framing": "octet"}, ValueError, "url must have the framing "),
+        (["udp://h"], {"framing": "lf"}, ValueError, "url must have the framing lf, as is asked"),
+        (["tcp://h"], {"framing": "crlf"}, ValueError, "url must have the framing "),
+        (["tcp://h", "udp://h"], {}, ValueError, "url must have the framing lf, as is asked"),
+        (
+            ["tcp://h?framing=lf", "tcp://i?framing=nul"],
+            {},
+            ValueError,
+            "url must have the framing ",
+        ),
+        (["udp://h"], {"overflow": "drop"}, ValueError, "overflow must be one of "),
+        (["udp://h"], {"overflow": None}, ValueError, "overflow must be one of "),
+        (["udp://h"], {"overflow": []}, ValueError, "overflow must be one of "),
+        (["udp://h"], {"queue_bytes": 0}, ValueError, "queue_bytes must be "),
+        (["udp://h"], {"queue_bytes": -1}, ValueError, "queue_bytes must be "),
+        (["udp://h"], {"queue_bytes": 2**70}, ValueError, "queue_bytes must be "),
+        (["udp://h"], {"queue_bytes": 1e6}, TypeError, "queue_bytes must be an int"),
+        (["udp://h"], {"queue_bytes": None}, TypeError, "queue_bytes must be an int"),
+        *[
+            (["udp://h"], {name: value}, kind, f"{name} must be ")
+            for name in ("linger", "timeout")
+            for value, kind in [
+                ("1", TypeError),
+                (None, TypeError),
+                (-1, ValueError),
+                (1e10, ValueError),
+                (float("nan"), ValueError),
+                (float("inf"), ValueError),
+            ]
+        ],
+        (["udp://h"], {"colour": 1}, TypeError, ""),
+        (["udp://h"], {"hostname": 1}, TypeError, "hostname must be "),
+        (["udp://h"], {"max_size": 10}, ValueError, "max_size must be "),
+    ],
+)
+def test_connect_arguments(
+    module: ModuleType, urls: list, options: dict, kind: type, message: str
+) -> None:
+    """Wrong arguments are errors at once: TypeError or ValueError, in the usual words."""
+    threads = threading.active_count()
+    with pytest.raises(kind) as caught:
+        module.connect(*urls, **options)
+    assert str(caught.value).startswith(message)
+    assert threading.active_count() == threads
+
+
+def test_connect_by_environment(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a URL it takes those of SYSLOGFAST_URL, which must be there."""
+    for empty in (None, "", "  "):
+        if empty is None:
+            monkeypatch.delenv("SYSLOGFAST_URL", raising=False)
+        else:
+            monkeypatch.setenv("SYSLOGFAST_URL", empty)
+        with pytest.raises(ValueError, match=r"^urls must not be empty unless SYSLOGFAST_URL is"):
+            module.connect()
+    monkeypatch.setenv("SYSLOGFAST_URL", " tcp://a:1?framing=nul  tcp://b:2 ")
+    emitter = module.connect()
+    emitter.info("x" * 5000)
+    emitter.close(0)
+    assert emitter.stats["truncated"] == 0
+    assert emitter._encoder.encode(6, "x").endswith(b" x\0")
+    monkeypatch.setenv("SYSLOGFAST_URL", "tcp://a:1?framing=nul tcp://b:2?framing=lf")
+    with pytest.raises(ValueError, match=r"^url must have the framing nul"):
+        module.connect()
+    monkeypatch.setenv("SYSLOGFAST_URL", "nonsense")
+    with pytest.raises(ValueError, match=r"^url must begin with one of"):
+        module.connect()
+    module.connect("udp://127.0.0.1:9").close(0)
+
+
+def test_connect_settles_framing(module: ModuleType) -> None:
+    """The framing is that of the URL or of the option, whichever says it."""
+    for urls, options, framing in [
+        (["udp://h"], {}, None),
+        (["udp://h"], {"framing": None}, None),
+        (["tcp://h"], {}, "lf"),
+        (["tcp://h"], {"framing": "octet"}, "octet"),
+        (["tcp://h?framing=nul"], {"framing": "nul"}, "nul"),
+        (["tcp://h?framing=nul", "tcp://i"], {}, "nul"),
+        (["tcp://h", "fd://1"], {"framing": "octet"}, "octet"),
+    ]:
+        emitter = module.connect(*urls, **options, **IDENTITY)
+        expected = module.Encoder(**IDENTITY, framing=framing).encode(6, "x", time_ns=TIME)
+        assert emitter._encoder.encode(6, "x", time_ns=TIME) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "size"),
+    [
+        ("udp://h", {}, 2048),
+        ("udp://h", {"max_size": 8192}, 8192),
+        ("udp://h", {"protocol": "rfc3164"}, 1024),
+        ("tcp://h", {}, 8193),
+        ("tcp://h", {"protocol": "rfc3164"}, 1025),
+    ],
+)
+def test_connect_settles_max_size(module: ModuleType, url: str, options: dict, size: int) -> None:
+    """Over UDP a record has 2048 bytes at most, unless it is said otherwise."""
+    emitter = module.connect(url, **options, **IDENTITY)
+    assert len(emitter._encoder.encode(6, "x" * 10_000)) == size
+    assert len(emitter.child(hostname="vm-1")._encoder.encode(6, "x" * 10_000)) == size
+
+
+# --- both alike ----------------------------------------------------------------------------------
+
+METHODS = [
+    "emit",
+    "emit_many",
+    "emit_record",
+    *LEVELS,
+    "exception",
+    "child",
+    "flush",
+    "close",
+]
+
+
+def test_signatures_and_docstrings() -> None:
+    """Both twins have the same methods, arguments and docstrings, as far as inspect can see."""
+    compiled, twin = (load_emitter_module(name).Emitter for name in ("c", "python"))
+    for name in METHODS:
+        signatures = [
+            [
+                (parameter.name, parameter.kind, parameter.default)
+                for parameter in inspect.signature(getattr(kind, name)).parameters.values()
+                if parameter.name != "self"
+            ]
+            for kind in (compiled, twin)
+        ]
+        assert signatures[0] == signatures[1], name
+        documents = [inspect.getdoc(getattr(kind, name)) for kind in (compiled, twin)]
+        assert documents[0] == documents[1], name
+        assert documents[0]
+        assert getattr(compiled, name).__name__ == getattr(twin, name).__name__ == name
+    public = [{name for name in dir(kind) if name[0] != "_"} for kind in (compiled, twin)]
+    assert public[0] == public[1] == {*METHODS, "stats"}
+
+
+def test_queues_and_voices_are_alike() -> None:
+    """So have Queue and Voice."""
+    compiled, twin = (load_emitter_module(name) for name in ("c", "python"))
+    for name in ("Queue", "Voice"):
+        kinds = [getattr(module, name) for module in (compiled, twin)]
+        public = [{entry for entry in dir(kind) if entry[0] != "_"} for kind in kinds]
+        assert public[0] == public[1]
+        assert inspect.getdoc(kinds[0]) == inspect.getdoc(kinds[1])
+        for entry in public[0]:
+            if callable(getattr(kinds[0], entry)):
+                documents = [inspect.getdoc(getattr(kind, entry)) for kind in kinds]
+                assert documents[0] == documents[1], entry
+
+
+# --- nothing crashes -----------------------------------------------------------------------------
+
+PRELUDE = """
+import syslogfast, sys, gc
+from syslogfast.emitter import *
+from syslogfast.emitter import Child, Emitter, Encoder, Queue, Voice
+class Idle:
+    def drive(self): pass
+    def start_lingering(self): pass
+    def make_room(self, size, deadline): return True
+def attempt(call):
+    try:
+        return call()
+    except Exception as error:
+        assert not isinstance(error, SystemError), error
+        print(type(error).__name__)
+"""
+ABUSES = {
+    "new emitter": "attempt(lambda: Emitter.__new__(Emitter).info('x'))",
+    "new emitter, stats": "attempt(lambda: Emitter.__new__(Emitter).stats)",
+    "new emitter, repr": "attempt(lambda: repr(Emitter.__new__(Emitter)))",
+    "new voice": "attempt(lambda: Voice.__new__(Voice).emit_many(6, ['x']))",
+    "new queue": "attempt(lambda: Queue.__new__(Queue).peek())",
+    "no arguments": "attempt(Emitter); attempt(Voice); attempt(Queue); attempt(Child)",
+    "wrong arguments": "attempt(lambda: Emitter(1, 2, 3).info('x'))",
+    "no encoder": "attempt(lambda: Voice(None, Queue(1000), Idle()).emit(6, 'x'))",
+    "no queue": "attempt(lambda: Voice(Encoder(), None, Idle()).emit(6, 'x'))",
+    "no delivery": "attempt(lambda: Voice(Encoder(), Queue(1000), None).emit(3, 'x'))",
+    "new encoder": """
+for number in range(100_000):
+    try:
+        voice = Voice(Encoder.__new__(Encoder), Queue(1000), Idle())
+        voice.emit(6, 'x')
+        voice.emit(6, 'x', structured_data={'a': {'b': number}})
+    except Exception as error:
+        assert not isinstance(error, SystemError), error
+""",
+    "limits": """
+for limit in (-5, -100, -2**40, -2**62, 0, 1, 2**62, 2**63 - 1, 2**70, 'x', None, 1.5, True):
+    queue = attempt(lambda: Queue(limit))
+    if queue is not None:
+        voice = Voice(Encoder(framing='lf'), queue, Idle())
+        for size in (0, 1, 100, 5000):
+            attempt(lambda: voice.emit(6, 'x' * size))
+        attempt(queue.peek)
+        attempt(lambda: queue.clear('end'))
+""",
+    "queue methods": """
+def abuse(queue):
+    voice = Voice(Encoder(framing='lf'), queue, Idle())
+    for argument in (-10**12, -1, 0, 1, 10**9, 2**62, -2**63, 2**63, None, 'x', b'', [], True):
+        for name in ('peek', 'advance', 'drop', 'drop_first', 'drop_oldest', 'clear'):
+            attempt(lambda: voice.emit(6, 'text'))
+            attempt(queue.peek)
+            attempt(lambda: getattr(queue, name)(argument))
+            attempt(queue.peek)
+            attempt(queue.rewind)
+            attempt(lambda: voice.emit(6, 'text'))
+            attempt(lambda: bytes(queue.peek()))
+            attempt(queue.count_all)
+for limit in (100, 5000, 2**20):
+    abuse(Queue(limit))
+""",
+    "weird delivery": """
+class Weird:
+    def drive(self): queue.clear('drive')
+    def start_lingering(self): queue.drop_oldest(10**9)
+    def make_room(self, size, deadline):
+        queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
+queue = Queue(5000)
+voice = Voice(Encoder(framing='lf'), queue, Weird())
+for threshold in (0, 100, 2**62, -5):
+    queue.threshold = threshold
+    for number in range(1000):
+        voice.emit(number % 8, 'x' * (number % 700))
+        queue.peek()
+stats = queue.count_all()
+assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
+""",
+    "recursive delivery": """
+class Recursive:
+    depth = 0
+    def drive(self):
+        if self.depth < 6:
+            self.depth += 1
+            voice.emit(6, 'from drive')
+            self.depth -= 1
+    start_lingering = drive
+    def make_room(self, size, deadline):
+        if self.depth < 6:
+            self.depth += 1
+            voice.emit(6, 'from make_room')
+            self.depth -= 1
+        queue.drop_oldest(size)
+        return True
+queue = Queue(500)
+voice = Voice(Encoder(framing='lf'), queue, Recursive())
+for number in range(500):
+    voice.emit(6, 'x' * (number % 400))
+    voice.emit(6, '\\u20ac', msgid='m', structured_data={'a': {'b': 'c'}})
+stats = queue.count_all()
+assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
+""",
+    "long chain": """
+class Oldest(Idle):
+    def make_room(self, size, deadline): queue.drop_oldest(size); return True
+queue = Queue(2000)
+voice = Voice(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
+voice.emit(6, 'x' * 900)
+queue.peek()
+for number in range(100_000):
+    voice.emit(6, 'x' * 1000)
+assert queue.count == 2, queue.count_all()
+del voice, queue
+""",
+    "cycle": """
+class Cycle(Idle):
+    pass
+for number in range(100):
+    delivery = Cycle()
+    delivery.voice = Voice(Encoder(framing='lf'), Queue(10**6), delivery)
+    delivery.voice.emit(6, 'x')
+    del delivery
+gc.collect()
+""",
+    "deleted attributes": """
+emitter = connect('udp://127.0.0.1:9')
+for name in ('_queue', '_encoder', '_delivery'):
+    attempt(lambda: delattr(emitter, name))
+    attempt(lambda: setattr(emitter, name, None))
+attempt(lambda: emitter.info('x'))
+attempt(lambda: emitter.emit_many(6, 'x'))
+""",
+    "timeouts": """
+emitter = connect('udp://127.0.0.1:9')
+for timeout in (-1, 0, 1e10, float('inf'), float('nan'), 'x', b'', []):
+    attempt(lambda: emitter.flush(timeout))
+""",
+    "init again": """
+emitter = connect('udp://127.0.0.1:9')
+attempt(lambda: emitter.__init__(emitter._encoder, emitter._queue, emitter._delivery))
+attempt(lambda: emitter._queue.__init__(10))
+attempt(lambda: emitter.__init__())
+attempt(lambda: emitter.info('x'))
+""",
+}
+
+
+@pytest.mark.parametrize("name", ABUSES)
+def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
+    """However the classes are abused, there is an exception at worst, and no SystemError."""
+    result = run_python(PRELUDE + ABUSES[name], backend=backend)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+# --- what is loaded ------------------------------------------------------------------------------
+
+HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"]
+SPEAK = """
+import sys, time, _thread
+sys.path.append(sys.argv[2])  # -S has left it out
+start = time.perf_counter()
+before = set(sys.modules)
+import syslogfast
+emitter = syslogfast.connect(f"udp://127.0.0.1:{sys.argv[1]}")
+emitter.info("x")
+elapsed = time.perf_counter() - start
+loaded = sorted(set(sys.modules) - before)
+with open("/proc/self/status") as file:
+    resident = [line.split()[1] for line in file if line.startswith("VmRSS")][0]
+print(_thread._count(), resident, elapsed, *loaded)
+"""
+
+
+@pytest.mark.parametrize("options", [("-I",), ("-I", "-S")])
+def test_little_is_imported(
+    run_python: Run, backend: str, record_property: Run, options: tuple[str, ...]
+) -> None:
+    """The first record goes out from one thread, with no module that is slow to start or large.
+
+    Without `site`, which needs it, even `os` is one.
+    """
+    folder = str(pathlib.Path(syslogfast.__file__).parent.parent)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        port = str(receiver.getsockname()[1])
+        result = run_python(SPEAK, port, folder, backend=backend, options=options)
+        assert result.stderr == ""
+        assert parse_rfc5424(receiver.recv(4096)).message == "x"
+    threads, resident, elapsed, *loaded = result.stdout.split()
+    record_property("resident_kilobytes", resident)
+    print(f"{backend}: {resident} KB resident, {1e3 * float(elapsed):.1f} ms to the first record")
+    assert threads == "0"
+    assert not set(loaded) & {*HEAVY, "os"}
+
+
+@pytest.mark.parametrize("options", [("-I",), ("-I", "-S")])
+@pytest.mark.parametrize("change", ["", "import os; os.environ['SYSLOGFAST_URL'] = 'tcp://b:2'; "])
+def test_environment_is_read(
+    run_python: Run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], change: str
+) -> None:
+    """With `os` and without: what was there from the start, octets that are no UTF-8, changes."""
+    monkeypatch.setenv("SYSLOGFAST_URL", "unix:///\udcff\xe9")
+    code = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "from syslogfast.transports.url import read_urls\n"
+        f"{change}print(ascii(read_urls()))"
+    )
+    result = run_python(code, str(pathlib.Path(syslogfast.__file__).parent.parent), options=options)
+    expected = ["tcp://b:2"] if change else ["unix:///\udcff\xe9"]
+    assert (result.stdout, result.stderr) == (f"{expected!a}\n", "")
+
+
+def test_python_has_both_backends(run_python: Run, backend: str) -> None:
+    """SYSLOGFAST_BACKEND decides which Emitter connect() returns."""
+    code = (
+        "import syslogfast; from syslogfast.emitter import Voice;"
+        "print(syslogfast.BACKEND, Voice.__module__, issubclass(syslogfast.Emitter, Voice))"
+    )
+    names = {"c": "syslogfast._encoder_c", "python": "syslogfast._emitter_py"}
+    result = run_python(code, backend=backend)
+    assert (result.stdout, result.stderr) == (f"{backend} {names[backend]} True\n", "")

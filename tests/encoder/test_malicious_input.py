@@ -1,0 +1,195 @@
+"""Whatever goes in, a record comes out that a strict parser takes, or a documented error.
+
+Every protocol, framing and treatment of control characters sees every input of malicious_input.py.
+"""
+
+import itertools
+import random
+from types import ModuleType
+
+import pytest
+from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
+from support.malicious_input import (
+    BAD_FACILITIES,
+    BAD_MESSAGES,
+    BAD_SEVERITIES,
+    BAD_STRUCTURED_DATA,
+    BAD_TIMES,
+    HEADER_FIELDS,
+    OCTETS,
+    STRUCTURED_DATA,
+    TEXTS,
+    TIMES,
+    ZONES,
+)
+
+PROTOCOLS = ("rfc5424", "rfc3164", "local")
+FRAMINGS = (None, "octet", "lf", "nul")
+IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
+
+ROADS = list(itertools.product(PROTOCOLS, FRAMINGS, ("escape", "keep")))
+each_road = pytest.mark.parametrize(
+    ("protocol", "framing", "controls"), ROADS, ids=["-".join(map(str, road)) for road in ROADS]
+)
+
+
+class Road:
+    """The options that every encoder of a test has, and what its records must then be."""
+
+    def __init__(
+        self, encoder_module: ModuleType, protocol: str, framing: "str | None", controls: str
+    ) -> None:
+        self.encoder_module = encoder_module
+        self.protocol = protocol
+        self.framing = framing
+        self.keeps_controls = controls == "keep"
+        self.options = {"protocol": protocol, "framing": framing, "controls": controls}
+
+    def make_encoder(self, **options: object):
+        return self.encoder_module.Encoder(**{**IDENTITY, **self.options, **options})
+
+    def find_smallest(self, **options: object) -> int:
+        """Return the least max_size that is allowed."""
+        with pytest.raises(ValueError, match=r"^max_size must be at least \d+, ") as caught:
+            self.make_encoder(**options, max_size=-1)
+        return int(str(caught.value).split()[5].rstrip(","))
+
+    def judge(self, data: bytes, max_size: "int | None" = None, prefix: bytes = b""):
+        """Return the one record that `data` must be, parsed."""
+        (frame,) = split_frames(data, self.framing) if self.framing else (data,)
+        assert len(frame) <= (max_size or (1024 if self.protocol == "rfc3164" else 8192))
+        assert frame.startswith(prefix)
+        record = frame[len(prefix) :]
+        if self.protocol == "rfc5424":
+            return parse_rfc5424(record, keeps_controls=self.keeps_controls)
+        return parse_rfc3164(record, self.protocol == "rfc3164", keeps_controls=self.keeps_controls)
+
+
+@pytest.fixture
+def road(encoder_module: ModuleType, protocol: str, framing: "str | None", controls: str) -> Road:
+    return Road(encoder_module, protocol, framing, controls)
+
+
+@each_road
+def test_texts(road: Road) -> None:
+    """Every text, alone and in a batch, with a BOM, and cut at small sizes."""
+    smallest = road.find_smallest(bom=True)
+    for options in ({}, {"bom": True}, {"max_size": smallest}, {"max_size": smallest + 41}):
+        encoder = road.make_encoder(**options)
+        stream = bytearray()
+        for text in (*TEXTS, *OCTETS):
+            record = encoder.encode("info", text, time_ns=0)
+            parsed = road.judge(record, options.get("max_size"))
+            if "bom" in options and road.protocol == "rfc5424" and parsed.message:
+                assert parsed.bom
+                assert not parsed.message.startswith("\ufeff")
+            end = encoder.encode_into(stream, "info", text, len(stream), time_ns=0)
+            assert end == len(stream)
+            assert stream.endswith(record)
+        batch = bytearray()
+        messages = [*TEXTS, *OCTETS]
+        result = encoder.encode_many_into(batch, "info", messages, time_ns=0)
+        assert result == (len(stream), len(messages))
+        assert batch == stream
+        if road.framing:
+            assert len(split_frames(bytes(stream), road.framing)) == len(messages)
+
+
+@each_road
+def test_header_fields(road: Road) -> None:
+    """Every field holds every value, whatever it looks like, in the constructor and per record."""
+    for value in HEADER_FIELDS:
+        for field in ("hostname", "app_name", "procid", "msgid"):
+            road.judge(road.make_encoder(**{field: value}).encode("info", "x", time_ns=0))
+        encoder = road.make_encoder(hostname=value, app_name=value, procid=value)
+        road.judge(encoder.encode("info", "x", time_ns=0, msgid=value))
+
+
+@each_road
+def test_times(road: Road, set_zone) -> None:
+    """Every time in every zone, local or not, at any precision."""
+    for zone in ZONES:
+        set_zone(zone)
+        for precision, local_time in ((6, True), (0, True), (3, False), (6, None)):
+            encoder = road.make_encoder(precision=precision, local_time=local_time)
+            for time_ns in (*TIMES, None):
+                road.judge(encoder.encode("info", "x", time_ns=time_ns))
+                road.judge(encoder.encode("info", "a message of some length", time_ns=time_ns))
+
+
+@each_road
+def test_structured_data(road: Road) -> None:
+    """Every element, constant, for one record, and both at once."""
+    constant = road.make_encoder(structured_data={"constant@1": {"replaced": 1}}, max_size=2000)
+    plain = road.make_encoder()
+    for data in STRUCTURED_DATA:
+        road.judge(road.make_encoder(structured_data=data).encode("info", "x"))
+        road.judge(plain.encode("info", "x", structured_data=data))
+        road.judge(constant.encode("info", "x" * 3000, structured_data=data), 2000)
+
+
+@each_road
+def test_all_at_once(road: Road, set_zone) -> None:
+    """Random combinations of all of it, with the same seed each time, at random sizes."""
+    chance = random.Random("syslogfast")
+    for _ in range(150):
+        set_zone(chance.choice(ZONES))
+        prefix = chance.choice([b"", b"", b"token ", b"\xff\x80 "])
+        options = {
+            "hostname": chance.choice(HEADER_FIELDS),
+            "app_name": chance.choice(HEADER_FIELDS),
+            "procid": chance.choice([*HEADER_FIELDS, 7, -(10**30), True]),
+            "msgid": chance.choice([None, *HEADER_FIELDS]),
+            "structured_data": chance.choice(STRUCTURED_DATA),
+            "local_time": chance.choice([None, True, False]),
+            "precision": chance.randrange(7),
+            "bom": chance.choice([True, False]),
+            "facility": chance.randrange(24),
+            "prefix": prefix,
+        }
+        max_size = road.find_smallest(**options) + int(chance.expovariate(0.01))
+        encoder = road.make_encoder(**options, max_size=max_size)
+        severity = chance.randrange(8)
+        for _ in range(4):
+            record = encoder.encode(
+                severity,
+                chance.choice(chance.choice([TEXTS, OCTETS])),
+                time_ns=chance.choice(TIMES),
+                msgid=chance.choice([None, *HEADER_FIELDS]),
+                structured_data=chance.choice(STRUCTURED_DATA),
+            )
+            parsed = road.judge(record, max_size, prefix)
+            assert parsed.priority == options["facility"] * 8 + severity
+
+
+@each_road
+def test_what_is_refused(road: Road) -> None:
+    """TypeError and ValueError, as documented, and no byte of a record anywhere."""
+    encoder = road.make_encoder()
+    buffer = bytearray(b"as it was")
+    view = memoryview(bytearray(b"as it was" * 2000))
+
+    def refuse(severity: object = "info", message: object = "x", **own: object) -> None:
+        for call in (encoder.encode, *[
+            lambda *given, target=target, **own: encoder.encode_into(target, *given, 3, **own)
+            for target in (buffer, view)
+        ]):  # fmt: skip
+            with pytest.raises((TypeError, ValueError)) as caught:
+                call(severity, message, **own)
+            assert type(caught.value) in (TypeError, ValueError)
+
+    for severity in BAD_SEVERITIES:
+        refuse(severity=severity)
+    for message in BAD_MESSAGES:
+        refuse(message=message)
+    for time_ns in BAD_TIMES:
+        refuse(time_ns=time_ns)
+    for data in BAD_STRUCTURED_DATA:
+        refuse(structured_data=data)
+        with pytest.raises((TypeError, ValueError)):
+            road.make_encoder(structured_data=data)
+    for facility in BAD_FACILITIES:
+        with pytest.raises((TypeError, ValueError)):
+            road.make_encoder(facility=facility)
+    assert buffer == b"as it was"
+    assert view == b"as it was" * 2000

@@ -1,0 +1,200 @@
+"""Programs that die, each in a process of its own, and the collectors that hear of it."""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from support import grammar
+from support.grammar import Rfc5424Record
+from support.receivers import LIMIT, Sink, wait_until
+
+SEVERITIES = {"crit": 2, "err": 3, "warning": 4, "notice": 5}  # RFC 5424 6.2.1
+# What each program begins with. Without a URL it is the control: the same, without the package.
+# It is told to go on once its first records have arrived.
+LIVE = """
+import json, sys
+urls, options, parts = json.loads(sys.argv[1])
+if urls:
+    import syslogfast.lifecycle
+    log = syslogfast.connect(*urls, **options)
+    life = syslogfast.lifecycle.install(log, **parts)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+class Death(NamedTuple):
+    """How a process has ended, and what it has left behind."""
+
+    pid: int
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Datagrams:
+    """A UDP or unix datagram socket, and what it was sent."""
+
+    def __init__(self, path: str = "", host: str = "127.0.0.1") -> None:
+        family = socket.AF_UNIX if path else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind(path or (host, 0))
+        self.socket.setblocking(False)
+        self.url = f"unix://{path}" if path else f"udp://{host}:{self.socket.getsockname()[1]}"
+        self.frames: list[bytes] = []
+
+    def count(self, word: bytes) -> int:
+        """Return how often it is in what has come so far."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.frames.append(self.socket.recv(1 << 16))
+        return sum(frame.count(word) for frame in self.frames)
+
+    def list_frames(self) -> list[bytes]:
+        """Return all that processes which have ended have sent."""
+        self.count(b"")
+        return self.frames
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Stream:
+    """A TCP listener, and what its connections have brought."""
+
+    def __init__(self, framing: str, receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
+        self.framing = framing
+        self.sink = Sink(receive_buffer=receive_buffer, host=host)
+        self.url = f"tcp://{host}:{self.sink.port}?framing={framing}"
+
+    def count(self, word: bytes) -> int:
+        return self.sink.received.count(word)
+
+    def list_connections(self) -> list[bytes]:
+        """Return what each connection of processes which have ended has brought."""
+        sink = self.sink
+        assert wait_until(lambda: not any(thread.is_alive() for thread in sink.threads[1:]))
+        return [bytes(received) for received in sink.connections]
+
+    def list_frames(self) -> list[bytes]:
+        """Return all that processes which have ended have sent, each frame whole."""
+        return [
+            frame
+            for received in self.list_connections()
+            for frame in grammar.split_frames(received, self.framing)
+        ]
+
+    def close(self) -> None:
+        self.sink.close()
+
+
+Collector = Datagrams | Stream
+ROADS = ("udp", "lf", "octet")
+
+
+@contextlib.contextmanager
+def collect_deaths(road: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
+    """Give a collector: "udp", or the framing of TCP, or the path of a unix socket."""
+    if road in ("lf", "octet", "nul"):
+        collector: Collector = Stream(road, host=host)
+    else:
+        collector = Datagrams("" if road == "udp" else road, host)
+    with contextlib.closing(collector):
+        yield collector
+
+
+def read_records(collector: Collector) -> list[Rfc5424Record]:
+    return [grammar.parse_rfc5424(frame) for frame in collector.list_frames()]
+
+
+def die(
+    program: str,
+    *urls: str,
+    collector: Collector | None = None,
+    backend: str = "",
+    environment: "dict[str, str] | None" = None,
+    pass_fds: "tuple[int, ...]" = (),
+    tracer: "tuple[str, ...]" = (),
+    meanwhile: "Callable[[], object] | None" = None,
+    parts: "dict[str, object] | None" = None,
+    **options: object,
+) -> Death:
+    """Run a program, in which LIVE stands for connect() and install(), until it has died.
+
+    collector: the one that has to have BOOTED and NETWORK-... before the program goes on.
+    tracer: a command to run it under, which ends as it does.
+    meanwhile: what is to be done once the program is ready, before those have to arrive.
+    """
+    options = {"sequence_ids": True, "hostname": "vm-1", "app_name": "shop", **options}
+    given = json.dumps([urls, options, parts or {}])
+    process = subprocess.Popen(
+        [*tracer, sys.executable, "-I", "-c", program.replace("LIVE", LIVE, 1), given],
+        env={**os.environ, "SYSLOGFAST_BACKEND": backend, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=pass_fds,
+    )
+    try:
+        assert process.stdout
+        first = process.stdout.readline()
+        if meanwhile:
+            meanwhile()
+        if collector and first:
+            assert wait_until(lambda: collector.count(b" s after boot") == 2, 3 * LIMIT)
+        stdout, stderr = process.communicate("go\n", timeout=6 * LIMIT)
+    finally:
+        process.kill()
+        process.wait()
+    return Death(process.pid, process.returncode, first + stdout, stderr)
+
+
+@functools.cache
+def die_without_us(program: str) -> Death:
+    """Run the same program, without the package."""
+    return die(program)
+
+
+def leave_out_ours(stderr: str) -> str:
+    """Return standard error without what differs from run to run, and without our threads.
+
+    faulthandler writes a paragraph for each thread, and a list of the extension modules.
+    """
+    stderr = re.sub(r"0x[0-9a-f]+", "0x", stderr)
+    stderr = re.sub(r"\n\nExtension modules: .*", "", stderr)
+    paragraphs = [part for part in stderr.split("\n\n") if not is_of_our_thread(part)]
+    return "\n\n".join(paragraphs)
+
+
+def is_of_our_thread(paragraph: str) -> bool:
+    """Tell whether a thread's first function is the package's, or it is about to begin or end."""
+    first = paragraph.rstrip().rpartition("\n")[2]
+    is_ours = "/syslogfast/" in first or first == "  <no Python frame>"
+    return paragraph.startswith("Thread 0x") and is_ours
+
+
+def list_parameters(record: Rfc5424Record, name: str) -> "dict[str, str]":
+    return dict(dict(record.structured_data).get(name, []))
+
+
+def read_sequence_id(record: Rfc5424Record) -> int:
+    return int(list_parameters(record, "meta")["sequenceId"])
+
+
+def list_msgids(records: "list[Rfc5424Record]") -> "list[tuple[str, int]]":
+    """Return MSGID and severity of each."""
+    return [(record.msgid, record.priority % 8) for record in records]
+
+
+def list_crashes(stderr: str) -> "list[Rfc5424Record]":
+    """Return the records on standard error, each a line of its own."""
+    lines = [line for line in stderr.encode().split(b"\n") if re.match(rb"<\d", line)]
+    return [grammar.parse_rfc5424(line) for line in lines]

@@ -1,0 +1,302 @@
+"""Peers for the tests of delivery, and the account that each of them ends with."""
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
+
+import syslogfast.emitter
+
+IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
+LIMIT = 10.0  # seconds that anything may take
+
+
+def wait_until(is_so: Callable[[], object], seconds: float = LIMIT) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def check_balance(stats: dict[str, Any]) -> None:
+    """All that was offered is accounted for."""
+    assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
+
+
+def check_counts(emitter: object) -> dict:
+    """So it is, and nobody is emitting just now."""
+    stats = emitter.stats
+    check_balance(stats)
+    assert stats["queued"] == emitter._queue.count
+    assert emitter._queue.size >= 0
+    return stats
+
+
+class Received:
+    """What a connection has brought so far; may be read while more of it comes."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def __iadd__(self, data: bytes) -> "Received":
+        self.parts.append(data)
+        return self
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts.copy())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts.copy()))
+
+    def endswith(self, end: bytes) -> bool:
+        return bytes(self).endswith(end)
+
+
+class Sink:
+    """A TCP listener that keeps what each connection brings; `reads` is set while it reads."""
+
+    def __init__(self, port: int = 0, receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if receive_buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.listener.bind((host, port))
+        self.listener.listen()
+        self.port = self.listener.getsockname()[1]
+        self.connections: list[Received] = []
+        self.sockets: list[socket.socket] = []
+        self.reads = threading.Event()
+        self.reads.set()
+        self.on_accept: Callable[[socket.socket], None] = lambda connection: None
+        self.threads: list[threading.Thread] = []
+        self.start(self.serve)
+
+    def start(self, target: Callable[..., None], *arguments: object) -> None:
+        self.threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self.threads[-1].start()
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections.append(Received())
+                self.sockets.append(connection)
+                self.on_accept(connection)
+                self.start(self.read, connection, self.connections[-1])
+
+    def read(self, connection: socket.socket, received: Received) -> None:
+        with contextlib.suppress(OSError):
+            while self.reads.wait() and (data := connection.recv(1 << 16)):
+                received += data
+
+    @property
+    def received(self) -> bytes:
+        return b"".join([bytes(received) for received in self.connections])
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.connections))
+
+    def break_connections(self) -> None:
+        """Reset each connection: what had not been read is gone."""
+        broken, self.sockets = self.sockets, []  # those that come meanwhile are left alone
+        for connection in broken:
+            with connection, contextlib.suppress(OSError):
+                linger = b"\1\0\0\0\0\0\0\0"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.reads.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.break_connections()
+        for thread in self.threads:
+            thread.join(LIMIT)
+            assert not thread.is_alive()
+
+    def read_records(self, framing: str = "lf") -> list[Rfc5424Record]:
+        """Return each record that arrived; only a connection's last may be cut off."""
+        records = []
+        for received in self.connections:
+            data = bytes(received)
+            if framing == "lf":
+                data = data[: data.rfind(b"\n") + 1]
+            frames = split_frames(data, framing)
+            records += [parse_rfc5424(frame) for frame in frames]
+        return records
+
+    def read_texts(self, framing: str = "lf") -> list[str]:
+        return [record.message or "" for record in self.read_records(framing)]
+
+
+def find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def url_of(target: "Sink | socket.socket", options: str = "") -> str:
+    if isinstance(target, Sink):
+        return f"tcp://127.0.0.1:{target.port}{options}"
+    return f"udp://127.0.0.1:{target.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def stay_silent() -> Iterator[int]:
+    """Give the port of a host that answers no attempt to connect."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        yield int(listener.getsockname()[1])
+
+
+def stall(emitter: object) -> int:
+    """Emit until the queue is full and stays so; return how many records that took.
+
+    The kernels of both ends take some megabytes before, and grow to take more.
+    """
+    number = 0
+    drops = 0
+    while drops < 5:
+        before = emitter.stats["dropped"]
+        emitter.info("%06d %s", number, "x" * 7900)
+        number += 1
+        if emitter.stats["dropped"] != before:
+            drops += 1
+            time.sleep(0.02)
+        elif drops:
+            drops = 0
+    return number
+
+
+def speak(emitter: Any, start: int, stop: int, size: int = 0) -> None:
+    """Emit records that begin with their numbers."""
+    for number in range(start, stop):
+        emitter.info("%d %s", number, "x" * size)
+
+
+def sort_out(records: Sequence[Any]) -> tuple[list[int], dict[str, int], list[str]]:
+    """Return the numbers that arrived, the drops that reports tell of, and since when they were."""
+    numbers = []
+    told: dict[str, int] = {}
+    moments = []
+    for record in records:
+        if record.msgid == "DROPPED":
+            assert record.priority == 12  # user, warning
+            parameters = dict(dict(record.structured_data)["dropped@32473"])
+            moments.append(parameters.pop("since"))
+            for reason, count in parameters.items():
+                told[reason] = told.get(reason, 0) + int(count)
+        else:
+            numbers.append(int(record.message.split()[0]))
+    return numbers, told, moments
+
+
+@contextlib.contextmanager
+def collect(receiver: socket.socket) -> Iterator[list[bytes]]:
+    """Keep the datagrams that come until the end of the block, and a moment longer."""
+    datagrams: list[bytes] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        receiver.settimeout(0.2)
+        while True:
+            try:
+                datagrams.append(receiver.recv(1 << 20))
+            except TimeoutError:
+                if is_over.is_set():
+                    return
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield datagrams
+    finally:
+        is_over.set()
+        thread.join(LIMIT)
+
+
+def read_numbers(datagrams: Sequence[bytes]) -> list[int]:
+    return sort_out([parse_rfc5424(datagram) for datagram in datagrams])[0]
+
+
+def parse_lines(data: bytes) -> list[Any]:
+    return [parse_rfc5424(frame) for frame in split_frames(bytes(data), "lf")]
+
+
+# --- fixtures, which conftest.py gives to all tests ---------------------------------------------
+
+
+def open_emitters(module: ModuleType) -> Iterator[Callable[..., object]]:
+    emitters = []
+
+    def call(*urls: str, **options: object) -> object:
+        emitters.append(module.connect(*urls, **{**IDENTITY, "timeout": LIMIT, **options}))
+        return emitters[-1]
+
+    yield call
+    for emitter in emitters:
+        emitter.close(0)
+
+
+@pytest.fixture
+def connect(backend: str) -> Iterator[Callable[..., object]]:
+    """connect() of one backend, then of the other; what it returned is closed at the end."""
+    from emitter.test_emitter import load_emitter_module
+
+    yield from open_emitters(load_emitter_module(backend))
+
+
+@pytest.fixture
+def connect_once() -> Iterator[Callable[..., object]]:
+    """connect() of the active backend, for what both have in common: the delivery itself."""
+    yield from open_emitters(syslogfast.emitter)
+
+
+@pytest.fixture
+def no_thread_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A worker that dies says so nowhere but here, and its records wait for ever."""
+    failures = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_value))
+    yield
+    assert not failures, failures
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    receiver = Sink()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def small_sink() -> Iterator[Sink]:
+    """A sink that does not read until it is told to, and whose kernel keeps little."""
+    receiver = Sink(receive_buffer=4096)
+    receiver.reads.clear()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.settimeout(LIMIT)
+        yield bound

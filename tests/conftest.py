@@ -3,16 +3,17 @@
 Run as `python -Im pytest`, so that the installed package is tested and not this folder's.
 """
 
-import importlib
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 from support import collectors
+from support.backends import load_backend
 from support.certificates import Certificates, find_openssl, make_certificates
+from support.collectors import StartCollector
 from support.receivers import (  # noqa: F401
     connect,
     connect_once,
@@ -21,11 +22,6 @@ from support.receivers import (  # noqa: F401
     sink,
     small_sink,
 )
-
-import syslogfast
-
-StartCollector = Callable[..., collectors.Collector]
-BACKENDS = {"c": "syslogfast._encoder_c", "python": "syslogfast._encoder_py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,15 +37,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped, but --no-skip is given: {report.longrepr}"
     return report
-
-
-def load_backend(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(BACKENDS[name])
-    except ModuleNotFoundError as error:
-        if error.name != BACKENDS["c"] or syslogfast.BACKEND == "c":
-            raise
-        pytest.skip("the compiled encoder is not built")
 
 
 @pytest.fixture(params=["c", "python"])

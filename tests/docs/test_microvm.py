@@ -13,10 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import StartCollector
 from hypothesis import given
 from hypothesis import strategies as st
-from support.collectors import Record, Rsyslog
+from support.collectors import Record, Rsyslog, StartCollector
 from support.grammar import Rfc5424Record, parse_rfc5424
 from support.receivers import collect, url_of
 

@@ -12,9 +12,9 @@ import sys
 import sysconfig
 
 import pytest
-from docs.test_examples import list_blocks
 from support.grammar import parse_rfc5424, split_frames
 from support.namespaces import isolate, need_programs
+from support.pages import list_blocks
 
 import syslogfast
 

@@ -5,7 +5,6 @@ whose queue is read.
 """
 
 import gc
-import importlib.util
 import inspect
 import os
 import pathlib
@@ -16,91 +15,32 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from conftest import load_backend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.grammar import parse_rfc5424, split_frames
+from support.backends import load_emitter_module
+from support.emitters import (
+    HEAVY,
+    IDENTITY,
+    LEVELS,
+    TIME,
+    make_emitter,
+    take,
+    take_one,
+    take_text,
+)
+from support.grammar import parse_rfc5424
+from support.strategies import elements, messages
 
 import syslogfast
-from syslogfast import _encoder
 from syslogfast.constants import SEVERITIES
 
-TIME = 1_065_910_455_003_000_000
-IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 NOWHERE = "tcp://127.0.0.1:9?framing=lf"  # a linger that does not end keeps all in the queue
-LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"]
 Run = Callable[..., "object"]
-
-emitter_modules: dict[str, ModuleType] = {}
-
-
-def load_emitter_module(name: str) -> ModuleType:
-    """Return the module syslogfast.emitter as it is with this backend, whichever one is active."""
-    encoder = load_backend(name)
-    if name not in emitter_modules:
-        path = importlib.util.find_spec("syslogfast.emitter").origin
-        spec = importlib.util.spec_from_file_location(f"emitter_{name}", path)
-        module = importlib.util.module_from_spec(spec)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_encoder, "BACKEND", name)
-            patch.setattr(_encoder, "Encoder", encoder.Encoder)
-            spec.loader.exec_module(module)
-        assert module.Encoder is encoder.Encoder
-        emitter_modules[name] = module
-    return emitter_modules[name]
-
-
-class IdleDelivery:
-    """Leaves all in the queue."""
-
-    class route:  # noqa: N801
-        reconnects = 0
-        failure = None
-
-    outlives_block = False
-
-    def drive(self) -> None:
-        pass
-
-    start_lingering = drive
-
-    def make_room(self, size: int, deadline: float | None) -> None:
-        return None
-
-    def flush(self, timeout: float | None = None) -> bool:
-        return False
-
-    def close(self, timeout: float | None = None) -> None:
-        pass
 
 
 @pytest.fixture
 def module(backend: str) -> ModuleType:
     return load_emitter_module(backend)
-
-
-def make_emitter(module: ModuleType, limit: int = 1 << 24, **options: object) -> object:
-    """Return an emitter whose records stay in the queue."""
-    encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
-    return module.Emitter(encoder, module.Queue(limit), IdleDelivery())
-
-
-def take(emitter: object) -> list[bytes]:
-    """Return the records that are queued, without their LF."""
-    data = bytearray()
-    while view := emitter._queue.peek():
-        data += view
-        emitter._queue.advance(len(view))
-    return split_frames(bytes(data), "lf")
-
-
-def take_one(emitter: object) -> bytes:
-    (record,) = take(emitter)
-    return record
-
-
-def take_text(emitter: object) -> str | None:
-    return parse_rfc5424(take_one(emitter)).message
 
 
 # --- one record ----------------------------------------------------------------------------------
@@ -641,23 +581,6 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
             assert emitter.stats["truncated"] == number + 1
 
 
-pieces = ["", "x", "\u20ac", "\n", "\ud800", "\ufeff", '"', "\U0001f600", "y" * 30, "\u0436" * 40]
-texts = st.lists(st.sampled_from(pieces), max_size=12).map("".join)
-messages = st.one_of(
-    texts,
-    texts.map(lambda text: text.encode("utf-8", "replace")),
-    st.binary(max_size=150),
-    st.sampled_from([None, 5, "x" * 10_000, "\u20ac" * 5000]),
-)
-elements = st.one_of(
-    st.none(),
-    st.dictionaries(
-        st.sampled_from(["a", "b@2", "bad name"]),
-        st.dictionaries(st.sampled_from(["n", "m"]), texts, max_size=2),
-        max_size=2,
-    ),
-    st.sampled_from([b"-", b"", b'[a@1 x="y"]', b"[a@1]" * 40]),
-)
 calls = st.fixed_dictionaries(
     {
         "message": messages,
@@ -1083,7 +1006,6 @@ def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
 
 # --- what is loaded ------------------------------------------------------------------------------
 
-HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"]
 SPEAK = """
 import sys, time, _thread
 sys.path.append(sys.argv[2])  # -S has left it out

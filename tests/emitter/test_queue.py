@@ -9,9 +9,9 @@ import tracemalloc
 from types import ModuleType
 
 import pytest
-from conftest import load_backend
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.backends import load_backend
 
 from syslogfast.transports._queue_py import arrange_runs
 

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 from support.grammar import parse_rfc5424, split_frames
+from support.names import name_type
 
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "  # 44 octets
@@ -396,7 +397,7 @@ def test_many_have_one_time(encoder_module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)], ids=repr
+    "messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)], ids=name_type
 )
 def test_many_messages_are_a_list_or_a_tuple(encoder_module: ModuleType, messages: object) -> None:
     """A str would be taken for its characters, an iterator could not be counted: TypeError."""

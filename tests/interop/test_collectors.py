@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from support.collectors import Collector
+from support.collectors import Collector, escape
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +31,6 @@ def daemon_logs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     files = sorted(path for path in logs.rglob("*") if path.is_file())
     assert len(files) >= 93
     return files
-
-
-def escape(line: bytes) -> str:
-    """Return a line as a collector must store it: control characters as #ooo, UTF-8 repaired."""
-    text = []
-    for char in line.decode("utf-8", "replace"):
-        code = ord(char)
-        control = (code < 32 and char != "\t") or 127 <= code < 160 or code in (0x2028, 0x2029)
-        text.append("".join(f"#{octet:03o}" for octet in char.encode()) if control else char)
-    return "".join(text)
 
 
 def list_lines(files: list[pathlib.Path]) -> list[bytes]:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import load_backend
+from support.backends import load_backend
 from support.crashes import (
     ROADS,
     collect_deaths,

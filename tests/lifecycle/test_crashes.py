@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from conftest import load_backend
+from support.backends import load_backend
 from support.certificates import Certificates
 from support.crashes import (
     LIVE,
@@ -35,8 +35,7 @@ from support.crashes import (
     read_sequence_id,
 )
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
-from support.receivers import find_free_port
-from transports.test_fork_and_exit import TlsSink
+from support.receivers import TlsSink, find_free_port
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGKILL"), reason="there are no signals to die of"

@@ -13,9 +13,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from emitter.test_emitter import HEAVY, load_emitter_module, make_emitter, take, take_one
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.backends import load_emitter_module
+from support.emitters import HEAVY, make_emitter, take, take_one
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.receivers import LIMIT, parse_lines
 

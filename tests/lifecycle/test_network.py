@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.backends import load_emitter_module
 from support.grammar import parse_rfc5424
 from support.namespaces import isolate, need_programs
 from support.receivers import LIMIT, wait_until
@@ -1163,8 +1164,6 @@ def test_nameless_emitter(
 @pytest.fixture
 def connect_bare(backend: str) -> Iterator[Callable[..., object]]:
     """connect() of one backend, then of the other, without an identity."""
-    from emitter.test_emitter import load_emitter_module
-
     with contextlib.ExitStack() as stack:
         module = load_emitter_module(backend)
         yield lambda *urls, **options: stack.enter_context(module.connect(*urls, **options))

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from support.certificates import Certificates
 from support.grammar import parse_rfc3164, parse_rfc5424
-from support.receivers import LIMIT, Sink, check_counts, find_free_port, wait_until
-from transports.test_fork_and_exit import TlsSink
+from support.receivers import LIMIT, Sink, TlsSink, check_counts, find_free_port, wait_until
 
 from syslogfast import services
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from emitter.test_emitter import load_emitter_module
+from support.backends import load_emitter_module
 from support.grammar import parse_rfc5424, split_frames
 from support.receivers import (
     IDENTITY,
@@ -31,6 +31,7 @@ from support.receivers import (
     url_of,
     wait_until,
 )
+from support.threads import run_threads
 
 from syslogfast.transports import route as route_module
 from syslogfast.transports import stream
@@ -650,22 +651,13 @@ def test_first_record_lingers_no_longer_for_a_second(
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:
     """Room that one thread was promised may be taken by another: then it waits on."""
-    interval = sys.getswitchinterval()
     emitter = connect(url_of(sink), queue_bytes=1000, overflow="block")
 
     def speak(name: int) -> None:
         for number in range(300):
             emitter.info("%d %d %s", name, number, "x" * 300)
 
-    sys.setswitchinterval(1e-6)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(6)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 6)
     assert emitter.flush()
     stats = check_counts(emitter)
     assert (stats["offered"], stats["dropped"]) == (1800, {})
@@ -844,24 +836,13 @@ def test_logging_at_exit(run_python: Callable, backend: str, sink: Sink, is_earl
 def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
     """8 threads with 2,000 records each: all arrive, whole and in each thread's order."""
     emitter = connect(url_of(sink), linger=linger, queue_bytes=1 << 24)
-    start = threading.Barrier(8)
 
     def speak(name: int) -> None:
         child = emitter.child(app_name=f"thread-{name}")
-        start.wait()
         for number in range(2000):
             child.emit(number % 8, "%d %d", name, number)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(8)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 8, 1e-5)
     assert emitter.flush()
     stats = check_counts(emitter)
     assert (stats["offered"], stats["sent"], stats["dropped"]) == (16_000, 16_000, {})
@@ -874,34 +855,22 @@ def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
 
 def test_threads_that_linger_are_not_forgotten(connect: Callable, receiver: socket.socket) -> None:
     """However two first records meet, neither waits for a third one."""
-    interval = sys.getswitchinterval()
     emitter = connect(url_of(receiver), linger=0.001)
     start = threading.Barrier(4)
     rounds = 100
     stuck = []
 
-    def speak() -> None:
-        for number in range(rounds):
-            start.wait()
-            emitter.info("x")
-            start.wait()
-            if not wait_until(lambda: not emitter.stats["queued"], 2):
-                stuck.append(number)
-                start.abort()
-
-    def speak_on() -> None:
+    def speak(_: int) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            speak()
+            for number in range(rounds):
+                start.wait()
+                emitter.info("x")
+                start.wait()
+                if not wait_until(lambda: not emitter.stats["queued"]):
+                    stuck.append(number)
+                    start.abort()
 
-    sys.setswitchinterval(1e-6)
-    try:
-        speakers = [threading.Thread(target=speak_on) for _ in range(4)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 4)
     assert stuck == []
     assert check_counts(emitter)["offered"] == 4 * rounds
 

@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -22,7 +21,16 @@ from collections.abc import Callable
 import pytest
 from support.certificates import Certificates
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
-from support.receivers import LIMIT, Sink, check_counts, stall, url_of, wait_until
+from support.receivers import (
+    LIMIT,
+    Sink,
+    TlsSink,
+    check_counts,
+    stall,
+    url_of,
+    wait_until,
+)
+from support.threads import run_threads, switch_often
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_fails"),
@@ -114,17 +122,15 @@ def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
         emitter.close()
 
     speakers = [threading.Thread(target=speak, args=(name,)) for name in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for speaker in speakers:
-            speaker.start()
-        children = [run_in_child(speak_once) for _ in range(20)]
-    finally:
-        goes_on = False
-        for speaker in speakers:
-            speaker.join(LIMIT)
-        sys.setswitchinterval(interval)
+    with switch_often(1e-5):
+        try:
+            for speaker in speakers:
+                speaker.start()
+            children = [run_in_child(speak_once) for _ in range(20)]
+        finally:
+            goes_on = False
+            for speaker in speakers:
+                speaker.join(LIMIT)
     assert emitter.flush()
     emitter.close()
     stats = check_counts(emitter)
@@ -212,24 +218,6 @@ def test_a_fork_in_a_signals_handler(connect: Callable, sink: Sink) -> None:
     assert wait_until(lambda: sum(map(len, list_records(sink))) == count + 10)
     own = [records for records in list_records(sink) if records[0].procid == str(os.getpid())]
     assert [record.message for record in own[0]] == [str(number) for number in range(count)]
-
-
-class TlsSink(Sink):
-    """A sink that speaks TLS, and keeps what went wrong: an end without close_notify, too."""
-
-    def __init__(self, certificates: Certificates) -> None:
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.context.load_cert_chain(*certificates.server)
-        self.failures: list[OSError] = []
-        super().__init__()
-
-    def read(self, connection: socket.socket, received: bytearray) -> None:
-        try:
-            with self.context.wrap_socket(connection, server_side=True) as session:
-                while data := session.recv(1 << 16):
-                    received += data
-        except OSError as error:
-            self.failures.append(error)
 
 
 def test_a_fork_of_a_tls_connection(connect_once: Callable, certificates: Certificates) -> None:
@@ -480,24 +468,13 @@ def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sin
 def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overflow: str) -> None:
     """Each record arrives once, in its thread's order, or is counted as dropped, and told of."""
     emitter = connect(url_of(sink), overflow=overflow, queue_bytes=20_000)
-    start = threading.Barrier(16)
 
     def speak(name: int) -> None:
         own = emitter.child(app_name=f"thread-{name}") if name % 2 else emitter
-        start.wait()
         for number in range(300):
             own.emit(number % 8, "%d %d %s", name, number, "x" * (number % 700))
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(16)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 16, 1e-5)
     assert emitter.flush()
     emitter.close()
     stats = check_counts(emitter)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from conftest import StartCollector, load_backend
-from emitter.test_emitter import load_emitter_module
-from support.collectors import RsyslogRelp
+from support.backends import load_backend, load_emitter_module
+from support.collectors import RsyslogRelp, StartCollector
 from support.grammar import parse_rfc5424
 from support.receivers import Sink, open_emitters, wait_until
 

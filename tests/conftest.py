@@ -5,13 +5,14 @@ Run as `python -Im pytest`, so that the installed package is tested and not this
 
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 from support import collectors
-from support.backends import load_backend
+from support.backends import find_other_core, load_backend
 from support.certificates import Certificates, find_openssl, make_certificates
 from support.collectors import StartCollector
 from support.receivers import (  # noqa: F401
@@ -23,11 +24,28 @@ from support.receivers import (  # noqa: F401
     small_sink,
 )
 
+import syslogfast
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skip", action="store_true", help="fail where a test would be skipped: CI has it all"
     )
+
+
+def pytest_configure() -> None:
+    """Begin where all is as the tests have to have it, however they were started."""
+    package = pathlib.Path(syslogfast.__file__).parent
+    core = find_other_core(package, sys.path)
+    if core is not None and not os.environ.get("SYSLOGFAST_BACKEND"):
+        raise pytest.UsageError(
+            f"the package under test is {package}, but the compiled core that is installed is "
+            f"{core}: run `python -Im pytest`, which tests what is installed, or set "
+            f"SYSLOGFAST_BACKEND"
+        )
+    # A shell ignores it for what runs in the background, and so would all that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,10 @@
 """Both backends of what is tested: encoders, and emitters as they are with each of them."""
 
 import importlib
+import importlib.machinery
 import importlib.util
+import pathlib
+from collections.abc import Sequence
 from types import ModuleType
 
 import pytest
@@ -38,3 +41,14 @@ def load_emitter_module(name: str) -> ModuleType:
         assert module.Encoder is encoder.Encoder
         emitter_modules[name] = module
     return emitter_modules[name]
+
+
+def find_other_core(package: pathlib.Path, path: Sequence[str]) -> pathlib.Path | None:
+    """Return a compiled core on the path that is not the given package's, if there is one."""
+    for entry in path:
+        folder = pathlib.Path(entry, "syslogfast").resolve()
+        for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+            core = folder / f"_encoder_c{suffix}"
+            if folder != package.resolve() and core.exists():
+                return core
+    return None

@@ -19,6 +19,7 @@ from types import ModuleType
 import pytest
 from support import malicious_input
 from support.grammar import parse_rfc3164, parse_rfc5424
+from support.pairwise import choose_pairs
 
 from syslogfast.commands.frames import MAX_FRAME
 from syslogfast.constants import FACILITIES, SEVERITIES
@@ -145,8 +146,11 @@ def expect(data: bytes, protocol: str) -> dict[str, object]:
 # --- what is shown -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("framing", [None, "octet", "lf", "nul"])
-@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164", "local"])
+@pytest.mark.parametrize(
+    ("protocol", "framing", "encoder_module"),
+    choose_pairs(["rfc5424", "rfc3164", "local"], [None, "octet", "lf", "nul"], ["c", "python"]),
+    indirect=["encoder_module"],
+)
 def test_every_field_arrives(
     encoder_module: ModuleType, protocol: str, framing: "str | None"
 ) -> None:

@@ -26,6 +26,7 @@ import pytest
 import syslogfast
 
 INSTALLED = pathlib.Path(syslogfast.__file__).parent
+IS_EDITABLE = str(INSTALLED.parent) not in sys.path
 FOLDER = pathlib.Path(__file__).parent / "capi"
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
@@ -77,10 +78,13 @@ pytestmark = pytest.mark.skipif(
 
 def run_in(folder: pathlib.Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run this interpreter in a folder, whose modules it finds."""
+    environment = {**os.environ, "CFLAGS": "-O0 -Wall -Wextra -Wno-unused-parameter"}
+    if IS_EDITABLE:  # Cython looks for .pxd files in folders, not where an import hook points
+        environment["PYTHONPATH"] = str(INSTALLED.parent)
     return subprocess.run(
-        [sys.executable, "-Es", *arguments],
+        [sys.executable, "-s" if IS_EDITABLE else "-Es", *arguments],
         cwd=folder,
-        env={**os.environ, "CFLAGS": "-O0 -Wall -Wextra -Wno-unused-parameter"},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 from support.grammar import parse_rfc5424, split_frames
+from support.pairwise import choose_pairs
 from support.receivers import Sink, url_of, wait_until
 
 import syslogfast
@@ -164,8 +165,11 @@ def check_road(road: str, sink: Sink, receiver: socket.socket, **parameters: obj
         check_records(b"".join(receiver.recv(65536) + b"\n" for _ in range(6)))
 
 
-@pytest.mark.parametrize("road", ["fd", "tcp", "udp"])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    ("name", "road", "backend"),
+    choose_pairs(list(LOSSES), ["fd", "tcp", "udp"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_without(name: str, road: str, backend: str, sink: Sink, receiver: socket.socket) -> None:
     """An interpreter without this says all that another says."""
     options, loss = LOSSES[name]

@@ -128,6 +128,10 @@ class Sink:
             thread.join(LIMIT)
             assert not thread.is_alive()
 
+    def count_lines(self) -> int:
+        """Return how many lines have come: to parse them again and again takes long."""
+        return sum(bytes(received).count(b"\n") for received in self.connections)
+
     def read_records(self, framing: str = "lf") -> list[Rfc5424Record]:
         """Return each record that arrived; only a connection's last may be cut off."""
         records = []

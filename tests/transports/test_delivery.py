@@ -798,7 +798,7 @@ def test_at_exit_all_is_sent(
     result = run_python(EXIT + ending, url_of(sink), linger, backend=backend)
     assert (result.stdout, result.returncode) == ("", int(bool(ending)))
     assert "Error" not in result.stderr.replace("LookupError", "")
-    assert wait_until(lambda: len(sink.read_texts()) == 10_000)
+    assert wait_until(lambda: sink.count_lines() == 10_000)
     assert sink.read_texts() == [str(number) for number in range(10_000)]
 
 

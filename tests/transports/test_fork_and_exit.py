@@ -26,6 +26,7 @@ from support.receivers import (
     Sink,
     TlsSink,
     check_counts,
+    sort_out,
     stall,
     url_of,
     wait_until,
@@ -137,7 +138,7 @@ def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
     assert (stats["offered"], stats["sent"], stats["dropped"]) == (sum(counts), sum(counts), {})
     assert stats["reconnects"] == 0
     assert wait_until(lambda: len(sink.connections) == 21)
-    assert wait_until(lambda: sum(map(len, list_records(sink))) == sum(counts) + 20)
+    assert wait_until(lambda: sink.count_lines() == sum(counts) + 20)
     connections = list_records(sink)
     own = [records for records in connections if records[0].procid == str(os.getpid())]
     assert len(own) == 1
@@ -369,8 +370,9 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
     small_sink.reads.set()
     sent = int(result.stdout.split()[0])
     assert wait_until(lambda: len(small_sink.read_records()) >= sent)
-    texts = small_sink.read_texts()
-    assert [int(text.split()[0]) for text in texts] == list(range(len(texts)))
+    # The road may have moved once more before the end: then there is a report of the drops.
+    numbers, *_ = sort_out(small_sink.read_records())
+    assert numbers == list(range(len(numbers)))
 
 
 PIPE = """

@@ -34,7 +34,7 @@ link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_lin
 
 encoder = Extension(
     "syslogfast._encoder_c",
-    ["syslogfast/_encoder_c.pyx"],
+    ["syslogfast/_c/_encoder_c.pyx"],
     depends=["syslogfast/syslogfast.h"],
     define_macros=[
         ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process

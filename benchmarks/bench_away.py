@@ -3,14 +3,14 @@
 Each of 100,000 calls is timed by itself: to a collector that is healthy, to one that is stopped in
 its tracks, its socket or connection open (SIGSTOP), and to none at all. They come without a pause,
 more than a collector in Python can take. Beside it the standard library's SysLogHandler over the
-same road, with records that are ready. "nothing" is the same loop around an empty function, in
+same transport, with records that are ready. "nothing" is the same loop around an empty function, in
 between all the time: what the machine itself takes now and then.
 
 What does not return within one to two seconds is ended by a signal; its row goes no further.
 Emitters have their default, a queue of a megabyte that drops the newest records when it is full;
 whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that can
 be told: what the kernel loses because nobody reads, it tells nobody, and a refusal is for whoever
-asks. Beside the 100,000 records there is one more, the first, which opens the road.
+asks. Beside the 100,000 records there is one more, the first, which opens the transport.
 """
 
 import contextlib
@@ -43,19 +43,19 @@ LINGER = 0.05
 # Reads all that comes over one socket, whose port it prints.
 COLLECTOR = """
 import socket, sys
-road, path = sys.argv[1:]
-if road == "tcp":
+transport, path = sys.argv[1:]
+if transport == "tcp":
     listener = socket.create_server(("127.0.0.1", 0))
-elif road == "udp":
+elif transport == "udp":
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listener.bind(("127.0.0.1", 0))
 else:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener.bind(path)
-print(listener.getsockname()[1] if road != "unix" else 0, flush=True)
+print(listener.getsockname()[1] if transport != "unix" else 0, flush=True)
 buffer = bytearray(1 << 20)
 while True:
-    source = listener.accept()[0] if road == "tcp" else listener
+    source = listener.accept()[0] if transport == "tcp" else listener
     while source.recv_into(buffer):
         pass
 """
@@ -64,9 +64,9 @@ Call = Callable[[], object]
 
 
 @contextmanager
-def run_collector(road: str, state: str, path: pathlib.Path) -> Iterator[tuple[int, int]]:
+def run_collector(transport: str, state: str, path: pathlib.Path) -> Iterator[tuple[int, int]]:
     """Start a collector; give its port and its process."""
-    command = [sys.executable, "-Ic", COLLECTOR, road, str(path)]
+    command = [sys.executable, "-Ic", COLLECTOR, transport, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -118,10 +118,10 @@ def watch(times: list[int]) -> Iterator[None]:
 
 
 class Contest:
-    """Times the rows of one road."""
+    """Times the rows of one transport."""
 
-    def __init__(self, road: str, directory: pathlib.Path, calls: int) -> None:
-        self.road = road
+    def __init__(self, transport: str, directory: pathlib.Path, calls: int) -> None:
+        self.transport = transport
         self.path = directory / "socket"
         self.calls = calls
         self.rows: dict[str, list[int]] = {"nothing": []}
@@ -140,9 +140,11 @@ class Contest:
 
     def time_emitter(self, row: str, state: str, **options: float) -> None:
         self.path.unlink(missing_ok=True)
-        with run_collector(self.road, state, self.path) as (port, pid):
+        with run_collector(self.transport, state, self.path) as (port, pid):
             url = (
-                f"unix://{self.path}" if self.road == "unix" else f"{self.road}://127.0.0.1:{port}"
+                f"unix://{self.path}"
+                if self.transport == "unix"
+                else f"{self.transport}://127.0.0.1:{port}"
             )
             emitter = syslogfast.connect(url, protocol="rfc5424", **options, **IDENTITY)
             emitter.emit(6, MESSAGE)
@@ -158,17 +160,19 @@ class Contest:
         assert row not in self.remarks  # it has not blocked
         assert stats["offered"] > self.calls  # where some were dropped, a record more tells so
         assert stats["offered"] == stats["sent"] + stats["queued"] + dropped
-        if state == "stopped" and self.road == "tcp":
+        if state == "stopped" and self.transport == "tcp":
             assert stats["dropped"]["full"] > 0  # else it was no obstacle
-        if state == "absent" and self.road != "udp":  # of a batch refused, the kernel takes all
+        if (
+            state == "absent" and self.transport != "udp"
+        ):  # of a batch refused, the kernel takes all
             assert stats["sent"] <= 1
         self.remarks[row] = f"{dropped:,} dropped"
 
     def time_handler(self, row: str, state: str) -> None:
         self.path.unlink(missing_ok=True)
-        with run_collector(self.road, state, self.path) as (port, pid):
-            address = str(self.path) if self.road == "unix" else ("127.0.0.1", port)
-            kind = socket.SOCK_STREAM if self.road == "tcp" else socket.SOCK_DGRAM
+        with run_collector(self.transport, state, self.path) as (port, pid):
+            address = str(self.path) if self.transport == "unix" else ("127.0.0.1", port)
+            kind = socket.SOCK_STREAM if self.transport == "tcp" else socket.SOCK_DGRAM
             try:
                 handler = SysLogHandler(address, socktype=kind)
             except OSError as error:
@@ -194,14 +198,14 @@ def summarize(times: list[int]) -> list[float | None]:
     ]
 
 
-@pytest.mark.parametrize("road", ["udp", "tcp", "unix"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "unix"])
 def test_away(
     turns: Turns,
     publish: Callable[[Table], None],
     tmp_path: pathlib.Path,
-    road: str,
+    transport: str,
 ) -> None:
-    contest = Contest(road, tmp_path, 2 * STRETCH if turns.quick else CALLS)
+    contest = Contest(transport, tmp_path, 2 * STRETCH if turns.quick else CALLS)
 
     def time_all() -> None:
         for state in STATES:
@@ -212,11 +216,11 @@ def test_away(
 
     with pause_collection():
         turns.benchmark.pedantic(time_all, rounds=1)
-    name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[road]
+    name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[transport]
     cells: list[list[Cell]] = [[row, *summarize(times)] for row, times in contest.rows.items()]
     publish(
         Table(
-            f"away-{road}",
+            f"away-{transport}",
             f"Latency of a call, over {name}",
             [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
             cells,

@@ -25,7 +25,7 @@ from contender import Rival
 from ours import OurGatheringEmitter, OurHandler
 from record import MESSAGE
 from rivals import LOGGERS, choose, is_installed, write_remarks
-from roads import Road, receive, unframe
+from transports import Transport, receive, unframe
 from sinks import Sink, run_sink
 from tables import Table
 from turns import CALLS, Run, Turns, repeat_call, tabulate
@@ -92,8 +92,8 @@ def check_call(rival: Rival, kind: str) -> int:
     witness.record = rival.make_record()  # for those who make none
     slack = {"slack": 5.0}
 
-    def send(road: Road) -> None:
-        with rival.open_logger(road) as logger:
+    def send(transport: Transport) -> None:
+        with rival.open_logger(transport) as logger:
             if isinstance(logger, logging.Logger):
                 logger.addHandler(witness)
                 slack.clear()
@@ -106,7 +106,7 @@ def check_call(rival: Rival, kind: str) -> int:
     return len(frame)
 
 
-PAIRS = [(rival, kind) for rival in LOGGERS for kind in rival.roads if kind in KINDS]
+PAIRS = [(rival, kind) for rival in LOGGERS for kind in rival.transports if kind in KINDS]
 
 
 @pytest.mark.parametrize(("rival", "kind"), PAIRS, ids=[f"{r.name}-{kind}" for r, kind in PAIRS])
@@ -125,17 +125,17 @@ def make_floors() -> dict[str, Run]:
 
 
 def test_stubbed(turns: Turns, publish: Publish) -> None:
-    rivals = [rival for rival in choose(LOGGERS) if "stub" in rival.roads]
+    rivals = [rival for rival in choose(LOGGERS) if "stub" in rival.transports]
     rows = make_floors()
     with ExitStack() as stack:
         for rival in rivals:
             sink = stack.enter_context(run_sink("tcp")) if rival.sends_later else None
-            road = Road("stub", ("127.0.0.1", int(sink.port) if sink else 514))
-            logger = stack.enter_context(rival.open_logger(road))
+            transport = Transport("stub", ("127.0.0.1", int(sink.port) if sink else 514))
+            logger = stack.enter_context(rival.open_logger(transport))
             logger.info(MESSAGE)
             rival.settle()
             if rival.is_seen:
-                rival.check(road.stub.last, rival.expect(rival.make_record(), 5))
+                rival.check(transport.stub.last, rival.expect(rival.make_record(), 5))
             make = partial(make_gathered_calls, rival) if rival.sends_later else make_call
             rows[rival.name] = make(logger)
         times = turns.measure(rows, 10)
@@ -145,8 +145,8 @@ def test_stubbed(turns: Turns, publish: Publish) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_road(turns: Turns, publish: Publish, kind: str) -> None:
-    rivals = [rival for rival in choose(LOGGERS) if kind in rival.roads]
+def test_transport(turns: Turns, publish: Publish, kind: str) -> None:
+    rivals = [rival for rival in choose(LOGGERS) if kind in rival.transports]
     rows: dict[str, Run] = {}
     sinks: list[Sink] = []
     remarks = write_remarks(rivals)
@@ -157,7 +157,7 @@ def test_road(turns: Turns, publish: Publish, kind: str) -> None:
                 sink = stack.enter_context(run_sink(SINKS[kind]))
                 sinks.append(sink)
                 address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
-                logger = loggers.enter_context(rival.open_logger(Road(kind, address)))
+                logger = loggers.enter_context(rival.open_logger(Transport(kind, address)))
                 rows[rival.name] = make_sent_calls(rival, logger)
             times = turns.measure(rows, 11)
         for rival, sink, size in zip(rivals, sinks, sizes, strict=True):

@@ -3,7 +3,7 @@
 In one process: 1 to 10,000 emitters emit in turn, each of them one record, round and round. They
 are children of one emitter, or encoders that share a buffer, or as many loggers of the standard
 library, each with a handler that names its host; each kind has a process of its own. Nothing waits
-for a road: the emitters' queue is written to /dev/null, which is part of their time, and the
+for a transport: the emitters' queue is written to /dev/null, which is part of their time, and the
 handlers' sockets are stubs.
 
 Memory is what Python allocates for an emitter that has emitted once over UDP. The names that it is
@@ -218,9 +218,9 @@ def deliver(count: int, records: int) -> list[Cell]:
         reader = threading.Thread(target=receive_all, args=(listener, data))
         reader.start()
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        with syslogfast.connect(url, linger=0.05, overflow="block", timeout=10) as road:
+        with syslogfast.connect(url, linger=0.05, overflow="block", timeout=10) as transport:
             children = [
-                road.child(hostname=hostname, app_name=app_name)
+                transport.child(hostname=hostname, app_name=app_name)
                 for hostname, app_name in name_emitters(count)
             ]
             start = time.perf_counter()
@@ -229,7 +229,7 @@ def deliver(count: int, records: int) -> list[Cell]:
                     child.emit(6, "record %d", step)
         seconds = time.perf_counter() - start
         reader.join(10)
-    stats = road.stats
+    stats = transport.stats
     dropped = sum(stats["dropped"].values())
     assert stats["offered"] == stats["sent"] + stats["queued"] + dropped
     assert stats["offered"] == records
@@ -256,7 +256,7 @@ def test_delivery(turns: Turns, publish: Publish) -> None:
         assert row[1:5] == [records, 0, records, 0]
     publish(
         Table(
-            "emitters-delivery",
+            "emitters-sender",
             "Emitters on one TCP connection",
             [*(Column(head, "count") for head in heads), Column("records", "per second")],
             cells,

@@ -1,8 +1,8 @@
 """What does a constrained runtime pay?
 
-**Start.** A fresh interpreter imports, opens a road over UDP and logs one record. Time and memory
-are those of the process itself, without the interpreter's own start. What is not written of its
-memory are pages of files, which processes share. The files are those that Python opens. Once
+**Start.** A fresh interpreter imports, opens a transport over UDP and logs one record. Time and
+memory are those of the process itself, without the interpreter's own start. What is not written of
+its memory are pages of files, which processes share. The files are those that Python opens. Once
 without site (`-S`), as in a unikernel, and once with it.
 
 **Installed.** Files and bytes that an installation adds, with those of all packages that it needs.

@@ -30,7 +30,7 @@ from rivals import (
     is_installed,
     write_remarks,
 )
-from roads import Road, receive
+from transports import Transport, receive
 from sinks import run_sink
 from strict import expect_now
 from tables import Cell, Column, Plot, Table
@@ -151,7 +151,7 @@ def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> Non
 
 
 def test_twin(turns: Turns, publish: Publish) -> None:
-    """The twin escapes, cuts and checks; the baseline does not."""
+    """The twin escapes, truncations and checks; the baseline does not."""
     encode = _encoder_py.Encoder(**IDENTITY).encode
     rows = {TWIN: repeat_encode(encode), NAIVE: repeat_encode(encode_naively)}
     publish(tabulate("twin", "the encoder in Python", turns.measure(rows, 4), NAIVE))
@@ -168,8 +168,8 @@ def connect(port: object) -> syslogfast.Emitter:
 def check_emitter() -> None:
     """Look at what arrives, however it is emitted."""
 
-    def send(road: Road) -> None:
-        with connect(road.address[1]) as emitter:
+    def send(transport: Transport) -> None:
+        with connect(transport.address[1]) as emitter:
             emitter.emit(6, MESSAGE)
             emitter.info(MESSAGE)
             emitter.emit_many(6, [MESSAGE] * 2)
@@ -214,7 +214,7 @@ def test_emit(turns: Turns, publish: Publish, emitter: syslogfast.Emitter) -> No
         f"{QUEUED} records into an empty queue, which is sent between the turns. The first of them "
         "wakes the thread that sees to it that they go when `linger` is over."
     )
-    title = "emit into the queue of a TCP road"
+    title = "emit into the queue of a TCP transport"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
 
 
@@ -358,12 +358,12 @@ def test_build(turns: Turns, publish: Publish) -> None:
 
 def emit_records(rival: Rival) -> Run:
     """Return a run of a handler's emit, nothing being sent, after a look at its records."""
-    road = Road("stub")
-    handler = rival.make_handler(road)
+    transport = Transport("stub")
+    handler = rival.make_handler(transport)
     record = rival.make_record()
     handler.emit(record)
     if rival.is_seen:
-        rival.check(road.stub.last, rival.expect(record))
+        rival.check(transport.stub.last, rival.expect(record))
     return repeat_call("emit(record)", emit=handler.emit, record=record)
 
 

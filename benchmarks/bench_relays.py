@@ -30,7 +30,7 @@ TRIALS = 3  # of a rate
 DIRECT = 'queue.type="Direct"'
 IN_MEMORY = 'queue.type="LinkedList" queue.size="100000"'
 ON_DISK = 'queue.type="Disk" queue.fileName="relay" queue.checkpointInterval="1"'
-# The road, how the relay ends, who hangs before that, and its queue.
+# The transport, how the relay ends, who hangs before that, and its queue.
 DEATHS = {
     "TCP, relay killed": ("tcp", "kill", "", ""),
     "TCP, relay hangs, then killed": ("tcp", "kill", "relay", ""),
@@ -73,10 +73,10 @@ def change_queue(queue: str) -> Callable[[str], str]:
 
 
 def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool) -> list[Cell]:
-    road, end, hangs, queue = DEATHS[row]
+    transport, end, hangs, queue = DEATHS[row]
     accounts = [
         relays.lose_relay(
-            *(road, end, folder / row / str(kill), hangs),
+            *(transport, end, folder / row / str(kill), hangs),
             change=change_queue(queue),
             rate=1000 if quick else 4000,
             after=0 if quick else 1.8,
@@ -117,7 +117,7 @@ def test_rates(
                 row,
                 statistics.median(
                     relays.measure_rate(
-                        road,
+                        transport,
                         tmp_path / row / str(trial),
                         count // 20 if turns.quick else count,
                         MESSAGE,
@@ -126,7 +126,7 @@ def test_rates(
                     for trial in range(1 if turns.quick else TRIALS)
                 ),
             ]
-            for row, (road, queue, count) in RATES.items()
+            for row, (transport, queue, count) in RATES.items()
         ]
 
     columns = [Column(""), Column("records", "per second")]

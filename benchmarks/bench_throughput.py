@@ -13,8 +13,9 @@ are two. All that is sent was looked at before, and is counted.
   record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
   other there; four guests are four such logs, line by line, as a host has them that speaks for
   many.
-- Other roads, each to a sink that only reads: a loop over `emit`. With `linger=0` each record is
-  sent at once, but those that must wait for a full road go on together.
+- Other transports, each to a sink that only reads: a loop over `emit`. With `linger=0` each record
+is
+  sent at once, but those that must wait for a full transport go on together.
 - rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
   to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not tell;
   "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
@@ -68,7 +69,7 @@ STREAM_ROWS = {  # and how many times fewer records the slow send
 PLAIN = "writes no timestamp and no host"  # the standard library's handler
 EQUAL = 2000  # datagrams of one size in a round
 GUESTS = 4
-ROADS = ("tcp", "tls", "unix-stream", "unix-dgram", "pipe")
+TRANSPORTS = ("tcp", "tls", "unix-stream", "unix-dgram", "pipe")
 COLLECTOR_ROWS = ("emit_many", "loggen", "standard SysLogHandler")
 STORED = 200_000  # records of a run
 FEW = 100  # records that any receive buffer holds
@@ -157,10 +158,10 @@ def test_udp(turns: Turns, publish: Callable[[Table], None], kind: str) -> None:
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
 
-def emit_down(road: str, sink: Sink, messages: list[str], linger: float) -> float:
+def emit_down(transport: str, sink: Sink, messages: list[str], linger: float) -> float:
     """Return the seconds that the sink needs for one run of emit."""
     send = prepare_emit(messages, linger)
-    if road == "pipe":
+    if transport == "pipe":
         with open(sink.path, "wb", buffering=0) as pipe:
             send(f"fd://{pipe.fileno()}")
     else:
@@ -171,32 +172,39 @@ def emit_down(road: str, sink: Sink, messages: list[str], linger: float) -> floa
     return sink.seconds
 
 
-def test_roads(turns: Turns, publish: Callable[[Table], None]) -> None:
+def test_transports(turns: Turns, publish: Callable[[Table], None]) -> None:
     count = 2000 if turns.quick else 50_000
     messages = [MESSAGE] * count
     lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
-        sinks = {road: stack.enter_context(run_sink(road)) for road in ROADS}
+        sinks = {transport: stack.enter_context(run_sink(transport)) for transport in TRANSPORTS}
         rows = {
-            f"{road}, {name}": partial(emit_down, road, sinks[road], messages, linger)
-            for road in ROADS
+            f"{transport}, {name}": partial(
+                emit_down, transport, sinks[transport], messages, linger
+            )
+            for transport in TRANSPORTS
             for name, linger in lingers.items()
         }
         times = turns.measure(rows, turns=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
-        [road, *(1 / medians[f"{road}, {name}"] for name in lingers)] for road in ROADS
+        [transport, *(1 / medians[f"{transport}, {name}"] for name in lingers)]
+        for transport in TRANSPORTS
     ]
     columns = [Column(""), *(Column(name, "per second") for name in lingers)]
     plot = Plot("bars", list(lingers))
-    publish(Table("roads", "Other roads, to a sink that only reads", columns, table, "", plot))
+    publish(
+        Table("transports", "Other transports, to a sink that only reads", columns, table, "", plot)
+    )
 
 
 class Watch:
     """Runs of numbered records to a collector, and what became of them."""
 
-    def __init__(self, collector: Collector, road: str, row: str, send: Send, count: int) -> None:
-        self.collector, self.url, self.send = collector, collector.url(road), send
+    def __init__(
+        self, collector: Collector, transport: str, row: str, send: Send, count: int
+    ) -> None:
+        self.collector, self.url, self.send = collector, collector.url(transport), send
         self.count = count
         self.tells_end = row != "loggen"
         self.sent: list[float] = []  # seconds, of each run
@@ -232,10 +240,10 @@ class Watch:
         ]
 
 
-def check_stored(row: str, collector: Collector, road: str, directory: pathlib.Path) -> None:
+def check_stored(row: str, collector: Collector, transport: str, directory: pathlib.Path) -> None:
     """Look at the fields that the collector has understood of a few records."""
     messages = number_messages(FEW)
-    prepare(row, messages, directory)(collector.url(road))
+    prepare(row, messages, directory)(collector.url(transport))
     data, _ = collector.take(FEW)
     assert read_numbers(data) == list(range(FEW))
     if row == "loggen":
@@ -255,19 +263,21 @@ def test_collector(
     missing, watches = {}, {}
     try:
         with run_collector(kind, tmp_path) as collector:
-            for road, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
-                if road not in collector.roads or (road in ("tls", "relp") and row != "emit_many"):
+            for transport, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
+                if transport not in collector.transports or (
+                    transport in ("tls", "relp") and row != "emit_many"
+                ):
                     continue
-                through = road
-                if row == "standard SysLogHandler" and f"{road}-lf" in collector.roads:
-                    through = f"{road}-lf"
+                through = transport
+                if row == "standard SysLogHandler" and f"{transport}-lf" in collector.transports:
+                    through = f"{transport}-lf"
                 try:
                     check_stored(row, collector, through, tmp_path)
                     send = prepare(row, number_messages(count), tmp_path)
                 except MissingError as error:
                     missing[row] = str(error)
                     continue
-                watches[f"{road}: {row}"] = Watch(collector, through, row, send, count)
+                watches[f"{transport}: {row}"] = Watch(collector, through, row, send, count)
             turns.measure({name: watch.run for name, watch in watches.items()}, turns=RUNS)
     except MissingError as error:
         pytest.skip(str(error))

@@ -49,14 +49,14 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def check_time(text: str, local_time: bool) -> None:
     """Look for the present; a text without a zone is of this one, or of UTC."""
     if text[0].isdigit():
-        moment = datetime.strptime(
+        timestamp = datetime.strptime(
             text[:19] + text[19:].lstrip(".0123456789"), "%Y-%m-%dT%H:%M:%S%z"
         )
     else:
         year = time.gmtime().tm_year
-        moment = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S")
-        moment = moment if local_time else moment.replace(tzinfo=timezone.utc)
-    assert abs(moment.timestamp() - time.time()) < 5
+        timestamp = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S")
+        timestamp = timestamp if local_time else timestamp.replace(tzinfo=timezone.utc)
+    assert abs(timestamp.timestamp() - time.time()) < 5
 
 
 @pytest.mark.parametrize("local_time", [False, True], ids=["UTC", "local"])

@@ -26,18 +26,18 @@ class Call:
         return self.names["run"]
 
 
-class Delivery:
+class Sender:
     """Sends nothing: what is emitted stays in the queue."""
 
     def start_lingering(self) -> None:
         pass
 
 
-def make_voice(encoder: _encoder_c.Encoder) -> _encoder_c.Voice:
+def make_emitter(encoder: _encoder_c.Encoder) -> _encoder_c.EmitterBase:
     """Return what is below an Emitter: an encoder and a queue that lingers."""
     queue = _encoder_c.Queue(1 << 30)
     queue.threshold = 1 << 30
-    return _encoder_c.Voice(encoder, queue, Delivery())
+    return _encoder_c.EmitterBase(encoder, queue, Sender())
 
 
 def list_calls(identity, message, template, args) -> "dict[str, Call]":
@@ -75,5 +75,5 @@ def list_calls(identity, message, template, args) -> "dict[str, Call]":
         ),
         "encode_record": Call("encode_record(record)", records),
         "encode_record, 4 args": Call("encode_record(record)", {**records, "record": formatted}),
-        "emit": Call("emit(6, message)", {"emit": make_voice(framed).emit, "message": message}),
+        "emit": Call("emit(6, message)", {"emit": make_emitter(framed).emit, "message": message}),
     }

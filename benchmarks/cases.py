@@ -40,7 +40,7 @@ class Case:
 
 ELEMENTS = {"order@32473": {"id": "17", "shop": "web"}}
 PARSED = {"structured_data": [("order@32473", [("id", "17"), ("shop", "web")])]}
-MOMENT = 1_065_910_455_003_000_000
+TIMESTAMP = 1_065_910_455_003_000_000
 OLD = {"protocol": "rfc3164", "hostname": IDENTITY["hostname"].partition(".")[0], "slack": 2}
 CASES = {
     "ASCII": Case(),
@@ -53,7 +53,7 @@ CASES = {
     "own MSGID": Case(names={"msgid": "ORDER"}, fields={"msgid": "ORDER"}),
     "constant structured data": Case(options={"structured_data": ELEMENTS}, fields=PARSED),
     "own structured data": Case(names={"structured_data": ELEMENTS}, fields=PARSED),
-    "given time_ns": Case(names={"time_ns": MOMENT}, fields={"created": MOMENT / 1e9}),
+    "given time_ns": Case(names={"time_ns": TIMESTAMP}, fields={"created": TIMESTAMP / 1e9}),
     "local time": Case(options={"local_time": True}),
     "framing: octet": Case(options={"framing": "octet"}),
     "framing: lf": Case(options={"framing": "lf"}),

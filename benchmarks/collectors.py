@@ -1,7 +1,7 @@
 """rsyslog and syslog-ng, private, on loopback: what they have stored is in a file.
 
 Their settings are for many records: one UDP socket with a large receive buffer, a queue of 100,000
-records, and flow control where the road has it.
+records, and flow control where the transport has it.
 """
 
 import os
@@ -59,17 +59,17 @@ log { source(records); destination(records); flags(flow-control); };
 
 
 class Collector:
-    """One daemon with its files in a directory. roads: where it listens; ports: of each."""
+    """One daemon with its files in a directory. transports: where it listens; ports: of each."""
 
     name: str
-    roads: tuple[str, ...]
+    transports: tuple[str, ...]
     configuration: str
 
     def __init__(self, directory: pathlib.Path) -> None:
         command, variables = self.find(directory)
         make_certificate(directory)
         self.directory = directory
-        self.ports = dict(zip(self.roads, find_ports(len(self.roads)), strict=True))
+        self.ports = dict(zip(self.transports, find_ports(len(self.transports)), strict=True))
         self.records = directory / "records"
         self.records.touch()
         values = {"directory": directory, **self.ports}
@@ -92,20 +92,20 @@ class Collector:
     def wait(self) -> None:
         """Wait until it listens: UDP is there before TCP."""
         deadline = time.monotonic() + 20
-        for road in self.roads:
-            while road != "udp":
+        for transport in self.transports:
+            while transport != "udp":
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{self.name}: {(self.directory / 'output').read_text()}")
                 try:
-                    socket.create_connection(("127.0.0.1", self.ports[road]), 1).close()
+                    socket.create_connection(("127.0.0.1", self.ports[transport]), 1).close()
                     break
                 except OSError:
                     time.sleep(0.02)
 
-    def url(self, road: str) -> str:
+    def url(self, transport: str) -> str:
         options = {"tcp": "?framing=octet", "tls": f"?ca={self.directory}/certificate"}
-        scheme = road.removesuffix("-lf")
-        return f"{scheme}://127.0.0.1:{self.ports[road]}{options.get(road, '')}"
+        scheme = transport.removesuffix("-lf")
+        return f"{scheme}://127.0.0.1:{self.ports[transport]}{options.get(transport, '')}"
 
     def discard(self) -> None:
         """Forget what came so late that nobody waited for it."""
@@ -138,7 +138,7 @@ class Collector:
 
 class Rsyslog(Collector):
     name = "rsyslog"
-    roads = ("udp", "tcp", "tls", "relp")
+    transports = ("udp", "tcp", "tls", "relp")
     configuration = RSYSLOG
 
     def find(self, directory: pathlib.Path) -> tuple[list[str], dict[str, str]]:
@@ -158,7 +158,7 @@ class SyslogNg(Collector):
     """
 
     name = "syslog-ng"
-    roads = ("udp", "tcp", "tcp-lf", "tls")
+    transports = ("udp", "tcp", "tcp-lf", "tls")
     configuration = SYSLOG_NG
 
     def find(self, directory: pathlib.Path) -> tuple[list[str], dict[str, str]]:

@@ -9,7 +9,7 @@ from logging.handlers import SysLogHandler
 
 import strict
 from record import IDENTITY, MESSAGE
-from roads import Road
+from transports import Transport
 from strict import Expected
 
 HOSTNAME, APP_NAME, _ = IDENTITY.values()
@@ -29,13 +29,13 @@ except LookupError:
 
 
 def make_standard_handler(
-    road: Road, kind: type[SysLogHandler] = SysLogHandler, **options: object
+    transport: Transport, kind: type[SysLogHandler] = SysLogHandler, **options: object
 ) -> SysLogHandler:
-    socktype = socket.SOCK_STREAM if road.kind == "tcp" else socket.SOCK_DGRAM
-    handler = kind(road.address, socktype=socktype, **options)
-    if road.kind == "stub":
+    socktype = socket.SOCK_STREAM if transport.kind == "tcp" else socket.SOCK_DGRAM
+    handler = kind(transport.address, socktype=socktype, **options)
+    if transport.kind == "stub":
         handler.socket.close()
-        handler.socket = road.stub
+        handler.socket = transport.stub
     return handler
 
 
@@ -44,8 +44,9 @@ class Rival:
 
     name: of its row. module: what is imported of it; without that, its row is left out.
     wrong: what is wrong with its records, as a remark; fault: what the strict check says of that.
-    gives_pri: False if that is left to a handler. roads, contents: what it knows.
-    is_seen: False if what it sends can only be seen on a real road; sends_later: as it says, even
+    gives_pri: False if that is left to a handler. transports, contents: what it knows.
+    is_seen: False if what it sends can only be seen on a real transport; sends_later: as it says,
+    even
         where sends are stubbed.
     """
 
@@ -56,7 +57,7 @@ class Rival:
     remark = ""
     fault = ""
     gives_pri = True
-    roads: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
+    transports: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
     contents: tuple[str, ...] = CONTENTS
     is_seen = True
     sends_later = False
@@ -65,14 +66,14 @@ class Rival:
         """Return what turns a record of logging into a text."""
         raise NotImplementedError
 
-    def make_handler(self, road: Road) -> logging.Handler:
-        """Return a handler that writes to that road."""
+    def make_handler(self, transport: Transport) -> logging.Handler:
+        """Return a handler that writes to that transport."""
         raise NotImplementedError
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[logging.Logger]:
-        """Give what has a method `info`, which writes to that road."""
-        handler = self.make_handler(road)
+    def open_logger(self, transport: Transport) -> Iterator[logging.Logger]:
+        """Give what has a method `info`, which writes to that transport."""
+        handler = self.make_handler(transport)
         logger = logging.Logger(APP_NAME)
         logger.addHandler(handler)
         try:

@@ -43,20 +43,22 @@ class Emitters:
         options = {"hostname": "host", "app_name": "agent", "procid": PROCID}
         if port is None:
             null = os.open(os.devnull, os.O_WRONLY)
-            road = syslogfast.connect(f"fd://{null}", linger=LINGER, overflow="block", **options)
+            transport = syslogfast.connect(
+                f"fd://{null}", linger=LINGER, overflow="block", **options
+            )
         else:
-            road = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
-        self.road = road
-        self.make = road.child
+            transport = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
+        self.transport = transport
+        self.make = transport.child
 
     def take_turn(self, emitters: list) -> None:
         for emitter in emitters:
             emitter.emit(6, MESSAGE)
 
     def count_records(self, emitters: list) -> int:
-        before = self.road.stats["offered"]
+        before = self.transport.stats["offered"]
         self.take_turn(emitters)
-        return self.road.stats["offered"] - before
+        return self.transport.stats["offered"] - before
 
 
 class Encoders:
@@ -157,7 +159,7 @@ def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
     """Print the bytes, and the descriptors, that so many emitters take when they have emitted."""
     names = name_emitters(FIRST + count)
     first = make_emitters(crowd, names[:FIRST])  # kept: what they free would be used again
-    crowd.take_turn(first)  # imports, opens the road
+    crowd.take_turn(first)  # imports, opens the transport
     del names[:FIRST]
     emitters: list = [None] * count
     gc.collect()

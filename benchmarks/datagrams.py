@@ -16,7 +16,7 @@ from turns import Run
 import syslogfast
 
 DATAGRAM_SPACE = 2304  # bytes of a receive buffer that a small datagram may take
-QUEUE_SIZE = 1 << 23  # bytes: half of it has room for a round
+QUEUE_SIZE = 1 << 23  # bytes: half of it has space for a round
 SO_MEMINFO = 55
 SO_RCVBUFFORCE = 33  # beyond the limit of net.core.rmem_max, for root
 

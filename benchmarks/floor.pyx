@@ -20,7 +20,7 @@ from syslogfast cimport (
     read_clock,
     write_record,
 )
-from syslogfast._record cimport measure_plain_record, write_plain_record
+from syslogfast._c.record cimport measure_plain_record, write_plain_record
 
 
 cdef extern from *:
@@ -66,13 +66,13 @@ cdef extern from *:
 
 cdef class Floor:
     cdef bytes ready
-    cdef Timestamp moment
+    cdef Timestamp timestamp
 
     def __init__(self, bytes ready):
         self.ready = ready
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
-        read_clock(&self.moment)
+        read_clock(&self.timestamp)
         return PyBytes_FromStringAndSize(
             PyBytes_AS_STRING(self.ready), PyBytes_GET_SIZE(self.ready)
         )
@@ -82,28 +82,28 @@ cdef class Floor:
         structured_data=None
     ):
         cdef char *dst = <bytearray>buffer
-        read_clock(&self.moment)
+        read_clock(&self.timestamp)
         memcpy(dst, PyBytes_AS_STRING(self.ready), PyBytes_GET_SIZE(self.ready))
         return PyBytes_GET_SIZE(self.ready)
 
     def read_clock(self):
-        read_clock(&self.moment)
+        read_clock(&self.timestamp)
 
 
 def write_records(Encoder encoder, bytes message, Py_ssize_t calls):
     """Write a record of severity 6 again and again, in the general way; return the last."""
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     cdef Record record
     cdef Py_ssize_t _
     memset(&record, 0, sizeof(Record))
     global source, amount
     source, amount = message, len(message)
-    read_clock(&moment)
+    read_clock(&timestamp)
     with nogil:
         for _ in range(calls):
             record.severity = 6
             record.is_own = False
-            record.timestamp = moment
+            record.timestamp = timestamp
             record.message.start = source
             record.message.size = amount
             measure_record(&encoder.layout, &record)
@@ -113,34 +113,34 @@ def write_records(Encoder encoder, bytes message, Py_ssize_t calls):
 
 def write_plain_records(Encoder encoder, bytes message, Py_ssize_t calls):
     """The same in the way of those that most are, which `encode` tries first."""
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     cdef Record record
     cdef Py_ssize_t _, size = 0
     global source, amount
     source, amount = message, len(message)
-    read_clock(&moment)
+    read_clock(&timestamp)
     with nogil:
         for _ in range(calls):
             record.message.start = source
             record.message.size = amount
-            size = measure_plain_record(&encoder.layout, 6, &moment, record.message)
+            size = measure_plain_record(&encoder.layout, 6, &timestamp, record.message)
             if size:
-                write_plain_record(target, &encoder.layout, 6, &moment, record.message, size)
+                write_plain_record(target, &encoder.layout, 6, &timestamp, record.message, size)
     return buffer[:size]
 
 
 def encode_by_cimport(Encoder encoder, bytes message, Py_ssize_t calls):
     """The same as other Cython code does it, by `encode`."""
     cdef const Layout *layout = get_layout(encoder)
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     cdef Record record
     cdef Py_ssize_t _, size = 0
     global source, amount
     source, amount = message, len(message)
-    read_clock(&moment)
+    read_clock(&timestamp)
     with nogil:
         for _ in range(calls):
-            fill_record(&record, 6, &moment, source, amount)
+            fill_record(&record, 6, &timestamp, source, amount)
             size = encode(target, sizeof(buffer), layout, &record)
     return buffer[:size]
 

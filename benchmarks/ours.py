@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from contender import APP_NAME, HOSTNAME, Rival, make_standard_handler
-from roads import Road
+from transports import Transport
 from strict import Expected
 
 import syslogfast
@@ -27,9 +27,9 @@ class OurFormatter(Ours):
     def prepare(self) -> Callable[[logging.LogRecord], str]:
         return syslogfast.Formatter(hostname=HOSTNAME, app_name=APP_NAME).format
 
-    def make_handler(self, road: Road) -> logging.Handler:
-        handler = make_standard_handler(road)
-        handler.append_nul = road.kind == "tcp"
+    def make_handler(self, transport: Transport) -> logging.Handler:
+        handler = make_standard_handler(transport)
+        handler.append_nul = transport.kind == "tcp"
         handler.setFormatter(syslogfast.Formatter(hostname=HOSTNAME, app_name=APP_NAME))
         return handler
 
@@ -50,9 +50,9 @@ class OurTwin(OurEncoder):
 class OurHandler(Ours):
     name = "syslogfast SysLogHandler"
 
-    def make_handler(self, road: Road) -> logging.Handler:
+    def make_handler(self, transport: Transport) -> logging.Handler:
         options = {"protocol": "rfc5424", "hostname": HOSTNAME, "app_name": APP_NAME}
-        return make_standard_handler(road, syslogfast.SysLogHandler, **options)
+        return make_standard_handler(transport, syslogfast.SysLogHandler, **options)
 
 
 class OurEmitter(Ours):
@@ -60,15 +60,15 @@ class OurEmitter(Ours):
 
     name = "syslogfast Emitter"
     remark = "without logging"
-    roads = Rival.roads[1:]
+    transports = Rival.transports[1:]
     linger = 0.0
     emitter: "syslogfast.Emitter | None" = None
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[syslogfast.Emitter]:
-        linger = 3600.0 if road.kind == "stub" else self.linger
+    def open_logger(self, transport: Transport) -> Iterator[syslogfast.Emitter]:
+        linger = 3600.0 if transport.kind == "stub" else self.linger
         options = {"hostname": HOSTNAME, "app_name": APP_NAME, "protocol": "rfc5424"}
-        with syslogfast.connect(road.write_url(), linger=linger, **options) as self.emitter:
+        with syslogfast.connect(transport.write_url(), linger=linger, **options) as self.emitter:
             self.settle()  # connected
             yield self.emitter
             self.settle()
@@ -83,7 +83,7 @@ class OurEmitter(Ours):
 class OurGatheringEmitter(OurEmitter):
     name = "syslogfast Emitter, linger"
     remark = "without logging; gathers, then sends many at once"
-    roads = Rival.roads
+    transports = Rival.transports
     linger = 0.05
     is_seen = False
     sends_later = True

@@ -42,7 +42,7 @@ def is_ours(row: str, heading: str) -> bool:
 
 
 def is_wide(values: Sequence[float], times: float) -> bool:
-    """Tell whether a linear scale would show nothing of the least of them."""
+    """Return True if a linear scale would show nothing of the least of them."""
     known = [value for value in values if value > 0]
     return len(known) == len(values) and max(known) > times * min(known)
 

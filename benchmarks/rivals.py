@@ -27,7 +27,7 @@ from ours import (
     OurHandler,
     OurTwin,
 )
-from roads import Road
+from transports import Transport
 from strict import Expected
 
 BOM = "\ufeff"
@@ -55,10 +55,10 @@ class Standard(Rival):
     def prepare(self) -> Callable[[logging.LogRecord], "str | bytes"]:
         return self.make_formatter().format
 
-    def make_handler(self, road: Road) -> logging.Handler:
-        handler = make_standard_handler(road)
+    def make_handler(self, transport: Transport) -> logging.Handler:
+        handler = make_standard_handler(transport)
         # With a header of one's own one leaves the NUL away, but as a frame's end.
-        handler.append_nul = road.kind == "tcp" or bool(self.wrong)
+        handler.append_nul = transport.kind == "tcp" or bool(self.wrong)
         if not self.wrong:
             handler.setFormatter(self.make_formatter())
         return handler
@@ -66,8 +66,8 @@ class Standard(Rival):
     def mend(self, data: bytes, expected: Expected) -> bytes:
         if not self.wrong:
             return data
-        moment = strict.write_isoformat(expected.created)
-        header = f"1 {moment} {HOSTNAME} {APP_NAME} {expected.procid} - - "
+        timestamp = strict.write_isoformat(expected.created)
+        header = f"1 {timestamp} {HOSTNAME} {APP_NAME} {expected.procid} - - "
         return PRI + header.encode() + data.removeprefix(PRI).removesuffix(b"\0")
 
 
@@ -126,18 +126,18 @@ class Rfc5424LoggingHandler(Rival):
     module = "rfc5424logging"
 
     def prepare(self) -> Callable[[logging.LogRecord], bytes]:
-        return self.make_handler(Road("stub")).build_msg
+        return self.make_handler(Transport("stub")).build_msg
 
-    def make_handler(self, road: Road) -> logging.Handler:
+    def make_handler(self, transport: Transport) -> logging.Handler:
         from rfc5424logging import Rfc5424SysLogHandler
 
         options = {"hostname": HOSTNAME, "appname": APP_NAME}
-        if road.kind == "stub":
+        if transport.kind == "stub":
             handler = Rfc5424SysLogHandler(stream=io.BytesIO(), **options)
-            handler.transport = road.stub
+            handler.transport = transport.stub
             return handler
-        socktype = socket.SOCK_STREAM if road.kind == "tcp" else socket.SOCK_DGRAM
-        return Rfc5424SysLogHandler(road.address, socktype=socktype, **options)
+        socktype = socket.SOCK_STREAM if transport.kind == "tcp" else socket.SOCK_DGRAM
+        return Rfc5424SysLogHandler(transport.address, socktype=socktype, **options)
 
 
 class HatSyslog(Rival):
@@ -151,7 +151,7 @@ class HatSyslog(Rival):
     module = "hat.syslog.handler"
     wrong = 'spells out "BOM" before the message'
     fault = "message is 'BOM"
-    roads = ("stub", "udp", "tcp")
+    transports = ("stub", "udp", "tcp")
     contents = tuple(content for content in CONTENTS if content != "structured data")
     is_seen = False
     queue: "object | None" = None  # of a handler that sends
@@ -162,14 +162,14 @@ class HatSyslog(Rival):
 
         return lambda record: msg_to_str(_record_to_msg(record)).encode()
 
-    def make_handler(self, road: Road) -> logging.Handler:
+    def make_handler(self, transport: Transport) -> logging.Handler:
         from hat.syslog import handler as module
 
-        if road.kind == "stub":  # the queue drops the oldest
+        if transport.kind == "stub":  # the queue drops the oldest
             with patch.object(module, "_logging_handler_thread", lambda state: None):
                 return module.SyslogHandler("127.0.0.1", 514, "UDP")
-        host, port = road.address
-        handler = module.SyslogHandler(host, port, road.kind.upper())
+        host, port = transport.address
+        handler = module.SyslogHandler(host, port, transport.kind.upper())
         self.queue = handler._SyslogHandler__state.queue
         return handler
 
@@ -206,10 +206,10 @@ class Structlog(StandardRfc5424):
     remark = "to the standard library's handler"
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[object]:
+    def open_logger(self, transport: Transport) -> Iterator[object]:
         import structlog
 
-        with super().open_logger(road) as logger:
+        with super().open_logger(transport) as logger:
             yield structlog.wrap_logger(
                 logger,
                 processors=[structlog.stdlib.render_to_log_kwargs],
@@ -226,12 +226,12 @@ class Loguru(Rival):
     remark = "to the standard library's handler"
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[object]:
+    def open_logger(self, transport: Transport) -> Iterator[object]:
         from loguru import logger
 
         logger.remove()
-        handler = make_standard_handler(road)
-        handler.append_nul = road.kind == "tcp"
+        handler = make_standard_handler(transport)
+        handler.append_nul = transport.kind == "tcp"
         logger.add(handler, format=LOGURU_FORMAT.format(HOSTNAME, APP_NAME), level="INFO")
         try:
             yield logger
@@ -253,7 +253,7 @@ class Picologging(Rival):
     fault = "TIME-OFFSET must be"
     remark = "has no handler for syslog: one written by hand"
     gives_pri = False
-    roads = ("stub", "udp")
+    transports = ("stub", "udp")
     contents = CONTENTS[:2]
 
     def make_formatter(self) -> object:
@@ -272,15 +272,15 @@ class Picologging(Rival):
         return picologging.LogRecord(*[getattr(record, name) for name in names])
 
     @contextmanager
-    def open_logger(self, road: Road) -> Iterator[object]:
+    def open_logger(self, transport: Transport) -> Iterator[object]:
         import picologging
 
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sender = road.stub if road.kind == "stub" else datagrams
+        sender = transport.stub if transport.kind == "stub" else datagrams
 
         class Handler(picologging.Handler):
             def emit(self, record: object) -> None:
-                sender.sendto(PRI + self.format(record).encode(), road.address)
+                sender.sendto(PRI + self.format(record).encode(), transport.address)
 
         handler = Handler()
         handler.setFormatter(self.make_formatter())
@@ -295,8 +295,8 @@ class Picologging(Rival):
     def mend(self, data: bytes, expected: Expected) -> bytes:
         text = data.decode()
         bare = re.search(r"\d{4}-\S+", text)
-        moment = datetime.fromisoformat(bare[0]).astimezone()
-        return text.replace(bare[0], moment.isoformat()).encode()
+        timestamp = datetime.fromisoformat(bare[0]).astimezone()
+        return text.replace(bare[0], timestamp.isoformat()).encode()
 
 
 # --- who writes what -----------------------------------------------------------------------------

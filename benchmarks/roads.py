@@ -1,4 +1,4 @@
-"""The roads of a log call: none at all, datagrams and a stream, to this host."""
+"""The transports of a log call: none at all, datagrams and a stream, to this host."""
 
 import socket
 import tempfile
@@ -22,7 +22,7 @@ class Stub:
 
 
 @dataclass
-class Road:
+class Transport:
     """Where records go. kind: "stub", "udp", "unix" (datagrams) or "tcp"; address: a socket's.
 
     With "stub" nothing is sent while a call is timed; the address is that of a TCP collector, for
@@ -40,8 +40,8 @@ class Road:
         return f"{'tcp' if self.kind == 'stub' else self.kind}://{host}:{port}"
 
 
-def receive(kind: str, send: Callable[[Road], object]) -> bytes:
-    """Return what arrives on a road, one datagram or a stream to its end, when `send` is called."""
+def receive(kind: str, send: Callable[[Transport], object]) -> bytes:
+    """Return what arrives on a transport, one datagram or a stream to its end, when `send` is called."""
     family, where = socket.AF_INET, ("127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as directory:
         if kind == "unix":
@@ -52,7 +52,7 @@ def receive(kind: str, send: Callable[[Road], object]) -> bytes:
             receiver.bind(where)
             if kind == "tcp":
                 receiver.listen()
-            send(Road(kind, receiver.getsockname()))
+            send(Transport(kind, receiver.getsockname()))
             if kind != "tcp":
                 return receiver.recv(65536)
             connection, _ = receiver.accept()

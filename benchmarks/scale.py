@@ -14,7 +14,7 @@ PLACES = {"host": 1000, "rack": 40_000, "fleet": 4_000_000}  # emitters
 RESERVE = 0.5  # the share of what was measured that is planned with
 QUEUE = 1 << 20  # bytes: queue_bytes, unless it is given
 OUTAGE = 60.0  # seconds
-# A road to a collector: the figure's table, row and heading.
+# A transport to a collector: the figure's table, row and heading.
 COLLECTORS = {
     "rsyslog, TCP": ("collector-rsyslog", "tcp: emit_many", "stored"),
     "rsyslog, TLS": ("collector-rsyslog", "tls: emit_many", "stored"),

@@ -83,7 +83,7 @@ def find_loggen() -> tuple[str, dict[str, str]]:
 def prepare_blocks(messages: list[str]) -> Send:
     """Return what writes the first record again and again, as many at a time as fit.
 
-    No road is faster.
+    No transport is faster.
     """
     record = syslogfast.Encoder(**IDENTITY, framing="octet").encode(6, messages[0])
     block = record * (BLOCK_SIZE // len(record))
@@ -133,8 +133,8 @@ def prepare_loggen(messages: list[str]) -> Send:
 
     def send(url: str) -> None:
         place = urlsplit(url)
-        road = ["--dgram", "--no-framing"] if place.scheme == "udp" else ["--stream"]
-        run(loggen, *how, *road, *what, place.hostname, str(place.port), **variables)
+        transport = ["--dgram", "--no-framing"] if place.scheme == "udp" else ["--stream"]
+        run(loggen, *how, *transport, *what, place.hostname, str(place.port), **variables)
 
     return send
 

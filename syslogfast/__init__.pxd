@@ -6,9 +6,9 @@ All but `get_layout` are noexcept, and never allocate. A Layout is what is const
 of an Encoder: it lives, unchanged, as long as that, to which the caller keeps a reference.
 """
 
-from syslogfast._encode cimport MAX_TIMESTAMP, encode, fill_record, write_timestamp
+from syslogfast._c.encode cimport MAX_TIMESTAMP, encode, fill_record, write_timestamp
 from syslogfast._encoder_c cimport Encoder, get_layout
-from syslogfast._record cimport (
+from syslogfast._c.record cimport (
     Layout,
     Record,
     Span,
@@ -17,8 +17,8 @@ from syslogfast._record cimport (
     write_header,
     write_record,
 )
-from syslogfast._text cimport REPAIR_UTF8, Measure, measure_text, write_text
-from syslogfast._timestamp cimport (
+from syslogfast._c.text cimport REPAIR_UTF8, Measure, measure_text, write_text
+from syslogfast._c.timestamp cimport (
     Timestamp,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,

@@ -1,6 +1,6 @@
 """Syslog records (RFC 5424, RFC 3164), encoded straight into your buffer."""
 
-from syslogfast._encoder import BACKEND, Encoder, format_timestamp
+from syslogfast._backend import BACKEND, Encoder, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ def encode_each(
     severity: "int | str",
     messages: "Sequence[str | Buffer]",
     time_ns: "int | None",
-    room: "int | None",
+    space: "int | None",
 ) -> "tuple[bytes, int]":
-    """Return the records that fit into `room`, if that is not None, and how many they are."""
+    """Return the records that fit into `space`, if that is not None, and how many they are."""
     records = []
     for message in messages:
         record = encoder.encode(severity, message, time_ns=time_ns)
-        if room is not None:
-            room -= len(record)
-            if room < 0:
+        if space is not None:
+            space -= len(record)
+            if space < 0:
                 break
         records.append(record)
     return b"".join(records), len(records)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 # MicroPython has none.
-NoRoom: "Any" = getattr(builtins, "BufferError", None) or type("BufferError", (ValueError,), {})
+NoSpace: "Any" = getattr(builtins, "BufferError", None) or type("BufferError", (ValueError,), {})
 
 
 def describe(value: "object") -> "str":
@@ -181,8 +181,8 @@ def reject_offset(value: "object", size: "int") -> "NoReturn":
     raise ValueError(f"offset must be in 0..{size}, the length of buffer, got {describe(value)}")
 
 
-def reject_room(needed: "int", room: "int") -> "NoReturn":
-    raise NoRoom(f"buffer must have room for {needed} bytes after offset, got {room}")
+def reject_space(needed: "int", space: "int") -> "NoReturn":
+    raise NoSpace(f"buffer must have room for {needed} bytes after offset, got {space}")
 
 
 def check_seconds(field: "str", value: "object") -> "float":
@@ -211,7 +211,7 @@ def check_queue_bytes(value: "object") -> "int":
 
 
 def reject_identity(option: "str") -> "NoReturn":
-    raise ValueError(f"{option} must be left out of a child: it is the road's")
+    raise ValueError(f"{option} must be left out of a child: it is the transport's")
 
 
 def check_emitter(value: "object", kind: "type") -> "None":

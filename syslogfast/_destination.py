@@ -1,8 +1,8 @@
-"""The buffer that a caller has for records, for the twin; `_destination_c.pxi` is the same in C."""
+"""The buffer that a caller has for records, for the twin; `buffer.pxi` is the same in C."""
 
 import struct
 
-from syslogfast._checks import reject_buffer, reject_offset, reject_room
+from syslogfast._validation import reject_buffer, reject_offset, reject_space
 
 
 def measure_buffer(buffer: "object") -> "int":
@@ -26,7 +26,7 @@ def store(buffer: "object", offset: "object", data: "bytes") -> "int":
     if isinstance(buffer, bytearray):
         buffer[offset:end] = data
     elif end > size:
-        reject_room(len(data), size - offset)
+        reject_space(len(data), size - offset)
     else:
         struct.pack_into(f"{len(data)}s", buffer, offset, data)  # type: ignore[arg-type]
     return end

@@ -1,4 +1,4 @@
-# The buffer that a caller has for records, and many of them in one go: `_destination.py` and
+# The buffer that a caller has for records, and many of them in one go: `_buffer.py` and
 # `_batch.py` are the specification.
 
 cdef inline void release(Py_buffer *view) noexcept:
@@ -16,7 +16,7 @@ cdef Py_ssize_t read_offset(object offset, Py_ssize_t size) except -1:
     if PyLong_Check(offset):
         value = PyLong_AsLongLongAndOverflow(offset, &overflow)
     if overflow or not 0 <= value <= size:
-        rarely()
+        cold_path()
         reject_offset(offset, size)
     return <Py_ssize_t>value
 
@@ -28,12 +28,12 @@ cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
     try:
         PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
     except (BufferError, TypeError):
-        rarely()
+        cold_path()
         reject_buffer(buffer)
     return view.len
 
 
-cdef char *make_room(
+cdef char *make_space(
     object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
 ) except NULL:
     """Return where `size` octets may be written; only a bytearray grows.
@@ -42,8 +42,8 @@ cdef char *make_room(
     """
     if not PyByteArray_Check(buffer):
         if size > view.len - offset:
-            rarely()
-            reject_room(size, view.len - offset)
+            cold_path()
+            reject_space(size, view.len - offset)
         return <char *>view.buf + offset
     if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
         reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has cut it
@@ -52,14 +52,14 @@ cdef char *make_room(
     return PyByteArray_AS_STRING(buffer) + offset
 
 
-cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) except -1:
-    """Tell whether encoding the messages that `room` may hold cannot fail.
+cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
+    """Return True if encoding the messages that `space` may hold cannot fail.
 
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
-    cdef Py_ssize_t smallest = layout.prefix_size + layout.fields_size + 4
-    cdef Py_ssize_t count = room // smallest + 1
+    cdef Py_ssize_t smallest = layout.prefix_size + layout.identity_size + 4
+    cdef Py_ssize_t count = space // smallest + 1
     cdef Py_ssize_t size
     for message in messages:
         if count == 0:
@@ -82,20 +82,20 @@ cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t room) excep
 # The plain record where a call is not what counts: in the methods of Encoder it is inlined.
 
 cdef Py_ssize_t measure_plain(
-    const Layout *layout, int severity, const Timestamp *moment, Span text
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text
 ) noexcept:
-    return measure_plain_record(layout, severity, moment, text)
+    return measure_plain_record(layout, severity, timestamp, text)
 
 
 cdef void write_plain(
     char *dst,
     const Layout *layout,
     int severity,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     Span text,
     Py_ssize_t size,
 ) noexcept:
-    write_plain_record(dst, layout, severity, moment, text, size)
+    write_plain_record(dst, layout, severity, timestamp, text, size)
 
 
 cdef struct Batch:
@@ -107,9 +107,9 @@ cdef Batch write_many(
     const Layout *layout,
     int severity,
     object messages,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     char *dst,
-    Py_ssize_t room,
+    Py_ssize_t space,
 ) except *:
     """Write as many records as have room; only measure them if `dst` is NULL."""
     cdef Batch batch
@@ -126,20 +126,20 @@ cdef Batch write_many(
     for message in messages:
         size = 0
         if has_octets(message, &text):
-            size = measure_plain(layout, severity, moment, text)
+            size = measure_plain(layout, severity, timestamp, text)
         if size:
             frame_size = measure_frame(layout, size)
         else:
-            record.timestamp = moment[0]
+            record.timestamp = timestamp[0]
             read_body(layout, &record, message, NULL)
             measure_record(layout, &record)
             frame_size = record.frame_size
-        if frame_size > room - batch.size:
+        if frame_size > space - batch.size:
             break
         if dst != NULL and size:
             next = open_frame(dst + batch.size, layout, size)
             if head == NULL:
-                write_plain(dst + batch.size, layout, severity, moment, text, size)
+                write_plain(dst + batch.size, layout, severity, timestamp, text, size)
                 head = next
             else:  # PRI, time and the rest are the same
                 next = write_bytes(next, head, head_size)

@@ -1,6 +1,6 @@
 """Decimal digits, written at a pointer that is returned advanced. No objects, no GIL.
 
-The caller sees to the room and to the range that each function names.
+The caller sees to the space and to the range that each function names.
 """
 
 cimport cython

@@ -2,7 +2,7 @@
 
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
-    TRIES = 1000    # to get the room that was made before another thread takes it
+    TRIES = 1000    # to get the space that was made before another thread takes it
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
 
 # Processes between the one that has loaded this and the present one. Without a value here, which
@@ -18,7 +18,7 @@ def note_fork():
 call_at_fork(after_in_child=note_fork)
 
 
-# Of one record that finds no room.
+# Of one record that finds no space.
 cdef struct Patience:
     int tries
     double deadline     # from the first on, by time.monotonic()
@@ -50,7 +50,7 @@ cdef class Sequence:
         sequence_id = self.advance()
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
-        from syslogfast._sequence import add_sequence_id  # rarely needed
+        from syslogfast._sequence import add_sequence_id  # cold_path needed
 
         return add_sequence_id(structured_data, sequence_id)
 
@@ -60,23 +60,23 @@ cdef inline void renew_sequence(Sequence sequence) noexcept:
         sequence.forks, sequence.last = forks, 0
 
 
-cdef class Voice:
-    """What is fast of `syslogfast.Emitter`, which see."""
+cdef class EmitterBase:
+    """Base class of Emitter: its hot-path methods."""
 
     cdef readonly Encoder _encoder
     cdef readonly Queue _queue
-    cdef readonly object _delivery
+    cdef readonly object _sender
     cdef readonly Sequence _sequence    # or None: the records have no numbers
     cdef int forks
 
     def __cinit__(
-        self, Encoder encoder not None, Queue queue not None, delivery, Sequence sequence=None
+        self, Encoder encoder not None, Queue queue not None, sender, Sequence sequence=None
     ):
-        rarely()
+        cold_path()
         check_ready(encoder)
         self._encoder = encoder
         self._queue = queue
-        self._delivery = delivery
+        self._sender = sender
         self._sequence = sequence
         self.forks = forks
 
@@ -99,23 +99,23 @@ cdef class Voice:
 
         The clock is read once for all that go out together.
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef int code = read_severity(severity)
         cdef bint is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-                message = by_hand().read_any_message(message)
+                message = load_log_record().read_any_message(message)
             if not is_read:
-                read_clock(&moment)
-            is_read = not put_record(self, code, message, &moment, None, None)
+                read_clock(&timestamp)
+            is_read = not put_record(self, code, message, &timestamp, None, None)
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
-        Return where it has ended: before a line for which the queue has no room, whatever
+        Return where it has ended: before a line for which the queue has no space, whatever
         `overflow` says, or behind the last one.
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Queue queue = self._queue
         cdef Span line
         cdef int code = read_severity(severity)
@@ -131,8 +131,8 @@ cdef class Voice:
             line_feed = <const char *>memchr(line.start, c"\n", end - line.start)
             line.size = (end if line_feed == NULL else line_feed) - line.start
             if not is_read:
-                read_clock(&moment)
-            is_read = not put_span(self, code, None, &line, &moment, None, None)
+                read_clock(&timestamp)
+            is_read = not put_span(self, code, None, &line, &timestamp, None, None)
             line.start += line.size + 1
         return min(line.start, end) - first
 
@@ -175,116 +175,116 @@ cdef class Voice:
         return self._encoder
 
 
-cdef int renew(Voice voice) except -1:
-    rarely()
-    cdef Encoder encoder = voice._encoder.replace()  # PROCID is another
-    with cython.critical_section(voice):
-        if voice.forks != forks:
+cdef int renew(EmitterBase emitter) except -1:
+    cold_path()
+    cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
+    with cython.critical_section(emitter):
+        if emitter.forks != forks:
             if NO_GIL:
-                Py_INCREF(voice._encoder)   # for ever: another thread may be about to take it
-            voice._encoder = encoder
-            voice.forks = forks
+                Py_INCREF(emitter._encoder)   # for ever: another thread may be about to take it
+            emitter._encoder = encoder
+            emitter.forks = forks
     return 0
 
 
 cdef int emit_one(
-    Voice voice, int severity, message, tuple args, msgid, structured_data, time_ns
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
-    cdef Timestamp moment
+    cdef Timestamp timestamp
     if args:
         text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
         if text is None:
-            text = by_hand().format_message(message, by_hand().choose_arguments(args))
+            text = load_log_record().format_message(message, load_log_record().choose_arguments(args))
         message = text
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-        message = by_hand().read_any_message(message)
-    read_time(time_ns, &moment)
-    put_record(voice, severity, message, &moment, msgid, structured_data)
+        message = load_log_record().read_any_message(message)
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, message, &timestamp, msgid, structured_data)
     return 0
 
 
 cdef bint put_record(
-    Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
-    """Queue one record; tell whether the delivery has been called to send."""
+    """Queue one record; return True if the sender has been called to send."""
     cdef Span text
     cdef bint is_text = has_octets(message, &text)
     return put_span(
-        voice, severity, message, &text if is_text else NULL, moment, msgid, structured_data
+        emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
     )
 
 
 cdef inline bint put_span(
-    Voice voice, int severity, object message, Span *text, Timestamp *moment, msgid,
+    EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
     structured_data
 ) except -1:
     """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
-    cdef Queue queue = voice._queue
-    cdef Encoder encoder    # held: while there is no room, a handler may fork, and renew the voice
+    cdef Queue queue = emitter._queue
+    cdef Encoder encoder    # held: while there is no space, a handler may fork, and renew the emitter
     cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
-    cdef int state = NO_ROOM
+    cdef int state = NO_SPACE
     cdef char *dst
     cdef Patience patience
     cdef Section section
-    if voice.forks != forks:
-        renew(voice)
-    encoder = voice._encoder
+    if emitter.forks != forks:
+        renew(emitter)
+    encoder = emitter._encoder
     layout = &encoder.layout
-    if voice._sequence is not None:
-        structured_data = voice._sequence.number(structured_data)
+    if emitter._sequence is not None:
+        structured_data = emitter._sequence.number(structured_data)
     elif msgid is None and structured_data is None and text != NULL:
-        size = measure_plain(layout, severity, moment, text[0])
+        size = measure_plain(layout, severity, timestamp, text[0])
     if not size and message is None:
         message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
         frame_size = measure_frame(layout, size)
         patience.tries = 0
-        while state == NO_ROOM:
+        while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, frame_size, False)
             if dst != NULL:
-                write_plain(dst, layout, severity, moment, text[0], size)
+                write_plain(dst, layout, severity, timestamp, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
-            if state == NO_ROOM and not find_room(voice, frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
-        state = put_any(voice, severity, message, moment, msgid, structured_data)
-        if state == NO_ROOM:
+        state = put_any(emitter, severity, message, timestamp, msgid, structured_data)
+        if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= 3:
-        voice._delivery.drive()
+        emitter._sender.pump()
         return True
     if state == FIRST:
-        voice._delivery.start_lingering()
+        emitter._sender.start_lingering()
     return False
 
 
 cdef int put_any(
-    Voice voice, int severity, object message, Timestamp *moment, msgid, structured_data
+    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
 ) except -1:
-    """Queue a record that is not a plain one: NO_ROOM, QUEUED or FIRST."""
-    cdef Queue queue = voice._queue
-    cdef Encoder encoder = voice._encoder   # held, as in put_span
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
+    cdef Queue queue = emitter._queue
+    cdef Encoder encoder = emitter._encoder   # held, as in put_span
     cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
     cdef Py_ssize_t elements_size
     cdef Patience patience
     cdef Section section
-    cdef int state = NO_ROOM
+    cdef int state = NO_SPACE
     cdef char *dst
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, NULL)
         elements_size = count_elements(layout, &record)
         measure_record(layout, &record)
         patience.tries = 0
-        while state == NO_ROOM:
+        while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, record.frame_size, False)
             if dst != NULL:
@@ -292,11 +292,11 @@ cdef int put_any(
                 state = commit(
                     queue,
                     record.frame_size,
-                    record.text.taken < record.message.size
+                    record.text.consumed < record.message.size
                     or count_elements(layout, &record) < elements_size,
                 )
             leave(&section)
-            if state == NO_ROOM and not find_room(voice, record.frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
                 break
         return state
     finally:
@@ -309,13 +309,13 @@ cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record
     return record.constant_elements.size + record.elements.size
 
 
-cdef bint find_room(Voice voice, Py_ssize_t size, Patience *patience) except -1:
+cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
-    cdef Queue queue = voice._queue
-    rarely()
+    cdef Queue queue = emitter._queue
+    cold_path()
     if patience.tries < TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
-        deadline = voice._delivery.make_room(size, deadline)
+        deadline = emitter._sender.apply_overflow(size, deadline)
         if deadline is not None:
             patience.deadline = deadline
             patience.tries += 1

@@ -1,29 +1,29 @@
-"""From `emit` into the queue, in Python: the specification that `_emitter_c.pxi` must match.
+"""From `emit` into the queue, in Python: the specification that `emitter.pxi` must match.
 
-A record is encoded on the caller's thread, put into the queue, and left to the delivery.
+A record is encoded on the caller's thread, put into the queue, and left to the sender.
 """
 
 import _thread
 import time
 
-from syslogfast._checks import check_field, check_severity
+from syslogfast._validation import check_field, check_severity
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._timestamp import check_time
 from syslogfast.constants import WIDEST
-from syslogfast.transports._queue_py import FIRST, NO_ROOM, Queue
+from syslogfast.transports.queue_py import FIRST, NO_SPACE, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from syslogfast._encoder_py import StructuredData
-    from syslogfast.transports.delivery import Delivery
+    from syslogfast.transports.sender import Sender
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
-TRIES = 1000  # to get the room that was made before another thread takes it
+TRIES = 1000  # to get the space that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -36,7 +36,7 @@ def note_fork() -> "None":
 call_at_fork(after_in_child=note_fork)
 
 
-def is_cut(
+def is_truncated(
     encoder: "Encoder",
     frame: "bytes",
     severity: "int",
@@ -45,8 +45,8 @@ def is_cut(
     msgid: "str | None",
     structured_data: "StructuredData | None",
 ) -> "bool":
-    """Tell whether a record would be longer if there were no `max_size`."""
-    if structured_data is None and encoder._has_room(WIDEST * len(message)):
+    """Return True if a record would be longer if there were no `max_size`."""
+    if structured_data is None and encoder._has_space(WIDEST * len(message)):
         return False
     unlimited = encoder._without_limit()
     record = unlimited.encode(
@@ -59,14 +59,14 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
     """Return `emit` for one severity (RFC 5424 6.2.1, table 2)."""
 
     def send(
-        self: "Voice",
+        self: "EmitterBase",
         message: "object",
         *args: "object",
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
     ) -> "None":
-        Voice.emit(
+        EmitterBase.emit(
             self,
             severity,
             message,
@@ -77,7 +77,7 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
         )
 
     send.__name__ = name
-    send.__qualname__ = f"Voice.{name}"
+    send.__qualname__ = f"EmitterBase.{name}"
     send.__doc__ = f"Send a record of severity {severity}: {meaning}."
     return send
 
@@ -113,22 +113,22 @@ class Sequence:
         return add_sequence_id(structured_data, sequence_id)  # type: ignore[no-any-return]
 
 
-class Voice:
-    """What is fast of `syslogfast.Emitter`, which see."""
+class EmitterBase:
+    """Base class of Emitter: its hot-path methods."""
 
-    __slots__ = ("_delivery", "_encoder", "_forks", "_queue", "_sequence")
+    __slots__ = ("_sender", "_encoder", "_forks", "_queue", "_sequence")
 
     def __init__(
         self,
         encoder: "Encoder",
         queue: "Queue",
-        delivery: "Delivery",
+        sender: "Sender",
         sequence: "Sequence | None" = None,
     ) -> "None":
         self._encoder = encoder
         self._forks = _forks
         self._queue = queue
-        self._delivery = delivery
+        self._sender = sender
         self._sequence = sequence
 
     def emit(
@@ -173,7 +173,7 @@ class Voice:
     def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0) -> "int":
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
-        Return where it has ended: before a line for which the queue has no room, whatever
+        Return where it has ended: before a line for which the queue has no space, whatever
         `overflow` says, or behind the last one.
         """
         code = check_severity(severity)
@@ -206,7 +206,7 @@ class Voice:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "bool":
-        """Queue one record; tell whether the delivery has been called to send."""
+        """Queue one record; return True if the sender has been called to send."""
         encoder, queue = self._get_encoder(), self._queue
         if self._sequence is not None:
             structured_data = self._sequence.number(structured_data)
@@ -217,9 +217,9 @@ class Voice:
         frame = encoder.encode(
             severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
         )
-        cut = is_cut(encoder, frame, severity, message, time_ns, msgid, structured_data)
+        cut = is_truncated(encoder, frame, severity, message, time_ns, msgid, structured_data)
         state = queue.put(frame, cut)
-        if state == NO_ROOM:
+        if state == NO_SPACE:
             if queue.closed:
                 queue.drop("closed")
                 return True
@@ -228,20 +228,20 @@ class Voice:
                 return True
             deadline: float | None = None
             for _ in range(TRIES):
-                if state != NO_ROOM:
+                if state != NO_SPACE:
                     break
-                deadline = self._delivery.make_room(len(frame), deadline)
+                deadline = self._sender.apply_overflow(len(frame), deadline)
                 if deadline is None:
                     break
                 state = queue.put(frame, cut)
-            if state == NO_ROOM:
+            if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True
         if queue.size >= queue.threshold or severity <= 3:
-            self._delivery.drive()
+            self._sender.pump()
             return True
         if state == FIRST:
-            self._delivery.start_lingering()
+            self._sender.start_lingering()
         return False
 
     emergency = make_level_method(0, "emergency", "the system is unusable")

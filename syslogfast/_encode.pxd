@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from syslogfast._record cimport (
+from syslogfast._c.record cimport (
     Layout,
     Record,
     Span,
@@ -12,8 +12,8 @@ from syslogfast._record cimport (
     write_plain_record,
     write_record,
 )
-from syslogfast._text cimport REPAIR_UTF8
-from syslogfast._timestamp cimport (
+from syslogfast._c.text cimport REPAIR_UTF8
+from syslogfast._c.timestamp cimport (
     Timestamp,
     move_to_rfc3164_zone,
     move_to_rfc5424_zone,
@@ -45,7 +45,7 @@ cdef inline void fill_record(
 
 cdef inline Py_ssize_t encode_plain(
     char *dst,
-    Py_ssize_t room,
+    Py_ssize_t space,
     const Layout *layout,
     int severity,
     const Timestamp *timestamp,
@@ -57,24 +57,24 @@ cdef inline Py_ssize_t encode_plain(
     if not size:
         return 0
     frame_size = measure_frame(layout, size)
-    if frame_size <= room:
+    if frame_size <= space:
         write_plain_record(dst, layout, severity, timestamp, message, size)
     return frame_size
 
 
 cdef inline Py_ssize_t encode(
-    char *dst, Py_ssize_t room, const Layout *layout, const Record *record
+    char *dst, Py_ssize_t space, const Layout *layout, const Record *record
 ) noexcept nogil:
-    """Write one record, framed; return its octets. If they are more than `room`, write nothing.
+    """Write one record, framed; return its octets. If they are more than `space`, write nothing.
 
-    With a `room` of 0 it measures: dst may be NULL. The record is not changed, and its message is
+    With a `space` of 0 it measures: dst may be NULL. The record is not changed, and its message is
     not within dst.
     """
     cdef Record measured
     cdef Py_ssize_t size
     if not record.is_own:
         size = encode_plain(
-            dst, room, layout, record.severity, &record.timestamp, record.message
+            dst, space, layout, record.severity, &record.timestamp, record.message
         )
         if size:
             return size
@@ -87,7 +87,7 @@ cdef inline Py_ssize_t encode(
     measured.constant_elements = record.constant_elements
     measured.elements = record.elements
     measure_record(layout, &measured)
-    if measured.frame_size <= room:
+    if measured.frame_size <= space:
         write_record(dst, layout, &measured)
     return measured.frame_size
 

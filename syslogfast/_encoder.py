@@ -7,7 +7,7 @@ becomes the twin in silence.
 
 import sys
 
-from syslogfast._checks import reject_backend, reject_interpreter
+from syslogfast._validation import reject_backend, reject_interpreter
 from syslogfast._platform import read_variable
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, uint8_t
 
-from syslogfast._record cimport Layout
+from syslogfast._c.record cimport Layout
 
 
 cdef class Encoder:
@@ -10,7 +10,7 @@ cdef class Encoder:
     cdef bytes text             # what the spans of `layout` point to
     cdef dict options           # the other arguments as given, for replace: siblings share them
     cdef tuple names            # hostname, app_name, procid as given; None: as they are in `text`
-    cdef int32_t fields_room    # as long as the fields may be for another process
+    cdef int32_t identity_space    # as long as the fields may be for another process
     cdef int32_t process        # whose records need no look at their process; -1: all
     cdef int8_t given           # which names were given, a bit for each
     cdef uint8_t is_ascii       # `text` is; of thousands, each byte counts

@@ -41,9 +41,9 @@ from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from syslogfast._digits cimport count_digits, write_decimal
-from syslogfast._encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
-from syslogfast._record cimport (
+from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
+from syslogfast._c.record cimport (
     DATAGRAM,
     LF,
     NUL,
@@ -65,7 +65,7 @@ from syslogfast._record cimport (
     write_plain_rest,
     write_record,
 )
-from syslogfast._signals cimport (
+from syslogfast._c.signals cimport (
     ENOTSOCK,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -90,7 +90,7 @@ from syslogfast._signals cimport (
     swap,
     write,
 )
-from syslogfast._text cimport (
+from syslogfast._c.text cimport (
     ESCAPE_CONTROLS,
     ESCAPE_LF,
     ESCAPE_NUL,
@@ -100,7 +100,7 @@ from syslogfast._text cimport (
     measure_text,
     write_text,
 )
-from syslogfast._timestamp cimport (
+from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,
@@ -114,7 +114,7 @@ from syslogfast._timestamp cimport (
 )
 import time
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_field,
     check_precision,
@@ -127,13 +127,13 @@ from syslogfast._checks import (
     reject_messages,
     reject_offset,
     reject_parameters,
-    reject_room,
+    reject_space,
     reject_sd_name,
     reject_structured_data,
     reject_time,
     reject_unready,
 )
-from syslogfast._identity import (
+from syslogfast._options import (
     Settings,
     clean_msgid,
     describe_options,
@@ -159,14 +159,14 @@ cdef extern from *:
     #endif
 
     /* What surely leads to a cold function, or comes from it, is compiled for size, not speed:
-       errors, by Cython's own functions as they are in this version, and what calls rarely(). */
+       errors, by Cython's own functions as they are in this version, and what calls cold_path(). */
     #ifdef __GNUC__
     #if CYTHON_HEX_VERSION >> 16 == 0x0303
     static void __Pyx_AddTraceback(const char *, int, int, const char *) SYSLOGFAST_TRACEBACK;
     static void __Pyx_RaiseArgtupleInvalid(const char *, int, Py_ssize_t, Py_ssize_t, Py_ssize_t)
         __attribute__((cold));
     #endif
-    static void __attribute__((cold, noinline)) syslogfast_rarely(void) { __asm__ volatile (""); }
+    static void __attribute__((cold, noinline)) syslogfast_cold_path(void) { __asm__ volatile (""); }
     static char *syslogfast_write_timestamp_apart(char *, const void *, const void *)
         __attribute__((noinline));
     static Py_ssize_t syslogfast_encode_apart(char *, Py_ssize_t, const void *, const void *)
@@ -221,7 +221,7 @@ cdef extern from *:
     #define SYSLOGFAST_STATE_OF_m NULL
     #endif
     #else
-    #define syslogfast_rarely()
+    #define syslogfast_cold_path()
     #endif
 
     /* Cython, in this version, finds the module of an interpreter beyond its end: after finalize
@@ -308,7 +308,7 @@ cdef extern from *:
         return text;
     }
     """
-    void rarely "syslogfast_rarely"() nogil
+    void cold_path "syslogfast_cold_path"() nogil
     bint NO_GIL "SYSLOGFAST_NO_GIL"
     ctypedef struct Section "syslogfast_section":
         pass
@@ -339,9 +339,9 @@ cdef enum:
     SMALL = 1024
 
 
-include "_fields_c.pxi"
-include "_structured_data_c.pxi"
-include "_destination_c.pxi"
+include "arguments.pxi"
+include "structured_data.pxi"
+include "buffer.pxi"
 
 
 # --- the encoder ---------------------------------------------------------------------------------
@@ -370,7 +370,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
     if protocol not in PROTOCOLS:
-        rarely()
+        cold_path()
         check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
@@ -456,7 +456,7 @@ cdef class Encoder:
         cdef Scratch scratch
         cdef Py_ssize_t[10] numbers
         cdef Py_ssize_t i = 0, given = -1, process
-        rarely()
+        cold_path()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
@@ -479,8 +479,8 @@ cdef class Encoder:
         layout.rules = <Py_ssize_t>(0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS)[numbers[4]]
         layout.max_size = numbers[5]
         layout.prefix_size = numbers[7]
-        layout.fields_size = numbers[8]
-        layout.lead_size = numbers[9]
+        layout.identity_size = numbers[8]
+        layout.separator_size = numbers[9]
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -504,9 +504,9 @@ cdef class Encoder:
             layout.elements_size = len(elements)
         text = <bytes?>settings.start + tail
         layout.text = text
-        layout.tail_size = len(tail)
+        layout.suffix_size = len(tail)
         if layout.is_rfc5424 and not layout.local_time:
-            layout.plain_size = layout.prefix_size + 20 + layout.tail_size
+            layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
         if layout.is_rfc5424:
             given = <Py_ssize_t>read_back(settings.names, settings.fields)
@@ -520,7 +520,7 @@ cdef class Encoder:
             self.options = options
             self.given = given
             self.names = names
-            self.fields_room = numbers[6]
+            self.identity_space = numbers[6]
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = attributes is not None
@@ -541,20 +541,20 @@ cdef class Encoder:
         >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
         b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if msgid is None and structured_data is None and has_octets(message, &text):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
                 write_plain_record(
-                    PyBytes_AS_STRING(result), &self.layout, code, &moment, text, size
+                    PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
                 )
                 return result
-        return encode_any(self, code, message, &moment, msgid, structured_data)
+        return encode_any(self, code, message, &timestamp, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
@@ -566,7 +566,7 @@ cdef class Encoder:
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -576,31 +576,31 @@ cdef class Encoder:
         >>> end, buffer[:55]
         (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Span text
         cdef int code = read_severity(severity)
         cdef Py_ssize_t size, frame_size, start
         cdef char *dst
-        read_time(time_ns, &moment)
+        read_time(time_ns, &timestamp)
         if (
             msgid is None and structured_data is None
             and PyByteArray_Check(buffer) and has_octets(message, &text)
         ):
-            size = measure_plain_record(&self.layout, code, &moment, text)
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
             if size:
                 start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
                 frame_size = measure_frame(&self.layout, size)
                 end = <object>(start + frame_size)  # what can fail comes before the first octet
                 if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
-                    dst = make_room(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                     return end
                 with cython.critical_section(buffer):
-                    dst = make_room(buffer, NULL, start, frame_size)
-                    write_plain_record(dst, &self.layout, code, &moment, text, size)
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
                 return end
         return encode_any_into(
-            self, buffer, code, message, offset, &moment, msgid, structured_data
+            self, buffer, code, message, offset, &timestamp, msgid, structured_data
         )
 
     def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
@@ -614,20 +614,20 @@ cdef class Encoder:
         >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
         (106, 2)
         """
-        cdef Timestamp moment
+        cdef Timestamp timestamp
         cdef Py_buffer view
         cdef Batch batch
         cdef bint grows
         cdef char *dst
-        cdef Py_ssize_t start, size, room
+        cdef Py_ssize_t start, size, space
         cdef int code = read_severity(severity)
         check_ready(self)
-        read_time(time_ns, &moment)
-        if not self.layout.is_rfc5424 and not is_writable(&moment, self.layout.local_time):
-            read_clock(&moment)  # RFC 3164 has no NILVALUE: it is the present time, for all
+        read_time(time_ns, &timestamp)
+        if not self.layout.is_rfc5424 and not is_writable(&timestamp, self.layout.local_time):
+            read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
             time_ns = None
         if not isinstance(messages, (list, tuple)):
-            rarely()
+            cold_path()
             reject_messages(messages)
         if NO_GIL:
             messages = tuple(messages)  # it is read twice, and the same has to be in it
@@ -636,14 +636,14 @@ cdef class Encoder:
         try:
             start = read_offset(offset, size)
             grows = view.len == NOT_HELD
-            room = MAX_LENGTH if grows else size - start
-            if not are_safe(&self.layout, messages, room):
-                return encode_long_way(self, buffer, severity, messages, start, time_ns, &moment)
-            batch = write_many(&self.layout, code, messages, &moment, NULL, room)
+            space = MAX_LENGTH if grows else size - start
+            if not are_safe(&self.layout, messages, space):
+                return encode_long_way(self, buffer, severity, messages, start, time_ns, &timestamp)
+            batch = write_many(&self.layout, code, messages, &timestamp, NULL, space)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             with cython.critical_section(buffer):
-                dst = make_room(buffer, &view, start, batch.size)
-                write_many(&self.layout, code, messages, &moment, dst, batch.size)
+                dst = make_space(buffer, &view, start, batch.size)
+                write_many(&self.layout, code, messages, &timestamp, dst, batch.size)
             return result
         finally:
             release(&view)
@@ -681,7 +681,7 @@ cdef class Encoder:
         """
         cdef Record record
         cdef Scratch scratch
-        cdef Py_ssize_t lead = self.layout.lead_size
+        cdef Py_ssize_t lead = self.layout.separator_size
         check_ready(self)
         open_scratch(&scratch, self.layout.max_size)
         try:
@@ -701,7 +701,7 @@ cdef class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
-        rarely()
+        cold_path()
         check_ready(self)
         sibling = type(self)(**dict(list_options(self), **changes))
         for name in changes:
@@ -713,19 +713,19 @@ cdef class Encoder:
     @property
     def max_size(self):
         """The most bytes that a record can have, without octet count and delimiter."""
-        rarely()
+        cold_path()
         check_ready(self)
         return self.layout.max_size
 
     def __reduce__(self):
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
-        rarely()
+        cold_path()
         check_ready(self)
         return reduce_options(type(self), list_options(self))
 
     def __repr__(self):
         """Prefix and structured data stay out of it: they may hold a token."""
-        rarely()
+        cold_path()
         check_ready(self)
         return describe_options(type(self), list_options(self))
 
@@ -738,39 +738,39 @@ cdef class Encoder:
 cdef tuple list_names(Encoder encoder):
     """Return hostname, app_name and procid as they were given."""
     cdef const Layout *layout = &encoder.layout
-    rarely()
+    cold_path()
     if encoder.names is not None:
         return encoder.names
-    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.fields_size]
+    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.identity_size]
     return restore_names(encoder.given, fields.decode())
 
 
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
-    rarely()
+    cold_path()
     return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
 
 
 cdef object encode_long_way(
-    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *moment
+    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns, Timestamp *timestamp
 ):
     """Encode all that fit before the first is written: the buffer may be one of the messages."""
     cdef Py_buffer view
-    cdef Py_ssize_t room, size
-    rarely()
+    cdef Py_ssize_t space, size
+    cold_path()
     view.len = NOT_HELD
-    room = open_buffer(buffer, &view) - start
+    space = open_buffer(buffer, &view) - start
     try:
         if time_ns is None:
-            time_ns = <object>moment.seconds * 1_000_000_000 + moment.nanoseconds
+            time_ns = <object>timestamp.seconds * 1_000_000_000 + timestamp.nanoseconds
         grows = PyByteArray_Check(buffer)
-        from syslogfast._batch import encode_each  # rarely needed
+        from syslogfast._batch import encode_each  # cold_path needed
 
-        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else room)
+        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else space)
         size = PyBytes_GET_SIZE(data)
         result = (start + size, count)
         with cython.critical_section(buffer):
-            memcpy(make_room(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
         return result
     finally:
         release(&view)
@@ -779,7 +779,7 @@ cdef object encode_long_way(
 cdef inline int check_ready(Encoder encoder) except -1:
     """Refuse what `Encoder.__new__` alone has made; it has no plain_size, so it comes here."""
     if encoder.text is None:
-        rarely()
+        cold_path()
         reject_unready()
     return 0
 
@@ -788,7 +788,7 @@ cdef object encode_any(
     Encoder encoder,
     int severity,
     object message,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -801,7 +801,7 @@ cdef object encode_any(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
@@ -819,7 +819,7 @@ cdef object encode_any_into(
     int severity,
     object message,
     object offset,
-    const Timestamp *moment,
+    const Timestamp *timestamp,
     object msgid,
     object structured_data,
 ):
@@ -835,7 +835,7 @@ cdef object encode_any_into(
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
-        record.timestamp = moment[0]
+        record.timestamp = timestamp[0]
         read_own_fields(layout, &record, &scratch, msgid, structured_data)
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.
@@ -845,7 +845,7 @@ cdef object encode_any_into(
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet
         with cython.critical_section(buffer):
-            dst = make_room(buffer, &destination, start, record.frame_size)
+            dst = make_space(buffer, &destination, start, record.frame_size)
             if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
                 message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
                 record.message.start = PyBytes_AS_STRING(message)
@@ -857,8 +857,8 @@ cdef object encode_any_into(
         release(&destination)
 
 
-include "_log_record_c.pxi"
+include "log_record.pxi"
 include "transports/_queue_c.pxi"
-include "_emitter_c.pxi"
-include "_fatal_c.pxi"
-include "_table_c.pxi"
+include "emitter.pxi"
+include "fatal_signals.pxi"
+include "capi.pxi"

@@ -1,4 +1,4 @@
-"""The encoder in Python: the specification that `_encoder_c.pyx` must match byte for byte.
+"""The encoder in Python: the specification that `_c/_encoder_c.pyx` must match byte for byte.
 
 It and what it imports keep to what MicroPython also runs: no typing, enum or re at run time, no
 codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of a record.
@@ -7,7 +7,7 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 import time
 
 from syslogfast._batch import encode_each
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_field,
     check_precision,
@@ -17,8 +17,8 @@ from syslogfast._checks import (
     reject_messages,
     reject_offset,
 )
-from syslogfast._destination import measure_buffer, store
-from syslogfast._identity import (
+from syslogfast._buffer import measure_buffer, store
+from syslogfast._options import (
     Settings,
     clean_msgid,
     describe_options,
@@ -37,9 +37,9 @@ from syslogfast._log_record import (
     render_own_fields,
 )
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._style import Style
+from syslogfast._layout import SharedLayout
 from syslogfast._text import BOM, encode_text, read_text
-from syslogfast._timestamp import FORMS, check_time, choose_renderer, is_writable
+from syslogfast._timestamp import TIMESTAMP_FORMATS, check_time, choose_renderer, is_writable
 from syslogfast.constants import IDENTITY, PROTOCOLS
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def format_timestamp(
     precision = check_precision(precision)
     if local_time is None:
         local_time = protocol != "rfc5424"
-    return choose_renderer(protocol)(time_ns, FORMS[bool(local_time), precision]).decode()
+    return choose_renderer(protocol)(time_ns, TIMESTAMP_FORMATS[bool(local_time), precision]).decode()
 
 
 class Encoder:
@@ -123,7 +123,7 @@ class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    __slots__ = ("_fields_size", "_given", "_hot", "_names", "_style", "_tail")
+    __slots__ = ("_identity_size", "_given", "_hot", "_names", "_layout", "_suffix")
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Encoder:
         prefix: "bytes" = b"",
         attributes: "Mapping[str, Mapping[str, str]] | None" = None,
     ) -> "None":
-        if hasattr(self, "_tail"):
+        if hasattr(self, "_suffix"):
             reject_change()
         settings = Settings(
             protocol,
@@ -163,10 +163,10 @@ class Encoder:
             prefix,
             attributes,
         )
-        self._keep_names(settings.names, settings.fields)
-        self._style = Style(settings)
-        self._hot = self._style.hot
-        self._tail = self._join_tail(settings.fields, settings.msgid, self._style.elements)
+        self._keep_names(settings.names, settings.identity_fields)
+        self._layout = SharedLayout(settings)
+        self._hot = self._layout.hot
+        self._suffix = self._join_suffix(settings.identity_fields, settings.msgid, self._layout.elements)
 
     def encode(
         self,
@@ -193,32 +193,32 @@ class Encoder:
         """
         if type(severity) is not int or not 0 <= severity <= 7:
             severity = check_severity(severity)
-        starts, render_timestamp, form, max_size, lead, escapes, framing = self._hot
-        timestamp = render_timestamp(time_ns, form)
-        tail = self._tail
+        starts, render_timestamp, timestamp_format, max_size, msg_separator, escapes, framing = self._hot
+        timestamp = render_timestamp(time_ns, timestamp_format)
+        suffix = self._suffix
         if msgid is not None or structured_data is not None:
-            tail = self._render_tail(msgid, structured_data)
-        header = starts[severity] + timestamp + tail
-        room = max_size - len(header)
-        if room < 0 and room < -len(lead):
+            suffix = self._render_suffix(msgid, structured_data)
+        header = starts[severity] + timestamp + suffix
+        space = max_size - len(header)
+        if space < 0 and space < -len(msg_separator):
             start = starts[severity] + timestamp
-            header = start + self._render_shorter_tail(
-                msgid, room=max_size - len(start) + len(lead)
+            header = start + self._render_shorter_suffix(
+                msgid, space=max_size - len(start) + len(msg_separator)
             )
-            room = max_size - len(header)
-        if type(message) is not str or len(lead) > 1:
+            space = max_size - len(header)
+        if type(message) is not str or len(msg_separator) > 1:
             message = self._read_message(message)
-        if len(message) > room:
-            data = encode_text(message, escapes, room)
+        if len(message) > space:
+            data = encode_text(message, escapes, space)
         else:
             try:  # what most are, without a look at each character
                 data = message.encode()
-                if data.translate(escapes.suspects) != data or len(data) > room:
-                    data = encode_text(message, escapes, room)
+                if data.translate(escapes.needs_escape) != data or len(data) > space:
+                    data = encode_text(message, escapes, space)
             except (UnicodeError, AttributeError):
-                data = encode_text(message, escapes, room)
+                data = encode_text(message, escapes, space)
         # Of a message of which nothing fits, no trace is left.
-        record = header + data if data else header[: len(header) - len(lead)]
+        record = header + data if data else header[: len(header) - len(msg_separator)]
         if framing is None:
             return record
         if framing == "octet":
@@ -243,7 +243,7 @@ class Encoder:
         The other arguments are those of `encode`.
 
         TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
-        as in `encode`. BufferError: no room, or a bytearray that cannot grow while it is
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
         exported.
 
         >>> buffer = bytearray()
@@ -277,20 +277,20 @@ class Encoder:
         >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
         (106, 2)
         """
-        style = self._style
+        layout = self._layout
         check_severity(severity)
         moment = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
             time_ns = moment
-        elif style.protocol != "rfc5424" and not is_writable(moment, style.form.local_time):
+        elif layout.protocol != "rfc5424" and not is_writable(moment, layout.timestamp_format.local_time):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
         if not isinstance(offset, int) or not 0 <= offset <= size:
             reject_offset(offset, size)
-        room = None if isinstance(buffer, bytearray) else size - offset
-        data, count = encode_each(self, severity, messages, time_ns, room)
+        space = None if isinstance(buffer, bytearray) else size - offset
+        data, count = encode_each(self, severity, messages, time_ns, space)
         return store(buffer, offset, data), count
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
@@ -312,13 +312,13 @@ class Encoder:
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
         text = read_record_text(record) if message is None else message
-        encoder = self._speak_for(read_attribute(record, "process"))
+        encoder = self._encoder_for_process(read_attribute(record, "process"))
         severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
         msgid = read_attribute(record, "msgid")
         if msgid is not None:
             msgid = print_value(msgid)
-        data: Any = read_elements(record, self._style.attributes)
+        data: Any = read_elements(record, self._layout.attributes)
         encode = Encoder.encode  # not a subclass's, who knows what that takes
         try:
             return encode(
@@ -348,12 +348,12 @@ class Encoder:
         >>> encoder.header("info", time_ns=0)
         b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
         """
-        style = self._style
-        start = style.starts[check_severity(severity)]
-        start += style.timestamp(time_ns, style.form)
-        header = start + self._render_tail(msgid, structured_data)
-        if len(header) > style.max_size:
-            header = start + self._render_shorter_tail(msgid, room=style.max_size - len(start))
+        layout = self._layout
+        start = layout.starts[check_severity(severity)]
+        start += layout.timestamp(time_ns, layout.timestamp_format)
+        header = start + self._render_suffix(msgid, structured_data)
+        if len(header) > layout.max_size:
+            header = start + self._render_shorter_suffix(msgid, space=layout.max_size - len(start))
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -364,14 +364,14 @@ class Encoder:
         """
         sibling = type(self)(**dict(self._list_options(), **changes))
         if not [name for name in changes if name not in IDENTITY]:
-            sibling._style = self._style  # 10,000 siblings share what they can
+            sibling._layout = self._layout  # 10,000 siblings share what they can
             sibling._hot = self._hot
         return sibling
 
     @property
     def max_size(self) -> "int":
         """The most bytes that a record can have, without octet count and delimiter."""
-        return self._style.max_size
+        return self._layout.max_size
 
     def __reduce__(self) -> "tuple[Any, ...]":
         """Copies and pickles hold the options: where they are read, all is rendered anew."""
@@ -382,8 +382,8 @@ class Encoder:
         return describe_options(type(self), self._list_options())
 
     def _keep_names(self, names: "tuple[Any, Any, Any]", fields: "str") -> "None":
-        """Keep what `replace` has to know, if it cannot be read from the tail."""
-        self._fields_size = len(fields)
+        """Keep what `replace` has to know, if it cannot be read from the suffix."""
+        self._identity_size = len(fields)
         protocol_has_them = fields.endswith(" ") and fields.count(" ") == 4
         self._given = read_back(names, fields) if protocol_has_them else -1
         self._names = names if self._given < 0 else None
@@ -393,75 +393,75 @@ class Encoder:
         return self._names or restore_names(self._given, self._get_fields())
 
     def _get_fields(self) -> "str":
-        return self._tail[: self._fields_size].decode()
+        return self._suffix[: self._identity_size].decode()
 
     def _list_options(self) -> "dict[str, Any]":
         """Return all options as they were given."""
-        options = dict(self._style.options)
+        options = dict(self._layout.options)
         options["hostname"], options["app_name"], options["procid"] = self._list_names()
         return options
 
-    def _speak_for(self, process: "object") -> "Encoder":
+    def _encoder_for_process(self, process: "object") -> "Encoder":
         """Return an encoder for the records of a process."""
-        style = self._style
-        if type(process) is int and print_value(process) == style.process:
+        layout = self._layout
+        if type(process) is int and print_value(process) == layout.process:
             return self
         names = self._list_names()
         if names[2] is not None:
             return self
-        fields = render_own_fields(names, style.protocol, process, style.process, style.room)
+        fields = render_own_fields(names, layout.protocol, process, layout.process, layout.space)
         if fields is None:
             return self
         other: Encoder = object.__new__(Encoder)
         other._names, other._given = names, -1
-        other._fields_size = len(fields)
-        other._style, other._hot = style, style.hot
-        other._tail = other._join_tail(fields, style.msgid, style.elements)
+        other._identity_size = len(fields)
+        other._layout, other._hot = layout, layout.hot
+        other._suffix = other._join_suffix(fields, layout.msgid, layout.elements)
         return other
 
-    def _has_room(self, size: "int") -> "bool":
-        """Tell whether a record with so long a text is shorter than `max_size`, for sure."""
-        style = self._style
-        return style.room - self._fields_size - len(style.elements) >= size
+    def _has_space(self, size: "int") -> "bool":
+        """Return True if a record with so long a text is shorter than `max_size`, for sure."""
+        layout = self._layout
+        return layout.space - self._identity_size - len(layout.elements) >= size
 
     def _without_limit(self) -> "Encoder":
-        style = self._style.without_limit()
+        layout = self._layout.without_limit()
         other: Encoder = object.__new__(Encoder)
         for name in Encoder.__slots__:
             setattr(other, name, getattr(self, name))
-        other._style, other._hot = style, style.hot
+        other._layout, other._hot = layout, layout.hot
         return other
 
-    def _join_tail(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
+    def _join_suffix(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
         """Return what stands between TIMESTAMP and the text of the message."""
-        if self._style.protocol != "rfc5424":
+        if self._layout.protocol != "rfc5424":
             return fields.encode()
-        return f"{fields}{msgid} ".encode() + (elements or b"-") + self._style.lead
+        return f"{fields}{msgid} ".encode() + (elements or b"-") + self._layout.msg_separator
 
-    def _render_tail(
+    def _render_suffix(
         self, msgid: "str | None", structured_data: "StructuredData | None", drop: "bool" = False
     ) -> "bytes":
-        """Return the tail with what one record brings, or without any structured data."""
-        style = self._style
-        msgid = style.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
-        elements = b"" if drop else style.elements
+        """Return the suffix with what one record brings, or without any structured data."""
+        layout = self._layout
+        msgid = layout.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
+        elements = b"" if drop else layout.elements
         if structured_data is not None:
             elements = join_elements(elements, self._render_elements(structured_data))
-        return self._join_tail(self._get_fields(), msgid, elements)
+        return self._join_suffix(self._get_fields(), msgid, elements)
 
-    def _render_shorter_tail(self, msgid: "str | None", room: "int") -> "bytes":
-        """Return the tail without what one record brings, or without any structured data."""
-        tail = self._render_tail(msgid, None)
-        return tail if len(tail) <= room else self._render_tail(msgid, None, drop=True)
+    def _render_shorter_suffix(self, msgid: "str | None", space: "int") -> "bytes":
+        """Return the suffix without what one record brings, or without any structured data."""
+        suffix = self._render_suffix(msgid, None)
+        return suffix if len(suffix) <= space else self._render_suffix(msgid, None, drop=True)
 
     def _render_elements(self, structured_data: "StructuredData") -> "bytes":
-        return render_elements(structured_data, self._style.param_escapes)
+        return render_elements(structured_data, self._layout.param_escapes)
 
     def _read_message(self, message: "object") -> "str":
         text = read_text(message)
         if text is None:
             reject_message(message)
-        if not self._style.bom:
+        if not self._layout.bom:
             return text
         start = 0
         while text[start : start + 1] == BOM:  # it is written anyway, and once is enough
@@ -470,7 +470,7 @@ class Encoder:
 
 
 class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     def __init__(self, encoder: "Encoder", pri: "bool", is_plain: "bool") -> "None":
         self._encoder = encoder

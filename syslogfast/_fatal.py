@@ -3,9 +3,9 @@
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
-from syslogfast._life_records import CRIT, numbers
+from syslogfast.lifecycle.records import CRIT, numbers
 from syslogfast._sequence import MAX_SEQUENCE_ID
-from syslogfast.transports import open_road
+from syslogfast.transports import open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 
 TYPE_CHECKING = False
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import signal
     from typing import Any
 
-    from syslogfast._encoder import Encoder
+    from syslogfast._backend import Encoder
     from syslogfast.emitter import Emitter
-    from syslogfast.transports import Road
+    from syslogfast.transports import Transport
     from syslogfast.transports.url import Url
 
 # In the order in which `arm` takes their records.
@@ -26,8 +26,8 @@ PLACEHOLDER = b'sequenceId="%d"' % MAX_SEQUENCE_ID
 QUEUE_BYTES = 1  # nothing is ever queued
 
 
-class FatalRoad:
-    """The road for records of fatal signals: the emitter's, or one that is kept open for them.
+class FatalTransport:
+    """The transport for records of fatal signals: the emitter's, or one that is kept open for them.
 
     url: one that opens without waiting; None for the emitter's.
     """
@@ -35,7 +35,7 @@ class FatalRoad:
     def __init__(self, emitter: "Emitter", url: "Url | None") -> None:
         self._emitter = emitter
         self._url = url
-        self._road: Road | None = None
+        self._transport: Transport | None = None
         self._queue = Queue(QUEUE_BYTES) if url else emitter._queue
         self._changes: dict[str, object] = {}
         if url:
@@ -46,11 +46,11 @@ class FatalRoad:
     def open(self) -> None:
         """Open what can be opened without waiting, if that has not been possible before."""
         if self._url is None:
-            self._emitter._delivery.open_early()
-        elif self._road is None:
+            self._emitter._sender.open_early()
+        elif self._transport is None:
             try:
-                self._road = open_road(self._url, 0.0)
-                self._queue.descriptor = self._road.descriptor
+                self._transport = open_transport(self._url, 0.0)
+                self._queue.descriptor = self._transport.descriptor
             except OSError:
                 pass  # there is no network yet
 
@@ -77,14 +77,14 @@ class FatalRoad:
         self._close()
 
     def _close(self) -> None:
-        if self._road:
+        if self._transport:
             self._queue.descriptor = -1
-            self._road.abort()
-            self._road = None
+            self._transport.abort()
+            self._transport = None
 
 
 def is_handled(name: str) -> bool:
-    """Tell whether a signal ends nothing: it is ignored, or Python code of the program has it."""
+    """Return True if a signal ends nothing: it is ignored, or Python code of the program has it."""
     handler = signal.getsignal(getattr(signal, name))
     return callable(handler) or handler == signal.SIG_IGN
 

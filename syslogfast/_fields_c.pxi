@@ -4,7 +4,7 @@
 cdef struct Scratch:
     char *elements
     Py_ssize_t size
-    Py_ssize_t room
+    Py_ssize_t space
     Py_ssize_t limit        # max_size: what goes beyond it is not going to be written
     bint overflows
     char[SMALL] small
@@ -14,7 +14,7 @@ cdef struct Scratch:
 cdef inline void open_scratch(Scratch *scratch, Py_ssize_t limit) noexcept:
     scratch.elements = scratch.small
     scratch.size = 0
-    scratch.room = SMALL
+    scratch.space = SMALL
     scratch.limit = limit
     scratch.overflows = False
 
@@ -31,13 +31,13 @@ cdef char *reserve(Scratch *scratch, Py_ssize_t size) except? NULL:
     if scratch.overflows or scratch.size + size > scratch.limit:
         scratch.overflows = True
         return NULL
-    if scratch.size + size > scratch.room:
+    if scratch.size + size > scratch.space:
         larger = <char *>PyMem_Malloc(scratch.limit)
         if larger == NULL:
             raise MemoryError
         memcpy(larger, scratch.elements, scratch.size)
         scratch.elements = larger
-        scratch.room = scratch.limit
+        scratch.space = scratch.limit
     dst = scratch.elements + scratch.size
     scratch.size += size
     return dst
@@ -91,7 +91,7 @@ cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssi
             with cython.critical_section(message):
                 message = bytes(memoryview(message))
         except TypeError:
-            rarely()
+            cold_path()
             reject_message(message)
     record.message.start = PyBytes_AS_STRING(message)
     record.message.size = PyBytes_GET_SIZE(message)
@@ -115,7 +115,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
     timestamp.known = True
     timestamp.has_offset = False
     if not PyLong_Check(time_ns):
-        rarely()
+        cold_path()
         if not is_float_without_time(time_ns):
             reject_time(time_ns)
         timestamp.known = False
@@ -220,6 +220,6 @@ cdef object read_body(
     const Layout *layout, Record *record, object message, Py_buffer *view
 ):
     cdef Py_ssize_t limit = layout.max_size
-    if layout.lead_size > 1 and PyUnicode_Check(message):
+    if layout.separator_size > 1 and PyUnicode_Check(message):
         limit += count_boms(message)  # they are skipped: more of the text can be used
     return read_message(message, record, view, limit)

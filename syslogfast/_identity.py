@@ -5,7 +5,7 @@ Both encoders use this module: all of it runs once, when an encoder is made.
 
 import sys
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_facility,
     check_field,
@@ -53,7 +53,7 @@ def this_host() -> "str":
 
 
 def has_hostname() -> "bool":
-    """Tell whether the kernel has a name for this host that is not every host's."""
+    """Return True if the kernel has a name for this host that is not every host's."""
     return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
 
 
@@ -92,7 +92,7 @@ def clean_msgid(text: "str") -> "str":
 
 
 def is_octet(text: "str") -> "bool":
-    """Tell whether a text is a number up to 255, as one writes it."""
+    """Return True if a text is a number up to 255, as one writes it."""
     if not 1 <= len(text) <= 3 or text.strip(DIGITS):
         return False
     return text == "0" or (text[0] != "0" and (len(text) < 3 or text <= "255"))
@@ -120,7 +120,7 @@ def is_address(name: "str") -> "bool":
     return is_ipv4_address(name) or (":" in name and is_ipv6_address(name))
 
 
-def shorten_hostname(name: "str") -> "str":
+def remove_domain(name: "str") -> "str":
     """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
     return name if is_address(name) else name.partition(".")[0]
 
@@ -176,7 +176,7 @@ def render_fields(
     process = "" if pid == NILVALUE else f"[{pid}]"
     if protocol == "local":
         return f" {tag}{process}: "
-    host = clean_field(shorten_hostname(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
+    host = clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
     return f" {host} {tag}{process}: "
 
 
@@ -252,7 +252,7 @@ class Settings:
         # A delimiter is always escaped, so that no text can end a record.
         self.rule = "escape" if controls == "escape" else framing
         # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
-        self.lead = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
+        self.msg_separator = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
         self.longest = self._measure_longest_header(is_rfc5424)
         if max_size is None:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
@@ -270,7 +270,7 @@ class Settings:
             self.max_size - self.longest + len(self.fields),
             len(self.start),
             len(self.fields),
-            len(self.lead),
+            len(self.msg_separator),
         )
 
     def _measure_longest_header(self, is_rfc5424: "bool") -> "int":
@@ -279,7 +279,7 @@ class Settings:
             return size + len("Mmm dd hh:mm:ss")
         size += len("1 yyyy-mm-ddThh:mm:ss") + (self.precision + 1 if self.precision else 0)
         size += len("+hh:mm") if self.local_time else len("Z")
-        return size + MAX_MSGID + len(" -") + len(self.lead)
+        return size + MAX_MSGID + len(" -") + len(self.msg_separator)
 
 
 def describe_options(kind: "type", options: "dict[str, Any]") -> "str":

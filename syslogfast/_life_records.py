@@ -2,13 +2,13 @@
 
 import sys
 
-from syslogfast._checks import check_error, check_field
-from syslogfast._identity import this_program
-from syslogfast._machine import describe_uptime, list_meta, list_runtime
-from syslogfast._network import read_network
+from syslogfast._validation import check_error, check_field
+from syslogfast._options import this_program
+from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
+from syslogfast.transports.network import read_network
 from syslogfast.constants import NO_LIMIT
 from syslogfast.emitter import Sequence
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from syslogfast._encoder import Encoder
-    from syslogfast._network import Network
+    from syslogfast._backend import Encoder
+    from syslogfast.transports.network import Network
     from syslogfast.emitter import Emitter
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
 MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
-ROOM_FOR_META = 64  # octets: more than sysUpTime and sequenceId take
+META_SPACE = 64  # octets: more than sysUpTime and sequenceId take
 
 numbers = Sequence()  # of these records, where the emitter does not number all that it sends
 
@@ -143,25 +143,25 @@ def emit_error(
 ) -> None:
     """Send a record of an exception: what it means for the program, and its traceback."""
     with importing:
-        from syslogfast._traceback import describe_error, list_elements  # may never be needed
+        from syslogfast.lifecycle.traceback import describe_error, list_elements  # may never be needed
 
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
     elements: Any = {"exception@32473": exception}
     encoder = emitter._get_encoder()
-    room = measure_room(encoder, msgid, elements)
-    if 2 * room < encoder.max_size:
+    space = measure_space(encoder, msgid, elements)
+    if 2 * space < encoder.max_size:
         elements = {}  # the text says the same, and more
-        room = measure_room(encoder, msgid, elements)
-    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, room), elements)
+        space = measure_space(encoder, msgid, elements)
+    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, space), elements)
 
 
-def measure_room(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
+def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
     """Return the octets that there are for a text, beside these elements and "meta"."""
     unlimited = encoder.replace(max_size=NO_LIMIT)  # which leaves out none that are too long
     header = unlimited.header(CRIT, msgid=msgid, structured_data=elements)
-    return encoder.max_size - len(header) - ROOM_FOR_META
+    return encoder.max_size - len(header) - META_SPACE
 
 
 def emit_logged(emitter: "Emitter", record: "LogRecord") -> None:

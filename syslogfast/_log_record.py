@@ -4,8 +4,8 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
-from syslogfast._checks import check_sd_name, reject_attributes
-from syslogfast._identity import render_fields
+from syslogfast._validation import check_sd_name, reject_attributes
+from syslogfast._options import render_fields
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ USUAL = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}  # which need no search
 
 
 def is_a(value: "object", *kinds: "type") -> "bool":
-    """Tell whether a value is of these types, whatever its `__class__` pretends."""
+    """Return True if a value is of these types, whatever its `__class__` pretends."""
     return issubclass(type(value), kinds)
 
 
@@ -88,11 +88,11 @@ def print_value(value: "object") -> "str":
 
 
 def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", room: "int"
+    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", space: "int"
 ) -> "str | None":
     """Return the fields of a record that another process than `known` has made.
 
-    None if it was not another, or if the fields take more than `room`.
+    None if it was not another, or if the fields take more than `space`.
     """
     if not isinstance(process, (int, str)):
         return None
@@ -100,7 +100,7 @@ def render_own_fields(
     if procid == known:
         return None
     fields = render_fields(protocol, names[0], names[1], procid)
-    return fields if len(fields) <= room else None
+    return fields if len(fields) <= space else None
 
 
 def is_given(value: "object") -> "bool":
@@ -210,7 +210,7 @@ def read_attribute(record: "object", name: "str") -> "object":
 
 
 def has_own_message(kind: "type") -> "bool":
-    """Tell whether records of a class format in their own way, unlike logging's getMessage."""
+    """Return True if records of a class format in their own way, unlike logging's getMessage."""
     method = read_attribute(kind, "getMessage")
     return method is not None and (
         getattr(method, "__module__", None) != "logging"
@@ -219,7 +219,7 @@ def has_own_message(kind: "type") -> "bool":
 
 
 def is_standard(kind: "type") -> "bool":
-    """Tell whether a class is logging's LogRecord as it was made: it runs no code when read."""
+    """Return True if a class is logging's LogRecord as it was made: it runs no code when read."""
     return (
         getattr(kind, "__module__", None) == "logging"
         and kind.__qualname__ == "LogRecord"

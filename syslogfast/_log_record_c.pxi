@@ -3,7 +3,7 @@
 log_record = None   # each interpreter's own, which a `cdef` would share with the others
 
 
-cdef object by_hand():
+cdef object load_log_record():
     """Return that module: to load it takes a program's start longer than it needs to."""
     global log_record
     if log_record is None:
@@ -11,7 +11,7 @@ cdef object by_hand():
     return log_record
 
 
-cdef enum Form:
+cdef enum Result:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
 # A class of records that run no code when they are read, and the version of it for which that was
@@ -21,11 +21,11 @@ cdef unsigned int plain_version = 0
 
 
 cdef inline bint is_plain_record(object record) except -1:
-    """Tell whether a record is logging's own."""
+    """Return True if a record is logging's own."""
     global plain_kind, plain_version
     if get_kind(record) == plain_kind and get_version(record) == plain_version:
         return True
-    if not by_hand().is_standard(type(record)) or not get_version(record):
+    if not load_log_record().is_standard(type(record)) or not get_version(record):
         return False
     plain_kind = get_kind(record)
     plain_version = get_version(record)
@@ -39,9 +39,9 @@ cdef void forget_plain_kind() noexcept:
 
 cdef object format_plainly(str template, tuple args):
     """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
-    cdef char[SMALL] room
-    cdef char *dst = room
-    cdef const char *limit = room + SMALL - 20  # a number has room in any case
+    cdef char[SMALL] space
+    cdef char *dst = space
+    cdef const char *limit = space + SMALL - 20  # a number has space in any case
     cdef const char *src = <const char *>PyUnicode_DATA(template)
     cdef const char *end = src + PyUnicode_GET_LENGTH(template)
     cdef const char *mark
@@ -80,8 +80,8 @@ cdef object format_plainly(str template, tuple args):
             return None
     if index != len(args):
         return None
-    text = PyUnicode_New(dst - room, 127)
-    memcpy(PyUnicode_DATA(text), room, dst - room)
+    text = PyUnicode_New(dst - space, 127)
+    memcpy(PyUnicode_DATA(text), space, dst - space)
     return text
 
 
@@ -104,13 +104,13 @@ cdef object read_plain_message(object record):
             message = try_format(message, args)
             if PyUnicode_CheckExact(message):
                 return message
-    return by_hand().read_record_text(record)
+    return load_log_record().read_record_text(record)
 
 
 cdef int read_level(object levelno) except -1:
     cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
     if level < 0:
-        return <int><Py_ssize_t>by_hand().choose_severity(levelno)
+        return <int><Py_ssize_t>load_log_record().choose_severity(levelno)
     if level < 25:
         return 7 if level < 20 else 6
     if level < 50:
@@ -123,7 +123,7 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     cdef double seconds
     cdef int64_t microseconds
     if not PyFloat_CheckExact(created):
-        return read_given_time(by_hand().read_created(created), timestamp)
+        return read_given_time(load_log_record().read_created(created), timestamp)
     seconds = PyFloat_AS_DOUBLE(created)
     timestamp.has_offset = False
     timestamp.known = -1e12 < seconds < 1e12
@@ -134,31 +134,31 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     return 0
 
 
-cdef Encoder speak_for(Encoder encoder, object process):
+cdef Encoder make_encoder_for_process(Encoder encoder, object process):
     """Return an encoder for the records of a process."""
     cdef Encoder other
     cdef Layout layout = encoder.layout
-    cdef Py_ssize_t end = layout.prefix_size + layout.fields_size
-    fields = by_hand().render_own_fields(
+    cdef Py_ssize_t end = layout.prefix_size + layout.identity_size
+    fields = load_log_record().render_own_fields(
         list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
-        encoder.fields_room,
+        encoder.identity_space,
     )
     if fields is None:
         return encoder
     other = Encoder.__new__(Encoder)
     other.text = encoder.text[:layout.prefix_size] + fields.encode() + encoder.text[end:]
     layout.text = other.text
-    layout.fields_size = len(fields)
-    layout.tail_size += layout.fields_size - encoder.layout.fields_size
+    layout.identity_size = len(fields)
+    layout.suffix_size += layout.identity_size - encoder.layout.identity_size
     if layout.plain_size:
-        layout.plain_size += layout.fields_size - encoder.layout.fields_size
+        layout.plain_size += layout.identity_size - encoder.layout.identity_size
     other.layout = layout
     other.is_ascii = encoder.is_ascii
     return other
 
 
-cdef object encode_log_record(Encoder encoder, object record, object message, Form form):
-    cdef Timestamp moment
+cdef object encode_log_record(Encoder encoder, object record, object message, Result form):
+    cdef Timestamp timestamp
     cdef Span text
     cdef Py_ssize_t size
     cdef const char *start
@@ -170,46 +170,46 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
             message = read_plain_message(record)
         process = read_present(record, "process") if encoder.process >= 0 else None
         severity = read_level(read_present(record, "levelno"))
-        read_record_time(read_present(record, "created"), &moment)
+        read_record_time(read_present(record, "created"), &timestamp)
         msgid = getattr(record, "msgid", None)
         structured_data = getattr(record, "structured_data", None)
     else:
-        rarely()
-        slow = by_hand()
+        cold_path()
+        slow = load_log_record()
         if message is None:
             message = slow.read_record_text(record)
         process = slow.read_attribute(record, "process")
         severity = <Py_ssize_t>slow.choose_severity(slow.read_attribute(record, "levelno"))
-        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &moment)
+        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &timestamp)
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
     if encoder.reads_attributes:
-        structured_data = by_hand().read_elements(record, encoder.options["attributes"])
+        structured_data = load_log_record().read_elements(record, encoder.options["attributes"])
     if (
         encoder.process >= 0
         and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
     ):
-        encoder = speak_for(encoder, process)
+        encoder = make_encoder_for_process(encoder, process)
     if msgid is None and structured_data is None and has_octets(message, &text):
-        size = measure_plain(&encoder.layout, severity, &moment, text)
+        size = measure_plain(&encoder.layout, severity, &timestamp, text)
         if (
             size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
             and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
         ):
-            return write_plain_text(encoder, severity, &moment, text, size)
+            return write_plain_text(encoder, severity, &timestamp, text, size)
         if size and form == AS_BYTES:
             data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
             write_plain(
-                PyBytes_AS_STRING(data), &encoder.layout, severity, &moment, text, size
+                PyBytes_AS_STRING(data), &encoder.layout, severity, &timestamp, text, size
             )
             return data
     if msgid is not None:
-        msgid = by_hand().print_value(msgid)
+        msgid = load_log_record().print_value(msgid)
     try:
-        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
     except Exception:  # of structured data, or of the __str__ of one of its values
-        structured_data = by_hand().clean_elements(structured_data)
-        data = encode_any(encoder, severity, message, &moment, msgid, structured_data)
+        structured_data = load_log_record().clean_elements(structured_data)
+        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
     if form == AS_BYTES:
         return data
     start = PyBytes_AS_STRING(data)
@@ -220,26 +220,26 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Fo
 
 
 cdef str write_plain_text(
-    Encoder encoder, int severity, const Timestamp *moment, Span message, Py_ssize_t size
+    Encoder encoder, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
 ):
     """Return a plain record without PRI: straight into the str."""
     cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
     cdef str text = PyUnicode_New(size - pri_size, 127)
     cdef char *dst = <char *>PyUnicode_DATA(text)
     memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
-    write_plain_rest(dst + 2, &encoder.layout, moment, message)
+    write_plain_rest(dst + 2, &encoder.layout, timestamp, message)
     return text
 
 
 cdef class RecordFormatter:
-    """What is fast of `syslogfast.Formatter`, which see."""
+    """Base class of Formatter: its hot-path methods."""
 
     cdef readonly Encoder _encoder
     cdef readonly bint _pri
     cdef public bint _is_plain
 
     def __init__(self, Encoder encoder not None, pri, is_plain):
-        rarely()
+        cold_path()
         self._encoder = encoder
         self._pri = pri
         self._is_plain = is_plain

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from syslogfast._encoder import BACKEND, format_timestamp
+from syslogfast._backend import BACKEND, format_timestamp
 
 TYPE_CHECKING = False
 

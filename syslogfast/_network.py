@@ -11,9 +11,9 @@ import os
 import sys
 from time import monotonic, sleep
 
-from syslogfast._checks import check_timeout
-from syslogfast._identity import has_hostname, is_address, this_host
-from syslogfast._netlink import (
+from syslogfast._validation import check_timeout
+from syslogfast._options import has_hostname, is_address, this_host
+from syslogfast.transports.netlink import (
     DATAGRAM,
     RTM_GETADDR,
     RTM_GETLINK,

@@ -1,4 +1,4 @@
-"""What differs between systems, in C: the clock and local time; for signals see _signals.pxd."""
+"""What differs between systems, in C: the clock and local time; for signals see signals.pxd."""
 
 from libc.stdint cimport int64_t
 
@@ -9,23 +9,23 @@ cdef extern from *:
     #include <time.h>
 
     #ifdef _WIN32
-    #define SYSLOGFAST_READ_CLOCK(moment) timespec_get(moment, TIME_UTC)
+    #define SYSLOGFAST_READ_CLOCK(timestamp) timespec_get(timestamp, TIME_UTC)
 
     static inline int64_t syslogfast_find_offset(int64_t seconds) {
-        time_t moment = (time_t)seconds, shown;
+        time_t timestamp = (time_t)seconds, shown;
         struct tm fields;
-        if (localtime_s(&fields, &moment))
+        if (localtime_s(&fields, &timestamp))
             return 0;   /* before 1970 */
         shown = _mkgmtime(&fields);
-        return shown < 0 ? 0 : shown - moment;
+        return shown < 0 ? 0 : shown - timestamp;
     }
     #else
-    #define SYSLOGFAST_READ_CLOCK(moment) clock_gettime(CLOCK_REALTIME, moment)
+    #define SYSLOGFAST_READ_CLOCK(timestamp) clock_gettime(CLOCK_REALTIME, timestamp)
 
     static inline int64_t syslogfast_find_offset(int64_t seconds) {
-        time_t moment = (time_t)seconds;
+        time_t timestamp = (time_t)seconds;
         struct tm fields;
-        return localtime_r(&moment, &fields) ? fields.tm_gmtoff : 0;
+        return localtime_r(&timestamp, &fields) ? fields.tm_gmtoff : 0;
     }
     #endif
     """
@@ -33,6 +33,6 @@ cdef extern from *:
     struct timespec:
         time_t tv_sec
         long tv_nsec
-    void read_realtime "SYSLOGFAST_READ_CLOCK"(timespec *moment) nogil
-    # How many seconds local time is ahead of UTC at that moment; 0 where that is not known.
+    void read_realtime "SYSLOGFAST_READ_CLOCK"(timespec *timestamp) nogil
+    # How many seconds local time is ahead of UTC at that timestamp; 0 where that is not known.
     int64_t find_local_offset "syslogfast_find_offset"(int64_t seconds) nogil

@@ -1,6 +1,6 @@
-"""What this system has, and what it lacks: the one place that knows. Its half in C: _platform.pxd.
+"""What this system has, and what it lacks: the one place that knows. Its half in C: platform.pxd.
 
-Linux has it all. Elsewhere a road that there cannot be is refused where its URL is given, and what
+Linux has it all. Elsewhere a transport that there cannot be is refused where its URL is given, and what
 only makes things faster, or better known, is left out.
 """
 
@@ -28,7 +28,7 @@ IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
 HAS_FATAL_SIGNALS = sys.platform != "win32"
 FAMILIES = {"unix": "AF_UNIX", "vsock": "AF_VSOCK"}  # of sockets, that some systems lack
-# Linux cuts one long write into datagrams of one size, the last of which may be shorter (udp(7)).
+# Linux truncations one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
 
@@ -51,8 +51,8 @@ def find_constant(name: "str") -> "int | None":
     return getattr(_socket, name, None)
 
 
-def has_road(scheme: "str") -> "bool":
-    """Tell whether there are sockets for this kind of road."""
+def has_transport(scheme: "str") -> "bool":
+    """Return True if there are sockets for this kind of transport."""
     return scheme not in FAMILIES or find_constant(FAMILIES[scheme]) is not None
 
 
@@ -63,7 +63,7 @@ def call_at_fork(**calls: "Callable[[], object]") -> "None":
 
 
 def can_segment(datagrams: "_socket.socket") -> "bool":
-    """Tell whether the kernel cuts one write into many datagrams."""
+    """Return True if the kernel truncations one write into many datagrams."""
     if not IS_LINUX:
         return False
     try:

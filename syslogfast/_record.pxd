@@ -2,16 +2,16 @@
 
 Whoever calls from C fills in a Layout once and a Record each time, then:
 
-    measure_record(&layout, &record)            # record.frame_size is how much room it takes
+    measure_record(&layout, &record)            # record.frame_size is how much space it takes
     end = write_record(dst, &layout, &record)   # end == dst + record.frame_size
 """
 
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
-from syslogfast._digits cimport count_digits, write_decimal
-from syslogfast._text cimport Measure, is_plain, measure_text, write_text
-from syslogfast._timestamp cimport (
+from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.text cimport Measure, is_plain, measure_text, write_text
+from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
     Timestamp,
@@ -56,10 +56,10 @@ ctypedef struct Span:
 ctypedef struct Layout "syslogfast_layout_1":
     const char *text
     int32_t prefix_size
-    int32_t fields_size
+    int32_t identity_size
     int32_t msgid_size
     int32_t elements_size       # 0: none, "-"
-    int32_t tail_size           # fields and all that follows
+    int32_t suffix_size           # fields and all that follows
     int32_t plain_size          # prefix, TIMESTAMP and tail in RFC 5424 and UTC, else 0
     int32_t max_size            # from the prefix to the end of MSG
     uint8_t rules               # what to escape in MSG
@@ -67,7 +67,7 @@ ctypedef struct Layout "syslogfast_layout_1":
     uint8_t[8] priority_sizes   # of PRI and VERSION
     uint8_t precision           # 0 to 6
     uint8_t framing
-    uint8_t lead_size           # 0 (RFC 3164), 1 or, with a BOM, 4
+    uint8_t separator_size           # 0 (RFC 3164), 1 or, with a BOM, 4
     uint8_t is_rfc5424
     uint8_t local_time
 
@@ -90,14 +90,14 @@ ctypedef struct Record:
 
 cdef inline Span get_msgid(const Layout *layout) noexcept nogil:
     cdef Span span
-    span.start = layout.text + layout.prefix_size + layout.fields_size
+    span.start = layout.text + layout.prefix_size + layout.identity_size
     span.size = layout.msgid_size
     return span
 
 
 cdef inline Span get_elements(const Layout *layout) noexcept nogil:
     cdef Span span
-    span.start = layout.text + layout.prefix_size + layout.fields_size + layout.msgid_size + 1
+    span.start = layout.text + layout.prefix_size + layout.identity_size + layout.msgid_size + 1
     span.size = layout.elements_size
     return span
 
@@ -139,31 +139,31 @@ cdef inline Py_ssize_t measure_header(
     cdef Py_ssize_t elements
     if not layout.is_rfc5424:
         move_to_rfc3164_zone(&record.timestamp, layout.local_time)
-        return size + 15 + layout.fields_size
+        return size + 15 + layout.identity_size
     move_to_rfc5424_zone(&record.timestamp, layout.local_time)
     size += measure_rfc5424_timestamp(&record.timestamp, layout.precision)
     if not record.is_own:
-        if size + layout.tail_size - layout.lead_size <= limit:
-            return size + layout.tail_size
+        if size + layout.suffix_size - layout.separator_size <= limit:
+            return size + layout.suffix_size
         record.is_own = True
         record.msgid = get_msgid(layout)
         record.constant_elements.size = 0
         record.elements.size = 0
-    size += layout.fields_size + record.msgid.size + 1
+    size += layout.identity_size + record.msgid.size + 1
     elements = record.constant_elements.size + record.elements.size
     if elements and size + elements <= limit:
-        return size + elements + layout.lead_size
+        return size + elements + layout.separator_size
     record.elements.size = 0
     record.constant_elements = get_elements(layout)  # those too that the record gives anew
     elements = record.constant_elements.size
     if elements and size + elements <= limit:
-        return size + elements + layout.lead_size
+        return size + elements + layout.separator_size
     record.constant_elements.size = 0
-    return size + 1 + layout.lead_size
+    return size + 1 + layout.separator_size
 
 
 cdef inline char *write_header(
-    char *dst, const Layout *layout, const Record *record, Py_ssize_t lead_size
+    char *dst, const Layout *layout, const Record *record, Py_ssize_t separator_size
 ) noexcept nogil:
     """RFC 5424 6: PRI VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP SD
 
@@ -171,7 +171,7 @@ cdef inline char *write_header(
     measure_header, with the same layout, says how many octets at dst are the caller's.
     """
     cdef const char *fields = layout.text + layout.prefix_size
-    cdef Py_ssize_t tail_size = layout.tail_size - layout.lead_size
+    cdef Py_ssize_t suffix_size = layout.suffix_size - layout.separator_size
     if layout.prefix_size:
         dst = write_bytes(dst, layout.text, layout.prefix_size)
     dst = write_priority(dst, layout, record.severity)
@@ -180,8 +180,8 @@ cdef inline char *write_header(
     else:
         dst = write_rfc3164_timestamp(dst, &record.timestamp)
     if not record.is_own or not layout.is_rfc5424:
-        return write_bytes(dst, fields, tail_size + lead_size)
-    dst = write_bytes(dst, fields, layout.fields_size)
+        return write_bytes(dst, fields, suffix_size + separator_size)
+    dst = write_bytes(dst, fields, layout.identity_size)
     dst = write_msgid(dst, record.msgid)
     dst[0] = c' '
     dst += 1
@@ -191,7 +191,7 @@ cdef inline char *write_header(
     else:
         dst[0] = c'-'
         dst += 1
-    return write_bytes(dst, fields + tail_size, lead_size)
+    return write_bytes(dst, fields + suffix_size, separator_size)
 
 
 cdef inline Py_ssize_t measure_frame(const Layout *layout, Py_ssize_t size) noexcept nogil:
@@ -209,7 +209,7 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
     its time is moved to the layout's zone.
     """
     cdef Py_ssize_t header = measure_header(layout, record, layout.max_size)
-    if layout.lead_size > 1:
+    if layout.separator_size > 1:
         while record.message.size >= 3 and is_bom(record.message.start):
             record.message.start += 3
             record.message.size -= 3
@@ -219,9 +219,9 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
         layout.rules | record.repairs,
         layout.max_size - header,
     )
-    record.size = header + record.text.given
-    if not record.text.given:  # of a message of which nothing fits, no trace is left
-        record.size -= layout.lead_size
+    record.size = header + record.text.produced
+    if not record.text.produced:  # of a message of which nothing fits, no trace is left
+        record.size -= layout.separator_size
     record.frame_size = measure_frame(layout, record.size)
 
 
@@ -254,7 +254,7 @@ cdef inline char *write_record(
     Layout and message are those that were measured; the message is not within dst.
     """
     dst = open_frame(dst, layout, record.size)
-    dst = write_header(dst, layout, record, layout.lead_size if record.text.given else 0)
+    dst = write_header(dst, layout, record, layout.separator_size if record.text.produced else 0)
     dst = write_text(
         dst, <const uint8_t *>record.message.start, &record.text, layout.rules | record.repairs
     )
@@ -300,5 +300,5 @@ cdef inline char *write_plain_rest(
 ) noexcept nogil:
     """Write what follows PRI and VERSION."""
     dst = write_rfc5424_timestamp(dst, timestamp, layout.precision)
-    dst = write_bytes(dst, layout.text + layout.prefix_size, layout.tail_size)
+    dst = write_bytes(dst, layout.text + layout.prefix_size, layout.suffix_size)
     return write_bytes(dst, message.start, message.size)

@@ -1,4 +1,4 @@
-"""Shortening a record that has been written already, when a road turns out to be too narrow."""
+"""Shortening a record that has been written already, when a transport turns out to be too narrow."""
 
 OCTAL = b"01234567"
 
@@ -24,12 +24,12 @@ def find_message(record: "bytes") -> "int":
     return len(record)
 
 
-def shorten_record(record: "bytes", size: "int") -> "bytes | None":
+def truncate_record(record: "bytes", size: "int") -> "bytes | None":
     """Return a record cut to so many bytes, within its text alone; None if that is not enough.
 
     No character and no "#ooo" is cut through.
 
-    >>> shorten_record("<14>1 - web1 shop 42 - - 3 €".encode(), 29)
+    >>> truncate_record("<14>1 - web1 shop 42 - - 3 €".encode(), 29)
     b'<14>1 - web1 shop 42 - - 3 '
     """
     start = find_message(record)

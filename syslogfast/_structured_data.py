@@ -1,6 +1,6 @@
 """STRUCTURED-DATA (RFC 5424 6.3): for the twin, and where it is not about speed."""
 
-from syslogfast._checks import check_sd_name, reject_parameters, reject_structured_data
+from syslogfast._validation import check_sd_name, reject_parameters, reject_structured_data
 from syslogfast._text import ESCAPES, Escapes, encode_text, read_text
 from syslogfast.constants import NO_LIMIT
 

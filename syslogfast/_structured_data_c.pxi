@@ -36,15 +36,15 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     append(scratch, <const char *>PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name))
     append(scratch, b'="', 2)
     measure = measure_text(<const uint8_t *>text.start, text.size, rules, scratch.limit)
-    if measure.taken < text.size:
+    if measure.consumed < text.size:
         scratch.overflows = True
-    dst = reserve(scratch, measure.given)
+    dst = reserve(scratch, measure.produced)
     if dst != NULL:
         write_text(dst, <const uint8_t *>text.start, &measure, rules)
     return append(scratch, b'"', 1)
 
 
-cdef tuple QUIET_TYPES = (str, bytes, int, float, bool, type(None))
+cdef tuple SIDE_EFFECT_FREE_TYPES = (str, bytes, int, float, bool, type(None))
 
 
 cdef object list_parameters(object parameters):
@@ -54,8 +54,8 @@ cdef object list_parameters(object parameters):
     return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
 
 
-cdef bint is_quiet(object structured_data) except -1:
-    """Tell whether it can be read in place: no code of its values runs, which could change it.
+cdef bint is_side_effect_free(object structured_data) except -1:
+    """Return True if it can be read in place: no code of its values runs, which could change it.
 
     Without the GIL another thread could.
     """
@@ -64,14 +64,14 @@ cdef bint is_quiet(object structured_data) except -1:
     for parameters in (<dict>structured_data).values():
         if type(parameters) is dict:
             for value in (<dict>parameters).values():
-                if type(value) not in QUIET_TYPES:
+                if type(value) not in SIDE_EFFECT_FREE_TYPES:
                     return False
         elif type(parameters) is list or type(parameters) is tuple:
             for i in range(PySequence_Fast_GET_SIZE(parameters)):
                 pair = <object>PySequence_Fast_GET_ITEM(parameters, i)
                 if type(pair) is not tuple or len(<tuple>pair) != 2:
                     return False
-                if type((<tuple>pair)[1]) not in QUIET_TYPES:
+                if type((<tuple>pair)[1]) not in SIDE_EFFECT_FREE_TYPES:
                     return False
         else:
             return False
@@ -96,7 +96,7 @@ cdef int render_elements(object structured_data, int rules, Scratch *scratch) ex
     """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
-    if NO_GIL or not is_quiet(structured_data):
+    if NO_GIL or not is_side_effect_free(structured_data):
         structured_data = {
             sd_id: list_parameters(parameters)
             for sd_id, parameters in list(structured_data.items())

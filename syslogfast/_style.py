@@ -1,6 +1,6 @@
-"""What 10,000 encoders share, for the twin; in C, `_record.pxd` has it in the Layout of each."""
+"""What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._identity import this_process
+from syslogfast._options import this_process
 from syslogfast._structured_data import render_elements
 from syslogfast._text import ESCAPES
 from syslogfast._timestamp import FORMS, choose_renderer
@@ -10,14 +10,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from syslogfast._identity import Settings
+    from syslogfast._options import Settings
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Form, Renderer
 
     Hot: TypeAlias = "tuple[list[bytes], Renderer, Form, int, bytes, Escapes, str | None]"
 
 
-class Style:
+class SharedLayout:
     """What an encoder has in common with its siblings, who differ in their names alone."""
 
     __slots__ = (
@@ -35,7 +35,7 @@ class Style:
         "param_escapes",
         "process",
         "protocol",
-        "room",
+        "space",
         "starts",
         "timestamp",
     )
@@ -54,11 +54,11 @@ class Style:
         self.msgid = settings.msgid
         self.framing = self.options["framing"]
         self.escapes, self.param_escapes = ESCAPES[settings.rule]
-        self.lead = settings.lead
-        self.bom = len(settings.lead) > 1
+        self.msg_separator = settings.msg_separator
+        self.bom = len(settings.msg_separator) > 1
         self.max_size = settings.max_size
         # What the names may take, and the message, if there is no more in the header than can be.
-        self.room = settings.max_size - settings.longest + len(settings.fields)
+        self.space = settings.max_size - settings.longest + len(settings.fields)
         self.elements = b""
         if self.options["structured_data"] is not None:
             self.elements = render_elements(self.options["structured_data"], self.param_escapes)
@@ -74,15 +74,15 @@ class Style:
             self.timestamp,
             self.form,
             self.max_size,
-            self.lead,
+            self.msg_separator,
             self.escapes,
             self.framing,
         )
 
-    def without_limit(self) -> "Style":
+    def without_limit(self) -> "SharedLayout":
         """Return another style, of records of any size."""
-        other: Style = object.__new__(Style)
-        for name in Style.__slots__:
+        other: SharedLayout = object.__new__(SharedLayout)
+        for name in SharedLayout.__slots__:
             setattr(other, name, getattr(self, name))
         other.max_size = NO_LIMIT
         other.hot = other.list_hot()

@@ -11,57 +11,57 @@ cdef extern from "syslogfast.h":
     const char *SYSLOGFAST_API_NAME
     int SYSLOGFAST_API_VERSION
 
-    ctypedef struct SharedLayout "syslogfast_layout":
+    ctypedef struct ApiLayout "syslogfast_layout":
         pass
 
-    ctypedef struct SharedTime "syslogfast_time":
+    ctypedef struct ApiTime "syslogfast_time":
         int64_t seconds
         uint32_t nanoseconds
 
-    ctypedef struct SharedSpan "syslogfast_span":
+    ctypedef struct ApiSpan "syslogfast_span":
         const char *start
         Py_ssize_t size
 
-    ctypedef struct SharedRecord "syslogfast_record":
-        SharedTime time
+    ctypedef struct ApiRecord "syslogfast_record":
+        ApiTime time
         uint8_t severity
-        SharedSpan message
-        SharedSpan msgid
-        SharedSpan elements
+        ApiSpan message
+        ApiSpan msgid
+        ApiSpan elements
 
     ctypedef struct Table "syslogfast_api":
         uint32_t version
         uint32_t size
-        const SharedLayout *(*get_layout)(object encoder) except NULL
-        void (*read_clock)(SharedTime *time) noexcept nogil
+        const ApiLayout *(*get_layout)(object encoder) except NULL
+        void (*read_clock)(ApiTime *time) noexcept nogil
         Py_ssize_t (*encode)(
-            char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *record
+            char *dst, Py_ssize_t space, const ApiLayout *layout, const ApiRecord *record
         ) noexcept nogil
         Py_ssize_t (*write_header)(
-            char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *record
+            char *dst, Py_ssize_t space, const ApiLayout *layout, const ApiRecord *record
         ) noexcept nogil
         Py_ssize_t (*write_timestamp)(
-            char *dst, const SharedLayout *layout, const SharedTime *time
+            char *dst, const ApiLayout *layout, const ApiTime *time
         ) noexcept nogil
 
 
-ctypedef const SharedLayout *(*GetLayout)(object encoder) except NULL
+ctypedef const ApiLayout *(*GetLayout)(object encoder) except NULL
 
 
 cdef const Layout *get_layout(object encoder) except NULL:
-    rarely()
+    cold_path()
     check_ready(<Encoder?>encoder)
     return &(<Encoder>encoder).layout
 
 
-cdef void share_clock(SharedTime *time) noexcept nogil:
-    cdef Timestamp moment
-    read_clock(&moment)
-    time.seconds = moment.seconds
-    time.nanoseconds = moment.nanoseconds
+cdef void share_clock(ApiTime *time) noexcept nogil:
+    cdef Timestamp timestamp
+    read_clock(&timestamp)
+    time.seconds = timestamp.seconds
+    time.nanoseconds = timestamp.nanoseconds
 
 
-cdef inline Timestamp take_time(const SharedTime *time) noexcept nogil:
+cdef inline Timestamp take_time(const ApiTime *time) noexcept nogil:
     cdef Timestamp timestamp
     timestamp.seconds = time.seconds
     timestamp.nanoseconds = min(time.nanoseconds, <uint32_t>MAX_NANOSECONDS)
@@ -72,7 +72,7 @@ cdef inline Timestamp take_time(const SharedTime *time) noexcept nogil:
 
 
 cdef void take_record(
-    Record *record, const Layout *layout, const SharedRecord *shared
+    Record *record, const Layout *layout, const ApiRecord *shared
 ) noexcept nogil:
     cdef Timestamp timestamp = take_time(&shared.time)
     fill_record(
@@ -91,20 +91,20 @@ cdef void take_record(
 
 
 cdef Py_ssize_t encode_apart "syslogfast_encode_apart"(
-    char *dst, Py_ssize_t room, const void *shared_layout, const void *shared
+    char *dst, Py_ssize_t space, const void *shared_layout, const void *shared
 ) noexcept nogil:
     """What share_encode does for a record that is not plain; alone it has less to save."""
     cdef const Layout *layout = <const Layout *>shared_layout
     cdef Record record
-    take_record(&record, layout, <const SharedRecord *>shared)
+    take_record(&record, layout, <const ApiRecord *>shared)
     measure_record(layout, &record)
-    if record.frame_size <= room:
+    if record.frame_size <= space:
         write_record(dst, layout, &record)
     return record.frame_size
 
 
 cdef Py_ssize_t share_encode(
-    char *dst, Py_ssize_t room, const SharedLayout *layout, const SharedRecord *shared
+    char *dst, Py_ssize_t space, const ApiLayout *layout, const ApiRecord *shared
 ) noexcept nogil:
     cdef Timestamp timestamp
     cdef Span message
@@ -117,26 +117,26 @@ cdef Py_ssize_t share_encode(
         message.start = shared.message.start
         message.size = shared.message.size
         size = encode_plain(
-            dst, room, <const Layout *>layout, shared.severity & 7, &timestamp, message
+            dst, space, <const Layout *>layout, shared.severity & 7, &timestamp, message
         )
-    return size or encode_apart(dst, room, layout, shared)
+    return size or encode_apart(dst, space, layout, shared)
 
 
 cdef Py_ssize_t share_header(
-    char *dst, Py_ssize_t room, const SharedLayout *shared_layout, const SharedRecord *shared
+    char *dst, Py_ssize_t space, const ApiLayout *shared_layout, const ApiRecord *shared
 ) noexcept nogil:
     cdef const Layout *layout = <const Layout *>shared_layout
     cdef Record record
     cdef Py_ssize_t size
     take_record(&record, layout, shared)
-    size = measure_header(layout, &record, layout.max_size - layout.lead_size)
-    if size <= room:
-        write_header(dst, layout, &record, layout.lead_size)
+    size = measure_header(layout, &record, layout.max_size - layout.separator_size)
+    if size <= space:
+        write_header(dst, layout, &record, layout.separator_size)
     return size
 
 
 cdef Py_ssize_t share_timestamp(
-    char *dst, const SharedLayout *layout, const SharedTime *time
+    char *dst, const ApiLayout *layout, const ApiTime *time
 ) noexcept nogil:
     cdef Timestamp timestamp = take_time(time)
     return write_timestamp_apart(dst, layout, &timestamp) - dst

@@ -48,7 +48,7 @@ cdef inline uint64_t load_word(const uint8_t *src) noexcept nogil:
     return word
 
 
-cdef inline uint64_t mark_not_plain(uint64_t word) noexcept nogil:
+cdef inline uint64_t mark_not_printable(uint64_t word) noexcept nogil:
     """Non-zero if an octet is a control character, DEL or not ASCII. The fewest operations.
 
     Without one of those no octet borrows or carries into the next.
@@ -56,7 +56,7 @@ cdef inline uint64_t mark_not_plain(uint64_t word) noexcept nogil:
     return ((word - repeat_octet(0x20)) | (word + repeat_octet(1)) | word) & repeat_octet(0x80)
 
 
-cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
+cdef inline uint64_t mark_needing_escape(uint64_t word) noexcept nogil:
     """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028, 9)."""
     return (
         ((word - repeat_octet(0x20)) & ~word & repeat_octet(0x80))
@@ -65,8 +65,8 @@ cdef inline uint64_t mark_suspects(uint64_t word) noexcept nogil:
     )
 
 
-cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
-    """Tell whether `take_step` has to look at an octet."""
+cdef inline bint needs_escape(uint8_t octet, int rules) noexcept nogil:
+    """Return True if `take_step` has to look at an octet."""
     if octet < 0x20:
         if rules & ESCAPE_CONTROLS:
             return octet != c'\t'
@@ -78,7 +78,7 @@ cdef inline bint is_suspect(uint8_t octet, int rules) noexcept nogil:
     return rules & ESCAPE_PARAM and (octet == c'"' or octet == c'\\' or octet == c']')
 
 
-cdef inline const uint8_t *find_suspect(
+cdef inline const uint8_t *find_needing_escape(
     const uint8_t *src, const uint8_t *end, int rules
 ) noexcept nogil:
     """Return the first octet that may need care, `end` if there is none."""
@@ -90,12 +90,12 @@ cdef inline const uint8_t *find_suspect(
         if not rules & ESCAPE_PARAM:
             while end - src >= 8:
                 word = load_word(src)
-                if mark_not_plain(word) and (rules & REPAIR_UTF8 or mark_suspects(word)):
+                if mark_not_printable(word) and (rules & REPAIR_UTF8 or mark_needing_escape(word)):
                     break
                 src += 8
         stop = src + 8 if end - src >= 8 else end
         while src < stop:
-            if is_suspect(src[0], rules):
+            if needs_escape(src[0], rules):
                 return src
             src += 1
     return end
@@ -107,7 +107,7 @@ cdef extern from *:
 
     /* Octets from 0x20 to 0x7e are those that, plus one, are above 0x20 as signed numbers. */
     #ifdef __OPTIMIZE_SIZE__
-    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
         const unsigned long long ones = 0x0101010101010101ULL;
         const unsigned char *last = src + size - sizeof(ones);
@@ -121,7 +121,7 @@ cdef extern from *:
     }
     #else
     /* Compilers turn both inner loops into a few vector instructions. */
-    static inline int syslogfast_is_plain(const unsigned char *src, size_t size)
+    static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
         enum { BLOCK = 16 };
         const unsigned char *last = src + size - BLOCK;
@@ -140,7 +140,7 @@ cdef extern from *:
     #endif
     """
     # Tell whether a text is printable ASCII alone, which most messages are; size >= 16.
-    bint is_plain "syslogfast_is_plain"(const uint8_t *src, Py_ssize_t size) nogil
+    bint is_plain "syslogfast_is_printable_ascii"(const uint8_t *src, Py_ssize_t size) nogil
 
 
 cdef inline bint continues(uint8_t octet) noexcept nogil:
@@ -193,7 +193,7 @@ cdef inline Step take_step(const uint8_t *src, const uint8_t *end, int rules) no
             if rules & ESCAPE_PARAM:
                 step.action = BACKSLASH
                 step.given = 2
-        elif is_suspect(src[0], rules):
+        elif needs_escape(src[0], rules):
             step.action = OCTAL
             step.given = 4
     elif rules & ESCAPE_CONTROLS and (
@@ -211,8 +211,8 @@ cdef inline Measure measure_text(
     """Measure as much of a text as fits in `limit` octets; only whole characters and escapes."""
     cdef Measure measure
     if 16 <= size <= limit and not rules & ESCAPE_PARAM and is_plain(src, size):
-        measure.taken = size
-        measure.given = size
+        measure.consumed = size
+        measure.produced = size
         measure.clean = True
         return measure
     return measure_each(src, size, rules, limit)
@@ -225,35 +225,35 @@ cdef inline Measure measure_each(
     cdef const uint8_t *start = src
     cdef const uint8_t *end = src + size
     cdef const uint8_t *next
-    cdef Py_ssize_t room = limit if limit > 0 else 0
+    cdef Py_ssize_t space = limit if limit > 0 else 0
     cdef Measure measure
     cdef Step step
     # No octet becomes less than one, so that what is far beyond the limit need not be read.
-    if size > room + 4:
-        end = src + room + 4
+    if size > space + 4:
+        end = src + space + 4
     measure.clean = True
     while True:
-        next = find_suspect(src, end, rules)
-        if next - src > room:
-            next = src + room
+        next = find_needing_escape(src, end, rules)
+        if next - src > space:
+            next = src + space
             while next > src and continues(next[0]):
                 next -= 1
-            room -= next - src
+            space -= next - src
             src = next
             break
-        room -= next - src
+        space -= next - src
         src = next
         if src == end:
             break
         step = take_step(src, end, rules)
-        if step.given > room:
+        if step.given > space:
             break
-        room -= step.given
+        space -= step.given
         src += step.taken
         if step.action != COPY:
             measure.clean = False
-    measure.taken = src - start
-    measure.given = (limit if limit > 0 else 0) - room
+    measure.consumed = src - start
+    measure.produced = (limit if limit > 0 else 0) - space
     return measure
 
 
@@ -269,16 +269,16 @@ cdef inline char *write_octal(char *dst, uint8_t octet) noexcept nogil:
 cdef inline char *write_text(
     char *dst, const uint8_t *src, const Measure *measure, int rules
 ) noexcept nogil:
-    """Write what was measured, by the same rules; measure.given octets at dst are the caller's."""
-    cdef const uint8_t *end = src + measure.taken
+    """Write what was measured, by the same rules; measure.produced octets at dst are the caller's."""
+    cdef const uint8_t *end = src + measure.consumed
     cdef const uint8_t *next
     cdef Step step
     cdef Py_ssize_t i
     if measure.clean:
-        memcpy(dst, src, measure.taken)
-        return dst + measure.taken
+        memcpy(dst, src, measure.consumed)
+        return dst + measure.consumed
     while True:
-        next = find_suspect(src, end, rules)
+        next = find_needing_escape(src, end, rules)
         memcpy(dst, src, next - src)
         dst += next - src
         src = next

@@ -1,4 +1,4 @@
-"""MSG and PARAM-VALUE, for the twin; `_text.pxd` is the same in C."""
+"""MSG and PARAM-VALUE, for the twin; `text.pxd` is the same in C."""
 
 import sys
 
@@ -14,13 +14,13 @@ def list_octets(char: "str") -> "str":
 class Escapes:
     """What to escape in a text, and how."""
 
-    __slots__ = ("by_character", "suspects")
+    __slots__ = ("by_character", "needs_escape")
 
     def __init__(self, by_character: "dict[str, str]") -> "None":
         self.by_character = by_character
         # A table for bytes.translate that changes the first octet of each of those characters.
         first = [char.encode()[0] for char in by_character]
-        self.suspects = bytes([octet ^ 1 if octet in first else octet for octet in range(256)])
+        self.needs_escape = bytes([octet ^ 1 if octet in first else octet for octet in range(256)])
 
 
 # C0 but tab, DEL, C1 and the two separators that some readers take for a line's end.
@@ -93,7 +93,7 @@ def encode_text(text: "str", escapes: "Escapes", limit: "int") -> "bytes":
     if len(text) <= limit:
         try:
             data = text.encode()
-            if data.translate(escapes.suspects) == data and len(data) <= limit:
+            if data.translate(escapes.needs_escape) == data and len(data) <= limit:
                 return data
         except (UnicodeError, AttributeError):
             pass  # a lone surrogate; MicroPython has no translate

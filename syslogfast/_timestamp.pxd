@@ -4,8 +4,8 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from syslogfast._digits cimport write_2_digits, write_4_digits
-from syslogfast._platform cimport find_local_offset, read_realtime, timespec
+from syslogfast._c.digits cimport write_2_digits, write_4_digits
+from syslogfast._c.platform cimport find_local_offset, read_realtime, timespec
 
 
 cdef extern from *:
@@ -53,16 +53,16 @@ ctypedef struct Date:
 
 cdef inline void read_clock(Timestamp *timestamp) noexcept nogil:
     """Set the present time, in UTC."""
-    cdef timespec moment
-    read_realtime(&moment)
+    cdef timespec timestamp
+    read_realtime(&timestamp)
     timestamp.known = True
     timestamp.has_offset = False
-    timestamp.seconds = moment.tv_sec
-    timestamp.nanoseconds = <uint32_t>moment.tv_nsec
+    timestamp.seconds = timestamp.tv_sec
+    timestamp.nanoseconds = <uint32_t>timestamp.tv_nsec
 
 
 cdef inline int64_t find_offset(int64_t seconds) noexcept nogil:
-    """Return how many seconds local time is ahead of UTC at that moment."""
+    """Return how many seconds local time is ahead of UTC at that timestamp."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
     return find_local_offset(seconds)
@@ -87,7 +87,7 @@ cdef inline void move_to_rfc5424_zone(Timestamp *timestamp, bint local_time) noe
 
 
 cdef inline bint is_writable(const Timestamp *timestamp, bint local_time) noexcept nogil:
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
     cdef int64_t seconds
     if not timestamp.known:
         return False

@@ -1,21 +1,21 @@
-"""TIMESTAMP, for the twin; `_timestamp.pxd` is the same in C."""
+"""TIMESTAMP, for the twin; `timestamp.pxd` is the same in C."""
 
 import time
 from time import time_ns as read_clock
 
-from syslogfast._checks import is_float_without_time, reject_time
+from syslogfast._validation import is_float_without_time, reject_time
 from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Renderer = Callable[[int | None, "Form"], bytes]
+    Renderer = Callable[[int | None, "TimestampFormat"], bytes]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Form:
+class TimestampFormat:
     """How a timestamp is written: in which zone, with how many digits after the second."""
 
     __slots__ = ("ending", "local_time", "unit")
@@ -27,15 +27,15 @@ class Form:
         self.unit = 10 ** (9 - precision) if precision else 0
 
 
-FORMS = {
-    (local_time, precision): Form(local_time, precision)
+TIMESTAMP_FORMATS = {
+    (local_time, precision): TimestampFormat(local_time, precision)
     for local_time in (False, True)
     for precision in range(MAX_PRECISION + 1)
 }
 
-# The last second that was written in UTC, its form, and the template and unit made of them. One
+# The last second that was written in UTC, its timestamp_format, and the template and unit made of them. One
 # tuple, replaced as a whole, so that no thread sees a part of another's.
-latest = (0, FORMS[False, 0], b"1970-01-01T00:00:00Z", 0)
+latest = (0, TIMESTAMP_FORMATS[False, 0], b"1970-01-01T00:00:00Z", 0)
 
 
 def compute_date(days: "int") -> "tuple[int, int, int]":
@@ -79,7 +79,7 @@ def check_time(time_ns: "object") -> "int | None":
 
 
 def is_writable(moment: "int | None", local_time: "bool") -> "bool":
-    """Tell whether a time is in the years 0001 to 9999 where it is written."""
+    """Return True if a time is in the years 0001 to 9999 where it is written."""
     if moment is None:
         return False
     seconds = moment // 1_000_000_000
@@ -88,13 +88,13 @@ def is_writable(moment: "int | None", local_time: "bool") -> "bool":
     return MIN_SECONDS <= seconds <= MAX_SECONDS
 
 
-def make_template(seconds: "int", form: "Form") -> "tuple[bytes, int]":
+def make_template(seconds: "int", timestamp_format: "TimestampFormat") -> "tuple[bytes, int]":
     """Return how a second is written, but for its fraction, and the unit of that; 0: it has none.
 
     RFC 5424 6.2.3: TIMESTAMP = NILVALUE / FULL-DATE "T" FULL-TIME; never a second 60.
     """
-    ending = form.ending
-    if form.local_time:
+    ending = timestamp_format.ending
+    if timestamp_format.local_time:
         # TIME-NUMOFFSET has no seconds: round first, so that offset and time of day agree.
         minutes = (find_offset(seconds) + 30) // 60
         if abs(minutes) < 1440:  # time-hour ends at 23: beyond that, UTC is what can be written
@@ -103,10 +103,10 @@ def make_template(seconds: "int", form: "Form") -> "tuple[bytes, int]":
             ending = f"{ending[:-1]}{'-' if minutes < 0 else '+'}{hours:02d}:{minutes_left:02d}"
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         return b"-", 0
-    return (render_second(seconds) + ending).encode(), form.unit
+    return (render_second(seconds) + ending).encode(), timestamp_format.unit
 
 
-def render_rfc5424_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
+def render_rfc5424_timestamp(time_ns: "int | None", timestamp_format: "TimestampFormat") -> "bytes":
     """Return TIMESTAMP; None stands for the present."""
     global latest
     if time_ns is None:
@@ -115,24 +115,24 @@ def render_rfc5424_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
         return b"-"
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     second, known, template, unit = latest
-    if second != seconds or known is not form:
-        template, unit = make_template(seconds, form)
-        if not form.local_time:
-            latest = (seconds, form, template, unit)
+    if second != seconds or known is not timestamp_format:
+        template, unit = make_template(seconds, timestamp_format)
+        if not timestamp_format.local_time:
+            latest = (seconds, timestamp_format, template, unit)
     return template % (nanoseconds // unit) if unit else template
 
 
-def render_rfc3164_timestamp(time_ns: "int | None", form: "Form") -> "bytes":
+def render_rfc3164_timestamp(time_ns: "int | None", timestamp_format: "TimestampFormat") -> "bytes":
     """RFC 3164 4.1.2: "Mmm dd hh:mm:ss", the day padded with a space.
 
     It has no NILVALUE: for a time that cannot be written it is the present one.
     """
     moment = None if time_ns is None else check_time(time_ns)
     seconds = (read_clock() if moment is None else moment) // 1_000_000_000
-    if form.local_time:
+    if timestamp_format.local_time:
         seconds += find_offset(seconds)
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        return render_rfc3164_timestamp(None, form)
+        return render_rfc3164_timestamp(None, timestamp_format)
     _, month, day = compute_date(seconds // 86400)
     minute, second = divmod(seconds % 86400, 60)
     hour, minute = divmod(minute, 60)

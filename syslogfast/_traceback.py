@@ -51,12 +51,12 @@ def measure_char(char: "str") -> "int":
     return WIDEST if is_control else MOST_OF_UTF_8
 
 
-def keep_end(lines: "list[str]", room: "int") -> "list[str]":
-    """Return the last lines, as many as there is room for in octets."""
+def keep_end(lines: "list[str]", space: "int") -> "list[str]":
+    """Return the last lines, as many as there is space for in octets."""
     kept: list[str] = []
     for line in reversed(lines):
-        room -= measure_line(line)
-        if room < 0:
+        space -= measure_line(line)
+        if space < 0:
             break
         kept.append(line)
     return kept[::-1]
@@ -67,11 +67,11 @@ def describe_error(
     kind: "type",
     error: "BaseException | None",
     trace: "TracebackType | None",
-    room: "int",
+    space: "int",
 ) -> "str":
     """Return a headline, and on the lines after it the traceback, of which the end is kept.
 
-    room: octets that there are for all of it. The headline stands in any case.
+    space: octets that there are for all of it. The headline stands in any case.
 
     >>> describe_error("about to crash: ValueError: no", ValueError, ValueError("no"), None, 99)
     'about to crash: ValueError: no\\nValueError: no'
@@ -80,11 +80,11 @@ def describe_error(
         lines = format_exception((kind, error, trace)).split("\n")
     except Exception:  # an image may do without the module traceback, and all that it imports
         lines = list_frames(trace)
-    room -= measure_line(headline)
-    kept = keep_end(lines, room)
+    space -= measure_line(headline)
+    kept = keep_end(lines, space)
     if len(kept) < len(lines):
         lines = [line[:MOST_OF_LINE] + ("..." if line[MOST_OF_LINE:] else "") for line in lines]
-        kept = keep_end(lines, room)
+        kept = keep_end(lines, space)
     if len(kept) < len(lines):
-        kept = ["...", *keep_end(lines, room - measure_line("..."))]
+        kept = ["...", *keep_end(lines, space - measure_line("..."))]
     return "\n".join([headline, *kept])

@@ -5,7 +5,7 @@ import os
 import stat
 
 from syslogfast import __version__
-from syslogfast._checks import check_facility, check_severity, describe
+from syslogfast._validation import check_facility, check_severity, describe
 from syslogfast.constants import PROTOCOLS
 from syslogfast.transports import Url, parse_url
 
@@ -192,7 +192,7 @@ def add_demo(commands: "Commands") -> None:
     demo = add_command(
         commands,
         "demo",
-        "let many emitters speak on one road, and count what arrives",
+        "let many emitters speak on one transport, and count what arrives",
         epilog="Each emitter has its own HOSTNAME and APP-NAME, boots, works and ends. What arrives"
         " is counted at a collector that is started in a second process, unless --to names another,"
         " which cannot be asked. Exit status 1 if a record was lost or malformed.",

@@ -1,18 +1,18 @@
-"""One identity that speaks over a road: connect(), Emitter, child(), stats."""
+"""One identity that speaks over a transport: connect(), Emitter, child(), stats."""
 
 import sys
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_seconds,
     reject_identity,
     reject_missing_url,
 )
-from syslogfast._encoder import BACKEND, Encoder, format_timestamp
-from syslogfast._identity import has_hostname
+from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._options import has_hostname
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
-from syslogfast.transports.delivery import Delivery
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.sender import Sender
+from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 __all__ = ["Emitter", "Sequence", "connect"]
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import Sequence, Voice
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast._emitter_py import Sequence, EmitterBase
+    from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
-    from syslogfast._encoder_c import Queue, Sequence, Voice
+    from syslogfast._encoder_c import Queue, Sequence, EmitterBase
 
 _log_record: "Any" = None  # the module, from the first record of logging on
 
@@ -42,7 +42,7 @@ def load_log_record() -> "Any":
     return _log_record
 
 
-class Emitter(Voice):
+class Emitter(EmitterBase):
     """Sends records of one identity; `connect` makes the first, `child` makes others.
 
     Any number of threads may share it. What cannot be sent yet is queued, what cannot be
@@ -71,25 +71,25 @@ class Emitter(Voice):
             record = log_record.number_record(record, self._sequence)
         frame = encoder.encode_record(record, message)
         is_suspect = len(frame) > encoder.max_size - WIDEST
-        is_cut = False
+        is_truncated = False
         if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
             whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            is_cut = len(whole) > len(frame)
+            is_truncated = len(whole) > len(frame)
         severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._delivery.accept(frame, severity, is_cut)
+        self._sender.enqueue(frame, severity, is_truncated)
 
     def child(self, **identity: "Any") -> "Emitter":
-        """Return an emitter of another identity on the same road, which costs no descriptor.
+        """Return an emitter of another identity on the same transport, which costs no descriptor.
 
         `identity`: options of Encoder, such as hostname and app_name; structured_data replaces
         elements of the same SD-ID and joins the rest, as in `emit`. Closing a child only flushes.
-        ValueError: framing and protocol are the road's and must stay.
+        ValueError: framing and protocol are the transport's and must stay.
         """
         for option in ("framing", "protocol"):
             if option in identity:
                 reject_identity(option)
         if identity.get("max_size", 0) is None:
-            del identity["max_size"]  # the road's, too, unless it is given
+            del identity["max_size"]  # the transport's, too, unless it is given
         if "structured_data" in identity:
             from syslogfast._structured_data import join_structured_data  # rarely needed
 
@@ -101,32 +101,32 @@ class Emitter(Voice):
                 options["framing"],
             )
         sequence = None if self._sequence is None else Sequence()
-        return Child(self._encoder.replace(**identity), self._queue, self._delivery, sequence)
+        return Child(self._encoder.replace(**identity), self._queue, self._sender, sequence)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all records have been taken by the road; False if that takes too long.
+        """Wait until all records have been taken by the transport; False if that takes too long.
 
         `timeout` is in seconds; None: that of `connect`.
         """
-        return self._delivery.flush(timeout)
+        return self._sender.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, and close the road. What is emitted after that is dropped as "closed"."""
-        self._delivery.close(timeout)
+        """Flush, and close the transport. What is emitted after that is dropped as "closed"."""
+        self._sender.close(timeout)
 
     @property
     def stats(self) -> "dict[str, Any]":
-        """What became of the records of the whole road: offered == sent + queued + dropped.
+        """What became of the records of the whole transport: offered == sent + queued + dropped.
 
-        sent: taken by the kernel. dropped: {reason: records}, "full" (no room in the queue),
-        "too large" (for the queue or the road), "closed", "refused" and "error" (datagrams).
-        truncated: how often a record was cut, to `max_size` or to what the road takes. reconnects:
-        connections after the first. bytes: sent so far. failure: what has gone wrong since a road
+        sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
+        "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
+        truncated: how often a record was cut, to `max_size` or to what the transport takes. reconnects:
+        connections after the first. bytes: sent so far. failure: what has gone wrong since a transport
         was opened, or None.
         """
         counts = self._queue.count_all()
-        counts["reconnects"] = self._delivery.route.reconnects
-        counts["failure"] = self._delivery.route.failure
+        counts["reconnects"] = self._sender.retry_policy.reconnects
+        counts["failure"] = self._sender.retry_policy.failure
         return counts
 
     def __enter__(self) -> "Emitter":
@@ -134,7 +134,7 @@ class Emitter(Voice):
 
     def __exit__(self, *exc_info: object) -> None:
         """Close it; if a lifecycle is installed, which has more to say, only flush."""
-        if self._delivery.outlives_block:
+        if self._sender.outlives_block:
             self.flush()
         else:
             self.close()
@@ -144,13 +144,13 @@ class Emitter(Voice):
 
 
 class Child(Emitter):
-    """An emitter on a road that is another's to close."""
+    """An emitter on a transport that is another's to close."""
 
     __slots__ = ()
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush: the road is the parent's."""
-        self._delivery.flush(timeout)
+        """Flush: the transport is the parent's."""
+        self._sender.flush(timeout)
 
 
 def make_report_renderer(
@@ -217,14 +217,14 @@ def connect(
     if not urls:
         reject_missing_url()
     check_choice("overflow", overflow, OVERFLOWS)
-    roads = [parse_url(url) for url in urls]
-    options["framing"] = agree_on_framing(roads, options.get("framing"))
+    transports = [parse_url(url) for url in urls]
+    options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
-        options["protocol"] = agree_on_protocol(roads)
-    if options.get("max_size") is None and any(url.scheme == "udp" for url in roads):
+        options["protocol"] = agree_on_protocol(transports)
+    if options.get("max_size") is None and any(url.scheme == "udp" for url in transports):
         options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
     if options.get("hostname") is None and not has_hostname():
-        from syslogfast._network import find_hostname  # rarely needed
+        from syslogfast.transports.network import find_hostname  # rarely needed
 
         options["hostname"] = find_hostname()
     encoder = Encoder(**options)
@@ -235,14 +235,14 @@ def connect(
 
         sequence = Sequence()
     # The more records are sorted, the more there are of each size, to be sent together.
-    is_sorted = any("order" in url.options for url in roads)
+    is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)
-    delivery = Delivery(
-        roads,
+    sender = Sender(
+        transports,
         queue,
         linger=check_seconds("linger", linger),
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
         render_report=make_report_renderer(encoder, sequence),
     )
-    return Emitter(encoder, queue, delivery, sequence)
+    return Emitter(encoder, queue, sender, sequence)

@@ -2,8 +2,8 @@
 
 import logging
 
-from syslogfast._checks import reject_octets, reject_unframed
-from syslogfast._encoder import Encoder, RecordFormatter
+from syslogfast._validation import reject_octets, reject_unframed
+from syslogfast._backend import Encoder, RecordFormatter
 from syslogfast._log_record import print_value, read_record_text
 
 TYPE_CHECKING = False

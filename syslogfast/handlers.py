@@ -1,4 +1,4 @@
-"""The standard library's SysLogHandler, with what one opts into: headers, framing, delivery."""
+"""The standard library's SysLogHandler, with what one opts into: headers, framing, sender."""
 
 import copy
 import logging
@@ -7,7 +7,7 @@ import socket
 from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_facility,
     reject_datagrams,
@@ -18,9 +18,9 @@ from syslogfast._checks import (
     reject_tls_kind,
     reject_tls_of_url,
 )
-from syslogfast._encoder import Encoder
+from syslogfast._backend import Encoder
 from syslogfast._log_record import LOWEST_LEVELS, choose_severity
-from syslogfast._standard_handler import StandardSysLogHandler
+from syslogfast._stdlib_handler import StandardSysLogHandler
 from syslogfast._text import ESCAPES, encode_text
 from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT
 from syslogfast.emitter import Emitter, connect
@@ -46,18 +46,18 @@ class SysLogHandler(StandardSysLogHandler):
 
     address, facility, socktype: as there. `address` may also be one of the URLs of `connect`, or
         a list of them to fail over, for all that is told below.
-    timeout: seconds that connecting may take, as from Python 3.14 on; with delivery: connecting,
+    timeout: seconds that connecting may take, as from Python 3.14 on; with sender: connecting,
         flushing and closing, 5.0 if it is None.
     protocol: "rfc5424", "rfc3164" or "local": write a whole header, as Encoder does. The text is
         `ident` and what the formatter makes, or the record's own; no NUL follows. Over a stream
         each record ends with a newline, so that they can be told apart.
-    framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
+    framing: "octet", "lf" or "nul", between records in a stream; asks for sender.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
-        expected) and insecure, as in the URLs; asks for delivery.
-    linger, queue_bytes, overflow: those of `connect`, any of which asks for delivery.
+        expected) and insecure, as in the URLs; asks for sender.
+    linger, queue_bytes, overflow: those of `connect`, any of which asks for sender.
     options: those of Encoder, such as hostname and app_name.
 
-    Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
+    Sender, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
     record without counting it in `stats`. It uses no `createSocket` and no `socket`; after
     `close` it drops records as "closed".
 
@@ -65,7 +65,7 @@ class SysLogHandler(StandardSysLogHandler):
     of a subclass; else that of its number, as in Encoder.encode_record.
 
     TypeError, ValueError: an argument is wrong, or two of them contradict each other. OSError: as
-    there, if there is no delivery and a host has no address, or does not take the connection.
+    there, if there is no sender and a host has no address, or does not take the connection.
 
     >>> handler = SysLogHandler("udp://127.0.0.1:5514", hostname="web1", app_name="shop")
     >>> handler.emit(logging.makeLogRecord({"msg": "sold out"}))
@@ -73,7 +73,7 @@ class SysLogHandler(StandardSysLogHandler):
     1
     """
 
-    _encoder: Encoder | None = None  # writes headers; without delivery
+    _encoder: Encoder | None = None  # writes headers; without sender
     _emitter: Emitter | None = None  # delivers
     _has_header = False
     _framing: str | None = None  # of text that is delivered without a header
@@ -92,9 +92,9 @@ class SysLogHandler(StandardSysLogHandler):
     ) -> None:
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
-        self._voices: dict[object, Any] = {}  # encoders or emitters, one for each facility
-        delivery = {name: options.pop(name) for name in DELIVERY if name in options}
-        is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
+        self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
+        sender = {name: options.pop(name) for name in DELIVERY if name in options}
+        is_delivered = bool(urls or sender) or framing is not None or is_asked_for(tls)
         if not self._has_header and options:
             Encoder(**options)  # TypeError: it does not know them either
             reject_missing_protocol(min(options))
@@ -104,18 +104,18 @@ class SysLogHandler(StandardSysLogHandler):
             options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
             options["protocol"] = protocol
         if is_delivered:
-            roads = use_urls(urls, socktype, tls)
+            transports = use_urls(urls, socktype, tls)
             if not urls:
-                roads = [make_url(address, socktype, framing, tls)]
+                transports = [make_url(address, socktype, framing, tls)]
             if not self._has_header:  # but the record that tells of others that were dropped
-                options["protocol"] = "local" if roads[0].scheme == "unix" else "rfc3164"
-            delivery["timeout"] = 5.0 if timeout is None else timeout
-            self._emitter = connect(*roads, framing=framing, **delivery, **options)
+                options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
+            sender["timeout"] = 5.0 if timeout is None else timeout
+            self._emitter = connect(*transports, framing=framing, **sender, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
-            self._emitter._delivery.closes_at_exit = False
-            self._framing = roads[0].framing
+            self._emitter._sender.closes_at_exit = False
+            self._framing = transports[0].framing
             self._keep(address, facility, socktype, timeout)
-            self.unixsocket = roads[0].scheme == "unix"
+            self.unixsocket = transports[0].scheme == "unix"
             return
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
@@ -126,7 +126,7 @@ class SysLogHandler(StandardSysLogHandler):
 
     @property
     def stats(self) -> "dict[str, Any] | None":
-        """What became of the records, as Emitter.stats; None without delivery: nobody counts."""
+        """What became of the records, as Emitter.stats; None without sender: nobody counts."""
         return None if self._emitter is None else self._emitter.stats
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802
@@ -151,7 +151,7 @@ class SysLogHandler(StandardSysLogHandler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """With delivery, wait until the road has taken all, but no longer than `timeout`."""
+        """With sender, wait until the transport has taken all, but no longer than `timeout`."""
         if self._emitter is not None:
             self._emitter.flush()
 
@@ -163,7 +163,7 @@ class SysLogHandler(StandardSysLogHandler):
 
     def __del__(self) -> None:
         if self._emitter is not None:  # logging.shutdown knows of it no more
-            self._emitter._delivery.leave_to_exit()
+            self._emitter._sender.leave_to_exit()
 
     def _check_formatter(self, formatter: object) -> None:
         if self._has_header and isinstance(formatter, Formatter):
@@ -175,7 +175,7 @@ class SysLogHandler(StandardSysLogHandler):
         text = (self.ident or "") + self.format(record)
         priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
         frame = frame_text(f"<{priority:d}>{text}", self._framing)
-        self._emitter._delivery.accept(frame, priority & 7)
+        self._emitter._sender.enqueue(frame, priority & 7)
 
     def _write_record(self, record: logging.LogRecord) -> None:
         text = None
@@ -203,15 +203,15 @@ class SysLogHandler(StandardSysLogHandler):
         if self._emitter is None:
             self._send(record, text, facility)
         else:
-            self._speak_for(facility).emit_record(record, text)
+            self._encoder_for_process(facility).emit_record(record, text)
 
-    def _speak_for(self, facility: int) -> Emitter:
+    def _encoder_for_process(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
         try:
-            emitter: Emitter = self._voices[facility]
+            emitter: Emitter = self._emitters[facility]
         except KeyError:
             assert self._emitter is not None
-            emitter = self._voices[facility] = self._emitter.child(facility=facility)
+            emitter = self._emitters[facility] = self._emitter.child(facility=facility)
         return emitter
 
     def _send(self, record: logging.LogRecord, text: str | None, facility: int) -> None:
@@ -238,17 +238,17 @@ class SysLogHandler(StandardSysLogHandler):
     def _find_encoder(self, facility: int, is_stream: bool) -> Encoder:
         """Return the encoder for a facility and a kind of socket: in a stream, with an end."""
         try:
-            encoder: Encoder = self._voices[facility, is_stream]
+            encoder: Encoder = self._emitters[facility, is_stream]
         except KeyError:
             assert self._encoder is not None
             framing = "lf" if is_stream else None
             encoder = self._encoder.replace(facility=facility, framing=framing)
-            self._voices[facility, is_stream] = encoder
+            self._emitters[facility, is_stream] = encoder
         return encoder
 
 
 def is_replaced(handler: object, method: "Any", original: object) -> bool:
-    """Tell whether what is called as a handler's method is another than the standard library's.
+    """Return True if what is called as a handler's method is another than the standard library's.
 
     original: as the library has it now, which a program may have replaced since it was imported.
     To look for it in the handler's `__dict__` would make all its attributes slower.
@@ -279,14 +279,14 @@ def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
     """Return the parts of URLs, which say all but a context by themselves."""
     if urls and socktype is not None:
         reject_socktype(socktype)
-    roads = [parse_url(url) for url in urls]
+    transports = [parse_url(url) for url in urls]
     if urls and is_asked_for(tls):
         context = check_context(tls)
-        for url in roads:
+        for url in transports:
             if context is None or url.scheme != "tls":
                 reject_tls_of_url(url.text)
             url.context = context
-    return roads
+    return transports
 
 
 def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tls") -> Url:

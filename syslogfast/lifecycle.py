@@ -14,9 +14,9 @@ import atexit
 import os
 import sys
 
-from syslogfast._checks import check_emitter, check_field, check_seconds, reject_fatal_url
-from syslogfast._encoder import BACKEND
-from syslogfast._life_records import (
+from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
+from syslogfast._backend import BACKEND
+from syslogfast.lifecycle.records import (
     CRIT,
     ERR,
     booted,
@@ -28,11 +28,11 @@ from syslogfast._life_records import (
     network_up,
     terminated,
 )
-from syslogfast._network import NetworkWatch, read_network
+from syslogfast.transports.network import NetworkWatch, read_network
 from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
 from syslogfast.emitter import Emitter
-from syslogfast.transports.lifespan import Thread
-from syslogfast.transports.route import needs_waiting
+from syslogfast.transports.exit_fork import Thread
+from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-    from syslogfast._fatal import FatalRoad
-    from syslogfast._network import Network
+    from syslogfast.lifecycle.fatal_signals import FatalTransport
+    from syslogfast.transports.network import Network
     from syslogfast.transports.url import Url
 
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
@@ -65,7 +65,7 @@ class Lifecycle:
 
     def __init__(self, emitter: "Emitter") -> None:
         self.emitter = emitter
-        emitter._delivery.outlives_block = True
+        emitter._sender.outlives_block = True
         self._process = os.getpid()
         self._is_over = False
         self._undo: list[Callable[[], None]] = []
@@ -74,12 +74,12 @@ class Lifecycle:
         self._reserve = bytes(RESERVE)
         self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
         self._network_told.acquire()
-        self._fatal_road: FatalRoad | None = None
+        self._fatal_transport: FatalTransport | None = None
 
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
         if not self._is_over:
-            self.emitter._delivery.outlives_block = False
+            self.emitter._sender.outlives_block = False
         self._is_over = True
         self._reserve = b""
         while self._undo:
@@ -103,13 +103,13 @@ class Lifecycle:
 
     def _watch_exceptions(self) -> None:
         """Send a record of each exception that nobody catches."""
-        from syslogfast import _hooks
+        from syslogfast.lifecycle import hooks
 
         self._undo += [
-            _hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
-            _hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
-            _hooks.attach_to_threading(self._see_end_of_thread),
-            _hooks.attach_to_asyncio(self._see_asyncio),
+            hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
+            hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
+            hooks.attach_to_threading(self._see_end_of_thread),
+            hooks.attach_to_asyncio(self._see_asyncio),
         ]
 
     def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
@@ -178,54 +178,54 @@ class Lifecycle:
                 pass  # this is not the main thread; the handler says nothing any more
 
     def _see_termination(self, number: int, frame: "FrameType | None") -> None:
-        delivery = self.emitter._delivery
+        sender = self.emitter._sender
         is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
-        has_room = 2 * delivery.queue.size <= delivery.queue.limit
-        if has_room:
+        has_space = 2 * sender.queue.size <= sender.queue.limit
+        if has_space:
             self._report(terminated, "SIGTERM")
         if is_default:
             signal.signal(number, signal.SIG_DFL)
-            if delivery.is_driven_here():
+            if sender.is_sending_here():
                 try:  # what this has interrupted has to go on before anything can be sent
-                    _thread.start_new_thread(self._terminate, (number, has_room))
+                    _thread.start_new_thread(self._terminate, (number, has_space))
                     return
                 except RuntimeError:
                     pass
-            self._terminate(number, has_room)
+            self._terminate(number, has_space)
             return
-        if not has_room:
-            delivery.flush()
+        if not has_space:
+            sender.flush()
             self._report(terminated, "SIGTERM")
         if callable(self._former):
             self._former(number, frame)
 
     def _terminate(self, number: int, is_told: bool) -> None:
-        """End the process; what is emitted meanwhile neither delays that nor takes the room."""
-        delivery = self.emitter._delivery
+        """End the process; what is emitted meanwhile neither delays that nor takes the space."""
+        sender = self.emitter._sender
         if not is_told:
-            was_closed, delivery.queue.closed = delivery.queue.closed, True
+            was_closed, sender.queue.closed = sender.queue.closed, True
             try:
-                delivery.flush()
+                sender.flush()
             finally:
-                delivery.queue.closed = was_closed
+                sender.queue.closed = was_closed
             self._report(terminated, "SIGTERM")
-        delivery.close()
+        sender.close()
         os.kill(os.getpid(), number)
 
     # --- fatal signals ---------------------------------------------------------------------------
 
     def _watch_fatal_signals(self, url: "Url | None") -> None:
         """Send a record when the process ends by a signal that tells of a fault."""
-        from syslogfast._fatal import FatalRoad
+        from syslogfast.lifecycle.fatal_signals import FatalTransport
 
-        self._fatal_road = FatalRoad(self.emitter, url)
-        self._undo.append(self._fatal_road.disarm)
-        self._fatal_road.arm()
+        self._fatal_transport = FatalTransport(self.emitter, url)
+        self._undo.append(self._fatal_transport.disarm)
+        self._fatal_transport.arm()
 
-    def _arm_anew(self) -> None:
+    def _rearm(self) -> None:
         """Have the records of these signals name this process, which was forked."""
-        if self._fatal_road and not self._is_over:
-            self._fatal_road.arm()
+        if self._fatal_transport and not self._is_over:
+            self._fatal_transport.arm()
 
     # --- the network -----------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class Lifecycle:
             self._watching.release()
 
     def _stop_watching(self) -> None:
-        """See to it that the thread ends before the interpreter does, as Delivery.close does."""
+        """See to it that the thread ends before the interpreter does, as Sender.close does."""
         atexit.unregister(self._stop_watching)
         self._watch.close()
         if os.getpid() == self._process:
@@ -275,9 +275,9 @@ class Lifecycle:
 
     def _reach_out(self) -> None:
         """Open what could not be opened before there was a network."""
-        self.emitter._delivery.hasten(is_reachable=True)
-        if self._fatal_road:
-            self._fatal_road.open()
+        self.emitter._sender.send_soon(is_reachable=True)
+        if self._fatal_transport:
+            self._fatal_transport.open()
 
 
 def install(
@@ -314,10 +314,10 @@ def install(
         handler in C, which Python does not know.
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
-        are ignored or have a handler in Python: from C, over the road if it can take a record at
+        are ignored or have a handler in Python: from C, over the transport if it can take a record at
         once, else to standard error. Not with the Python backend, which has no C, and not on
         Windows. When its stack has run over, only the calling thread is promised it.
-    fatal_url: another road for that alone, where the emitter's is TLS or RELP: "udp://" with an
+    fatal_url: another transport for that alone, where the emitter's is TLS or RELP: "udp://" with an
         address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
         resolved, many stacks keep only the last few.
@@ -338,7 +338,7 @@ def install(
         _installed.uninstall()
     lifecycle = _installed = Lifecycle(emitter)
     if pace:
-        emitter._delivery.route.pace()
+        emitter._sender.retry_policy.enable_slow_start()
     if boot:
         booted(emitter, software=software, version=version)
     if exceptions:
@@ -354,10 +354,10 @@ def install(
     return lifecycle
 
 
-def go_on_as_child() -> None:
+def after_fork_in_child() -> None:
     """Have a process that was forked speak for itself."""
     if _installed:
-        _installed._arm_anew()
+        _installed._rearm()
 
 
-call_at_fork(after_in_child=go_on_as_child)
+call_at_fork(after_in_child=after_fork_in_child)

@@ -9,7 +9,7 @@ error or the statistics. Children carry it, too.
 The examples show `info("sold out")` with hostname="web1", app_name="shop" and procid=42.
 """
 
-from syslogfast._checks import (
+from syslogfast._validation import (
     check_choice,
     check_host,
     check_max_size,
@@ -18,7 +18,7 @@ from syslogfast._checks import (
     check_token,
     reject_service_option,
 )
-from syslogfast._identity import is_ipv6_address
+from syslogfast._options import is_ipv6_address
 from syslogfast._structured_data import join_structured_data, render_parameter
 from syslogfast._text import ESCAPES
 from syslogfast.constants import (
@@ -152,10 +152,10 @@ def papertrail(
 
     TypeError, ValueError: an argument is wrong.
     """
-    road = parse_url(name_place("tls", host, port) if url is None else url)
-    if road.scheme == "udp" and options.get("max_size") is None:
+    transport = parse_url(name_place("tls", host, port) if url is None else url)
+    if transport.scheme == "udp" and options.get("max_size") is None:
         options["max_size"] = MAX_PAPERTRAIL_DATAGRAM
-    return open_service(road, "lf", options)
+    return open_service(transport, "lf", options)
 
 
 def solarwinds(
@@ -281,9 +281,9 @@ def open_service(
     element: "bytes" = b"",
 ) -> "Emitter":
     """Call `connect` with a service's form; `prefix` or `element` hold its token."""
-    road = parse_url(url)
-    is_stream = road.framing is not None
-    if is_stream and not road.has_framing and options.get("framing") is None:
+    transport = parse_url(url)
+    is_stream = transport.framing is not None
+    if is_stream and not transport.has_framing and options.get("framing") is None:
         options["framing"] = framing
     if prefix or element:
         for option in ("prefix", "protocol"):
@@ -295,10 +295,10 @@ def open_service(
             element,
             options.get("structured_data"),
             options.get("controls", "escape"),
-            agree_on_framing([road], options.get("framing")),
+            agree_on_framing([transport], options.get("framing")),
         )
         if options.get("max_size") is None:
-            options["max_size"] = MAX_SIZE_UDP if road.scheme == "udp" else MAX_SIZE
-        # Where there is no room for structured data it is left out, and the token would be, too.
+            options["max_size"] = MAX_SIZE_UDP if transport.scheme == "udp" else MAX_SIZE
+        # Where there is no space for structured data it is left out, and the token would be, too.
         check_max_size(options["max_size"], LONGEST_HEADER + len(elements))
-    return connect(road, **options)
+    return connect(transport, **options)

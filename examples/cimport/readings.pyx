@@ -12,7 +12,7 @@ cdef enum:
 def inspect(encoder, const double[::1] readings, double limit, char[::1] log):
     """Write a record into `log` for each reading above the limit; return its size and their number.
 
-    What has no room there is counted, too.
+    What has no space there is counted, too.
     """
     cdef const Layout *layout = get_layout(encoder)  # valid until here `encoder` is let go
     cdef char *dst = &log[0] if log.shape[0] else NULL

@@ -1,4 +1,4 @@
-"""A collector on loopback: keeps each datagram with the moment of its arrival, and prints it."""
+"""A collector on loopback: keeps each datagram with the time of its arrival, and prints it."""
 
 import os
 import socket

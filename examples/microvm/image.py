@@ -21,9 +21,9 @@ DRIVERS = (
 FOLDERS = ("dev", "etc", "proc", "sys", "tmp")
 NOT_FOR_GUESTS = {
     *("commands", "cli.py", "__main__.py"),  # the command
-    *("handlers.py", "formatter.py", "_standard_handler.py"),  # for logging
-    *("tls.py", "relp.py", "services.py"),  # roads that are not offered here
-    *("_encoder_py.py", "_emitter_py.py", "_queue_py.py"),  # stand in for what is compiled
+    *("handlers.py", "formatter.py", "_stdlib_handler.py"),  # for logging
+    *("tls.py", "relp.py", "services.py"),  # transports that are not offered here
+    *("_encoder_py.py", "_emitter_py.py", "queue_py.py"),  # stand in for what is compiled
 }
 # Unchecked: without a source nothing is to be compared with it at run time.
 COMPILE = """

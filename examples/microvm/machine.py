@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-MEMORY = 96  # MB: with 64 the kernel does not find room for itself and the initramfs
+MEMORY = 96  # MB: with 64 the kernel does not find space for itself and the initramfs
 HOST = "10.0.2.2"  # the guest's name for this host's loopback
 # qemu emulates the processor, and many of them share this host's. What the kernel measures at its
 # boot is then wrong: the speed of its TSC, for which the HPET keeps the time, and whether its timer

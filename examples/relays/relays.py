@@ -71,9 +71,9 @@ class Rsyslog:
         folder.mkdir(parents=True)
         self.folder = folder
         self.ports = dict(zip(PORTS, choose_ports(len(PORTS)), strict=True))
-        for road, port in self.ports.items():
+        for transport, port in self.ports.items():
             configuration = re.sub(
-                rf'^(input\(type="im{road}") port="{PORTS[road]}"',
+                rf'^(input\(type="im{transport}") port="{PORTS[transport]}"',
                 rf'\1 address="127.0.0.1" port="{port}"',
                 configuration,
                 flags=re.MULTILINE,
@@ -81,7 +81,7 @@ class Rsyslog:
         assert 'address="127.0.0.1"' in configuration
         for path in ("/var/spool/rsyslog", "/var/log"):
             configuration = configuration.replace(f'"{path}', f'"{folder}')
-        self.roads = [road for road in PORTS if f'type="im{road}"' in configuration]
+        self.transports = [transport for transport in PORTS if f'type="im{transport}"' in configuration]
         (folder / "conf").write_text(configuration)
         self.start()
 
@@ -107,7 +107,7 @@ class Rsyslog:
         rows = pathlib.Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
         columns = [row.split() for row in rows]
         listening = {int(row[1].partition(":")[2], 16) for row in columns if row[3] == "0A"}
-        return {self.ports[road] for road in self.roads} <= listening
+        return {self.ports[transport] for transport in self.transports} <= listening
 
     def end(self, how: int = signal.SIGTERM) -> None:
         self.process.send_signal(how)
@@ -119,19 +119,19 @@ class Rsyslog:
 
 
 class Tier:
-    """The central collector and two relays before it, by the configuration of either road."""
+    """The central collector and two relays before it, by the configuration of either transport."""
 
-    def __init__(self, road: str, folder: pathlib.Path, change: Callable[[str], str] = str) -> None:
-        self.road = road
+    def __init__(self, transport: str, folder: pathlib.Path, change: Callable[[str], str] = str) -> None:
+        self.transport = transport
         self.daemons: list[Rsyslog] = []
         central = (HERE / "central.conf").read_text(encoding="utf-8")
         self.central = self.add(central, folder / "central")
-        relay = change((HERE / f"relay-{road}.conf").read_text(encoding="utf-8"))
-        target = f'target="central.example.com" port="{PORTS[road]}"'
+        relay = change((HERE / f"relay-{transport}.conf").read_text(encoding="utf-8"))
+        target = f'target="central.example.com" port="{PORTS[transport]}"'
         assert relay.count(target) == 1
-        relay = relay.replace(target, f'target="127.0.0.1" port="{self.central.ports[road]}"')
+        relay = relay.replace(target, f'target="127.0.0.1" port="{self.central.ports[transport]}"')
         self.relays = [self.add(relay, folder / name) for name in ("relay1", "relay2")]
-        self.urls = [f"{road}://127.0.0.1:{relay.ports[road]}" for relay in self.relays]
+        self.urls = [f"{transport}://127.0.0.1:{relay.ports[transport]}" for relay in self.relays]
 
     def add(self, configuration: str, folder: pathlib.Path) -> Rsyslog:
         try:
@@ -146,8 +146,8 @@ class Tier:
         path = self.central.folder / "fleet.log"
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return [
-            (round(datetime.fromisoformat(moment).timestamp() * 1e9), (host, int(number)))
-            for moment, host, number in re.findall(
+            (round(datetime.fromisoformat(timestamp).timestamp() * 1e9), (host, int(number)))
+            for timestamp, host, number in re.findall(
                 r'^(\S+) (vm-\d+) .*?\[meta sequenceId="(\d+)"\]', text, re.MULTILINE
             )
         ]
@@ -188,7 +188,7 @@ class Load:
             for number, emitter in enumerate(self.emitters * GUESTS)
         ]
         self.rate = rate
-        self.moments: dict[Number, int] = {}  # when each was logged
+        self.timestamps: dict[Number, int] = {}  # when each was logged
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._log)
         self._thread.start()
@@ -199,7 +199,7 @@ class Load:
         while not self._is_over.is_set():
             number += 1
             for index, guest in enumerate(self.guests):
-                self.moments[f"vm-{index}", number] = time.time_ns()
+                self.timestamps[f"vm-{index}", number] = time.time_ns()
                 guest.info("sold %d books to somebody who reads logs", number)
             pause = start + number * len(self.guests) / self.rate - time.monotonic()
             if pause > 0:
@@ -244,12 +244,12 @@ class Account(NamedTuple):
     @property
     def silence(self) -> int:
         """The longest time in which no record arrived."""
-        moments = sorted(moment for moment, _ in self.stored)
-        return max(b - a for a, b in pairwise(moments))
+        timestamps = sorted(timestamp for timestamp, _ in self.stored)
+        return max(b - a for a, b in pairwise(timestamps))
 
 
 def lose_relay(
-    road: str,
+    transport: str,
     end: str,
     folder: pathlib.Path,
     hangs: str = "",
@@ -265,7 +265,7 @@ def lose_relay(
     rate: records a second; after: seconds to log on when the relay is back, which the emitters
         need about 1.5 of to return to it.
     """
-    tier = Tier(road, folder, change)
+    tier = Tier(transport, folder, change)
     hanging = {"relay": tier.relays[:1], "central": [tier.central]}.get(hangs, [])
     try:
         load = Load(connect, tier.urls, rate)
@@ -286,17 +286,17 @@ def lose_relay(
             time.sleep(after)
         finally:
             stats = load.end()
-        stored = tier.await_quiet(len(load.moments))
-        return Account(load.moments, stored, (died, back), stats)
+        stored = tier.await_quiet(len(load.timestamps))
+        return Account(load.timestamps, stored, (died, back), stats)
     finally:
         tier.close()
 
 
 def measure_rate(
-    road: str, folder: pathlib.Path, count: int, message: str, change: Callable[[str], str] = str
+    transport: str, folder: pathlib.Path, count: int, message: str, change: Callable[[str], str] = str
 ) -> float:
     """Return how many records a second come through one relay, if they all wait for it."""
-    tier = Tier(road, folder, change)
+    tier = Tier(transport, folder, change)
     try:
         emitters = [
             syslogfast.connect(
@@ -313,8 +313,8 @@ def measure_rate(
         stored = tier.await_quiet(count)
         if tier.count_different() != count // EMITTERS * EMITTERS:
             raise RuntimeError(f"{count} records were logged, {len(stored)} lines are stored")
-        moments = [moment for moment, _ in stored]
-        return len(stored) / (max(moments) - min(moments)) * 1e9
+        timestamps = [timestamp for timestamp, _ in stored]
+        return len(stored) / (max(timestamps) - min(timestamps)) * 1e9
     finally:
         tier.close()
 
@@ -323,9 +323,9 @@ if __name__ == "__main__":
     missing = find_missing()
     if missing:
         sys.exit(missing)
-    road, end, hangs = (*sys.argv[1:], *("tcp", "kill", "")[len(sys.argv) - 1 :])
+    transport, end, hangs = (*sys.argv[1:], *("tcp", "kill", "")[len(sys.argv) - 1 :])
     with tempfile.TemporaryDirectory() as folder:
-        account = lose_relay(road, end, pathlib.Path(folder), hangs)
+        account = lose_relay(transport, end, pathlib.Path(folder), hangs)
     print(f"{len(account.logged)} logged, {len(account.stored)} stored")
     print(f"{len(account.lost)} lost, {account.doubled} doubled, {account.reordered} out of order")
     print(f"longest time without a record {account.silence / 1e6:.0f} ms")

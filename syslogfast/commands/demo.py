@@ -1,4 +1,4 @@
-"""What `syslogfast demo` does: many emitters on one road, and a collector that counts."""
+"""What `syslogfast demo` does: many emitters on one transport, and a collector that counts."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 LINGER = 0.02  # seconds
-TIMEOUT = 2.0  # seconds that a record may wait for room
+TIMEOUT = 2.0  # seconds that a record may wait for space
 PATIENCE = 60.0  # seconds for the collector to count what has arrived
 
 
@@ -120,7 +120,7 @@ def demonstrate(options: "Namespace") -> int:
     second = None if options.to else SecondProcess()
     url = str(options.to) if options.to else f"tcp://127.0.0.1:{second.port}"  # type: ignore[union-attr]
     print(
-        f"{options.emitters} emitters, {options.records} records each, on one road to {url};"
+        f"{options.emitters} emitters, {options.records} records each, on one transport to {url};"
         f" backend {BACKEND}",
         flush=True,
     )

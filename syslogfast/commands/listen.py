@@ -12,7 +12,7 @@ import time
 from syslogfast.commands.frames import Connection
 from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 from syslogfast.constants import FACILITIES, SEVERITIES
-from syslogfast.transports.readiness import wait_ready
+from syslogfast.transports.poll import wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ ways of which the one, but not the other, lets those after it match.
 
 import re
 
-from syslogfast._identity import is_address
+from syslogfast._options import is_address
 from syslogfast.constants import (
     MAX_APP_NAME,
     MAX_HOSTNAME,

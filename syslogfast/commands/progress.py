@@ -14,7 +14,7 @@ class ProgressLine:
         self._shown = monotonic()
 
     def is_due(self) -> bool:
-        """Tell whether it is time to look again; once each time."""
+        """Return True if it is time to look again; once each time."""
         if monotonic() - self._shown < INTERVAL:
             return False
         self._shown = monotonic()

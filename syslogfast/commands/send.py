@@ -117,12 +117,12 @@ def open_emitter(options: "Namespace", target: Url) -> Emitter:
 
 
 class BrokenError(Exception):
-    """The road has failed: what was sent may not have arrived."""
+    """The transport has failed: what was sent may not have arrived."""
 
 
-def check_road(log: Emitter) -> None:
+def check_transport(log: Emitter) -> None:
     """BrokenError: something has gone wrong, so that records are lost, or may be."""
-    route = log._delivery.route
+    route = log._sender.retry_policy
     if route.error:
         raise BrokenError(route.error.strerror or str(route.error))
     if route.reconnects:
@@ -136,13 +136,13 @@ def send_batch(log: Emitter, severity: int, lines: bytes) -> None:
         end = log._emit_lines(severity, lines, end)
         if end < len(lines):
             finish(log)
-        check_road(log)
+        check_transport(log)
 
 
 def finish(log: Emitter) -> None:
     """Wait until all is sent, however long that takes; BrokenError: it cannot be."""
     while not log.flush(WAIT):
-        check_road(log)
+        check_transport(log)
 
 
 def list_inputs(options: "Namespace", interruption: Interruption) -> "Iterator[bytes]":
@@ -171,8 +171,8 @@ def send_lines(options: "Namespace") -> int:
     place = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
     tally = Tally(place, log)
     try:
-        log._delivery.open()
-        check_road(log)
+        log._sender.open()
+        check_transport(log)
         if options.message is not None:  # whatever is in it, that is one record
             log.emit(options.priority[1], options.message.encode(errors="surrogateescape"))
         for lines in list_inputs(options, interruption):
@@ -180,7 +180,7 @@ def send_lines(options: "Namespace") -> int:
             tally.refresh()
         finish(log)
         log.close()
-        check_road(log)
+        check_transport(log)
     except (BrokenError, UnreadableError) as error:
         log.close(0)
         tally.close()

@@ -1,6 +1,6 @@
-"""Roads: where bytes go. A road knows framing and sockets; it knows nothing of headers."""
+"""Transports: where bytes go. A transport knows framing and sockets; it knows nothing of headers."""
 
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.url import Url, parse_url
 
 TYPE_CHECKING = False
@@ -8,24 +8,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
 
-    class Road(Protocol):
+    class Transport(Protocol):
         """Takes records from a queue, as they are framed there."""
 
         url: "Url"
         # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
-        held: "int"
-        # Another road takes over once no record is half sent, and none held: only that is to be
+        pinned: "int"
+        # Another transport takes over once no record is half sent, and none held: only that is to be
         # brought about.
-        is_leaving: "bool"
+        is_draining: "bool"
         # Where a whole record may be written as it is; -1: nowhere.
         descriptor: "int"
 
         def push(self, queue: "Queue") -> "int":
             """Hand over what can be without waiting: how many bytes are taken for good.
 
-            0: the road is full. UndeliverableError: it does not take the first record. OSError: it
+            0: the transport is full. RejectedRecordError: it does not take the first record. OSError: it
             broke; what has not been taken is to be sent anew, from the start of a record.
             """
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
             """Wait until `push` may have success, or until so many seconds have passed."""
 
         def close(self, timeout: "float") -> "None":
-            """Make as sure as the road can that all has arrived, then close it. OSError: not."""
+            """Make as sure as the transport can that all has arrived, then close it. OSError: not."""
 
         def abort(self) -> "None":
             """Close the descriptor at once, and tell nobody: it may be another process's, too."""
 
 
-__all__ = ["UndeliverableError", "UnmendableError", "Url", "open_road", "parse_url"]
+__all__ = ["RejectedRecordError", "PermanentError", "Url", "open_transport", "parse_url"]
 
 
-class UndeliverableError(OSError):
+class RejectedRecordError(OSError):
     """The first record cannot go, and has to be dropped; `reason` is for the statistics."""
 
     def __init__(self, reason: "str", error: "OSError") -> "None":
@@ -50,48 +50,48 @@ class UndeliverableError(OSError):
         self.reason = reason
 
     def is_of_host(self) -> "bool":
-        """Tell whether another host might take it."""
+        """Return True if another host might take it."""
         with importing:
-            from syslogfast.transports.readiness import HOST_FAILURES  # rarely needed
+            from syslogfast.transports.poll import HOST_FAILURES  # rarely needed
 
         return self.errno in HOST_FAILURES
 
 
-class UnmendableError(OSError):
+class PermanentError(OSError):
     """What waiting will not mend, such as a collector that cannot show that it is the right one."""
 
 
-def load_road(url: "Url") -> "Callable[[Url, float], Road]":
-    """Return what opens the road that a URL names, given the seconds that it may take.
+def load_transport(url: "Url") -> "Callable[[Url, float], Transport]":
+    """Return what opens the transport that a URL names, given the seconds that it may take.
 
-    Each road is imported on first use, so that nobody pays for another's.
+    Each transport is imported on first use, so that nobody pays for another's.
     """
     with importing:
         if url.scheme == "udp":
-            from syslogfast.transports.datagram import UdpRoad
+            from syslogfast.transports.datagram import UdpTransport
 
-            return UdpRoad
+            return UdpTransport
         if url.scheme == "unix" and url.framing is None:
-            from syslogfast.transports.datagram import UnixRoad
+            from syslogfast.transports.datagram import UnixTransport
 
-            return UnixRoad
+            return UnixTransport
         if url.scheme == "fd":
-            from syslogfast.transports.fd import FdRoad
+            from syslogfast.transports.fd import FdTransport
 
-            return FdRoad
+            return FdTransport
         if url.scheme == "tls":
-            from syslogfast.transports.tls import TlsRoad
+            from syslogfast.transports.tls import TlsTransport
 
-            return TlsRoad
+            return TlsTransport
         if url.scheme == "relp":
-            from syslogfast.transports.relp import RelpRoad
+            from syslogfast.transports.relp import RelpTransport
 
-            return RelpRoad
-        from syslogfast.transports.stream import StreamRoad
+            return RelpTransport
+        from syslogfast.transports.stream import StreamTransport
 
-        return StreamRoad
+        return StreamTransport
 
 
-def open_road(url: "Url", timeout: "float") -> "Road":
-    """Open a road; OSError if that takes more than `timeout` seconds or fails."""
-    return load_road(url)(url, timeout)
+def open_transport(url: "Url", timeout: "float") -> "Transport":
+    """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
+    return load_transport(url)(url, timeout)

@@ -1,4 +1,4 @@
-# The queue before a road: `_queue_py.py` is the specification.
+# The queue before a transport: `queue_py.py` is the specification.
 #
 # The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
 # runs, nor anything that gives up either of them.
@@ -6,7 +6,7 @@
 cdef enum:
     BLOCK_SIZE = 131072
     SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
-    NO_ROOM = 0             # what becomes of a record that is put into the queue
+    NO_SPACE = 0             # what becomes of a record that is put into the queue
     QUEUED = 1
     FIRST = 2
 
@@ -18,27 +18,27 @@ cdef class Block:
     cdef object memory              # a view of it
     cdef char *start
     cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
-    cdef Py_ssize_t room, used      # bytes
-    cdef Py_ssize_t most            # records, however small
+    cdef Py_ssize_t space, used      # bytes
+    cdef Py_ssize_t max_records            # records, however small
     cdef Py_ssize_t position        # bytes that have been sent
     cdef Py_ssize_t count           # records
     cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
-    cdef Py_ssize_t left            # records that have been neither
+    cdef Py_ssize_t live            # records that have been neither
     cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
     cdef Block next
 
 
-cdef Block make_block(Py_ssize_t room):
+cdef Block make_block(Py_ssize_t space):
     cdef Block block = Block.__new__(Block)
-    cdef Py_ssize_t aligned = (room + 7) & ~7
-    block.most = room // SMALL_FRAME + 1
+    cdef Py_ssize_t aligned = (space + 7) & ~7
+    block.max_records = space // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
-    size = aligned + block.most * <Py_ssize_t>sizeof(Py_ssize_t)
+    size = aligned + block.max_records * <Py_ssize_t>sizeof(Py_ssize_t)
     memory = PyByteArray_FromStringAndSize(NULL, size)
     block.memory = memoryview(memory)
     block.start = PyByteArray_AS_STRING(memory)
     block.ends = <Py_ssize_t *>(block.start + aligned)
-    block.room = room
+    block.space = space
     return block
 
 
@@ -55,28 +55,28 @@ cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
 
 
 cdef class Queue:
-    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a transport has cut.
     `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
     cdef readonly Py_ssize_t limit, size, count
-    cdef public Py_ssize_t threshold, cuts
-    cdef public int64_t loss_since
+    cdef public Py_ssize_t threshold, truncations
+    cdef public int64_t drops_since
     cdef public int descriptor
     cdef public bint closed
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
-    cdef Py_ssize_t held    # records of the oldest block that are not to be dropped; or DYING
+    cdef Py_ssize_t pinned    # records of the oldest block that are not to be dropped; or CRASH_OWNED
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
-        rarely()
+        cold_path()
         self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
         self.descriptor = -1
@@ -85,22 +85,22 @@ cdef class Queue:
     @cython.critical_section
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
-        rarely()
-        self.size = self.count = self.held = 0
-        self.offered = self.truncated = self.sent = self.sent_bytes = self.cuts = 0
-        self.loss_since = 0
+        cold_path()
+        self.size = self.count = self.pinned = 0
+        self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
+        self.drops_since = 0
         self.dropped = {}
         self.oldest = self.newest = make_block(self.block_size)
 
     @cython.critical_section
-    def put(self, bytes frame not None, bint is_cut=False, bint even_closed=False):
-        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+    def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
         cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
-            return NO_ROOM
+            return NO_SPACE
         memcpy(dst, PyBytes_AS_STRING(frame), size)
-        return commit(self, size, is_cut)
+        return commit(self, size, is_truncated)
 
     @cython.critical_section
     def drop(self, reason):
@@ -114,23 +114,23 @@ cdef class Queue:
         cdef Block block = find_oldest(self)
         if not self.count:
             return None
-        return hold(self, block.first + 1 if one else find_gap(block))
+        return hold(self, block.first + 1 if one else find_contiguous_end(block))
 
     @cython.critical_section
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = find_oldest(self)
-        cdef Py_ssize_t index, first = block.first, end = find_gap(block)
+        cdef Py_ssize_t index, first = block.first, end = find_contiguous_end(block)
         if not self.count:
             return None
         data = hold(self, end)
         return data, [block.ends[index] - block.position for index in range(first, end)]
 
     @cython.critical_section
-    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t room):
+    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
         """Return the next records if they are of one size but for a shorter last, and that size.
 
-        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
         cdef Block block = find_oldest(self)
@@ -141,7 +141,7 @@ cdef class Queue:
         last = min(block.first + most, block.count) if segment <= longest else end
         while end < last and size == segment and not is_dropped(block, end):
             size = block.ends[end] - block.ends[end - 1]
-            if size > segment or block.ends[end] - block.position > room:
+            if size > segment or block.ends[end] - block.position > space:
                 break
             end += 1
         return hold(self, end), segment
@@ -155,11 +155,11 @@ cdef class Queue:
         cdef Py_ssize_t *places
         cdef Py_ssize_t *tails
         cdef char *scratch
-        if self.held or block.position > find_start(block, first):
+        if self.pinned or block.position > find_start(block, first):
             return
         if first < block.in_order:
             return  # what has come since has its turn after those
-        end = find_gap(block)
+        end = find_contiguous_end(block)
         if end - first < 2:
             return
         for index in range(first, end):
@@ -190,14 +190,14 @@ cdef class Queue:
         block.in_order = end
 
     @cython.critical_section
-    def advance(self, Py_ssize_t size, Py_ssize_t held=0):
-        """Take note that the road has taken so many of the bytes that `peek` has given.
+    def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
 
         held: bytes after those that are on their way, too, and must not be dropped.
         """
         cdef Block block = self.oldest
-        cdef Py_ssize_t end = block.first + self.held, still = 0
-        if self.held <= 0:
+        cdef Py_ssize_t end = block.first + self.pinned, still = 0
+        if self.pinned <= 0:
             return  # all was dropped meanwhile
         count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)))
         if held > 0:
@@ -206,86 +206,86 @@ cdef class Queue:
             ):
                 still += 1
         if not still:
-            go_on(self)
-        swap(&self.held, self.held, still)  # at last: from now on a handler may read the rest
+            advance_block(self)
+        swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
 
     @cython.critical_section
-    def is_between(self):
-        """Tell whether no part of a record has been sent without the rest."""
+    def at_record_boundary(self):
+        """Return True if no part of a record has been sent without the rest."""
         return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
     @cython.critical_section
     def rewind(self):
-        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        """Take note that the transport broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
-        rarely()
-        self.held = 0
+        cold_path()
+        self.pinned = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
 
     @cython.critical_section
     def drop_first(self, reason):
-        """Drop the record that `peek` has given: no road takes it."""
+        """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
-        rarely()
-        if self.held:
-            self.held = 0
+        cold_path()
+        if self.pinned:
+            self.pinned = 0
             self.size += block.position - find_start(block, block.first)
             drop_record(self, block, block.first, reason)
-            leave_block(self)
+            release_block(self)
 
     @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
-        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         cdef Block block = self.oldest, before = None
-        cdef Py_ssize_t index = block.first + max(0, self.held)
-        if not self.held and block.position > find_start(block, block.first):
+        cdef Py_ssize_t index = block.first + max(0, self.pinned)
+        if not self.pinned and block.position > find_start(block, block.first):
             index += 1
         while block is not None and size > self.limit - self.size:
             while index < block.count and size > self.limit - self.size:
                 if not is_dropped(block, index):
                     drop_record(self, block, index, "full")
                 index += 1
-            if before is not None and not block.left and block.next is not None:
+            if before is not None and not block.live and block.next is not None:
                 before.next = block.next  # nothing of it is left, though the oldest is held
             else:
                 before = block
             block = block.next
             index = 0
-        leave_block(self)
+        release_block(self)
 
     @cython.critical_section
     def clear(self, reason):
         """Drop all that is queued."""
-        rarely()
-        self.held = 0
+        cold_path()
+        self.pinned = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
         self.oldest = self.newest
         self.newest.first = self.newest.count
         self.newest.left = 0
-        leave_block(self)
+        release_block(self)
 
     @cython.critical_section
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
-        rarely()
+        cold_path()
         return {
             "offered": self.offered,
             "sent": self.sent,
             "queued": self.count,
             "dropped": dict(self.dropped),
-            "truncated": self.truncated + self.cuts,
+            "truncated": self.truncated + self.truncations,
             "bytes": self.sent_bytes,
         }
 
 
 cdef inline Block find_oldest(Queue queue):
     """Return the block with what is to be sent next; a signal's handler may have sent all of it."""
-    leave_block(queue)
+    release_block(queue)
     return queue.oldest
 
 
@@ -295,12 +295,12 @@ cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
     block.position += size
     while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
         block.first += 1
-        block.left -= 1
+        block.live -= 1
         queue.sent += 1
         queue.count -= 1
 
 
-cdef Py_ssize_t find_gap(Block block) noexcept nogil:
+cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
     """Return the index after the last record before one that was dropped."""
     cdef Py_ssize_t end = block.first + 1
     while end < block.count and not is_dropped(block, end):
@@ -363,19 +363,19 @@ cdef void note_ends(
 cdef object hold(Queue queue, Py_ssize_t end):
     """Return what is left to send of the records before `end`, which are not to be dropped."""
     cdef Block block = queue.oldest
-    cdef Py_ssize_t before = queue.held
+    cdef Py_ssize_t before = queue.pinned
     data = block.memory[block.position:block.ends[end - 1]]
-    if before == DYING or not swap(&queue.held, before, end - block.first):
+    if before == CRASH_OWNED or not swap(&queue.pinned, before, end - block.first):
         with nogil:
-            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the road: this is the end
-        queue.held = end - block.first
+            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the transport: this is the end
+        queue.pinned = end - block.first
     return data
 
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
-    if not queue.loss_since:
-        rarely()
-        queue.loss_since = time.time_ns()
+    if not queue.drops_since:
+        cold_path()
+        queue.drops_since = time.time_ns()
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0
 
@@ -385,16 +385,16 @@ cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) 
     count_drops(queue, reason, 1)
     queue.size -= block.ends[index] - find_start(block, index)
     queue.count -= 1
-    block.left -= 1
+    block.live -= 1
     block.ends[index] = ~block.ends[index]
     return 0
 
 
-cdef inline int leave_block(Queue queue) noexcept:
-    return 0 if queue.held else go_on(queue)
+cdef inline int release_block(Queue queue) noexcept:
+    return 0 if queue.pinned else advance_block(queue)
 
 
-cdef int go_on(Queue queue) noexcept:
+cdef int advance_block(Queue queue) noexcept:
     """Go past what was dropped, and on to the next block; the last one is used again."""
     cdef Block block = queue.oldest
     while True:
@@ -410,14 +410,14 @@ cdef int go_on(Queue queue) noexcept:
 
 
 cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
-    """Return where a frame may be written; NULL if there is no room."""
+    """Return where a frame may be written; NULL if there is no space."""
     cdef Block block = queue.newest
     if size > queue.limit - queue.size or (queue.closed and not even_closed):
         return NULL
-    if size > block.room - block.used or block.count == block.most:
-        if not block.left and block is not queue.oldest:  # all was dropped
+    if size > block.space - block.used or block.count == block.max_records:
+        if not block.live and block is not queue.oldest:  # all was dropped
             block.used = block.position = block.count = block.first = block.in_order = 0
-        if size > block.room - block.used or block.count == block.most:
+        if size > block.space - block.used or block.count == block.max_records:
             try:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:
@@ -426,19 +426,19 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
                 return NULL     # a __del__ that the garbage collection has run has emitted, too
             queue.newest.next = block
             queue.newest = block
-            leave_block(queue)
+            release_block(queue)
     return block.start + block.used
 
 
-cdef inline int commit(Queue queue, Py_ssize_t size, bint is_cut) noexcept:
+cdef inline int commit(Queue queue, Py_ssize_t size, bint is_truncated) noexcept:
     """Take note that a frame has been written where `claim` said: QUEUED or FIRST."""
     cdef Block block = queue.newest
     block.used += size
     block.ends[block.count] = block.used
     block.count += 1
-    block.left += 1
+    block.live += 1
     queue.size += size
     queue.count += 1
     queue.offered += 1
-    queue.truncated += is_cut
+    queue.truncated += is_truncated
     return FIRST if queue.count == 1 else QUEUED

@@ -1,9 +1,9 @@
-"""The queue before a road, in Python: the specification that `_queue_c.pxi` must match."""
+"""The queue before a transport, in Python: the specification that `queue.pxi` must match."""
 
 import _thread
 from time import time_ns
 
-from syslogfast._checks import check_queue_bytes
+from syslogfast._validation import check_queue_bytes
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes
-NO_ROOM, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
+NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 
 
 def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
@@ -39,12 +39,12 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
 
 
 class Queue:
-    """Framed records on their way to one road: bounded in bytes, each of them accounted for.
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
     limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
     puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the delivery, `loss_since` the time
-    in nanoseconds of the first drop since it was set to 0, `cuts` the records that a road has cut.
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a transport has cut.
     `descriptor` is where a record may be written as it is, by a signal's handler; -1: nowhere.
     """
 
@@ -61,10 +61,10 @@ class Queue:
         "_sent_bytes",
         "_truncated",
         "closed",
-        "cuts",
+        "truncations",
         "descriptor",
         "limit",
-        "loss_since",
+        "drops_since",
         "size",
         "threshold",
     )
@@ -80,8 +80,8 @@ class Queue:
     def reset(self) -> "None":
         """Forget all records and counts: those of the process that has forked this one."""
         self.size = 0
-        self.cuts = 0
-        self.loss_since = 0
+        self.truncations = 0
+        self.drops_since = 0
         self._frames: deque[bytes] = deque()
         self._position = 0  # bytes of the first frame that have been sent
         self._in_order = 0  # frames, from the first, that `sort` has left in order
@@ -99,14 +99,14 @@ class Queue:
     def count(self) -> "int":
         return len(self._frames)
 
-    def put(self, frame: "bytes", is_cut: "bool" = False, even_closed: "bool" = False) -> "int":
-        """Queue a record if there is room: NO_ROOM, QUEUED, or FIRST if there was none before."""
+    def put(self, frame: "bytes", is_truncated: "bool" = False, even_closed: "bool" = False) -> "int":
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         size = len(frame)
         with self._lock:
             if (self.closed and not even_closed) or self.size + size > self.limit:
-                return NO_ROOM
+                return NO_SPACE
             state = QUEUED if self._frames else FIRST
-            self._truncated += is_cut
+            self._truncated += is_truncated
             try:
                 self._frames.append(frame)
             finally:  # an exception of a signal's handler would come after the call
@@ -137,10 +137,10 @@ class Queue:
                 ends.append(end)
             return data, ends
 
-    def peek_run(self, longest: "int", most: "int", room: "int") -> "tuple[memoryview, int] | None":
+    def peek_run(self, longest: "int", most: "int", space: "int") -> "tuple[memoryview, int] | None":
         """Return the next records if they are of one size but for a shorter last, and that size.
 
-        At most `most` of them and `room` bytes; the first alone if it has more than `longest`
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
         with self._lock:
@@ -152,7 +152,7 @@ class Queue:
             while count < len(frames) and size == segment <= longest:
                 size = len(frames[count])
                 used += size
-                if size > segment or used > room:
+                if size > segment or used > space:
                     break
                 count += 1
             data = self._hold(frames[:count])
@@ -169,8 +169,8 @@ class Queue:
                     self._frames[index] = frame
                 self._in_order = len(frames)
 
-    def advance(self, size: "int", held: "int" = 0) -> "None":
-        """Take note that the road has taken so many of the bytes that `peek` has given.
+    def consume(self, size: "int", pinned: "int" = 0) -> "None":
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
 
         held: bytes after those that are on their way, too, and must not be dropped.
         """
@@ -200,12 +200,12 @@ class Queue:
                 self._held += 1
             self._held_size = held_size - self._position
 
-    def is_between(self) -> "bool":
-        """Tell whether no part of a record has been sent without the rest."""
+    def at_record_boundary(self) -> "bool":
+        """Return True if no part of a record has been sent without the rest."""
         return not self._position
 
     def rewind(self) -> "None":
-        """Take note that the road broke: a record of which a part was sent is sent as a whole."""
+        """Take note that the transport broke: a record of which a part was sent is sent as a whole."""
         with self._lock:
             self.size += self._position
             self._sent_bytes -= self._position
@@ -213,14 +213,14 @@ class Queue:
             self._held = 0
 
     def drop_first(self, reason: "str") -> "None":
-        """Drop the record that `peek` has given: no road takes it."""
+        """Drop the record that `peek` has given: no transport takes it."""
         with self._lock:
             if self._held:
                 self._drop_frame(0, reason)
             self._held = 0
 
     def drop_oldest(self, size: "int") -> "None":
-        """Drop what is oldest, and not on its way, until there is room for so many bytes."""
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
             first = max(self._held, self._position > 0)
             while len(self._frames) > first and self.size + size > self.limit:
@@ -243,7 +243,7 @@ class Queue:
                 "sent": self._sent,
                 "queued": queued,
                 "dropped": dropped,
-                "truncated": self._truncated + self.cuts,
+                "truncated": self._truncated + self.truncations,
                 "bytes": self._sent_bytes,
             }
 
@@ -268,8 +268,8 @@ class Queue:
         return data
 
     def _count_drops(self, reason: "str", count: "int") -> "None":
-        if not self.loss_since:
-            self.loss_since = time_ns()
+        if not self.drops_since:
+            self.drops_since = time_ns()
         if reason not in self._dropped:
             self._dropped[reason] = 0
         self._dropped[reason] += count

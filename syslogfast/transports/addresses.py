@@ -2,7 +2,7 @@
 
 import _socket
 
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ import _socket
 import sys
 from time import monotonic, sleep
 
-from syslogfast._identity import is_address
+from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu
-from syslogfast.transports import UndeliverableError
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports import RejectedRecordError
+from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from syslogfast.transports._queue_py import Queue
-    from syslogfast.transports.readiness import Readiness
+    from syslogfast.transports.queue_py import Queue
+    from syslogfast.transports.poll import Readiness
     from syslogfast.transports.url import Url
 
 BYTE_ORDER = sys.byteorder
@@ -24,7 +24,7 @@ MOST_SEGMENTS = 64
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 # What goes out at first where it is paced: so many datagrams, a pause, so many... Until the link
 # address of the next host is known, a stack may keep no more than the last three.
-BURSTS = (1, 2, 4, 8, 16)
+SLOW_START = (1, 2, 4, 8, 16)
 PAUSE = 0.01  # seconds
 
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
@@ -36,7 +36,7 @@ def list_addresses(url: "Url") -> "list[tuple[int, Any]]":
         family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
         return [(family, (url.host, url.port))]
     with importing:
-        from syslogfast.transports.addresses import look_up
+        from syslogfast.transports.resolve import look_up
 
     return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
 
@@ -53,11 +53,11 @@ def connect_socket(family: "int", address: "Any") -> "_socket.socket":
     return datagrams
 
 
-class DatagramRoad:
+class DatagramTransport:
     """A connected socket for datagrams, which sends the records of a queue one by one."""
 
-    held = 0
-    is_leaving = False
+    pinned = 0
+    is_draining = False
     _proven = False  # until a datagram has gone, and was not refused
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
@@ -92,12 +92,12 @@ class DatagramRoad:
         """
         try:
             if len(data) > self._limit:
-                return self._send_shortened(queue, data)
+                return self._send_truncated(queue, data)
             self._socket.send(data)
             if not self._proven:
                 self._confirm()
             return len(data)
-        except UndeliverableError:
+        except RejectedRecordError:
             raise
         except OSError as error:
             failure = self._get_readiness().name_failure(error)
@@ -113,13 +113,13 @@ class DatagramRoad:
                 if failure in failures:  # the first time it may have been said of one before
                     self._limit = self._find_limit(len(data))
             else:
-                raise UndeliverableError(failure, error) from None
+                raise RejectedRecordError(failure, error) from None
         return self._send(queue, data, (*failures, failure))
 
     def _get_readiness(self) -> "Readiness":
         if self._readiness is None:
             with importing:
-                from syslogfast.transports.readiness import Readiness  # most never need it
+                from syslogfast.transports.poll import Readiness  # most never need it
 
             self._readiness = Readiness()
         return self._readiness
@@ -128,18 +128,18 @@ class DatagramRoad:
         """Take note that a datagram has gone."""
         self._proven = True
 
-    def _send_shortened(self, queue: "Queue", data: "memoryview") -> "int":
+    def _send_truncated(self, queue: "Queue", data: "memoryview") -> "int":
         with importing:
             import errno  # rarely needed
 
-            from syslogfast._shorten import shorten_record
+            from syslogfast.transports.truncate import truncate_record
 
-        record = shorten_record(bytes(data), self._limit)
+        record = truncate_record(bytes(data), self._limit)
         if record is None:
-            error = OSError(errno.EMSGSIZE, f"no room for a header in {self._limit} bytes")
-            raise UndeliverableError("too large", error)
+            error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
+            raise RejectedRecordError("too large", error)
         self._socket.send(record)
-        queue.cuts += 1
+        queue.truncations += 1
         return len(data)
 
     def wait(self, timeout: "float") -> "None":
@@ -152,14 +152,14 @@ class DatagramRoad:
         self._socket.close()
 
 
-class UdpRoad(DatagramRoad):
+class UdpTransport(DatagramTransport):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self._addresses = list_addresses(url)
         super().__init__(url, timeout)
-        self._is_paced = url.is_paced  # until the pause after the last burst is over
-        self._bursts = list(BURSTS)  # that are still to come
+        self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
+        self._coming_bursts = list(SLOW_START)  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
@@ -176,7 +176,7 @@ class UdpRoad(DatagramRoad):
         raise failure
 
     def push(self, queue: "Queue") -> "int":
-        if self._is_paced and not self._may_send():
+        if self._in_slow_start and not self._may_send():
             return 0
         if self._sorts:
             queue.sort()
@@ -185,19 +185,19 @@ class UdpRoad(DatagramRoad):
             return 0
         data, segment = run
         if len(data) > segment:
-            if self._proven and not self._is_paced:
+            if self._proven and not self._in_slow_start:
                 size = self._send_run(data, segment)
                 if size is not None:
                     return size
             data = data[:segment]
         try:
             return self._send(queue, data)
-        except UndeliverableError:
+        except RejectedRecordError:
             raise
         except OSError as error:
             if self._proven and not is_address(self.url.host):
                 raise  # the name may stand for another address by now
-            raise UndeliverableError("refused", error) from None
+            raise RejectedRecordError("refused", error) from None
 
     def _send_run(self, data: "memoryview", segment: "int") -> "int | None":
         """Send records of one size in one call; None: one alone will show what is wrong."""
@@ -222,16 +222,16 @@ class UdpRoad(DatagramRoad):
         if not self._burst:
             if monotonic() < self._next_burst:
                 return False
-            if not self._bursts:
-                self._is_paced = False
+            if not self._coming_bursts:
+                self._in_slow_start = False
                 return True
             self._next_burst = monotonic() + PAUSE
-            self._burst = self._bursts.pop(0)
+            self._burst = self._coming_bursts.pop(0)
         self._burst -= 1
         return True
 
     def wait(self, timeout: "float") -> "None":
-        if self._is_paced and not self._burst:
+        if self._in_slow_start and not self._burst:
             sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
         else:
             super().wait(timeout)
@@ -272,7 +272,7 @@ class UdpRoad(DatagramRoad):
             self._socket.close()
 
 
-class UnixRoad(DatagramRoad):
+class UnixTransport(DatagramTransport):
     """A connected unix datagram socket; connecting it never waits."""
 
     def _connect(self) -> "_socket.socket":

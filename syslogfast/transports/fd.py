@@ -4,26 +4,26 @@ import errno
 from time import sleep
 
 from syslogfast._platform import system
-from syslogfast.transports.readiness import SHORTAGES, wait_ready
+from syslogfast.transports.poll import OUT_OF_BUFFERS, wait_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 # POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals
 # do, too. The descriptor is another's, who would wonder if it were made non-blocking.
 PIPE_BUF = 4096
 
-# There may be room later.
-MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *SHORTAGES}
+# There may be space later.
+RETRYABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *OUT_OF_BUFFERS}
 
 
-class FdRoad:
+class FdTransport:
     """Writes to a descriptor that somebody else opened and will close."""
 
-    held = 0
-    is_leaving = False
+    pinned = 0
+    is_draining = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -45,7 +45,7 @@ class FdRoad:
             return system.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
-            if self._has_failed and (queue.is_between() or error.errno not in MENDABLE):
+            if self._has_failed and (queue.at_record_boundary() or error.errno not in RETRYABLE):
                 raise
             return 0  # half a record is there: the other half has to follow
 

@@ -1,4 +1,4 @@
-"""The end of the interpreter, and a fork: what every delivery has to do then."""
+"""The end of the interpreter, and a fork: what every sender has to do then."""
 
 import _thread
 import _weakref
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from syslogfast.transports.delivery import Delivery
+    from syslogfast.transports.sender import Sender
 
 # Held while something is imported that is not needed by all. A fork waits for that: in the child,
 # where the thread that imports it is not, it would stay half imported for ever.
@@ -20,49 +20,49 @@ importing = _thread.RLock()
 
 _has_ended = False
 
-# By id(), and weakly: a delivery that nobody needs any more may go.
-_deliveries: "dict[int, _weakref.ReferenceType[Delivery]]" = {}
+# By id(), and weakly: a sender that nobody needs any more may go.
+_senders: "dict[int, _weakref.ReferenceType[Sender]]" = {}
 
 
-def register(delivery: "Delivery") -> None:
-    """Have a delivery closed at the end of the process, and begin anew in one that is forked."""
-    key = id(delivery)
-    _deliveries[key] = _weakref.ref(delivery, lambda reference: _deliveries.pop(key, None))
+def register(sender: "Sender") -> None:
+    """Have a sender closed at the end of the process, and begin anew in one that is forked."""
+    key = id(sender)
+    _senders[key] = _weakref.ref(sender, lambda reference: _senders.pop(key, None))
 
 
-def unregister(delivery: "Delivery") -> None:
-    """Leave a delivery alone from now on: it is closed."""
-    _deliveries.pop(id(delivery), None)
+def unregister(sender: "Sender") -> None:
+    """Leave a sender alone from now on: it is closed."""
+    _senders.pop(id(sender), None)
 
 
-def list_deliveries() -> "list[Delivery]":
-    found = [reference() for reference in list(_deliveries.values())]
-    return [delivery for delivery in found if delivery is not None]
+def list_senders() -> "list[Sender]":
+    found = [reference() for reference in list(_senders.values())]
+    return [sender for sender in found if sender is not None]
 
 
 def close_all() -> None:
     """Close them, within the time that the most patient of them has; logging closes its own."""
     global _has_ended
-    close([delivery for delivery in list_deliveries() if delivery.closes_at_exit])
+    close([sender for sender in list_senders() if sender.closes_at_exit])
     _has_ended = True
-    outlast_threads()
+    join_threads()
 
 
 def has_ended() -> bool:
-    """Tell whether those that are open now will not be closed here any more."""
+    """Return True if those that are open now will not be closed here any more."""
     return _has_ended
 
 
 def close_all_as_child() -> None:
-    close(list_deliveries())
+    close(list_senders())
 
 
-def close(deliveries: "list[Delivery]") -> None:
+def close(senders: "list[Sender]") -> None:
     started = monotonic()
-    for delivery in deliveries:
-        delivery.hasten()
-    for delivery in deliveries:
-        delivery.close(max(0.0, delivery.timeout - (monotonic() - started)))
+    for sender in senders:
+        sender.send_soon()
+    for sender in senders:
+        sender.close(max(0.0, sender.timeout - (monotonic() - started)))
 
 
 def expect_end() -> None:
@@ -85,7 +85,7 @@ _of_thread = _thread._local()
 
 
 class Thread:
-    """A thread of a delivery, or of another `owner`, and what tells that all of it is gone."""
+    """A thread of a sender, or of another `owner`, and what tells that all of it is gone."""
 
     def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
         """Start it; RuntimeError: there can be no threads here, or not now."""
@@ -112,13 +112,13 @@ class Thread:
     def is_there(self) -> bool:
         return self._has_gone.locked()
 
-    def outlast(self) -> None:
+    def join(self) -> None:
         """Wait until it has gone."""
         with self._has_gone:
             pass
 
 
-def outlast_threads() -> None:
+def join_threads() -> None:
     """Wait for the threads of all that is closed, unless this is the main interpreter.
 
     Another one that ends before one of its threads has the whole process aborted.
@@ -126,8 +126,8 @@ def outlast_threads() -> None:
     left = [thread for thread in _threads.copy() if thread.is_there()]
     if left and not is_main_interpreter():
         for thread in left:
-            if id(thread.owner()) not in _deliveries:  # one that is open works on for ever
-                thread.outlast()
+            if id(thread.owner()) not in _senders:  # one that is open works on for ever
+                thread.join()
 
 
 def is_main_interpreter() -> bool:
@@ -143,11 +143,11 @@ def is_main_interpreter() -> bool:
 # --- fork ----------------------------------------------------------------------------------------
 
 
-def go_on_as_child() -> None:
+def after_fork_in_child() -> None:
     importing.release()
     _threads.clear()
-    for delivery in list_deliveries():
-        delivery.begin_anew()
+    for sender in list_senders():
+        sender.reset_after_fork()
 
 
 # Once, and early: what the program registers later is called before this, and may still emit.
@@ -155,5 +155,5 @@ atexit.register(close_all)
 call_at_fork(
     before=importing.acquire,
     after_in_parent=importing.release,
-    after_in_child=go_on_as_child,
+    after_in_child=after_fork_in_child,
 )

@@ -7,15 +7,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
 
     ReportRenderer: TypeAlias = "Callable[[dict[str, int], int], bytes]"
 
 INTERVAL = 1.0  # seconds at least between two reports
 
 
-class LossReporter:
-    """Queues a record that tells of drops, when the road moves again.
+class DropReporter:
+    """Queues a record that tells of drops, when the transport moves again.
 
     render: returns that record for {reason: records} and the time of the first drop, in
         nanoseconds since the epoch.
@@ -33,7 +33,7 @@ class LossReporter:
     def find_delay(self) -> float | None:
         """Return the seconds until there is something to report; None: nothing has to be."""
         # That the report itself was dropped is told with the next, but is no reason for one.
-        if not self._queue.loss_since or self._queue.count_all()["offered"] == self._offered:
+        if not self._queue.drops_since or self._queue.count_all()["offered"] == self._offered:
             return None
         return max(0.0, self._next - monotonic())
 
@@ -46,7 +46,7 @@ class LossReporter:
         if not is_last and (delay or (queue.count and not self._keeps_last)):
             return False
         self._next = monotonic() + INTERVAL
-        since, queue.loss_since = queue.loss_since, 0
+        since, queue.drops_since = queue.drops_since, 0
         dropped: dict[str, int] = queue.count_all()["dropped"]
         lost = {
             reason: count - self._told.get(reason, 0)
@@ -56,7 +56,7 @@ class LossReporter:
         if not lost:
             return True  # of one that came between the two lines above
         if not queue.put(self._render(lost, since), even_closed=is_last):
-            queue.loss_since = since  # there is no room for it
+            queue.drops_since = since  # there is no space for it
             return False
         self._told = dropped
         self._offered = queue.count_all()["offered"]

@@ -4,10 +4,10 @@ import errno
 from time import sleep
 
 from syslogfast import _platform
-from syslogfast.transports.lifespan import importing
+from syslogfast.transports.exit_fork import importing
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
-SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+OUT_OF_BUFFERS = (errno.ENOBUFS, errno.ENOMEM)
 LONGEST_WAIT = 1e6  # seconds: poll() takes no more
 PAUSE = 0.01  # seconds that a shortage is given
 
@@ -35,8 +35,8 @@ class Readiness:
         self._is_short = False
 
     def is_full(self, error: "OSError") -> "bool":
-        """Tell whether an error of a send means no more than that it has to be tried again."""
-        self._is_short = error.errno in SHORTAGES
+        """Return True if an error of a send means no more than that it has to be tried again."""
+        self._is_short = error.errno in OUT_OF_BUFFERS
         return self._is_short or isinstance(error, BlockingIOError)
 
     def name_failure(self, error: "OSError") -> "str":

@@ -10,14 +10,14 @@ from collections import deque
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.readiness import Readiness, wait_ready
-from syslogfast.transports.stream import NO_SIGNAL, SILENCE, connect_stream
+from syslogfast.transports.poll import Readiness, wait_ready
+from syslogfast.transports.stream import NO_SIGNAL, IDLE_TIMEOUT, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 OFFERS = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"
@@ -34,15 +34,15 @@ def reject_frame(received: "bytes") -> "NoReturn":
     raise OSError(f"the collector does not speak RELP: {received[:40]!r}")
 
 
-class RelpRoad:
+class RelpTransport:
     """A RELP session, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # each record is numbered
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self.held = 0  # bytes of the records in flight
-        self.is_leaving = False
+        self.pinned = 0  # bytes of the records in flight
+        self.is_draining = False
         # Queue bytes of each command without a response, the oldest first: 0 but for "syslog".
         self._flight: deque[int] = deque()
         self._oldest = 1  # its number
@@ -67,12 +67,12 @@ class RelpRoad:
             raise
 
     def push(self, queue: "Queue") -> "int":
-        """Tell what has been acknowledged; if nothing has, send what the window has room for."""
+        """Tell what has been acknowledged; if nothing has, send what the window has space for."""
         taken = self._take()
         if not taken:
             # Where half of the window is in flight, more of it would only make smaller batches.
-            has_room = len(self._flight) <= WINDOW // 2 and not self.is_leaving
-            if has_room and not self._unsent:
+            has_space = len(self._flight) <= WINDOW // 2 and not self.is_draining
+            if has_space and not self._unsent:
                 self._unsent = memoryview(self._render(queue))
             self._send()
         return taken
@@ -112,7 +112,7 @@ class RelpRoad:
             return b""
         data, ends = records
         number = self._find_number()
-        start = self.held
+        start = self.pinned
         pieces: list[bytes | memoryview] = []
         for end in ends[len(self._flight) : WINDOW]:
             size = end - start
@@ -120,7 +120,7 @@ class RelpRoad:
             self._flight.append(size)
             number = number % LAST_NUMBER + 1
             start = end
-        self.held = start
+        self.pinned = start
         return b"".join(pieces)
 
     def _check_offers(self) -> "None":
@@ -167,7 +167,7 @@ class RelpRoad:
             except OSError as error:
                 self._failure = error
         taken, self._taken = self._taken, 0
-        self.held -= taken
+        self.pinned -= taken
         if self._failure and not taken:
             raise self._failure
         return taken
@@ -180,8 +180,8 @@ class RelpRoad:
             # The collector's kernel may confirm records that it does not care about any more.
             if not self._flight:
                 self._heard = monotonic()
-            elif monotonic() - self._heard > SILENCE:
-                raise TimeoutError(f"the collector has been silent for {SILENCE} s") from None
+            elif monotonic() - self._heard > IDLE_TIMEOUT:
+                raise TimeoutError(f"the collector has been silent for {IDLE_TIMEOUT} s") from None
             return
         if not data:
             raise ConnectionResetError("the collector has closed the connection")

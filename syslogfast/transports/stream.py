@@ -5,30 +5,30 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.addresses import look_up
-from syslogfast.transports.lifespan import importing
-from syslogfast.transports.readiness import Readiness
+from syslogfast.transports.resolve import look_up
+from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.poll import Readiness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 # A program may have given SIGPIPE its default, which is the end of it.
 NO_SIGNAL = find_constant("MSG_NOSIGNAL") or 0
 SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
-SILENCE = 60  # seconds without an acknowledgement that make a peer a dead one
+IDLE_TIMEOUT = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time
 OPTIONS = (
     ("SOL_SOCKET", "SO_KEEPALIVE", 1),
-    ("IPPROTO_TCP", "TCP_KEEPIDLE", SILENCE),
-    ("IPPROTO_TCP", "TCP_KEEPINTVL", SILENCE // PROBES),
+    ("IPPROTO_TCP", "TCP_KEEPIDLE", IDLE_TIMEOUT),
+    ("IPPROTO_TCP", "TCP_KEEPINTVL", IDLE_TIMEOUT // PROBES),
     ("IPPROTO_TCP", "TCP_KEEPCNT", PROBES),
-    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", SILENCE * 1000),
+    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", IDLE_TIMEOUT * 1000),
 )
 
 
@@ -82,11 +82,11 @@ def count_unacknowledged(stream: "_socket.socket") -> "int":
         return 0  # vsock
 
 
-class StreamRoad:
+class StreamTransport:
     """A connection, never waited for but in `wait` and `close`."""
 
-    held = 0
-    is_leaving = False
+    pinned = 0
+    is_draining = False
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -97,7 +97,7 @@ class StreamRoad:
 
     def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""
-        data = queue.peek(self.is_leaving)
+        data = queue.peek(self.is_draining)
         if data is None:
             return 0
         try:

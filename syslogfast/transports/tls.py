@@ -4,13 +4,13 @@ import signal
 import ssl
 from time import monotonic
 
-from syslogfast.transports import UnmendableError
-from syslogfast.transports.readiness import wait_ready
-from syslogfast.transports.stream import StreamRoad, connect_stream
+from syslogfast.transports import PermanentError
+from syslogfast.transports.poll import wait_ready
+from syslogfast.transports.stream import StreamTransport, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from syslogfast.transports._queue_py import Queue
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
@@ -31,7 +31,7 @@ def make_context(url: "Url") -> "ssl.SSLContext":
             # A key that needs a password has nobody to ask for it.
             context.load_cert_chain(options["cert"], options.get("key"), lambda: b"")
     except OSError as error:
-        raise UnmendableError(f"no use can be made of its ca, cert or key: {error}") from None
+        raise PermanentError(f"no use can be made of its ca, cert or key: {error}") from None
     if "insecure" in options:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -39,18 +39,18 @@ def make_context(url: "Url") -> "ssl.SSLContext":
 
 
 def explain(error: "Exception") -> "Exception":
-    """Return an UnmendableError if it is about who is who, else the error itself."""
+    """Return an PermanentError if it is about who is who, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UnmendableError(f"its certificate is not accepted: {error.verify_message}")
+        return PermanentError(f"its certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
-        return UnmendableError(f"it does not accept us: {error.reason}")
+        return PermanentError(f"it does not accept us: {error.reason}")
     return error
 
 
 class WithoutSignal:
     """While OpenSSL writes, nobody gets SIGPIPE, which ends a program that has reset it.
 
-    Python itself ignores it, and the sockets of the other roads are told not to send it.
+    Python itself ignores it, and the sockets of the other transports are told not to send it.
     """
 
     def __enter__(self) -> "None":
@@ -67,7 +67,7 @@ class WithoutSignal:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
-class TlsRoad(StreamRoad):
+class TlsTransport(StreamTransport):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # what goes there is encrypted first
@@ -75,7 +75,7 @@ class TlsRoad(StreamRoad):
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self.held = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
+        self.pinned = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
         self._wants_to_read = False
         context = make_context(url)
         name = url.options.get("name", url.host)
@@ -117,24 +117,24 @@ class TlsRoad(StreamRoad):
             pass
 
     def push(self, queue: "Queue") -> "int":
-        data = queue.peek(self.is_leaving and not self.held)
-        if data is not None and self.is_leaving and self.held:
-            data = data[: self.held]
+        data = queue.peek(self.is_draining and not self.pinned)
+        if data is not None and self.is_draining and self.pinned:
+            data = data[: self.pinned]
         taken = 0
         try:
             self._look_for_end()
             with WithoutSignal():
                 while data is not None and taken < len(data):
-                    piece = data[taken : taken + (self.held or MAX_PIECE)]
-                    self.held = len(piece)
+                    piece = data[taken : taken + (self.pinned or MAX_PIECE)]
+                    self.pinned = len(piece)
                     taken += self._socket.send(piece)
-                    self.held = 0
+                    self.pinned = 0
         except ssl.SSLWantReadError:
             self._wants_to_read = True
         except ssl.SSLWantWriteError:
             self._wants_to_read = False
         except OSError as error:
-            self.held = 0
+            self.pinned = 0
             if not taken:
                 raise explain(error) from None
         return taken  # if it has broken, the next call will see that, too

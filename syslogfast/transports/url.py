@@ -1,9 +1,9 @@
-"""What a URL says of a road: udp://host:514, tcp://host:601?framing=octet, unix:///dev/log."""
+"""What a URL says of a transport: udp://host:514, tcp://host:601?framing=octet, unix:///dev/log."""
 
 import sys
 
-from syslogfast._checks import reject_url, reject_url_kind
-from syslogfast._platform import has_road, read_variable, system
+from syslogfast._validation import reject_url, reject_url_kind
+from syslogfast._platform import has_transport, read_variable, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ STREAM_FRAMINGS = ("lf", "octet", "nul")
 
 
 class Scheme:
-    """What there is to know of a kind of road before it is opened.
+    """What there is to know of a kind of transport before it is opened.
 
     port: where collectors listen if the URL does not say. framings: those it can have, the default
     first. options: what may stand after "?" beside "framing".
@@ -52,12 +52,12 @@ class Url:
 
     host: of unix the path, of vsock the context ID, of fd the number. options: what is after "?"
     but for `framing`. context: an ssl.SSLContext to use instead of one made from the options.
-    is_paced: whether the first datagrams are to go out slowly.
+    uses_slow_start: whether the first datagrams are to go out slowly.
     """
 
     __slots__ = (
         *("context", "framing", "has_framing", "host"),
-        *("is_paced", "options", "port", "scheme", "text"),
+        *("uses_slow_start", "options", "port", "scheme", "text"),
     )
 
     def __init__(self, text: "str", scheme: "str", options: "dict[str, str]") -> "None":
@@ -70,7 +70,7 @@ class Url:
         self.framing: str | None = options.pop("framing", "") or known.framings[0]
         self.options = options
         self.context: Any = None
-        self.is_paced = False
+        self.uses_slow_start = False
 
     def __str__(self) -> "str":
         return self.text
@@ -151,8 +151,8 @@ def parse_url(url: "str | Url") -> "Url":
     if not separator or scheme not in SCHEMES:
         known = ", ".join([name + "://" for name in SCHEMES])
         reject_url(f"begin with one of {known}", url)
-    if not has_road(scheme):
-        reject_url(f"be of a road that this system has, which lacks {scheme}", url)
+    if not has_transport(scheme):
+        reject_url(f"be of a transport that this system has, which lacks {scheme}", url)
     place, _, query = rest.partition("?")
     options = parse_options(query, url)
     check_options(scheme, options, url)
@@ -182,7 +182,7 @@ def parse_url(url: "str | Url") -> "Url":
 def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
     """Give all URLs the framing that was asked for, or else that of the first; return it.
 
-    What is queued has been framed already, for whichever road it will go. ValueError: one of the
+    What is queued has been framed already, for whichever transport it will go. ValueError: one of the
     URLs says otherwise, or cannot have it.
     """
     if framing is None:
@@ -197,7 +197,7 @@ def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
 
 
 def agree_on_protocol(urls: "list[Url]") -> "str":
-    """Return the protocol for which these roads are; ValueError: it is not one."""
+    """Return the protocol for which these transports are; ValueError: it is not one."""
     protocol = SCHEMES[urls[0].scheme].protocol
     for url in urls:
         if SCHEMES[url.scheme].protocol != protocol:

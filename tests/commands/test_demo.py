@@ -107,7 +107,7 @@ def test_default(backend: str) -> None:
     assert (result.stderr, result.returncode) == ("", 0)
     first, last = result.stdout.splitlines()
     assert re.fullmatch(
-        r"1000 emitters, 100 records each, on one road to tcp://127\.0\.0\.1:\d+;"
+        r"1000 emitters, 100 records each, on one transport to tcp://127\.0\.0\.1:\d+;"
         rf" backend {backend}",
         first,
     )
@@ -144,8 +144,8 @@ def test_records(backend: str, sink: Sink) -> None:
         assert records[0].structured_data == [("demo@32473", [("records", "12")])]
         assert [record.priority % 8 for record in records] == [5, *[6] * 10, 5]
         assert all(record.message for record in records)
-        moments = [record.timestamp for record in records]
-        assert moments == sorted(moments)
+        timestamps = [record.timestamp for record in records]
+        assert timestamps == sorted(timestamps)
 
 
 def test_framing_of_the_target(backend: str, sink: Sink) -> None:

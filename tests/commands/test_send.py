@@ -190,8 +190,8 @@ def test_long_lines_are_cut_and_counted(backend: str) -> None:
     """Exactly those that are cut: escapes count as four octets, a line that just fits does not."""
     probe = run(backend, "-m", "x", "--hostname", "h")
     header = len(probe.stdout) - len("x\n")
-    room = 8192 - header
-    lines = [b"a" * room, b"a" * (room + 1), b"\x01" * (room // 4), b"\x01" * (room // 4 + 1)]
+    space = 8192 - header
+    lines = [b"a" * space, b"a" * (space + 1), b"\x01" * (space // 4), b"\x01" * (space // 4 + 1)]
     result = run(backend, "--hostname", "h", text=b"\n".join(lines))
     records = split_frames(result.stdout, "lf")
     assert max(map(len, records)) == 8192

@@ -118,8 +118,8 @@ class Run(NamedTuple):
 
     def check_time(self, timestamp: str) -> None:
         assert timestamp.endswith("Z")
-        moment = datetime.datetime.fromisoformat(timestamp.removesuffix("Z") + "+00:00")
-        assert self.started - 1e-3 <= moment.timestamp() <= self.ended + 1e-3
+        when = datetime.datetime.fromisoformat(timestamp.removesuffix("Z") + "+00:00")
+        assert self.started - 1e-3 <= when.timestamp() <= self.ended + 1e-3
 
     def check(self, record: bytes, severity: str, message: str, **fields: object) -> None:
         """Compare every field of a record; `facility`, as PRI has it, is user unless given."""
@@ -274,8 +274,8 @@ def check_local(section: Section, stage: Stage) -> None:
     parsed = parse_rfc3164(record, hostname=False)
     assert parsed.priority == USER + SEVERITIES.index("warning")
     assert (parsed.tag, parsed.pid, parsed.message) == ("shop", str(run.pid), "card refused")
-    moments = range(int(run.started), int(run.ended) + 1)
-    assert parsed.timestamp in [time.strftime("%b %e %H:%M:%S", time.localtime(s)) for s in moments]
+    times = range(int(run.started), int(run.ended) + 1)
+    assert parsed.timestamp in [time.strftime("%b %e %H:%M:%S", time.localtime(s)) for s in times]
 
 
 @checks("logging.md: With dictConfig")
@@ -489,8 +489,8 @@ def check_bad_input(section: Section, stage: Stage) -> None:
         eval(example.strip("`"), {"log": log, "logging": logging, "Broken": Broken})
         (record,) = collected.records
         parsed = parse_rfc5424(record)
-        moments = [time.gmtime(s) for s in range(before, int(time.time()) + 1)]
-        stamps = [time.strftime("%b %e %H:%M:%S", moment) for moment in moments]
+        times = [time.gmtime(s) for s in range(before, int(time.time()) + 1)]
+        stamps = [time.strftime("%b %e %H:%M:%S", when) for when in times]
         assert parse_rfc3164(older.records[0]).timestamp in stamps
         field, value = re.match("([A-Z]*) ?`(.*?)`", written).groups()  # type: ignore[union-attr]
         if field:
@@ -533,8 +533,8 @@ def compare_records(run: Run, record: bytes, shown: bytes, has_controls: bool = 
     parsed, expected = (
         parse_rfc5424(data, keeps_controls=has_controls) for data in (record, shown)
     )
-    moment = datetime.datetime.fromisoformat(parsed.timestamp.replace("Z", "+00:00"))
-    assert run.started - 1e-3 <= moment.timestamp() <= run.ended + 1e-3
+    when = datetime.datetime.fromisoformat(parsed.timestamp.replace("Z", "+00:00"))
+    assert run.started - 1e-3 <= when.timestamp() <= run.ended + 1e-3
     assert parsed.hostname in (expected.hostname, socket.gethostname())
     assert parsed == expected._replace(
         timestamp=parsed.timestamp, hostname=parsed.hostname, procid=str(run.pid)
@@ -653,7 +653,7 @@ def check_session(section: Section, stage: Stage) -> None:
     stage.run_quiet(RUN_SESSION.format(session, session.count(">>> ")))
 
 
-checks("delivery.md: Roads")(check_session)
+checks("delivery.md: Transports")(check_session)
 checks("delivery.md: The queue")(check_session)
 
 
@@ -664,7 +664,7 @@ checks("delivery.md: The queue")(check_session)
 def check_relays(section: Section, stage: Stage) -> None:
     """The configurations are those of the example, which test_relays.py runs."""
     program = section.take("python")
-    sent = f"{program}print(*log._delivery.route.urls)\n"
+    sent = f"{program}print(*log._sender.retry_policy.urls)\n"
     assert sorted(stage.run_quiet(sent).out.split()) == [
         b"relp://relay1:2514",
         b"relp://relay2:2514",
@@ -700,17 +700,19 @@ def check_forms(section: Section, stage: Stage) -> None:
     """Each row's call gives the record, framing and place of that row; no function is missing."""
     opened: list[tuple[object, dict[str, Any]]] = []
     names = set()
-    moment = 1_065_910_455_003_000_000
+    when = 1_065_910_455_003_000_000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services, "connect", lambda road, **options: opened.append((road, options)))
+        patch.setattr(
+            services, "connect", lambda transport, **options: opened.append((transport, options))
+        )
         for row in section.list_rows():
             call, record, framing, place = [cell.strip("`") for cell in row]
             eval(call, vars(services).copy())
-            road, options = opened.pop()
-            assert (str(road), options.pop("framing")) == (place, framing)
+            transport, options = opened.pop()
+            assert (str(transport), options.pop("framing")) == (place, framing)
             encoder = syslogfast.Encoder(hostname="web1", app_name="shop", procid=42, **options)
-            expected = record.replace("TIME", syslogfast.format_timestamp(moment))
-            assert encoder.encode("info", "sold out", time_ns=moment).decode() == expected
+            expected = record.replace("TIME", syslogfast.format_timestamp(when))
+            assert encoder.encode("info", "sold out", time_ns=when).decode() == expected
             names.add(call.partition("(")[0])
     kinds = types.FunctionType
     own = [name for name, value in vars(services).items() if isinstance(value, kinds)]
@@ -725,12 +727,12 @@ checks("services.md: Another place")(check_session)
 
 # A program that begins so finds the network of the page, or none.
 NETWORK = """
-import syslogfast._network as network
+import syslogfast.transports.network as network
 guest = network.Network("eth0", "52:54:00:12:34:56", ["10.0.2.15/24"], "10.0.2.2", ["10.0.2.3"])
 network.find_network = lambda: (guest, 0.0)
 """
 NO_NETWORK = """
-import syslogfast._network as network
+import syslogfast.transports.network as network
 network.find_network = lambda: (None, 0.0)
 """
 INSTALL = """
@@ -758,7 +760,7 @@ def read_ticks() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10_000_000
 
 
-def mask_moments(record: str) -> str:
+def mask_timestamps(record: str) -> str:
     """Hide what tells when a record was made."""
     record = re.sub(r"(?<=>1 )[^ ]+Z|(?<=booted=\")[^\"]+Z", "TIME", record)
     record = re.sub(r"(?<=sysUpTime=\")\d+", "TICKS", record)
@@ -784,7 +786,7 @@ def check_life(section: Section, stage: Stage) -> None:
     }.items():
         assert old in shown
         shown = shown.replace(old, new)
-    assert mask_moments(run.out.decode()) == mask_moments(shown)
+    assert mask_timestamps(run.out.decode()) == mask_timestamps(shown)
     for record in read_life(run):
         run.check_time(record.timestamp)
         meta = dict(dict(record.structured_data)["meta"])

@@ -126,14 +126,14 @@ def check_account(
     folder: pathlib.Path,
     backend: str,
     ran: tuple[int, int, str],
-    moments: tuple[float, float],
+    timestamps: tuple[float, float],
 ) -> None:
     """Every record that has to be there is, none other, in order, and says what it should."""
     port, pid, said = ran
     for number, record in enumerate(records, 1):
         assert record[2:5] == (socket.gethostname(), "recommender", str(pid))
-        moment = datetime.datetime.fromisoformat(record.timestamp.replace("Z", "+00:00"))
-        assert moments[0] - 1e-3 <= moment.timestamp() <= moments[1] + 1e-3
+        timestamp = datetime.datetime.fromisoformat(record.timestamp.replace("Z", "+00:00"))
+        assert timestamps[0] - 1e-3 <= timestamp.timestamp() <= timestamps[1] + 1e-3
         meta = dict(dict(record.structured_data)["meta"])
         assert meta.pop("sequenceId") == str(number)
         is_of_life = record.msgid in ("BOOTED", *NETWORK, "CRASHED", "ENDED")

@@ -58,10 +58,10 @@ def test_tcp_loses_what_the_relay_had(
     check_account(account)
     assert account.doubled == 0
     died = account.died[0]
-    moments = [account.logged[number] for number in account.lost]
-    assert len(moments) > 100
-    assert died - HANGS - SLACK < min(moments)
-    assert max(moments) < died + SLACK
+    timestamps = [account.logged[number] for number in account.lost]
+    assert len(timestamps) > 100
+    assert died - HANGS - SLACK < min(timestamps)
+    assert max(timestamps) < died + SLACK
     numbers = defaultdict(set)
     for host, number in account.lost:
         numbers[host].add(number)

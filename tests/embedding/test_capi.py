@@ -67,7 +67,7 @@ MESSAGES = [
     b"long\xe2\x82" * 2000,
 ]
 # The last is of the year 9999 in every zone: beyond that RFC 3164 has the present time.
-MOMENTS = [(1_065_910_455, 3_000_123), (0, 0), (-1, 999_999_999), (253_402_200_000, 1)]
+TIMESTAMPS = [(1_065_910_455, 3_000_123), (0, 0), (-1, 999_999_999), (253_402_200_000, 1)]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.skipif(
@@ -118,7 +118,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         ("long_table", table, "void (*more)(void);\n" + table),
     ):
         replace_in(copy_headers(folder / name) / "syslogfast.h", old, new)
-    replace_in(copy_headers(folder / "other") / "_record.pxd", "syslogfast_layout_1", "layout_2")
+    replace_in(copy_headers(folder / "other") / "record.pxd", "syslogfast_layout_1", "layout_2")
     shutil.copy(folder / "in_cython.pyx", folder / "other_layout.pyx")
     folders = {name: str(folder / name / "syslogfast") for name in ("old_table", "long_table")}
     for place, names, sources in (
@@ -144,10 +144,10 @@ def load(folder: pathlib.Path, name: str) -> ModuleType:
 
 def list_cases() -> list[tuple[dict[str, object], bytes, int, int]]:
     return [
-        (options, message, *moment)
+        (options, message, *when)
         for options in OPTIONS
         for message in MESSAGES
-        for moment in MOMENTS
+        for when in TIMESTAMPS
     ]
 
 
@@ -163,14 +163,14 @@ def test_cython(built: pathlib.Path, set_zone: Callable[[str], None]) -> None:
     probe = load(built, "in_cython")
     for options, message, seconds, nanoseconds in list_cases():
         encoder = make_encoder(**options)
-        moment = 1_000_000_000 * seconds + nanoseconds
-        expected = encoder.encode(4, message, time_ns=moment)
+        when = 1_000_000_000 * seconds + nanoseconds
+        expected = encoder.encode(4, message, time_ns=when)
         size = len(expected)
         given = encoder, 4, message, seconds, nanoseconds
         assert probe.encode_in_steps(*given) == expected
         assert probe.encode_at_once(*given, size) == expected
         assert probe.encode_at_once(*given, size - 1) is None
-        header = encoder.header(4, time_ns=moment)
+        header = encoder.header(4, time_ns=when)
         assert probe.write_header_alone(encoder, 4, seconds, nanoseconds) == header
         timestamp = probe.write_timestamp_alone(encoder, seconds, nanoseconds)
         assert b">" + timestamp in header or b">1 " + timestamp in header
@@ -188,18 +188,18 @@ class Probe:
         function: str,
         encoder: object,
         severity: int,
-        moment: tuple[int, int],
+        when: tuple[int, int],
         message: bytes = b"",
         msgid: bytes = b"",
         elements: bytes = b"",
-        room: int = 10_000,
+        space: int = 10_000,
     ) -> "tuple[int, bytes]":
-        """Return the size, and what was written; beyond the room nothing is."""
-        buffer = bytearray(b"\xaa" * (room + 64))
-        given = encoder, severity, *moment, message, msgid, elements, buffer, room
+        """Return the size, and what was written; beyond the space nothing is."""
+        buffer = bytearray(b"\xaa" * (space + 64))
+        given = encoder, severity, *when, message, msgid, elements, buffer, space
         size = self.module.call(function, *given, self.keep_gil)
-        assert set(buffer[room if size <= room else 0 :]) == {0xAA}
-        return size, bytes(buffer[:size]) if size <= room else b""
+        assert set(buffer[space if size <= space else 0 :]) == {0xAA}
+        return size, bytes(buffer[:size]) if size <= space else b""
 
 
 @pytest.fixture(params=[False, True], ids=["GIL released", "GIL kept"])
@@ -208,27 +208,27 @@ def probe(request: pytest.FixtureRequest, built: pathlib.Path) -> Probe:
 
 
 def test_c(probe: Probe, set_zone: Callable[[str], None]) -> None:
-    """C code gets the same bytes by the header and the capsule; too little room stays as it is."""
+    """C code gets the same bytes by the header and the capsule; too little space stays as it is."""
     set_zone("Asia/Kathmandu")
-    for options, message, *moment in list_cases():
+    for options, message, *when in list_cases():
         encoder = make_encoder(**options)
-        time_ns = 1_000_000_000 * moment[0] + moment[1]
+        time_ns = 1_000_000_000 * when[0] + when[1]
         expected = encoder.encode(4, message, time_ns=time_ns)
         size = len(expected)
-        for room in (0, size - 1, size):
-            written = expected if room == size else b""
-            assert probe.call("e", encoder, 4, moment, message, room=room) == (size, written)
+        for space in (0, size - 1, size):
+            written = expected if space == size else b""
+            assert probe.call("e", encoder, 4, when, message, space=space) == (size, written)
         header = encoder.header(4, time_ns=time_ns)
         size = len(header)
-        assert probe.call("h", encoder, 4, moment, message) == (size, header)
-        assert probe.call("h", encoder, 4, moment, room=size - 1) == (size, b"")
-        _, timestamp = probe.call("t", encoder, 4, moment, room=32)
+        assert probe.call("h", encoder, 4, when, message) == (size, header)
+        assert probe.call("h", encoder, 4, when, space=size - 1) == (size, b"")
+        _, timestamp = probe.call("t", encoder, 4, when, space=32)
         assert b">" + timestamp in header or b">1 " + timestamp in header
 
 
 def test_c_msgid_and_elements(probe: Probe) -> None:
     """A record's own MSGID stands for the encoder's; its elements come after the encoder's."""
-    moment, message = (5, 0), b"a message of some length"
+    when, message = (5, 0), b"a message of some length"
     for options in OPTIONS:
         encoder = make_encoder(**options)
         for msgid in ("", "ID48", "with space\x7f", "m" * 32, "m" * 33):
@@ -238,7 +238,7 @@ def test_c_msgid_and_elements(probe: Probe) -> None:
                 expected = encoder.encode(
                     6, message, time_ns=5_000_000_000, msgid=msgid or None, **own
                 )
-                given = encoder, 6, moment, message, msgid.encode(), elements.encode()
+                given = encoder, 6, when, message, msgid.encode(), elements.encode()
                 assert probe.call("e", *given) == (len(expected), expected)
 
 
@@ -249,7 +249,7 @@ def test_c_outside_of_what_is_asked(probe: Probe) -> None:
     for seconds in (-(1 << 63), (1 << 63) - 1, 253_402_300_800 + 86_400):
         size, record = probe.call("e", encoder, 6, (seconds, 0), b"a message of some length")
         assert record == b"<14>1 - web1 shop 42 - - a message of some length"
-        assert probe.call("t", encoder, 6, (seconds, 0), room=32) == (1, b"-")
+        assert probe.call("t", encoder, 6, (seconds, 0), space=32) == (1, b"-")
     encoder = make_encoder()
     for message in (b"", b"a message of some length"):
         size, record = probe.call("e", encoder, 255, (0, (1 << 32) - 1), message)
@@ -373,14 +373,14 @@ def run_example(name: str, folder: pathlib.Path) -> list[bytes]:
 
 
 def check_records(records: list[bytes], app_name: str, facility: str, severity: int) -> list[str]:
-    """Compare each with what `encode` gives at the same moment; return the messages."""
+    """Compare each with what `encode` gives at the same time; return the messages."""
     messages = []
     for record in records:
         head, _, message = record.partition(b" - - ")
         _, timestamp, hostname, _, procid = head.split()
         encoder = make_encoder_of(hostname.decode(), app_name, procid.decode(), facility)
-        moment = timestamp.decode()
-        expected = encoder.encode(severity, message, time_ns=read_moment(moment))
+        when = timestamp.decode()
+        expected = encoder.encode(severity, message, time_ns=read_timestamp(when))
         assert record == expected
         messages.append(message.decode())
     return messages
@@ -392,10 +392,10 @@ def make_encoder_of(hostname: str, app_name: str, procid: str, facility: str) ->
     return Encoder(hostname=hostname, app_name=app_name, procid=procid, facility=facility)
 
 
-def read_moment(text: str) -> int:
-    moment = datetime.datetime.fromisoformat(text.removesuffix("Z") + "+00:00")
+def read_timestamp(text: str) -> int:
+    when = datetime.datetime.fromisoformat(text.removesuffix("Z") + "+00:00")
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    return (moment - epoch) // datetime.timedelta(microseconds=1) * 1000
+    return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
 
 
 def test_example_cimport(tmp_path: pathlib.Path) -> None:
@@ -415,7 +415,7 @@ def test_example_capi(tmp_path: pathlib.Path) -> None:
     messages = check_records(records, "heartbeat", "user", 6)
     assert messages == [f"alive, beat {number}" for number in range(1, len(messages) + 1)]
     assert len(messages) >= 5
-    moments = [read_moment(record.split()[1].decode()) for record in records]
-    pauses = [after - before for before, after in itertools.pairwise(moments)]
+    times = [read_timestamp(record.split()[1].decode()) for record in records]
+    pauses = [after - before for before, after in itertools.pairwise(times)]
     # One that comes late on a busy machine is made up for by the next.
     assert statistics.median(pauses) == pytest.approx(100_000_000, rel=0.3)

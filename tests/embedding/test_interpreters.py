@@ -251,7 +251,7 @@ GIVE_UP = """
 import syslogfast
 log = syslogfast.connect({url!r}, hostname="h", timeout=1.0)
 log.info("nobody answers")
-while not log._delivery._working.locked(): pass
+while not log._sender._working.locked(): pass
 log.close(0)
 """
 GIVE_UP_LATER = """

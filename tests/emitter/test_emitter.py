@@ -1,7 +1,7 @@
-"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` has the roads.
+"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` has the transports.
 
-Most emitters here are of a UDP road whose sends are put into a list, or of a TCP road to nowhere
-whose queue is read.
+Most emitters here are of a UDP transport whose sends are put into a list, or of a TCP transport to
+nowhere whose queue is read.
 """
 
 import gc
@@ -240,7 +240,7 @@ def test_bytes_are_those_of_encode(module: ModuleType, options: dict) -> None:
     data = bytearray()
     while view := emitter._queue.peek():
         data += view
-        emitter._queue.advance(len(view))
+        emitter._queue.consume(len(view))
     assert data == expected
     assert emitter.stats["offered"] == len(calls) * len(TEXTS)
 
@@ -351,7 +351,7 @@ def test_emit_many_reads_the_clock_after_a_send(module: ModuleType) -> None:
     import time
 
     emitter = make_emitter(module)
-    emitter._delivery.drive = lambda: time.sleep(0.001)
+    emitter._sender.pump = lambda: time.sleep(0.001)
     emitter.emit_many("err", ["x"] * 3)
     assert len({parse_rfc5424(record).timestamp for record in take(emitter)}) == 3
 
@@ -411,7 +411,7 @@ def test_str_may_log(module: ModuleType) -> None:
 
 
 def test_child(module: ModuleType) -> None:
-    """A child speaks with its own identity on the same road, and into the same counts."""
+    """A child speaks with its own identity on the same transport, and into the same counts."""
     parent = make_emitter(module, facility="local0", msgid="ID")
     child = parent.child(hostname="vm-1", app_name="till", procid=7)
     grandchild = child.child(app_name="drawer", facility="local1")
@@ -468,8 +468,8 @@ def test_structured_data_of_a_child(
 
 @pytest.mark.parametrize("option", ["framing", "protocol"])
 @pytest.mark.parametrize("value", ["lf", "octet", None, "rfc5424", "rfc3164"])
-def test_child_keeps_to_the_road(module: ModuleType, option: str, value: object) -> None:
-    """Framing and protocol are the road's: even the same ones are refused."""
+def test_child_keeps_to_the_transport(module: ModuleType, option: str, value: object) -> None:
+    """Framing and protocol are the transport's: even the same ones are refused."""
     emitter = make_emitter(module)
     for parent in (emitter, emitter.child()):
         with pytest.raises(ValueError, match=f"^{option} must be left out of a child"):
@@ -490,8 +490,8 @@ def test_child_closes_nothing(module: ModuleType) -> None:
     """Closing a child, by hand or as a context manager, only flushes."""
     calls = []
     emitter = make_emitter(module)
-    emitter._delivery.flush = lambda timeout: calls.append(("flush", timeout))
-    emitter._delivery.close = lambda timeout: calls.append(("close", timeout))
+    emitter._sender.flush = lambda timeout: calls.append(("flush", timeout))
+    emitter._sender.close = lambda timeout: calls.append(("close", timeout))
     with emitter.child(hostname="a") as child:
         child.close(1.5)
     child.child().close()
@@ -535,7 +535,7 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
 
 
 @pytest.mark.parametrize(
-    ("options", "arguments", "text", "is_cut"),
+    ("options", "arguments", "text", "is_truncated"),
     [
         ({}, {}, "x" * 8000, False),
         ({}, {}, "x" * 9000, True),
@@ -556,25 +556,25 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
     ],
 )
 def test_truncated(
-    module: ModuleType, options: dict, arguments: dict, text: object, is_cut: bool
+    module: ModuleType, options: dict, arguments: dict, text: object, is_truncated: bool
 ) -> None:
     """A record counts as truncated if its text was cut, or its structured data left out."""
     emitter = make_emitter(module, **options)
     emitter.emit(6, text, **arguments)
-    assert emitter.stats["truncated"] == is_cut
+    assert emitter.stats["truncated"] == is_truncated
     emitter.emit(6, "short")
-    assert emitter.stats["truncated"] == is_cut
+    assert emitter.stats["truncated"] == is_truncated
 
 
 def test_truncated_at_the_exact_size(module: ModuleType) -> None:
     """A text that fits to the last octet is not cut, and one octet more is."""
     for framing in ("lf", "octet", "nul", None):
         emitter = make_emitter(module, max_size=600, framing=framing)
-        room = 600 - len(emitter._encoder.header(6, time_ns=TIME))
+        space = 600 - len(emitter._encoder.header(6, time_ns=TIME))
         for number, text in enumerate(["x", "\u20ac", "\n", b"\xff"]):
             width = len(emitter._encoder.replace(framing=None).encode(6, text, time_ns=TIME))
-            width -= 600 - room
-            fitting = text * (room // width)
+            width -= 600 - space
+            fitting = text * (space // width)
             emitter.emit(6, fitting, time_ns=TIME)
             assert emitter.stats["truncated"] == number
             emitter.emit(6, fitting + text, time_ns=TIME)
@@ -835,10 +835,10 @@ def test_signatures_and_docstrings() -> None:
     assert public[0] == public[1] == {*METHODS, "stats"}
 
 
-def test_queues_and_voices_are_alike() -> None:
-    """So have Queue and Voice."""
+def test_queues_and_emitters_are_alike() -> None:
+    """So have Queue and EmitterBase."""
     compiled, twin = (load_emitter_module(name) for name in ("c", "python"))
-    for name in ("Queue", "Voice"):
+    for name in ("Queue", "EmitterBase"):
         kinds = [getattr(module, name) for module in (compiled, twin)]
         public = [{entry for entry in dir(kind) if entry[0] != "_"} for kind in kinds]
         assert public[0] == public[1]
@@ -854,11 +854,11 @@ def test_queues_and_voices_are_alike() -> None:
 PRELUDE = """
 import syslogfast, sys, gc
 from syslogfast.emitter import *
-from syslogfast.emitter import Child, Emitter, Encoder, Queue, Voice
+from syslogfast.emitter import Child, Emitter, Encoder, Queue, EmitterBase
 class Idle:
-    def drive(self): pass
+    def pump(self): pass
     def start_lingering(self): pass
-    def make_room(self, size, deadline): return True
+    def apply_overflow(self, size, deadline): return True
 def attempt(call):
     try:
         return call()
@@ -870,19 +870,19 @@ ABUSES = {
     "new emitter": "attempt(lambda: Emitter.__new__(Emitter).info('x'))",
     "new emitter, stats": "attempt(lambda: Emitter.__new__(Emitter).stats)",
     "new emitter, repr": "attempt(lambda: repr(Emitter.__new__(Emitter)))",
-    "new voice": "attempt(lambda: Voice.__new__(Voice).emit_many(6, ['x']))",
+    "new emitter": "attempt(lambda: EmitterBase.__new__(EmitterBase).emit_many(6, ['x']))",
     "new queue": "attempt(lambda: Queue.__new__(Queue).peek())",
-    "no arguments": "attempt(Emitter); attempt(Voice); attempt(Queue); attempt(Child)",
+    "no arguments": "attempt(Emitter); attempt(EmitterBase); attempt(Queue); attempt(Child)",
     "wrong arguments": "attempt(lambda: Emitter(1, 2, 3).info('x'))",
-    "no encoder": "attempt(lambda: Voice(None, Queue(1000), Idle()).emit(6, 'x'))",
-    "no queue": "attempt(lambda: Voice(Encoder(), None, Idle()).emit(6, 'x'))",
-    "no delivery": "attempt(lambda: Voice(Encoder(), Queue(1000), None).emit(3, 'x'))",
+    "no encoder": "attempt(lambda: EmitterBase(None, Queue(1000), Idle()).emit(6, 'x'))",
+    "no queue": "attempt(lambda: EmitterBase(Encoder(), None, Idle()).emit(6, 'x'))",
+    "no sender": "attempt(lambda: EmitterBase(Encoder(), Queue(1000), None).emit(3, 'x'))",
     "new encoder": """
 for number in range(100_000):
     try:
-        voice = Voice(Encoder.__new__(Encoder), Queue(1000), Idle())
-        voice.emit(6, 'x')
-        voice.emit(6, 'x', structured_data={'a': {'b': number}})
+        emitter = EmitterBase(Encoder.__new__(Encoder), Queue(1000), Idle())
+        emitter.emit(6, 'x')
+        emitter.emit(6, 'x', structured_data={'a': {'b': number}})
     except Exception as error:
         assert not isinstance(error, SystemError), error
 """,
@@ -890,93 +890,93 @@ for number in range(100_000):
 for limit in (-5, -100, -2**40, -2**62, 0, 1, 2**62, 2**63 - 1, 2**70, 'x', None, 1.5, True):
     queue = attempt(lambda: Queue(limit))
     if queue is not None:
-        voice = Voice(Encoder(framing='lf'), queue, Idle())
+        emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
         for size in (0, 1, 100, 5000):
-            attempt(lambda: voice.emit(6, 'x' * size))
+            attempt(lambda: emitter.emit(6, 'x' * size))
         attempt(queue.peek)
         attempt(lambda: queue.clear('end'))
 """,
     "queue methods": """
 def abuse(queue):
-    voice = Voice(Encoder(framing='lf'), queue, Idle())
+    emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
     for argument in (-10**12, -1, 0, 1, 10**9, 2**62, -2**63, 2**63, None, 'x', b'', [], True):
         for name in ('peek', 'advance', 'drop', 'drop_first', 'drop_oldest', 'clear'):
-            attempt(lambda: voice.emit(6, 'text'))
+            attempt(lambda: emitter.emit(6, 'text'))
             attempt(queue.peek)
             attempt(lambda: getattr(queue, name)(argument))
             attempt(queue.peek)
             attempt(queue.rewind)
-            attempt(lambda: voice.emit(6, 'text'))
+            attempt(lambda: emitter.emit(6, 'text'))
             attempt(lambda: bytes(queue.peek()))
             attempt(queue.count_all)
 for limit in (100, 5000, 2**20):
     abuse(Queue(limit))
 """,
-    "weird delivery": """
+    "weird sender": """
 class Weird:
-    def drive(self): queue.clear('drive')
+    def pump(self): queue.clear('drive')
     def start_lingering(self): queue.drop_oldest(10**9)
-    def make_room(self, size, deadline):
-        queue.closed = False; queue.clear('room'); gc.collect(); return 'yes'
+    def apply_overflow(self, size, deadline):
+        queue.closed = False; queue.clear('space'); gc.collect(); return 'yes'
 queue = Queue(5000)
-voice = Voice(Encoder(framing='lf'), queue, Weird())
+emitter = EmitterBase(Encoder(framing='lf'), queue, Weird())
 for threshold in (0, 100, 2**62, -5):
     queue.threshold = threshold
     for number in range(1000):
-        voice.emit(number % 8, 'x' * (number % 700))
+        emitter.emit(number % 8, 'x' * (number % 700))
         queue.peek()
 stats = queue.count_all()
 assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
 """,
-    "recursive delivery": """
+    "recursive sender": """
 class Recursive:
     depth = 0
-    def drive(self):
+    def pump(self):
         if self.depth < 6:
             self.depth += 1
-            voice.emit(6, 'from drive')
+            emitter.emit(6, 'from drive')
             self.depth -= 1
     start_lingering = drive
-    def make_room(self, size, deadline):
+    def apply_overflow(self, size, deadline):
         if self.depth < 6:
             self.depth += 1
-            voice.emit(6, 'from make_room')
+            emitter.emit(6, 'from make_space')
             self.depth -= 1
         queue.drop_oldest(size)
         return True
 queue = Queue(500)
-voice = Voice(Encoder(framing='lf'), queue, Recursive())
+emitter = EmitterBase(Encoder(framing='lf'), queue, Recursive())
 for number in range(500):
-    voice.emit(6, 'x' * (number % 400))
-    voice.emit(6, '\\u20ac', msgid='m', structured_data={'a': {'b': 'c'}})
+    emitter.emit(6, 'x' * (number % 400))
+    emitter.emit(6, '\\u20ac', msgid='m', structured_data={'a': {'b': 'c'}})
 stats = queue.count_all()
 assert stats['offered'] == stats['sent'] + stats['queued'] + sum(stats['dropped'].values()), stats
 """,
     "long chain": """
 class Oldest(Idle):
-    def make_room(self, size, deadline): queue.drop_oldest(size); return True
+    def apply_overflow(self, size, deadline): queue.drop_oldest(size); return True
 queue = Queue(2000)
-voice = Voice(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
-voice.emit(6, 'x' * 900)
+emitter = EmitterBase(Encoder(hostname='h', app_name='a', procid=1, framing='lf'), queue, Oldest())
+emitter.emit(6, 'x' * 900)
 queue.peek()
 for number in range(100_000):
-    voice.emit(6, 'x' * 1000)
+    emitter.emit(6, 'x' * 1000)
 assert queue.count == 2, queue.count_all()
-del voice, queue
+del emitter, queue
 """,
     "cycle": """
 class Cycle(Idle):
     pass
 for number in range(100):
-    delivery = Cycle()
-    delivery.voice = Voice(Encoder(framing='lf'), Queue(10**6), delivery)
-    delivery.voice.emit(6, 'x')
-    del delivery
+    sender = Cycle()
+    sender.emitter = EmitterBase(Encoder(framing='lf'), Queue(10**6), sender)
+    sender.emitter.emit(6, 'x')
+    del sender
 gc.collect()
 """,
     "deleted attributes": """
 emitter = connect('udp://127.0.0.1:9')
-for name in ('_queue', '_encoder', '_delivery'):
+for name in ('_queue', '_encoder', '_sender'):
     attempt(lambda: delattr(emitter, name))
     attempt(lambda: setattr(emitter, name, None))
 attempt(lambda: emitter.info('x'))
@@ -989,7 +989,7 @@ for timeout in (-1, 0, 1e10, float('inf'), float('nan'), 'x', b'', []):
 """,
     "init again": """
 emitter = connect('udp://127.0.0.1:9')
-attempt(lambda: emitter.__init__(emitter._encoder, emitter._queue, emitter._delivery))
+attempt(lambda: emitter.__init__(emitter._encoder, emitter._queue, emitter._sender))
 attempt(lambda: emitter._queue.__init__(10))
 attempt(lambda: emitter.__init__())
 attempt(lambda: emitter.info('x'))
@@ -1065,8 +1065,8 @@ def test_environment_is_read(
 def test_python_has_both_backends(run_python: Run, backend: str) -> None:
     """SYSLOGFAST_BACKEND decides which Emitter connect() returns."""
     code = (
-        "import syslogfast; from syslogfast.emitter import Voice;"
-        "print(syslogfast.BACKEND, Voice.__module__, issubclass(syslogfast.Emitter, Voice))"
+        "import syslogfast; from syslogfast.emitter import EmitterBase;"
+        "print(syslogfast.BACKEND, EmitterBase.__module__, issubclass(syslogfast.Emitter, EmitterBase))"
     )
     names = {"c": "syslogfast._encoder_c", "python": "syslogfast._emitter_py"}
     result = run_python(code, backend=backend)

@@ -1,7 +1,7 @@
-"""The queue between an emitter and its road: what it holds, in which order, and what it counts.
+"""The queue between an emitter and its transport: what it holds, in which order, and what it counts.
 
-Each test is for both queues. A `Line` has no road: the test takes the bytes itself, and says after
-every step whether all records are accounted for.
+Each test is for both queues. A `Line` has no transport: the test takes the bytes itself, and says
+after every step whether all records are accounted for.
 """
 
 import random
@@ -13,30 +13,30 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.backends import load_backend
 
-from syslogfast.transports._queue_py import arrange_runs
+from syslogfast.transports.queue_py import arrange_runs
 
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
 SMALLEST = 70  # bytes of a record that `Line.emit` can still number
 
 
-class FakeDelivery:
+class FakeSender:
     """Notes what it is asked to do."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
         self.answer = False
-        self.on_make_room = lambda size: None
+        self.on_apply_overflow = lambda size: None
 
-    def drive(self) -> None:
+    def pump(self) -> None:
         self.calls.append("drive")
 
     def start_lingering(self) -> None:
         self.calls.append("linger")
 
-    def make_room(self, size: int, deadline: float | None) -> float | None:
+    def apply_overflow(self, size: int, deadline: float | None) -> float | None:
         self.calls.append(size)
-        self.on_make_room(size)
+        self.on_apply_overflow(size)
         return 1.0 if self.answer else None
 
     def take_calls(self) -> list[object]:
@@ -45,9 +45,9 @@ class FakeDelivery:
 
 
 class Line:
-    """A voice, its queue, and what a test has put in and taken out of it."""
+    """A emitter, its queue, and what a test has put in and taken out of it."""
 
-    def __init__(self, module: ModuleType, voice: type, queue: type, limit: int) -> None:
+    def __init__(self, module: ModuleType, emitter: type, queue: type, limit: int) -> None:
         self.encoder = module.Encoder(
             facility="local0",  # PRI has three digits, whatever the severity
             hostname="h",
@@ -57,9 +57,9 @@ class Line:
             max_size=1 << 24,
         )
         self.queue = queue(limit)
-        self.delivery = FakeDelivery()
+        self.sender = FakeSender()
         self.queue.threshold = NEVER
-        self.voice = voice(self.encoder, self.queue, self.delivery)
+        self.emitter = emitter(self.encoder, self.queue, self.sender)
         self.overhead = len(self.encoder.encode(6, "x", time_ns=0)) - 1
         self.emitted = 0
         self.emitting = 0  # records that an emit has not returned from
@@ -75,7 +75,7 @@ class Line:
         text = self.make_text(size)
         self.emitted += 1
         self.emitting += 1
-        self.voice.emit(severity, text, time_ns=0)
+        self.emitter.emit(severity, text, time_ns=0)
         self.emitting -= 1
         self.check()
         frame = self.encoder.encode(severity, text, time_ns=0)
@@ -89,7 +89,7 @@ class Line:
 
     def advance(self, data: bytes) -> None:
         self.taken += data
-        self.queue.advance(len(data))
+        self.queue.consume(len(data))
         self.check()
 
     def rewind(self) -> None:
@@ -136,11 +136,11 @@ class Line:
 def make_line(name: str, limit: int) -> Line:
     module = load_backend(name)
     if name == "python":
-        from syslogfast._emitter_py import Voice
-        from syslogfast.transports._queue_py import Queue
+        from syslogfast._emitter_py import EmitterBase
+        from syslogfast.transports.queue_py import Queue
 
-        return Line(module, Voice, Queue, limit)
-    return Line(module, module.Voice, module.Queue, limit)
+        return Line(module, EmitterBase, Queue, limit)
+    return Line(module, module.EmitterBase, module.Queue, limit)
 
 
 # --- bytes in, bytes out -------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_peek_is_not_disturbed_by_puts(backend: str) -> None:
 
 
 def test_peek_one(backend: str) -> None:
-    """For a road without framing, each peek is one record, or what is left of it."""
+    """For a transport without framing, each peek is one record, or what is left of it."""
     line = make_line(backend, 10_000)
     frames = [line.emit(size) for size in (70, 200, 90)]
     for frame in frames:
@@ -215,7 +215,7 @@ def test_peek_gives_whole_frames(backend: str) -> None:
 
 
 def test_size_counts_what_is_left_of_a_frame(backend: str) -> None:
-    """Bytes that have been sent make room; their record counts as queued until its last byte."""
+    """Bytes that have been sent make space; their record counts as queued until its last byte."""
     line = make_line(backend, 200)
     frame = line.emit(150)
     line.advance(line.peek()[:100])
@@ -268,9 +268,9 @@ def test_queue_is_used_again(backend: str) -> None:
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(1000):
             for _ in range(10):
-                line.voice.emit(6, text, time_ns=0)
+                line.emitter.emit(6, text, time_ns=0)
             while data := line.queue.peek():
-                line.queue.advance(len(data))
+                line.queue.consume(len(data))
         data = None
         assert line.stats["sent"] == 10_000
         assert tracemalloc.get_traced_memory()[0] - before < 2 * BLOCK
@@ -278,7 +278,8 @@ def test_queue_is_used_again(backend: str) -> None:
         tracemalloc.stop()
 
 
-# --- the road breaks -----------------------------------------------------------------------------
+# --- the transport breaks
+# -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sent", [0, 1, 69, 70, 71, 169, 170, 171, 269, 270])
@@ -312,7 +313,7 @@ def test_rewind_fills_the_queue_again(backend: str) -> None:
 
 
 def test_rewind_of_nothing(backend: str) -> None:
-    """A road may break while the queue is empty, or before a byte was sent."""
+    """A transport may break while the queue is empty, or before a byte was sent."""
     line = make_line(backend, 1000)
     line.rewind()
     frame = line.emit(100)
@@ -324,7 +325,7 @@ def test_rewind_of_nothing(backend: str) -> None:
 
 
 def test_drop_first(backend: str) -> None:
-    """The record that was given and that no road takes goes, and no other."""
+    """The record that was given and that no transport takes goes, and no other."""
     line = make_line(backend, 1000)
     frames = [line.emit(100), line.emit(100), line.emit(100)]
     assert line.peek(True) == frames[0]
@@ -363,14 +364,14 @@ def test_drop_first_needs_a_peek(backend: str) -> None:
     line.queue.clear("closed")
     last = line.emit(100)
     line.queue.drop_first("error")
-    line.queue.advance(len(frame))
+    line.queue.consume(len(frame))
     line.check()
     assert line.stats["dropped"] == {"closed": 1}
     assert line.drain() == last
 
 
 def test_clear(backend: str) -> None:
-    """All goes, also what is held and partly sent, under one reason; then there is room."""
+    """All goes, also what is held and partly sent, under one reason; then there is space."""
     line = make_line(backend, 3 * BLOCK)
     for _ in range(30):
         line.emit(10_000)
@@ -392,7 +393,7 @@ def test_clear(backend: str) -> None:
 
 @pytest.mark.parametrize("limit", [100, 1000, BLOCK, BLOCK + 1, 2 * BLOCK])
 def test_limit_is_exact(backend: str, limit: int) -> None:
-    """A record fits to the last byte, and one of a byte more is asked room for."""
+    """A record fits to the last byte, and one of a byte more is asked space for."""
     line = make_line(backend, limit)
     size = max(limit // 2, 60)
     assert len(line.emit(limit)) == limit
@@ -403,23 +404,23 @@ def test_limit_is_exact(backend: str, limit: int) -> None:
         assert line.queue.size == limit
         line.drain()
         line.emit(size)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     over = max(limit - size + 1, SMALLEST)
     line.emit(over)
-    assert line.delivery.take_calls() == [over]
+    assert line.sender.take_calls() == [over]
     assert line.stats["dropped"] == {"full": 1}
     assert line.queue.size == size
 
 
 def test_too_large(backend: str) -> None:
-    """A record that no queue of this limit holds is dropped as such, and no room is made for it."""
+    """A record that no queue of this limit holds is dropped as such, and no space is made for it."""
     line = make_line(backend, 500)
-    line.delivery.answer = True
+    line.sender.answer = True
     kept = line.emit(100)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     line.emit(501)
     line.emit(100_000, severity=0)
-    assert line.delivery.take_calls() == []
+    assert line.sender.take_calls() == []
     assert line.stats["dropped"] == {"too large": 2}
     assert line.drain() == kept
     assert line.emit(500)
@@ -429,40 +430,40 @@ def test_too_large(backend: str) -> None:
 def test_closed(backend: str) -> None:
     """What comes after the end is dropped as "closed", whatever its size; what waits is kept."""
     line = make_line(backend, 500)
-    line.delivery.answer = True
+    line.sender.answer = True
     kept = line.emit(100)
     line.queue.closed = True
-    line.delivery.take_calls()
+    line.sender.take_calls()
     for size in (100, 500, 501):
         line.emit(size, severity=3)
-    assert line.delivery.take_calls() == []
+    assert line.sender.take_calls() == []
     assert line.stats["dropped"] == {"closed": 3}
     assert line.drain() == kept
 
 
-def test_closed_while_room_was_made(backend: str) -> None:
-    """If the end comes while a record waits for room, it is dropped as "closed"."""
+def test_closed_while_space_was_made(backend: str) -> None:
+    """If the end comes while a record waits for space, it is dropped as "closed"."""
     line = make_line(backend, 100)
     line.emit(100)
 
     def close(size: int) -> None:
         line.queue.closed = True
 
-    line.delivery.on_make_room = close
-    line.delivery.answer = True
+    line.sender.on_apply_overflow = close
+    line.sender.answer = True
     line.emit(100)
     assert line.stats["dropped"] == {"closed": 1}
 
 
-def test_room_is_made(backend: str) -> None:
-    """Where the delivery makes room the record is queued, and a false promise does no harm."""
+def test_space_is_made(backend: str) -> None:
+    """Where the sender makes space the record is queued, and a false promise does no harm."""
     line = make_line(backend, 100)
     line.emit(100)
-    line.delivery.answer = True
-    line.delivery.on_make_room = lambda size: line.take(100)
+    line.sender.answer = True
+    line.sender.on_apply_overflow = lambda size: line.take(100)
     second = line.emit(90)
     assert line.stats["dropped"] == {}
-    line.delivery.on_make_room = lambda size: None
+    line.sender.on_apply_overflow = lambda size: None
     line.emit(80)
     assert line.stats["dropped"] == {"full": 1}
     assert line.drain() == second
@@ -528,7 +529,7 @@ def test_drop_oldest_spares_what_is_on_its_way(
 @pytest.mark.parametrize("limit", [2000, 4 * BLOCK])
 @pytest.mark.parametrize("sent", [0, 50])
 def test_drop_oldest_drops_what_came_after_a_peek(backend: str, limit: int, sent: int) -> None:
-    """A road that is full holds what it was given, and nothing that came later."""
+    """A transport that is full holds what it was given, and nothing that came later."""
     line = make_line(backend, limit)
     frames = [line.emit(100) for _ in range(4)]
     line.take(sent)
@@ -558,30 +559,30 @@ def test_drop_oldest_after_a_part_was_sent(backend: str, limit: int) -> None:
 
 
 def test_drop_oldest_takes_no_more_memory(backend: str) -> None:
-    """While a road holds on to the first record, a hundred queues' worth goes by in vain."""
+    """While a transport holds on to the first record, a hundred queues' worth goes by in vain."""
     line = make_line(backend, 4 * BLOCK)
     line.emit(1000)
     line.peek()
     text = "x" * 10_000
 
-    def make_room(size: int) -> None:
+    def make_space(size: int) -> None:
         line.queue.drop_oldest(size)
 
-    line.delivery.on_make_room = make_room
-    line.delivery.answer = True
+    line.sender.on_apply_overflow = make_space
+    line.sender.answer = True
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(5_000):
             line.emitted += 1
-            line.voice.emit(6, text, time_ns=0)
+            line.emitter.emit(6, text, time_ns=0)
         line.check()
         assert tracemalloc.get_traced_memory()[0] - before < 3 * line.queue.limit
     finally:
         tracemalloc.stop()
 
 
-# --- when the delivery is called -----------------------------------------------------------------
+# --- when the sender is called -----------------------------------------------------------------
 
 
 def test_every_record_drives(backend: str) -> None:
@@ -590,7 +591,7 @@ def test_every_record_drives(backend: str) -> None:
     line.queue.threshold = 0
     for severity in range(8):
         line.emit(100, severity)
-        assert line.delivery.take_calls() == ["drive"]
+        assert line.sender.take_calls() == ["drive"]
 
 
 def test_first_record_begins(backend: str) -> None:
@@ -598,13 +599,13 @@ def test_first_record_begins(backend: str) -> None:
     line = make_line(backend, 1000)
     for _ in range(2):
         line.emit(100)
-        assert line.delivery.take_calls() == ["linger"]
+        assert line.sender.take_calls() == ["linger"]
         line.emit(100, 7)
         line.emit(100, 4)
-        assert line.delivery.take_calls() == []
+        assert line.sender.take_calls() == []
         line.take(250)
         line.emit(100)
-        assert line.delivery.take_calls() == []
+        assert line.sender.take_calls() == []
         line.drain()
 
 
@@ -614,10 +615,10 @@ def test_severe_records_drive(backend: str) -> None:
     for severity in range(8):
         line.emit(100, severity)
         expected = ["drive"] if severity <= 3 else ["linger"] if line.queue.count == 1 else []
-        assert line.delivery.take_calls() == expected
+        assert line.sender.take_calls() == expected
     line.drain()
     line.emit(100, 3)
-    assert line.delivery.take_calls() == ["drive"]
+    assert line.sender.take_calls() == ["drive"]
 
 
 @pytest.mark.parametrize("threshold", [100, 101, 299, 300, 301])
@@ -628,53 +629,53 @@ def test_threshold_is_exact(backend: str, threshold: int) -> None:
     for number in range(1, 6):
         line.emit(100)
         expected = ["drive"] if 100 * number >= threshold else ["linger"] if number == 1 else []
-        assert line.delivery.take_calls() == expected
+        assert line.sender.take_calls() == expected
 
 
 def test_a_dropped_record_calls_nothing(backend: str) -> None:
-    """After make_room has failed, there is nothing more to do."""
+    """After make_space has failed, there is nothing more to do."""
     line = make_line(backend, 100)
     line.queue.threshold = 0
     line.emit(100)
-    line.delivery.take_calls()
+    line.sender.take_calls()
     line.emit(80, 0)
-    assert line.delivery.take_calls() == [80]
+    assert line.sender.take_calls() == [80]
     assert line.stats["dropped"] == {"full": 1}
 
 
-def test_first_record_after_room_was_made(backend: str) -> None:
-    """If room was made by dropping all, the record is the first one again."""
+def test_first_record_after_space_was_made(backend: str) -> None:
+    """If space was made by dropping all, the record is the first one again."""
     line = make_line(backend, 200)
     line.emit(200)
-    line.delivery.take_calls()
-    line.delivery.on_make_room = line.queue.drop_oldest
-    line.delivery.answer = True
+    line.sender.take_calls()
+    line.sender.on_apply_overflow = line.queue.drop_oldest
+    line.sender.answer = True
     line.emit(150)
-    assert line.delivery.take_calls() == [150, "linger"]
+    assert line.sender.take_calls() == [150, "linger"]
 
 
 def test_emit_many_calls(backend: str) -> None:
     """A stretch of messages begins once, and drives where it reaches the threshold."""
     line = make_line(backend, 10_000)
     line.queue.threshold = 300
-    line.voice.emit_many(6, [line.make_text(100)] * 4)
-    assert line.delivery.take_calls() == ["linger", "drive", "drive"]
-    line.voice.emit_many("err", [line.make_text(100)] * 2)
-    assert line.delivery.take_calls() == ["drive", "drive"]
+    line.emitter.emit_many(6, [line.make_text(100)] * 4)
+    assert line.sender.take_calls() == ["linger", "drive", "drive"]
+    line.emitter.emit_many("err", [line.make_text(100)] * 2)
+    assert line.sender.take_calls() == ["drive", "drive"]
 
 
 def test_a_failing_delivery(backend: str) -> None:
-    """What the delivery raises, such as KeyboardInterrupt, is raised; the record is queued."""
+    """What the sender raises, such as KeyboardInterrupt, is raised; the record is queued."""
     line = make_line(backend, 1000)
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    line.delivery.drive = interrupt
+    line.sender.pump = interrupt
     line.queue.threshold = 0
     text = line.make_text(100)
     with pytest.raises(KeyboardInterrupt):
-        line.voice.emit(6, text, time_ns=0)
+        line.emitter.emit(6, text, time_ns=0)
     line.emitted = 1
     line.check()
     assert line.drain() == line.encoder.encode(6, text, time_ns=0)
@@ -683,27 +684,27 @@ def test_a_failing_delivery(backend: str) -> None:
 def test_two_records_at_once_begin() -> None:
     """If a signal's handler logs between a record's put and its look, somebody begins still."""
     from syslogfast import _emitter_py
-    from syslogfast.transports import _queue_py
+    from syslogfast.transports import queue_py
 
     class InterruptedQueue(_queue_py.Queue):
         __slots__ = ("interruptions",)
 
-        def put(self, frame: bytes, is_cut: bool) -> bool:
-            is_put = super().put(frame, is_cut)
+        def put(self, frame: bytes, is_truncated: bool) -> bool:
+            is_put = super().put(frame, is_truncated)
             if self.interruptions:
                 self.interruptions -= 1
                 line.emit(100)
             return is_put
 
-    line = Line(load_backend("python"), _emitter_py.Voice, InterruptedQueue, 1000)
+    line = Line(load_backend("python"), _emitter_py.EmitterBase, InterruptedQueue, 1000)
     line.queue.interruptions = 1
     line.emit(100)
     assert line.queue.count == 2
-    assert "linger" in line.delivery.calls or "drive" in line.delivery.calls
+    assert "linger" in line.sender.calls or "drive" in line.sender.calls
 
 
 def test_peek_may_be_interrupted() -> None:
-    """If a signal's handler logs while bytes are gathered for the road, none is disturbed."""
+    """If a signal's handler logs while bytes are gathered for the transport, none is disturbed."""
     import sys
 
     line = make_line("python", 10_000)
@@ -751,7 +752,7 @@ class Model:
         self.frames: list[bytes] = []
         self.position = 0
         self.sent = 0
-        self.held = False
+        self.pinned = False
         self.dropped: dict[str, int] = {}
         self.stream = b""  # all that was taken
 
@@ -867,7 +868,7 @@ def test_twins_do_the_same(limit: int, given_steps: list[tuple]) -> None:
 )
 @example(1 << 20, [("emit", BLOCK), ("emit", BLOCK), ("hold", False), ("drop oldest", 200_000)])
 def test_what_is_held_stays(backend: str, limit: int, given_steps: list[tuple]) -> None:
-    """Whatever is dropped for want of room: what was given comes next, and all comes whole."""
+    """Whatever is dropped for want of space: what was given comes next, and all comes whole."""
     line = make_line(backend, limit)
     frames = []
     held = b""
@@ -897,7 +898,8 @@ def test_what_is_held_stays(backend: str, limit: int, given_steps: list[tuple]) 
     assert sum(line.stats["dropped"].values()) == dropped
 
 
-# --- what roads ask for beside bytes -------------------------------------------------------------
+# --- what transports ask for beside bytes
+# -------------------------------------------------------------
 
 
 def test_put_takes_a_frame_as_it_is(backend: str) -> None:
@@ -923,7 +925,7 @@ def test_many_small_frames(backend: str, size: int) -> None:
     taken = 0
     while (data := queue.peek()) is not None and queue.count:
         taken += len(data)
-        queue.advance(len(data))
+        queue.consume(len(data))
     assert (taken, queue.count) == (30_000 * size, 0)
 
 
@@ -940,12 +942,12 @@ def test_records_and_their_ends(backend: str) -> None:
         found = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=False)]
         assert found == frames
         assert ends[-1] == len(data)
-        queue.advance(len(frames[0]) + len(frames[1]))
+        queue.consume(len(frames[0]) + len(frames[1]))
         del frames[:2]
 
 
 @pytest.mark.parametrize(
-    ("sizes", "longest", "most", "room", "count"),
+    ("sizes", "longest", "most", "space", "count"),
     [
         ([50], 99, 64, 999, 1),
         ([50, 50, 50], 99, 64, 999, 3),
@@ -962,17 +964,17 @@ def test_records_and_their_ends(backend: str) -> None:
     ],
 )
 def test_a_run_is_of_one_size_but_for_a_shorter_last(
-    backend: str, sizes: list[int], longest: int, most: int, room: int, count: int
+    backend: str, sizes: list[int], longest: int, most: int, space: int, count: int
 ) -> None:
     queue = make_line(backend, 10_000).queue
-    assert queue.peek_run(longest, most, room) is None
+    assert queue.peek_run(longest, most, space) is None
     frames = [bytes([97 + number]) * size for number, size in enumerate(sizes)]
     for frame in frames:
         queue.put(frame)
-    data, segment = queue.peek_run(longest, most, room)
+    data, segment = queue.peek_run(longest, most, space)
     assert bytes(data) == b"".join(frames[:count])
     assert segment == sizes[0]
-    queue.advance(len(data))
+    queue.consume(len(data))
     assert queue.count == len(sizes) - count
 
 
@@ -980,7 +982,7 @@ def test_sorting_puts_the_longest_first_and_changes_no_order_else(backend: str) 
     queue = make_line(backend, 100_000).queue
     queue.put(b"sent" * 5)
     queue.peek(True)
-    queue.advance(20)
+    queue.consume(20)
     frames = [b"%03d" % number + b"x" * (20 + number * 7 % 13) for number in range(200)]
     for frame in frames:
         queue.put(frame)
@@ -988,7 +990,7 @@ def test_sorting_puts_the_longest_first_and_changes_no_order_else(backend: str) 
     assert bytes(queue.peek()) == b"".join(sorted(frames, key=len, reverse=True))
     assert queue.count == 200
     queue.sort()  # while some are held, nothing moves
-    queue.advance(len(bytes(queue.peek(True))))
+    queue.consume(len(bytes(queue.peek(True))))
     assert bytes(queue.peek(True)) == sorted(frames, key=len, reverse=True)[1]
 
 
@@ -1016,7 +1018,7 @@ def test_few_of_a_size_end_runs_of_longer_ones(
     sent = []
     while queue.size:
         sent.append(bytes(queue.peek(True)))
-        queue.advance(len(sent[-1]))
+        queue.consume(len(sent[-1]))
     assert list(map(len, sent)) == [size for size in arranged if size]
     assert sorted(sent) == sorted(filter(None, frames))
     for size in sizes:  # those of one keep their order
@@ -1050,12 +1052,12 @@ def test_sorting_leaves_a_record_that_is_half_sent(backend: str) -> None:
     queue.put(b"a" * 20)
     queue.put(b"b" * 30)
     queue.peek()
-    queue.advance(5)
-    assert not queue.is_between()
+    queue.consume(5)
+    assert not queue.at_record_boundary()
     queue.sort()
     assert bytes(queue.peek()) == b"a" * 15 + b"b" * 30
-    queue.advance(15)
-    assert queue.is_between()
+    queue.consume(15)
+    assert queue.at_record_boundary()
 
 
 @pytest.mark.parametrize("taken", [0, 20, 25])
@@ -1067,7 +1069,7 @@ def test_what_is_on_its_way_is_not_dropped(backend: str, taken: int, held: int) 
     for frame in frames:
         queue.put(frame)
     queue.peek()
-    queue.advance(taken, held)
+    queue.consume(taken, held)
     rest = b"".join(frames)[taken:]
     kept = min(-(-(taken + held) // 20) * 20 - taken, len(rest))  # up to the end of a record
     queue.drop_oldest(100 - (200 - len(rest) - 200))
@@ -1088,8 +1090,8 @@ def test_reset_forgets_all(backend: str) -> None:
     for _ in range(12):
         queue.put(b"x" * 20) or queue.drop("full")
     queue.peek()
-    queue.advance(30)
-    assert queue.loss_since > 1_700_000_000_000_000_000
+    queue.consume(30)
+    assert queue.drops_since > 1_700_000_000_000_000_000
     queue.reset()
     assert queue.count_all() == {
         "offered": 0,
@@ -1099,7 +1101,7 @@ def test_reset_forgets_all(backend: str) -> None:
         "truncated": 0,
         "bytes": 0,
     }
-    assert (queue.size, queue.count, queue.loss_since) == (0, 0, 0)
+    assert (queue.size, queue.count, queue.drops_since) == (0, 0, 0)
     queue.put(b"y" * 200)
     assert bytes(queue.peek()) == b"y" * 200
 
@@ -1127,7 +1129,7 @@ def act(queue: object, name: str, argument: object, number: int) -> object:
         found = queue.peek_records()
         return found and (bytes(found[0]), list(found[1]))
     if name == "advance":
-        return queue.advance(*argument)
+        return queue.consume(*argument)
     if name == "drop_first":
         return queue.drop_first("error")
     if argument is None:
@@ -1153,4 +1155,4 @@ def test_both_queues_do_the_same(actions: list[tuple[str, object]]) -> None:
         counts = [queue.count_all() for queue in queues]
         assert counts[0] == counts[1], (number, name)
         assert queues[0].size == queues[1].size
-        assert queues[0].is_between() == queues[1].is_between()
+        assert queues[0].at_record_boundary() == queues[1].at_record_boundary()

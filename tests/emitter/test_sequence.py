@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.backends import load_emitter_module
-from support.emitters import IDENTITY, LEVELS, TIME, IdleDelivery, take
+from support.emitters import IDENTITY, LEVELS, TIME, IdleSender, take
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.receivers import LIMIT, Sink, check_counts, parse_lines, stall, wait_until
 from support.strategies import elements, messages
@@ -28,14 +28,14 @@ def module(backend: str) -> ModuleType:
     return load_emitter_module(backend)
 
 
-class KeepingDelivery(IdleDelivery):
+class KeepingSender(IdleSender):
     """Leaves all in the queue, also what is framed already."""
 
     def __init__(self, queue: Any) -> None:
         self.queue = queue
 
-    def accept(self, frame: bytes, severity: int = 6, is_cut: bool = False) -> None:
-        assert self.queue.put(frame, is_cut)
+    def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
+        assert self.queue.put(frame, is_truncated)
 
 
 def make_emitter(
@@ -45,7 +45,7 @@ def make_emitter(
     encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
     queue = module.Queue(limit)
     sequence = module.Sequence() if is_numbered else None
-    return module.Emitter(encoder, queue, KeepingDelivery(queue), sequence)
+    return module.Emitter(encoder, queue, KeepingSender(queue), sequence)
 
 
 def read_number(record: Rfc5424Record) -> int:
@@ -420,7 +420,7 @@ def test_records_of_other_classes(module: ModuleType, kind: type) -> None:
 
 
 def test_drops_leave_a_gap(module: ModuleType) -> None:
-    """What the queue had no room for is what is missing between the numbers that arrive."""
+    """What the queue had no space for is what is missing between the numbers that arrive."""
     emitter = make_emitter(module, limit=2000)
     for text in ("x" * 10, "x" * 3000) * 5:
         emitter.info(text)

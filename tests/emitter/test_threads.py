@@ -78,14 +78,14 @@ def test_many_records_of_one_encoder(encoder_module: ModuleType) -> None:
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)
 
     def work(thread: int) -> None:
-        moment = DAY * thread * 1_000_000_000
+        timestamp = DAY * thread * 1_000_000_000
         date = f"1970-01-{thread + 1:02d}T00:00:00.000000Z"
         written = bytearray()
         end = 0
         for number in range(MANY_RECORDS // 2):
             text = f"{thread} {number}"
-            end = encoder.encode_into(written, 6, text, end, time_ns=moment)
-            written += encoder.encode(6, text, time_ns=moment)
+            end = encoder.encode_into(written, 6, text, end, time_ns=timestamp)
+            written += encoder.encode(6, text, time_ns=timestamp)
             end = len(written)
         start = f"<14>1 {date} web1 shop 42 - - {thread} "
         lines = [f"{start}{number}\n" for number in range(MANY_RECORDS // 2) for _ in range(2)]

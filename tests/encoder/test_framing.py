@@ -148,7 +148,7 @@ def make_buffers(size: int) -> "list[object]":
     ]
 
 
-def test_other_buffers_must_have_room(encoder_module: ModuleType) -> None:
+def test_other_buffers_must_have_space(encoder_module: ModuleType) -> None:
     """Exactly enough is enough; one byte less is a BufferError and nothing is written."""
     encoder = make_encoder(encoder_module)
     for message in MESSAGES:
@@ -167,7 +167,7 @@ def test_other_buffers_must_have_room(encoder_module: ModuleType) -> None:
 
 
 def test_wider_items_are_bytes_too(encoder_module: ModuleType) -> None:
-    """Offset and room count bytes, whatever the items are; more than one dimension is no matter."""
+    """Offset and space count bytes, whatever the items are; more than one dimension is no matter."""
     encoder = make_encoder(encoder_module)
     record = HEADER + b"1234"
     words = array.array("I", bytes(48))
@@ -322,7 +322,7 @@ def test_a_view_of_the_buffer_as_message(encoder_module: ModuleType) -> None:
 
 
 def test_a_view_keeps_the_buffer_from_growing(encoder_module: ModuleType) -> None:
-    """Where there is no room, a view of a bytearray is one export more: BufferError."""
+    """Where there is no space, a view of a bytearray is one export more: BufferError."""
     encoder = make_encoder(encoder_module)
     buffer = bytearray(b"x" * 50)
     with pytest.raises(BufferError):
@@ -357,7 +357,7 @@ def test_many_are_as_one_by_one(encoder_module: ModuleType, kind: type, framing:
             assert memoryview(other).tobytes() == bytes(5) + expected
 
 
-def test_many_stop_where_the_room_ends(encoder_module: ModuleType) -> None:
+def test_many_stop_where_the_space_ends(encoder_module: ModuleType) -> None:
     """Of a buffer that does not grow, as much is used as whole records need, for every size."""
     for framing in (None, "octet"):
         encoder = make_encoder(encoder_module, framing=framing)
@@ -408,7 +408,7 @@ def test_many_messages_are_a_list_or_a_tuple(encoder_module: ModuleType, message
 
 @pytest.mark.parametrize("bad", [None, 7, ["x"]])
 def test_one_bad_message_of_many(encoder_module: ModuleType, bad: object) -> None:
-    """It is an error, and the buffer is as it was; unless the room ends before it."""
+    """It is an error, and the buffer is as it was; unless the space ends before it."""
     encoder = make_encoder(encoder_module)
     expected = f"message must be a str or a bytes-like object, got {bad!r}"
     for position in (0, 1, 4):

@@ -320,7 +320,7 @@ def list_steady_calls(encoder: object) -> dict[str, Callable[[], object]]:
         "value raises": lambda: encoder.header(6, structured_data=RAISES),
         "bad offset": lambda: into(buffer, 6, BYTEARRAY, -1),
         "bad buffer": lambda: into(frozen, 6, BYTEARRAY),
-        "no room": lambda: into(small, 6, BYTEARRAY),
+        "no space": lambda: into(small, 6, BYTEARRAY),
         "held": lambda: into(held, 6, BYTEARRAY, len(hold)),
         "bad one of many": lambda: many(buffer, 6, [*texts, None]),
         "many, held": lambda: many(held, 6, texts),

@@ -544,7 +544,7 @@ def compare_encoders(both_modules, set_zone, options, changes, zone) -> None:
 @share_examples(0.05, 20)
 @given(
     zone=zones,
-    moments=st.lists(any_times, min_size=1, max_size=5),
+    timestamps=st.lists(any_times, min_size=1, max_size=5),
     protocol=st.sampled_from(["rfc5424"] * 6 + ["rfc3164", "local", "", None, 5]),
     local_time=st.sampled_from([None, True, False, 0, 1, "x", []]),
     precision=st.sampled_from(
@@ -552,20 +552,20 @@ def compare_encoders(both_modules, set_zone, options, changes, zone) -> None:
     ),
 )
 def compare_timestamps(
-    both_modules, set_zone, zone, moments, protocol, local_time, precision
+    both_modules, set_zone, zone, timestamps, protocol, local_time, precision
 ) -> None:
-    """format_timestamp agrees, in every zone, on either side of every moment."""
+    """format_timestamp agrees, in every zone, on either side of every time."""
     set_zone(zone)
 
-    def render(module: ModuleType, moment: object) -> str:
+    def render(module: ModuleType, timestamp: object) -> str:
         text = module.format_timestamp(
-            moment, protocol=protocol, local_time=local_time, precision=precision
+            timestamp, protocol=protocol, local_time=local_time, precision=precision
         )
-        return mask_fraction(text.encode()) if moment is None else text
+        return mask_fraction(text.encode()) if timestamp is None else text
 
-    for moment in itertools.islice(itertools.cycle(moments), 5):
+    for timestamp in itertools.islice(itertools.cycle(timestamps), 5):
         for distance in (0, -1, 1, 86400 * 10**9):
-            near = moment + distance if isinstance(moment, int) else moment
+            near = timestamp + distance if isinstance(timestamp, int) else timestamp
             compare("format_timestamp", lambda i: render(both_modules[i], near))  # noqa: B023
 
 
@@ -690,11 +690,11 @@ def test_every_size(both_modules, size) -> None:
 
 
 @pytest.mark.parametrize("count", range(5))
-@pytest.mark.parametrize("room", [*range(8), 500])
-def test_leading_boms(both_modules, count, room) -> None:
+@pytest.mark.parametrize("space", [*range(8), 500])
+def test_leading_boms(both_modules, count, space) -> None:
     """With and without `bom`, any number of BOMs before the text agrees, however little fits."""
     for bom, rest in itertools.product([True, False], ["", "x", "text\n", "\ufffe"]):
-        options = enlarge_max_size(both_modules[1], {**PLAIN, "bom": bom, "max_size": room})
+        options = enlarge_max_size(both_modules[1], {**PLAIN, "bom": bom, "max_size": space})
         encoders = [module.Encoder(**options) for module in both_modules]
         text = "\ufeff" * count + rest
         for message in (text, text.encode(), bytearray(text.encode()), text.encode()[:-1]):

@@ -190,9 +190,9 @@ def test_4_1_2_days_are_padded_with_a_space(encoder_module: ModuleType) -> None:
     """RFC 3164 4.1.2: "a space and then the number", for days below 10, all days of a leap year."""
     encoder = make_encoder(encoder_module)
     for day in range(366):
-        moment = 951_782_400 - 59 * 86400 + day * 86400  # from 2000-01-01
-        fields = time.gmtime(moment)
-        record = encoder.encode("info", "x", time_ns=moment * 10**9)
+        timestamp = 951_782_400 - 59 * 86400 + day * 86400  # from 2000-01-01
+        fields = time.gmtime(timestamp)
+        record = encoder.encode("info", "x", time_ns=timestamp * 10**9)
         date = f"{MONTHS[fields.tm_mon - 1]} {fields.tm_mday:>2}"
         assert record == f"<14>{date} 00:00:00 web1 shop[42]: x".encode()
         assert parse_rfc3164(record).timestamp == f"{date} 00:00:00"

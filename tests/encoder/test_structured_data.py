@@ -291,7 +291,7 @@ def list_elements(record: bytes) -> list[str]:
 def test_what_a_record_brings_is_left_out_first(
     encoder_module: ModuleType, bom: bool, msgid: str | None
 ) -> None:
-    """The constant elements stay, among them a service's token, as long as there is room for them.
+    """The constant elements stay, among them a service's token, as long as there is space for them.
 
     Also the one that the record would have replaced.
     """

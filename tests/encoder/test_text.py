@@ -438,7 +438,7 @@ def test_6_4_without_the_option_a_bom_is_text(encoder_module: ModuleType) -> Non
         assert encode_text(encoder_module, message.encode()) == message.encode()
 
 
-def test_6_4_boms_do_not_use_up_the_room(encoder_module: ModuleType) -> None:
+def test_6_4_boms_do_not_use_up_the_space(encoder_module: ModuleType) -> None:
     """However many a text begins with, as much of what follows is written as of any other."""
     expected = encode_text(encoder_module, "x" * 9000, bom=True)
     for count in (1, 10, 9000):
@@ -529,10 +529,10 @@ def test_a_cut_is_between_characters(
     smallest = find_smallest(encoder_module, **options)
     for size in range(smallest, len(header) + sum(map(len, pieces)) + 5):
         encoder = encoder_module.Encoder(max_size=size, **IDENTITY, **options)
-        room = size - len(header)
+        space = size - len(header)
         body = b""
         for piece in pieces:
-            if len(body) + len(piece) > room:
+            if len(body) + len(piece) > space:
                 break
             body += piece
         expected = header + body if body else header[: len(header) - lead]
@@ -562,28 +562,28 @@ def test_a_cut_is_between_ill_formed_parts(encoder_module: ModuleType) -> None:
     for size in range(smallest, smallest + 120):
         encoder = encoder_module.Encoder(max_size=size, **IDENTITY)
         record = encoder.encode("info", data, time_ns=0)
-        room = size - len(HEADER)
+        space = size - len(HEADER)
         expected = b""
         for char in whole:
-            if len(expected) + len(char.encode()) > room:
+            if len(expected) + len(char.encode()) > space:
                 break
             expected += char.encode()
         assert record == (HEADER + expected if expected else HEADER[:-1])
 
 
 def test_structured_data_goes_before_the_header_does(encoder_module: ModuleType) -> None:
-    """It is written whole or not at all, the room it leaves is for the message."""
+    """It is written whole or not at all, the space it leaves is for the message."""
     data = {"meta@1": {"key": "a value", "other": "\n"}}
     elements = b'[meta@1 key="a value" other="#012"]'
     with_data = HEADER[:-2] + elements + b" "
     message = "a message that is longer than the structured data is"
     smallest = find_smallest(encoder_module)
     for size in range(smallest, len(with_data) + len(message) + 3):
-        room = size - len(with_data)
+        space = size - len(with_data)
         if size < len(with_data) - 1:
             expected = HEADER + message.encode()[: size - len(HEADER)]
         else:
-            expected = with_data + message.encode()[:room] if room > 0 else with_data[:-1]
+            expected = with_data + message.encode()[:space] if space > 0 else with_data[:-1]
         constant = encoder_module.Encoder(max_size=size, structured_data=data, **IDENTITY)
         assert constant.encode("info", message, time_ns=0) == expected
         assert constant.encode("info", message, time_ns=0, msgid="-") == expected

@@ -23,14 +23,14 @@ EPOCH = datetime(1970, 1, 1)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def write_date(moment: datetime) -> str:
+def write_date(timestamp: datetime) -> str:
     """Return what RFC 5424 6.2.3 writes before the fraction."""
-    return moment.isoformat(timespec="seconds")
+    return timestamp.isoformat(timespec="seconds")
 
 
-def write_rfc3164(moment: datetime) -> str:
+def write_rfc3164(timestamp: datetime) -> str:
     """Return RFC 3164 4.1.2's timestamp."""
-    return f"{MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M:%S}"
+    return f"{MONTHS[timestamp.month - 1]} {timestamp.day:2d} {timestamp:%H:%M:%S}"
 
 
 # --- the calendar --------------------------------------------------------------------------------
@@ -97,8 +97,8 @@ def test_6_2_3_random_moments(encoder_module: ModuleType) -> None:
     for _ in range(20_000):
         seconds, nanoseconds = chance.randint(FIRST, LAST), chance.randrange(SECOND)
         written = encoder_module.format_timestamp(seconds * SECOND + nanoseconds)
-        moment = EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
-        assert written == moment.isoformat(timespec="microseconds") + "Z"
+        timestamp = EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+        assert written == timestamp.isoformat(timespec="microseconds") + "Z"
 
 
 # --- the fraction --------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_6_2_3_borders_in_local_time(
 ) -> None:
     """What counts is the year that is written: that of the local clock."""
     set_zone(zone)
-    for moment, written in {
+    for timestamp, written in {
         FIRST - offset: f"0001-01-01T00:00:00{sign}",
         FIRST - offset - 1: "-",
         LAST - offset: f"9999-12-31T23:59:59{sign}",
@@ -239,7 +239,7 @@ def test_6_2_3_borders_in_local_time(
         LAST + 86401: "-",
     }.items():
         assert (
-            encoder_module.format_timestamp(moment * SECOND, local_time=True, precision=0)
+            encoder_module.format_timestamp(timestamp * SECOND, local_time=True, precision=0)
             == written
         )
 
@@ -319,7 +319,7 @@ def test_the_clock_is_not_coarse(encoder_module: ModuleType) -> None:
 
 @functools.cache
 def is_known_to_both(name: str) -> bool:
-    """Tell whether the C library reads the same file as zoneinfo, which may have others."""
+    """Return True if the C library reads the same file as zoneinfo, which may have others."""
     directories = [os.environ.get("TZDIR", "/usr/share/zoneinfo")]
     return directories[0] in zoneinfo.TZPATH and os.path.isfile(f"{directories[0]}/{name}")
 
@@ -327,14 +327,14 @@ def is_known_to_both(name: str) -> bool:
 def find_offset(name: str, seconds: int) -> int:
     """Return how many seconds a zone's clocks are ahead of UTC."""
     if is_known_to_both(name):
-        moment = datetime.fromtimestamp(seconds, zoneinfo.ZoneInfo(name))
-        return round(moment.utcoffset().total_seconds())
+        timestamp = datetime.fromtimestamp(seconds, zoneinfo.ZoneInfo(name))
+        return round(timestamp.utcoffset().total_seconds())
     return time.localtime(seconds).tm_gmtoff
 
 
 @functools.cache
-def list_moments(name: str) -> list[tuple[int, int]]:
-    """Return moments of a zone with their offsets, those on both sides of every change included.
+def list_timestamps(name: str) -> list[tuple[int, int]]:
+    """Return timestamps of a zone with their offsets, those on both sides of every change included.
 
     Changes are found by looking every month from 1840 to 2040 and halving the months in which
     one is; far ahead, by looking at both halves of some years. `name` must be the process's zone.
@@ -377,9 +377,9 @@ def test_6_2_3_every_zone(encoder_module: ModuleType, set_zone) -> None:
     changes = fractions = 0
     for name in names:
         set_zone(name)
-        moments = list_moments(name)
-        changes += len(moments)
-        for seconds, offset in moments:
+        timestamps = list_timestamps(name)
+        changes += len(timestamps)
+        for seconds, offset in timestamps:
             minutes, text = write_offset(offset)
             fractions += offset % 60 != 0
             shown = EPOCH + timedelta(seconds=seconds + 60 * minutes)
@@ -503,9 +503,9 @@ def test_6_2_3_folds(
     set_zone(zone)
     later = seconds + (1800 if zone.endswith("Lord_Howe") else 3600)
     for _ in range(2):
-        for moment, written in ((seconds, first), (later, second)):
+        for timestamp, written in ((seconds, first), (later, second)):
             assert encoder_module.format_timestamp(
-                moment * SECOND, local_time=True, precision=0
+                timestamp * SECOND, local_time=True, precision=0
             ) == written  # fmt: skip
 
 
@@ -539,8 +539,8 @@ def test_encode_and_format_timestamp_agree(encoder_module: ModuleType, set_zone,
     """A record's TIMESTAMP is what format_timestamp returns for the same options."""
     set_zone(zone)
     chance = random.Random(3164)
-    moments = [chance.randint(FIRST - 10**6, LAST + 10**6) * SECOND + 7 for _ in range(20)]
-    moments += [chance.randrange(2**61) for _ in range(20)]
+    timestamps = [chance.randint(FIRST - 10**6, LAST + 10**6) * SECOND + 7 for _ in range(20)]
+    timestamps += [chance.randrange(2**61) for _ in range(20)]
     for protocol in ("rfc5424", "rfc3164", "local"):
         for local_time in (None, False, True):
             for precision in (0, 3, 6):
@@ -548,7 +548,7 @@ def test_encode_and_format_timestamp_agree(encoder_module: ModuleType, set_zone,
                     "protocol": protocol, "local_time": local_time, "precision": precision
                 }  # fmt: skip
                 encoder = encoder_module.Encoder(**options, **IDENTITY)
-                for time_ns in moments:
+                for time_ns in timestamps:
                     record = encoder.encode("info", "x" * 20, time_ns=time_ns)
                     expected = encoder_module.format_timestamp(time_ns, **options)
                     if protocol == "rfc5424":
@@ -561,8 +561,8 @@ def test_encode_and_format_timestamp_agree(encoder_module: ModuleType, set_zone,
 def test_a_clock_that_steps_back(encoder_module: ModuleType) -> None:
     """Whatever was written before, a second is written as itself: nothing is remembered wrongly."""
     encoder = encoder_module.Encoder(**IDENTITY)
-    moments = [5, 5, 4, 5, 86405, 5, -1, 5, LAST, 5, LAST + 1, 5, FIRST, 5]
-    for seconds in moments:
+    timestamps = [5, 5, 4, 5, 86405, 5, -1, 5, LAST, 5, LAST + 1, 5, FIRST, 5]
+    for seconds in timestamps:
         for precision in (6, 0, 3):
             expected = "-"
             if seconds <= LAST:
@@ -579,6 +579,6 @@ def test_aware_datetimes_give_the_same(encoder_module: ModuleType, set_zone) -> 
     """What is written is what datetime.isoformat() writes, where that is RFC 3339."""
     set_zone("Australia/Adelaide")
     for seconds in range(1_600_000_000, 1_700_000_000, 1_234_567):
-        moment = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
+        timestamp = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
         written = encoder_module.format_timestamp(seconds * SECOND, local_time=True)
-        assert written == moment.isoformat(timespec="microseconds")
+        assert written == timestamp.isoformat(timespec="microseconds")

@@ -122,7 +122,7 @@ def list_records(case: dict[str, Any], options: dict[str, Any]) -> list[bytes]:
     return [record[len(prefix) :] for record in records]
 
 
-def find_moment(time_ns: int) -> datetime.datetime | None:
+def find_timestamp(time_ns: int) -> datetime.datetime | None:
     try:
         microseconds = datetime.timedelta(microseconds=time_ns // 1000)
         return datetime.datetime(1970, 1, 1) + microseconds
@@ -130,13 +130,13 @@ def find_moment(time_ns: int) -> datetime.datetime | None:
         return None
 
 
-def write_moment(time_ns: "int | float", precision: int) -> str:
+def write_timestamp(time_ns: "int | float", precision: int) -> str:
     """Return a time as RFC 5424 6.2.3 wants it, by the standard library's calendar."""
-    moment = find_moment(time_ns) if isinstance(time_ns, int) else None
-    if moment is None:
+    timestamp = find_timestamp(time_ns) if isinstance(time_ns, int) else None
+    if timestamp is None:
         return "-"
-    fraction = f".{moment.microsecond:06d}"[: precision + 1] if precision else ""
-    return f"{moment.replace(microsecond=0).isoformat()}{fraction}Z"
+    fraction = f".{timestamp.microsecond:06d}"[: precision + 1] if precision else ""
+    return f"{timestamp.replace(microsecond=0).isoformat()}{fraction}Z"
 
 
 def judge_record(case: dict[str, Any], options: dict[str, Any], record: bytes) -> None:
@@ -147,17 +147,17 @@ def judge_record(case: dict[str, Any], options: dict[str, Any], record: bytes) -
     time_ns = replay.make(case["keywords"]["time_ns"])
     if options.get("protocol", "rfc5424") == "rfc5424":
         parsed = parse_rfc5424(record, keeps_controls=keeps)
-        assert parsed.timestamp == write_moment(time_ns, options.get("precision", 6))
+        assert parsed.timestamp == write_timestamp(time_ns, options.get("precision", 6))
         has_own = replay.make(case["arguments"][1:2]) in (["\ufeff"], [b"\xef\xbb\xbfx"])
         bom = options.get("bom", False) or has_own
         assert parsed.bom == (bom and parsed.message is not None)
     else:
         has_host = options["protocol"] == "rfc3164"
         parsed = parse_rfc3164(record, has_host, keeps_controls=keeps)
-        moment = find_moment(time_ns)
-        if moment is not None:
-            day = f"{moment.day:2d} {moment.time().replace(microsecond=0)}"
-            assert parsed.timestamp == f"{moment:%b} {day}"
+        timestamp = find_timestamp(time_ns)
+        if timestamp is not None:
+            day = f"{timestamp.day:2d} {timestamp.time().replace(microsecond=0)}"
+            assert parsed.timestamp == f"{timestamp:%b} {day}"
     assert parsed.priority == priority
     if case["arguments"] == [6, "sold out"] and "max_size" not in options:
         assert parsed.message == "sold out"
@@ -167,11 +167,11 @@ def judge_timestamp(case: dict[str, Any]) -> None:
     form = case.get("keywords", {})
     (time_ns,) = replay.make(case["arguments"])
     if form.get("protocol", "rfc5424") == "rfc5424":
-        assert case["gives"] == write_moment(time_ns, form.get("precision", 6))
+        assert case["gives"] == write_timestamp(time_ns, form.get("precision", 6))
     else:
-        moment = find_moment(time_ns)
-        assert moment is not None
-        assert case["gives"] == f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S}"
+        timestamp = find_timestamp(time_ns)
+        assert timestamp is not None
+        assert case["gives"] == f"{timestamp:%b} {timestamp.day:2d} {timestamp:%H:%M:%S}"
 
 
 def test_file_keeps_the_grammar() -> None:

@@ -1,4 +1,4 @@
-"""All roads into real collectors: what rsyslog and syslog-ng store is what was emitted.
+"""All transports into real collectors: what rsyslog and syslog-ng store is what was emitted.
 
 Each test sends 10,000 records, no two alike: twenty identities, each with header fields of its own,
 that speak in turn. Every field of every record is compared, in order.
@@ -13,9 +13,9 @@ import pytest
 from support.backends import load_emitter_module
 from support.certificates import Certificates, Pair
 from support.collectors import (
-    ROADS,
-    TLS_ROADS,
-    UNIX_ROADS,
+    TRANSPORTS,
+    TLS_TRANSPORTS,
+    UNIX_TRANSPORTS,
     Collector,
     Record,
     Rsyslog,
@@ -28,10 +28,10 @@ from support.receivers import check_counts, wait_until
 
 import syslogfast
 from syslogfast import transports
-from syslogfast.transports import route
+from syslogfast.transports import retry
 
 RECORDS = 10_000
-PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has room for
+PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has space for
 IDENTITIES = 20
 LIMIT = 30.0  # seconds that anything may take
 PROTOCOLS = ("rfc5424", "rfc3164")
@@ -136,12 +136,12 @@ def check_all_sent(emitter: "syslogfast.Emitter") -> None:
     assert stats["failure"] is None
 
 
-def check_road(collector: Collector, road: str, protocol: str, backend: str) -> None:
-    """Send the samples by this road, and compare each field of each record that arrives."""
+def check_transport(collector: Collector, transport: str, protocol: str, backend: str) -> None:
+    """Send the samples by this transport, and compare each field of each record that arrives."""
     samples = make_samples()
-    is_udp = road.startswith("udp")
-    old = f"{road}-3164"
-    url = collector.url(old if protocol == "rfc3164" and old in ROADS else road)
+    is_udp = transport.startswith("udp")
+    old = f"{transport}-3164"
+    url = collector.url(old if protocol == "rfc3164" and old in TRANSPORTS else transport)
     with load_emitter_module(backend).connect(
         url,
         protocol=protocol,
@@ -163,26 +163,26 @@ def check_road(collector: Collector, road: str, protocol: str, backend: str) -> 
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("road", ["tcp-octet", "tcp-lf"])
-def test_tcp(collector: Collector, road: str, protocol: str, backend: str) -> None:
-    check_road(collector, road, protocol, backend)
+@pytest.mark.parametrize("transport", ["tcp-octet", "tcp-lf"])
+def test_tcp(collector: Collector, transport: str, protocol: str, backend: str) -> None:
+    check_transport(collector, transport, protocol, backend)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("road", ["udp", *UNIX_ROADS])
-def test_datagrams_and_unix_sockets(collector: Collector, road: str, protocol: str) -> None:
-    check_road(collector, road, protocol, syslogfast.BACKEND)
+@pytest.mark.parametrize("transport", ["udp", *UNIX_TRANSPORTS])
+def test_datagrams_and_unix_sockets(collector: Collector, transport: str, protocol: str) -> None:
+    check_transport(collector, transport, protocol, syslogfast.BACKEND)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("road", TLS_ROADS)
-def test_tls(tls_collector: Collector, road: str, protocol: str) -> None:
-    check_road(tls_collector, road, protocol, syslogfast.BACKEND)
+@pytest.mark.parametrize("transport", TLS_TRANSPORTS)
+def test_tls(tls_collector: Collector, transport: str, protocol: str) -> None:
+    check_transport(tls_collector, transport, protocol, syslogfast.BACKEND)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_relp(start_collector: StartCollector, protocol: str) -> None:
-    check_road(start_collector(RsyslogRelp), "relp", protocol, syslogfast.BACKEND)
+    check_transport(start_collector(RsyslogRelp), "relp", protocol, syslogfast.BACKEND)
 
 
 def test_relp_has_sent_what_is_stored(start_collector: StartCollector) -> None:
@@ -240,11 +240,11 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs that were tried, in order."""
     tried = []
 
-    def open_road(url: object, timeout: float) -> object:
+    def open_transport(url: object, timeout: float) -> object:
         tried.append(str(url))
-        return transports.open_road(url, timeout)
+        return transports.open_transport(url, timeout)
 
-    monkeypatch.setattr(route, "open_road", open_road)
+    monkeypatch.setattr(route, "open_transport", open_transport)
     return tried
 
 
@@ -269,7 +269,7 @@ def show_certificate(collector: Collector, pair: Pair) -> None:
 
 
 def check_refusal(emitter: "syslogfast.Emitter", attempts: list[str], reason: str) -> None:
-    """Emit more than the queue has room for: no road is opened, and nothing else is lost."""
+    """Emit more than the queue has space for: no transport is opened, and nothing else is lost."""
     emitter.info("the first")
     assert wait_until(lambda: len(attempts) >= 3, LIMIT)
     for number in range(100):
@@ -352,7 +352,7 @@ def test_what_waited_arrives_when_the_certificate_is_mended(
     attempts: list[str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """All that was in the queue, in order, and a record that tells what had no room there."""
+    """All that was in the queue, in order, and a record that tells what had no space there."""
     show_certificate(tls_collector, certificates.expired)
     emitter = connect(tls_collector.url("tls"))
     check_refusal(emitter, attempts, "expired")

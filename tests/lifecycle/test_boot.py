@@ -115,19 +115,23 @@ print("ready", flush=True)"""
 PROGRAM = LIVE.replace('print("ready", flush=True)', SPEAK) + 'log.info("network is there")\n'
 
 
-def read_moment(record: Rfc5424Record) -> datetime.datetime:
+def read_timestamp(record: Rfc5424Record) -> datetime.datetime:
     return datetime.datetime.fromisoformat(record.timestamp.replace("Z", "+00:00"))
 
 
 def boot(
-    cable: Cable, road: str, plug_in: "list[object]", backend: str, outage: float = SHORT_OUTAGE
+    cable: Cable,
+    transport: str,
+    plug_in: "list[object]",
+    backend: str,
+    outage: float = SHORT_OUTAGE,
 ) -> "tuple[list[Rfc5424Record], list[datetime.datetime]]":
-    """Run PROGRAM; after the outage take each step of `plug_in`; return its records and moments.
+    """Run PROGRAM; after the outage take each step of `plug_in`; return its records and timestamps.
 
-    A step is a function, or seconds to wait. The moments are those before it was started, when it
-    was ready, when the network came, and when all was over.
+    A step is a function, or seconds to wait. The timestamps are those before it was started, when
+    it was ready, when the network came, and when all was over.
     """
-    moments = []
+    timestamps = []
 
     def wait_and_plug_in() -> None:
         take_time()
@@ -137,12 +141,12 @@ def boot(
             step() if callable(step) else time.sleep(step)
 
     def take_time() -> None:
-        moments.append(datetime.datetime.now(datetime.timezone.utc))
+        timestamps.append(datetime.datetime.now(datetime.timezone.utc))
 
     enter = ("nsenter", "-t", str(cable.guest), "-n", "-m", "-r")
     with contextlib.ExitStack() as stack:
         with be_in_namespace(cable.collector):
-            collector = stack.enter_context(collect_deaths(road, COLLECTOR))
+            collector = stack.enter_context(collect_deaths(transport, COLLECTOR))
         take_time()
         death = die(
             PROGRAM,
@@ -154,16 +158,16 @@ def boot(
         )
         take_time()
         assert (death.status, death.stderr) == (0, "")
-        return read_records(collector), moments
+        return read_records(collector), timestamps
 
 
 def check_boot(
     records: "list[Rfc5424Record]",
-    moments: "list[datetime.datetime]",
+    timestamps: "list[datetime.datetime]",
     outage: float = SHORT_OUTAGE,
 ) -> None:
     """Nothing is lost, and each record has the time at which it was emitted."""
-    before, ready, plugged_in, after = moments
+    before, ready, plugged_in, after = timestamps
     msgids = ["BOOTED", *["-"] * BETWEEN, "NETWORK-UP", "-", "ENDED"]
     assert [record.msgid for record in records] == msgids
     assert [read_sequence_id(record) for record in records] == list(range(1, len(records) + 1))
@@ -171,24 +175,24 @@ def check_boot(
     assert texts == [*map(str, range(BETWEEN)), "network is there"]
     booted, up = records[0], records[BETWEEN + 1]
     for record in records[: BETWEEN + 1]:
-        assert before <= read_moment(record) <= ready
+        assert before <= read_timestamp(record) <= ready
     for record in records[BETWEEN + 1 :]:
-        assert plugged_in <= read_moment(record) <= after
-    assert read_moment(up) - read_moment(booted) >= datetime.timedelta(seconds=outage)
+        assert plugged_in <= read_timestamp(record) <= after
+    assert read_timestamp(up) - read_timestamp(booted) >= datetime.timedelta(seconds=outage)
     ticks = [int(list_parameters(record, "meta")["sysUpTime"]) for record in (booted, up)]
     assert (ticks[1] - ticks[0]) % (1 << 32) >= 100 * outage - 1
     assert "ip" not in list_parameters(booted, "origin")
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_network_comes_later(cable: Cable, road: str, backend: str) -> None:
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> None:
     def write_name_servers() -> None:
         lines = [f"nameserver {address}\n" for address in NAME_SERVERS]
         cable.resolv_conf.write_text("".join(lines), encoding="ascii")
 
     plug_in = [write_name_servers, cable.give_address, cable.give_route]
-    records, moments = boot(cable, road, plug_in, backend, OUTAGE)
-    check_boot(records, moments, OUTAGE)
+    records, timestamps = boot(cable, transport, plug_in, backend, OUTAGE)
+    check_boot(records, timestamps, OUTAGE)
     up = records[BETWEEN + 1]
     assert dict(up.structured_data)["network@32473"] == [
         ("interface", "eth0"),
@@ -200,19 +204,19 @@ def test_the_network_comes_later(cable: Cable, road: str, backend: str) -> None:
     assert dict(up.structured_data)["origin"] == [("ip", GUEST)]
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_route_comes_after_the_address(cable: Cable, road: str, backend: str) -> None:
-    """As DHCP clients do it: the record waits a moment, and names the gateway."""
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_route_comes_after_the_address(cable: Cable, transport: str, backend: str) -> None:
+    """As DHCP clients do it: the record waits a time, and names the gateway."""
     plug_in = [cable.give_address, 0.2, cable.give_route]
-    records, moments = boot(cable, road, plug_in, backend)
-    check_boot(records, moments)
+    records, timestamps = boot(cable, transport, plug_in, backend)
+    check_boot(records, timestamps)
     assert list_parameters(records[BETWEEN + 1], "network@32473")["gateway"] == GATEWAY
 
 
-@pytest.mark.parametrize("road", ["udp", "octet"])
-def test_the_route_comes_much_later(cable: Cable, road: str) -> None:
-    """The record does not wait for it any longer, but for the road."""
+@pytest.mark.parametrize("transport", ["udp", "octet"])
+def test_the_route_comes_much_later(cable: Cable, transport: str) -> None:
+    """The record does not wait for it any longer, but for the transport."""
     plug_in = [cable.give_address, 2.5, cable.give_route]
-    records, moments = boot(cable, road, plug_in, "")
-    check_boot(records, moments)
+    records, timestamps = boot(cable, transport, plug_in, "")
+    check_boot(records, timestamps)
     assert "gateway" not in list_parameters(records[BETWEEN + 1], "network@32473")

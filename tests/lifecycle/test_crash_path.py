@@ -16,7 +16,7 @@ import subprocess
 import pytest
 from support.backends import load_backend
 from support.crashes import (
-    ROADS,
+    TRANSPORTS,
     collect_deaths,
     die,
     list_crashes,
@@ -131,17 +131,19 @@ def allocator(tmp_path_factory: pytest.TempPathFactory) -> "dict[str, str]":
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("road", [*ROADS, "rfc3164", "standard error"])
-def test_the_allocator_is_left_alone(allocator: "dict[str, str]", road: str, name: str) -> None:
+@pytest.mark.parametrize("transport", [*TRANSPORTS, "rfc3164", "standard error"])
+def test_the_allocator_is_left_alone(
+    allocator: "dict[str, str]", transport: str, name: str
+) -> None:
     """A crash within malloc() sends its record, and its status is that of the signal."""
     number = int(signal.Signals[name])
     code = f"{LOAD}LIVE\nallocator.crash({number})"
-    options = {"protocol": "rfc3164", "local_time": True} if road == "rfc3164" else {}
-    if road == "standard error":
+    options = {"protocol": "rfc3164", "local_time": True} if transport == "rfc3164" else {}
+    if transport == "standard error":
         death = die(code, f"tcp://127.0.0.1:{find_free_port()}", environment=allocator)
         (crash,) = list_crashes(death.stderr)
     else:
-        with collect_deaths("udp" if options else road) as collector:
+        with collect_deaths("udp" if options else transport) as collector:
             death = die(
                 code,
                 collector.url,
@@ -199,8 +201,8 @@ def test_a_handler_in_c_ends_the_process(
     assert list_msgids(records)[2:] == crashes
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_handler_in_c_goes_on(allocator: "dict[str, str]", road: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_handler_in_c_goes_on(allocator: "dict[str, str]", transport: str) -> None:
     """What it survives is numbered all the same, and so is what comes after, each once."""
     code = f"""{LOAD}
 allocator.install_handler(b"go on", 8)
@@ -211,7 +213,7 @@ log.info("alive")
 log.flush()
 ctypes.string_at(0)
 """
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(code, collector.url, collector=collector, environment=allocator, linger=100.0)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGSEGV, "seen\n")
@@ -263,23 +265,23 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="there is n
 
 @needs_strace
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT"])
-@pytest.mark.parametrize("road", [*ROADS, "standard error"])
-def test_system_calls(road: str, name: str, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("transport", [*TRANSPORTS, "standard error"])
+def test_system_calls(transport: str, name: str, tmp_path: pathlib.Path) -> None:
     load_backend("c")
     crash = "ctypes.string_at(0)" if name == "SIGSEGV" else "os.abort()"
     code = f"import ctypes, os\nLIVE\n{crash}"
     trace = tmp_path / "trace"
     tracer = ("strace", "-f", "-qq", "-o", str(trace))
-    if road == "standard error":
+    if transport == "standard error":
         death = die(code, f"tcp://127.0.0.1:{find_free_port()}", tracer=tracer)
         assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
     else:
-        with collect_deaths(road) as collector:
+        with collect_deaths(transport) as collector:
             death = die(code, collector.url, collector=collector, tracer=tracer)
             assert read_records(collector)[-1].msgid == "CRASHED"
     assert death.status == -signal.Signals[name]
     calls = set(list_calls_at_the_end(trace.read_text(encoding="utf-8"), name))
-    assert "write" in calls if road == "standard error" else "sendmsg" in calls
+    assert "write" in calls if transport == "standard error" else "sendmsg" in calls
     assert calls <= ALLOWED
 
 

@@ -20,7 +20,7 @@ from support.backends import load_backend
 from support.certificates import Certificates
 from support.crashes import (
     LIVE,
-    ROADS,
+    TRANSPORTS,
     SEVERITIES,
     Death,
     Stream,
@@ -205,8 +205,8 @@ def check_life(records: "list[Rfc5424Record]", death: Death, end: "list[tuple[st
     first = [("BOOTED", SEVERITIES["notice"]), (network, severity)]
     assert list_msgids(records) == first + end
     assert [read_sequence_id(record) for record in records] == list(range(1, len(records) + 1))
-    moments = [record.timestamp for record in records]
-    assert moments == sorted(moments)
+    timestamps = [record.timestamp for record in records]
+    assert timestamps == sorted(timestamps)
     assert {record.procid for record in records} == {str(death.pid)}
     assert {(record.hostname, record.app_name) for record in records} == {("vm-1", "shop")}
 
@@ -219,22 +219,22 @@ def check_likeness(death: Death, program: Program) -> None:
     assert leave_out_ours(death.stderr) == leave_out_ours(control.stderr)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", ORDERLY)
-def test_an_orderly_death(name: str, road: str, backend: str) -> None:
+def test_an_orderly_death(name: str, transport: str, backend: str) -> None:
     program = ORDERLY[name]
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         check_life(read_records(collector), death, program.end)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", FATAL)
-def test_a_fatal_death(name: str, road: str, backend: str) -> None:
+def test_a_fatal_death(name: str, transport: str, backend: str) -> None:
     """The compiled backend sends a record; Python code cannot, and says nothing."""
     program = FATAL[name]
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         records = read_records(collector)
@@ -304,10 +304,10 @@ for index in range(len(kept)):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc")
-@pytest.mark.parametrize("road", ROADS)
-def test_no_memory_is_left(road: str, backend: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_no_memory_is_left(transport: str, backend: str) -> None:
     """Small objects have taken all of it, and are still there when the record is made."""
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(EXHAUST, collector.url, collector=collector, backend=backend)
         check_likeness(death, Program(EXHAUST, 1, []))
         records = read_records(collector)
@@ -315,7 +315,8 @@ def test_no_memory_is_left(road: str, backend: str) -> None:
     assert "MemoryError" in (records[2].message or "")
 
 
-# --- roads ---------------------------------------------------------------------------------------
+# --- transports
+# ---------------------------------------------------------------------------------------
 
 SEGFAULT = FATAL["SIGSEGV"].code
 
@@ -366,9 +367,9 @@ def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
     assert records[-1].message == "about to crash: SIGSEGV (Segmentation fault)"
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_rfc3164(road: str, needs_c: None) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_rfc3164(transport: str, needs_c: None) -> None:
+    with collect_deaths(transport) as collector:
         death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc3164")
         check_likeness(death, FATAL["SIGSEGV"])
         frames = collector.list_frames()
@@ -396,11 +397,11 @@ def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
     if protocol == "rfc5424":
         text = parse_rfc5424(frame).timestamp
         assert text.endswith("+05:45" if hours > 0 else "-09:30")
-        moment = datetime.datetime.fromisoformat(text)
+        timestamp = datetime.datetime.fromisoformat(text)
     else:
         text = f"{before.astimezone(tz).year} {parse_rfc3164(frame).timestamp}"
-        moment = datetime.datetime.strptime(text, "%Y %b %d %H:%M:%S").replace(tzinfo=tz)
-    assert before + datetime.timedelta(seconds=1) <= moment <= after
+        timestamp = datetime.datetime.strptime(text, "%Y %b %d %H:%M:%S").replace(tzinfo=tz)
+    assert before + datetime.timedelta(seconds=1) <= timestamp <= after
 
 
 @pytest.mark.parametrize("kind", ["pipe", "file", "socket"])
@@ -426,7 +427,7 @@ def test_a_descriptor(needs_c: None, kind: str, tmp_path: pathlib.Path) -> None:
     check_life(records, death, [CRASHED])
 
 
-def test_tls_has_no_room_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
+def test_tls_has_no_space_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
     """What goes there is encrypted first: the record is on standard error."""
     death = die(SEGFAULT, tls_sink.url)
     (record,) = list_crashes(death.stderr)
@@ -434,7 +435,7 @@ def test_tls_has_no_room_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None:
     assert death.status == -signal.SIGSEGV
 
 
-def test_a_second_plain_road(needs_c: None, tls_sink: TlsSink) -> None:
+def test_a_second_plain_transport(needs_c: None, tls_sink: TlsSink) -> None:
     with collect_deaths("udp") as collector:
         death = die(SEGFAULT, tls_sink.url, parts={"fatal_url": collector.url})
         check_likeness(death, FATAL["SIGSEGV"])
@@ -449,7 +450,7 @@ CRASH_IN_SEND = """LIVE
 import ctypes
 log.info("sent")
 log.flush()
-road = log._delivery._road
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
         self.former = former
@@ -458,7 +459,7 @@ class Socket:
     def send(self, data, *flags):
         self.former.send(data, *flags)
         ctypes.string_at(0)
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("taken by the kernel, but not yet known to be")
 time.sleep(60)
 """
@@ -527,19 +528,19 @@ HALF_SENT = """LIVE
 import ctypes, time
 log.info("sent")
 log.flush()
-road = log._delivery._road
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
-        self.former, self.room = former, 100
+        self.former, self.space = former, 100
     def __getattr__(self, name):
         return getattr(self.former, name)
     def send(self, data, *flags):
-        if not self.room:
+        if not self.space:
             raise BlockingIOError
-        size = self.former.send(data[:self.room], *flags)
-        self.room -= size
+        size = self.former.send(data[:self.space], *flags)
+        self.space -= size
         return size
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("half sent " + "x" * 300)
 log.info("not yet sent")
 ctypes.string_at(0)
@@ -576,7 +577,7 @@ ctypes.string_at(0)
 
 @pytest.mark.parametrize("framing", ["lf", "octet"])
 def test_a_crash_while_the_collector_does_not_read(needs_c: None, framing: str) -> None:
-    """There is no room for the record, so it is on standard error; what was sent is valid."""
+    """There is no space for the record, so it is on standard error; what was sent is valid."""
     with contextlib.closing(Stream(framing, receive_buffer=4096)) as collector:
         collector.sink.reads.clear()
         death = die(STALLED, collector.url, max_size=8192)
@@ -592,7 +593,7 @@ def test_a_crash_while_the_collector_does_not_read(needs_c: None, framing: str) 
     assert read_sequence_id(crash) > numbers[-1] + 1
 
 
-# More waits than the pipe has room for, and nobody reads it.
+# More waits than the pipe has space for, and nobody reads it.
 LINGERING = """LIVE
 import ctypes
 while log._queue.size < 60000:
@@ -612,13 +613,13 @@ def test_a_crash_waits_for_no_pipe(needs_c: None) -> None:
         os.close(target)
         os.close(source)
     assert death.status == -signal.SIGSEGV
-    assert int(death.stdout.split()[-1]) >= 60000, "the pipe has room for it all"
+    assert int(death.stdout.split()[-1]) >= 60000, "the pipe has space for it all"
     assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
 
 
 SIGTERM_IN_SEND = """LIVE
 import signal, time
-road = log._delivery._road
+transport = log._sender._transport
 class Socket:
     def __init__(self, former):
         self.former = former
@@ -628,15 +629,15 @@ class Socket:
         if b"interrupted" in bytes(data):
             signal.raise_signal(signal.SIGTERM)
         return self.former.send(data, *flags)
-road._socket = Socket(road._socket)
+transport._socket = Socket(transport._socket)
 log.info("interrupted")
 time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_sigterm_while_the_same_thread_sends(road: str, backend: str) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_sigterm_while_the_same_thread_sends(transport: str, backend: str) -> None:
+    with collect_deaths(transport) as collector:
         death = die(SIGTERM_IN_SEND, collector.url, collector=collector, backend=backend)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGTERM, "")
@@ -657,10 +658,10 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_threads_crash_at_once(needs_c: None, road: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_threads_crash_at_once(needs_c: None, transport: str) -> None:
     for _ in range(10):
-        with collect_deaths(road) as collector:
+        with collect_deaths(transport) as collector:
             death = die(TWO_AT_ONCE, collector.url, collector=collector)
             assert death.status == -signal.SIGSEGV
             records = read_records(collector)
@@ -713,15 +714,15 @@ log.info("the parent goes on")
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("speaks", [True, False])
-def test_a_crash_in_a_fork(needs_c: None, road: str, speaks: bool) -> None:
-    """It speaks for itself: PROCID and numbers are its own; without a road of its own, on stderr.
+def test_a_crash_in_a_fork(needs_c: None, transport: str, speaks: bool) -> None:
+    """It speaks for itself: PROCID and numbers are its own; without a transport of its own, on stderr.
 
     The parent's stream is not touched.
     """
     action = "log.info('child'); log.flush()" if speaks else "pass"
-    with collect_deaths(road) as collector:
+    with collect_deaths(transport) as collector:
         death = die(FORKED.replace("SPEAK", action), collector.url, collector=collector)
         records = read_records(collector)
     child, number = death.stdout.split()[1:]
@@ -753,9 +754,9 @@ print(process.pid, process.exitcode, flush=True)
 """
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, road: str) -> None:
-    with collect_deaths(road) as collector:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, transport: str) -> None:
+    with collect_deaths(transport) as collector:
         death = die(POOL, collector.url, collector=collector)
         records = read_records(collector)
     child, exit_code = death.stdout.split()[1:]
@@ -766,7 +767,7 @@ def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, road: str) -> No
 
 
 def test_twice(backend: str) -> None:
-    """The second takes the place of the first, on the road of its own emitter."""
+    """The second takes the place of the first, on the transport of its own emitter."""
     code = SEGFAULT if backend == "c" else "LIVE\n1 / 0"
     twice = code.replace(
         "LIVE",
@@ -814,8 +815,8 @@ def test_each_is_the_others_former(needs_c: None, name: str, again: str) -> None
     assert [record.msgid for record in records].count("CRASHED") == 1
 
 
-# Until there is no room in the queue; the twin may be too slow for that.
-WITHOUT_ROOM = """LIVE
+# Until there is no space in the queue; the twin may be too slow for that.
+WITHOUT_SPACE = """LIVE
 import os, signal, threading, time
 def end():
     while not log.stats["dropped"] and log.stats["offered"] < 30_000: time.sleep(0.001)
@@ -826,10 +827,10 @@ while True: log.info("x" * 1000)
 
 
 def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
-    """It ends, however much it emits meanwhile, and says so, though there may have been no room."""
+    """It ends, however much it emits meanwhile, and says so, though there may have been no space."""
     with collect_deaths("lf") as collector:
         death = die(
-            WITHOUT_ROOM,
+            WITHOUT_SPACE,
             collector.url,
             collector=collector,
             backend=backend,
@@ -840,7 +841,7 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
 
 
 def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
-    """Over UDP the road is open nevertheless: that takes no time."""
+    """Over UDP the transport is open nevertheless: that takes no time."""
     parts = {"boot": False, "network": False}
     with collect_deaths("udp") as collector:
         death = die(SEGFAULT, collector.url, parts=parts)
@@ -848,7 +849,7 @@ def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
         assert list_msgids(read_records(collector)) == [CRASHED]
 
 
-def test_room_for_some_of_the_records_only(needs_c: None) -> None:
+def test_space_for_some_of_the_records_only(needs_c: None) -> None:
     """SIGSEGV and SIGABRT are an octet longer: if these go without structured data, all do."""
     sizes = range(85, 140)
     program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))

@@ -23,9 +23,10 @@ from support.pairwise import choose_pairs
 from support.receivers import LIMIT, parse_lines
 
 import syslogfast
-from syslogfast import _hooks, _life_records, _machine, lifecycle
-from syslogfast._network import Network, read_network
-from syslogfast._traceback import describe_error
+from syslogfast.lifecycle import hooks, records, host
+from syslogfast import lifecycle
+from syslogfast.transports.network import Network, read_network
+from syslogfast.lifecycle.traceback import describe_error
 
 UPTIME = 5_123_456_789  # nanoseconds
 NETWORK = Network(
@@ -46,8 +47,8 @@ def module(backend: str) -> ModuleType:
 @pytest.fixture
 def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has been up for 5 s, and has a network."""
-    monkeypatch.setattr(_machine, "read_uptime", lambda: UPTIME)
-    monkeypatch.setattr(_life_records, "read_network", lambda: NETWORK)
+    monkeypatch.setattr(host, "read_uptime", lambda: UPTIME)
+    monkeypatch.setattr(records, "read_network", lambda: NETWORK)
 
 
 def check_elements(record: Rfc5424Record) -> dict[str, list[tuple[str, str]]]:
@@ -109,7 +110,7 @@ def test_booted(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     text = record.message or ""
     assert text.startswith("booted and awake 5.123 s after boot: ")
     assert all(runtime[name] in text for name in ("kernel", "python", "syslogfast", "pid"))
-    monkeypatch.setattr(_life_records, "read_network", lambda: None)
+    monkeypatch.setattr(records, "read_network", lambda: None)
     lifecycle.booted(emitter)
     (software,) = dict(take_record(emitter).structured_data)["origin"]
     assert software[0] == "software"
@@ -119,7 +120,7 @@ def test_booted_says_since_when(module: ModuleType) -> None:
     """The boot is as long before the record as it says that the machine has been up."""
     from datetime import datetime
 
-    if _machine.read_uptime() is None:
+    if host.read_uptime() is None:
         pytest.skip("no clock tells since when this machine is up")
     emitter = make_emitter(module)
     lifecycle.booted(emitter)
@@ -188,8 +189,8 @@ def test_network_up_of_little(module: ModuleType) -> None:
 
 def test_network_down(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an address there is a warning, and no addresses in it."""
-    monkeypatch.setattr(_life_records, "read_network", lambda: None)
-    monkeypatch.setattr(_machine, "read_uptime", lambda: None)
+    monkeypatch.setattr(records, "read_network", lambda: None)
+    monkeypatch.setattr(host, "read_uptime", lambda: None)
     emitter = make_emitter(module)
     lifecycle.network_up(emitter)
     record = take_record(emitter)
@@ -207,7 +208,7 @@ def test_sequence_of_a_life(module: ModuleType) -> None:
     first, second, third = [int(meta["sequenceId"]) for meta in found]
     assert (second, third) == (first + 1, first + 2)
     numbered = module.Emitter(
-        emitter._encoder, module.Queue(1 << 20), emitter._delivery, module.Sequence()
+        emitter._encoder, module.Queue(1 << 20), emitter._sender, module.Sequence()
     )
     numbered.info("text")
     lifecycle.crashed(numbered)
@@ -442,7 +443,7 @@ LONG_ERRORS = {
 def test_the_end_survives_every_size(
     module: ModuleType, raises: str, protocol: str, controls: str
 ) -> None:
-    """From the smallest record on, each has the end of it, and all that there is room for."""
+    """From the smallest record on, each has the end of it, and all that there is space for."""
     error = catch(LONG_ERRORS[raises])
     whole = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     separator = "#012" if controls == "escape" else "\n"
@@ -485,15 +486,15 @@ def test_the_end_survives_every_size(
     lines=st.lists(
         st.text(st.sampled_from("a\u00e9\u20ac\U0001f600\0\r\u2028\ud800#"), max_size=40)
     ),
-    room=st.integers(-100, 2000),
+    space=st.integers(-100, 2000),
 )
-def test_a_description_fits(lines: list[str], room: int) -> None:
+def test_a_description_fits(lines: list[str], space: int) -> None:
     """It takes no more octets than there are, unless the headline alone does."""
     encoder = load_emitter_module("python").Encoder(framing=None, hostname="h")
-    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, room)
+    text = describe_error("headline", ValueError, ValueError("\n".join(lines)), None, space)
     size = len(encoder.encode(6, text)) - len(encoder.header(6))
     assert text.startswith("headline")
-    assert size <= max(room, len("headline#012..."))
+    assert size <= max(space, len("headline#012..."))
 
 
 # --- install: each in a process of its own -------------------------------------------------------
@@ -563,7 +564,8 @@ thread.join()
 signal.raise_signal(signal.SIGTERM)
 with open("/proc/self/status") as file:
     caught = [int(line.split()[1], 16) for line in file if line.startswith("SigCgt")]
-tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1, log._delivery.route.urls[0].is_paced)
+tell(caught and caught[0] >> (signal.SIGSEGV - 1) & 1,
+log._sender.retry_policy.urls[0].uses_slow_start)
 """
 SENT = {
     "boot": "BOOTED",
@@ -584,9 +586,9 @@ def test_switches(live: Callable[..., Life], backend: str, switch: str | None) -
     severities = {record.msgid: record.priority - 8 for record in life.records}
     for msgid, severity in severities.items():
         assert severity == {"UNCAUGHT": 3, "NETWORK-DOWN": 4}.get(msgid, 5)
-    ((is_caught, is_paced),) = life.told
+    ((is_caught, uses_slow_start),) = life.told
     assert is_caught in ([], int(backend == "c" and switch != "fatal_signals"))
-    assert is_paced == (switch != "pace")
+    assert uses_slow_start == (switch != "pace")
     assert life.status == 0
     assert life.stderr.count("LookupError: in a thread") == 1
 
@@ -879,20 +881,20 @@ former = {former}
 signal.signal(signal.SIGTERM, former)
 install(termination=True)
 log.info("first")
-road = log._delivery._road
+transport = log._sender._transport
 class Interrupted:
     def __getattr__(self, name):
-        return getattr(road, name)
+        return getattr(transport, name)
     def push(self, queue):
-        size = road.push(queue)
-        global road_is_free
+        size = transport.push(queue)
+        global transport_is_free
         if not sent:
             sent.append(1)
             os.kill(os.getpid(), signal.SIGTERM)
-            tell(log._delivery.is_driven_here())
+            tell(log._sender.is_sending_here())
         return size
 sent = []
-log._delivery._road = Interrupted()
+log._sender._transport = Interrupted()
 log.info("second")
 log.info("third")
 import time
@@ -1019,11 +1021,11 @@ def test_a_network_that_is_another_by_now(live: Callable[..., Life]) -> None:
     """What has changed before it is watched is told, too; the thread ends with the program."""
     life = live(
         """
-from syslogfast import _network
-first = _network.Network("eth0", None, ["192.0.2.1/24"], "192.0.2.254", [])
+from syslogfast.transports import network
+first = network.Network("eth0", None, ["192.0.2.1/24"], "192.0.2.254", [])
 lifecycle.read_network = lambda: first
 install(network=True, watch_network=True)
-while count() < 2 and _network.read_network():
+while count() < 2 and network.read_network():
     pass
 """
     )
@@ -1032,7 +1034,7 @@ while count() < 2 and _network.read_network():
     assert "192.0.2.1/24" in life.list_texts()[0]
 
 
-def test_a_fatal_road_that_waits_for_the_network(
+def test_a_fatal_transport_that_waits_for_the_network(
     live: Callable[..., Life], backend: str, tmp_path: Any
 ) -> None:
     """It is opened as soon as there is one, however often it could not be before."""
@@ -1044,7 +1046,7 @@ life = lifecycle._installed
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
     collector.bind(sys.argv[1])
     life._reach_out()
-    if life._fatal_road:
+    if life._fatal_transport:
         os.kill(os.getpid(), 11)
 """,
         str(tmp_path / "log"),
@@ -1147,7 +1149,7 @@ def test_little_is_imported(run_python: Run, backend: str) -> None:
     heavy = [*HEAVY, "asyncio", "traceback", "subprocess", "pathlib", "json", "ipaddress", "signal"]
     heavy += ["inspect", "ctypes", "collections", "functools", "weakref", "importlib.util"]
     assert not set(loaded) & set(heavy)
-    assert "syslogfast._traceback" not in loaded
+    assert "syslogfast.lifecycle.traceback" not in loaded
     records = parse_lines(result.stdout.encode())
     assert {record.msgid for record in records} >= {"BOOTED", "ENDED"}
 
@@ -1264,7 +1266,7 @@ def test_two_who_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
             told.append(f"{name} {module.value}")
             return lambda: told.append(f"{name} undone")
 
-        return _hooks.attach_when_imported("waited_for", attach)
+        return hooks.attach_when_imported("waited_for", attach)
 
     before = list(sys.meta_path)
     undos = [wait(name) for name in "abc"]

@@ -1,6 +1,6 @@
 """Interpreters that lack something: options, modules, threads, files, what a program is given.
 
-Each is a process of its own, over three roads, and says the same as any other.
+Each is a process of its own, over three transports, and says the same as any other.
 """
 
 import os
@@ -19,7 +19,8 @@ import syslogfast
 
 INSTALLED = pathlib.Path(syslogfast.__file__).parent
 
-# The folder or archive with the package, the road, the backend; what comes first takes things away.
+# The folder or archive with the package, the transport, the backend; what comes first takes things
+# away.
 PROGRAM = """
 import sys
 place, url, backend = {arguments!r}
@@ -104,7 +105,7 @@ LOSSES = {
     "arguments": (LIGHT, "sys.argv = []"),
     "executable": (LIGHT, "sys.executable = None"),
     "standard streams": (LIGHT, "sys.stdin = sys.stdout = sys.stderr = None"),
-    "room for files": (
+    "space for files": (
         ("-I",),
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
     ),
@@ -149,16 +150,18 @@ def check_records(data: bytes, has_life: bool = True) -> None:
     ]
 
 
-def check_road(road: str, sink: Sink, receiver: socket.socket, **parameters: object) -> None:
-    """Run the program over a road, and look at what it brings."""
-    url = {"fd": "fd://1", "tcp": url_of(sink), "udp": url_of(receiver)}[road]
+def check_transport(
+    transport: str, sink: Sink, receiver: socket.socket, **parameters: object
+) -> None:
+    """Run the program over a transport, and look at what it brings."""
+    url = {"fd": "fd://1", "tcp": url_of(sink), "udp": url_of(receiver)}[transport]
     result = run_program(url, **parameters)
     assert (result.stderr, result.returncode) == (b"", 0)
-    if road == "fd":
+    if transport == "fd":
         check_records(result.stdout)
         return
     assert result.stdout == b""
-    if road == "tcp":
+    if transport == "tcp":
         assert wait_until(lambda: b" ENDED " in sink.received)
         check_records(sink.received)
     else:
@@ -166,35 +169,39 @@ def check_road(road: str, sink: Sink, receiver: socket.socket, **parameters: obj
 
 
 @pytest.mark.parametrize(
-    ("name", "road", "backend"),
+    ("name", "transport", "backend"),
     choose_pairs(list(LOSSES), ["fd", "tcp", "udp"], ["c", "python"]),
     indirect=["backend"],
 )
-def test_without(name: str, road: str, backend: str, sink: Sink, receiver: socket.socket) -> None:
+def test_without(
+    name: str, transport: str, backend: str, sink: Sink, receiver: socket.socket
+) -> None:
     """An interpreter without this says all that another says."""
     options, loss = LOSSES[name]
-    check_road(road, sink, receiver, backend=backend, loss=loss, options=options)
+    check_transport(transport, sink, receiver, backend=backend, loss=loss, options=options)
 
 
-@pytest.mark.parametrize("road", ["fd", "tcp", "udp"])
-def test_from_a_zip(road: str, sink: Sink, receiver: socket.socket, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
+def test_from_a_zip(
+    transport: str, sink: Sink, receiver: socket.socket, tmp_path: pathlib.Path
+) -> None:
     """From an archive it is the twin, for a library in it cannot be loaded."""
     archive = tmp_path / "all.zip"
     with zipfile.ZipFile(archive, "w") as opened:
         for path in INSTALLED.rglob("*"):
             if path.suffix in (".py", ".so", ".pyd"):
                 opened.write(path, path.relative_to(INSTALLED.parent))
-    check_road(road, sink, receiver, backend="python", place=archive)
+    check_transport(transport, sink, receiver, backend="python", place=archive)
     refused = run_program("fd://1", "c", place=archive)
     assert refused.returncode == 1
     expected = b"ModuleNotFoundError: No module named 'syslogfast._encoder_c'"
     assert refused.stderr.splitlines()[-1] == expected
 
 
-@pytest.mark.parametrize("road", ["fd", "tcp", "udp"])
-def test_without_files(road: str, sink: Sink, receiver: socket.socket) -> None:
+@pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
+def test_without_files(transport: str, sink: Sink, receiver: socket.socket) -> None:
     """Modules that were frozen, or come from anywhere: none has a __file__."""
-    check_road(road, sink, receiver, backend="python", loss=FROZEN)
+    check_transport(transport, sink, receiver, backend="python", loss=FROZEN)
 
 
 def test_without_an_environment_from_the_start() -> None:
@@ -206,7 +213,7 @@ def test_without_an_environment_from_the_start() -> None:
 
 
 def test_without_sockets(backend: str) -> None:
-    """A descriptor needs none; another road says what it lacks."""
+    """A descriptor needs none; another transport says what it lacks."""
     result = run_program("fd://1", backend, block("_socket", "socket"), life="")
     assert (result.stderr, result.returncode) == (b"", 0)
     check_records(result.stdout, has_life=False)

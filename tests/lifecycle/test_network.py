@@ -27,8 +27,8 @@ from support.namespaces import isolate, need_programs
 from support.receivers import LIMIT, wait_until
 
 import syslogfast
-from syslogfast import _netlink, _network
-from syslogfast._network import Network, NetworkWatch, read_network, wait_for_network
+from syslogfast.transports import netlink, network
+from syslogfast.transports.network import Network, NetworkWatch, read_network, wait_for_network
 
 Ip = Callable[..., str]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -50,8 +50,8 @@ def resolv_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> path
     """The file that name servers are read from, instead of this machine's; at first, empty."""
     path = tmp_path / "resolv.conf"
     path.write_text("")
-    monkeypatch.setattr(_network, "RESOLV_CONF", str(path))
-    monkeypatch.setattr(_network, "KERNEL_RESOLV_CONF", str(tmp_path / "pnp"))
+    monkeypatch.setattr(network, "RESOLV_CONF", str(path))
+    monkeypatch.setattr(network, "KERNEL_RESOLV_CONF", str(tmp_path / "pnp"))
     return path
 
 
@@ -76,7 +76,7 @@ def up(ip: Ip) -> Ip:
     for name in ("eth7", "peer"):
         ip(f"link set {name} addrgenmode none")
         ip(f"link set {name} up")
-    # The carrier is found a moment later.
+    # The carrier is found a time later.
     assert wait_until(lambda: ip("link show").count("state UP") == 2)
     return ip
 
@@ -257,7 +257,7 @@ def test_metric_in_any_order(up: Ip) -> None:
     up("route add default via 10.0.3.2 metric 100")
     links, addresses, routes = collect_answers()
     for order in (routes, routes[::-1]):
-        network, patience = _network.choose_network(links, addresses, order, [])
+        network, patience = network.choose_network(links, addresses, order, [])
         assert network is not None
         assert (network.interface, network.gateway, patience) == ("peer", "10.0.3.2", 0)
 
@@ -328,7 +328,7 @@ def test_many_interfaces_and_routes(up: Ip) -> None:
     lines += ["route add default via 172.16.0.2\n"]
     batch = ["ip", "-force", "-batch", "-"]
     subprocess.run(batch, input="".join(lines), text=True, check=True, timeout=6 * LIMIT)
-    assert len(_netlink.dump(_netlink.RTM_GETROUTE)) > 3000
+    assert len(netlink.dump(netlink.RTM_GETROUTE)) > 3000
     assert wait_until(lambda: read_network() == ask_ip())
     network = read_network()
     assert network is not None
@@ -409,7 +409,7 @@ def test_wait_sleeps_in_the_kernel(tmp_path: pathlib.Path) -> None:
     trace = tmp_path / "trace"
     code = (
         "import os\n"
-        "from syslogfast._network import wait_for_network\n"
+        "from syslogfast.transports.network import wait_for_network\n"
         "os.getppid()\n"  # two that stand out
         "network = wait_for_network(60)\n"
         "os.getppid()\n"
@@ -520,7 +520,7 @@ class Recorder:
 
 
 def test_overrun(up: Ip) -> None:
-    """Where the kernel had no room for all events, all is read anew, and events go on coming."""
+    """Where the kernel had no space for all events, all is read anew, and events go on coming."""
     up(ADDRESS)
     up("route add default via 10.0.2.2")
     with NetworkWatch() as watch:
@@ -545,8 +545,8 @@ def test_router_events_are_passed_over(up: Ip, monkeypatch: pytest.MonkeyPatch) 
     with NetworkWatch() as watch:
         assert watch.wait(LIMIT) is not None
         reads = []
-        find = _network.find_network
-        monkeypatch.setattr(_network, "find_network", lambda: reads.append(1) or find())
+        find = network.find_network
+        monkeypatch.setattr(network, "find_network", lambda: reads.append(1) or find())
         with waiting(watch, 1.5) as results:
             lines = [f"route add 10.8.{n}.0/24 via 10.0.2.3\n" for n in range(200)]
             lines += [f"route add 2001:db8:{n}::/48 dev eth7\n" for n in range(1, 200)]
@@ -571,7 +571,7 @@ def test_close_wakes_who_waits(ip: Ip) -> None:
     assert watch.wait(float("inf")) is None
 
 
-def test_close_at_any_moment(up: Ip) -> None:
+def test_close_at_any_time(up: Ip) -> None:
     """Whenever it comes, before, while and after somebody waits and reads, it is heard."""
     up(ADDRESS)
     for number in range(200):
@@ -653,9 +653,9 @@ def test_interpreter_ends_while_waiting(run_python: Run) -> None:
     """A thread that waits for ever does not hold the end of the program up, nor disturb it."""
     code = (
         "import _thread, time\n"
-        "from syslogfast import _network\n"
+        "from syslogfast.transports import network\n"
         "_network.dump = lambda kind: []\n"  # no network, ever
-        "watch = _network.NetworkWatch()\n"
+        "watch = network.NetworkWatch()\n"
         "_thread.start_new_thread(watch.wait, (float('inf'),))\n"
         "while not watch._waiting.locked(): time.sleep(0.01)\n"
         "time.sleep(0.1)\n"
@@ -670,12 +670,18 @@ def test_little_is_imported(run_python: Run) -> None:
     code = (
         "import sys, syslogfast\n"
         "before = set(sys.modules)\n"
-        "import syslogfast._network\n"
+        "import syslogfast.transports.network\n"
         "print(*sorted(set(sys.modules) - before))\n"
     )
     loaded = set(run_python(code).stdout.split())
-    assert {"syslogfast._network", "syslogfast._netlink"} <= loaded
-    assert loaded <= {"syslogfast._network", "syslogfast._netlink", "_socket", "errno", "_thread"}
+    assert {"syslogfast.transports.network", "syslogfast.transports.netlink"} <= loaded
+    assert loaded <= {
+        "syslogfast.transports.network",
+        "syslogfast.transports.netlink",
+        "_socket",
+        "errno",
+        "_thread",
+    }
 
 
 # --- what the kernel might say ----------------------------------------------------------------
@@ -684,13 +690,13 @@ def test_little_is_imported(run_python: Run) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_parsed(data: bytes) -> None:
     """Whatever is read as messages, attributes, links: nothing raises, and all comes to an end."""
-    assert sum(16 + len(body) for _, body in _netlink.split_messages(data)) <= len(data)
-    attributes = _netlink.split_attributes(data)
+    assert sum(16 + len(body) for _, body in netlink.split_messages(data)) <= len(data)
+    attributes = netlink.split_attributes(data)
     assert sum(4 + len(value) for value in attributes.values()) <= len(data)
-    _netlink.concerns_network(data)
-    _netlink.parse_link(data)
-    _netlink.parse_address(data)
-    _netlink.parse_route(data)
+    netlink.concerns_network(data)
+    netlink.parse_link(data)
+    netlink.parse_address(data)
+    netlink.parse_route(data)
 
 
 BODIES = st.lists(st.binary(max_size=120), max_size=6)
@@ -700,15 +706,15 @@ BODIES = st.lists(st.binary(max_size=120), max_size=6)
 def test_any_answers_are_chosen_from(
     links: list[bytes], addresses: list[bytes], routes: list[bytes]
 ):
-    network, patience = _network.choose_network(links, addresses, routes, [])
+    network, patience = network.choose_network(links, addresses, routes, [])
     assert network is None or network.addresses
     assert patience >= 0
 
 
 def collect_answers() -> list[list[bytes]]:
-    kinds = (_netlink.RTM_GETLINK, _netlink.RTM_GETADDR, _netlink.RTM_GETROUTE)
+    kinds = (netlink.RTM_GETLINK, netlink.RTM_GETADDR, netlink.RTM_GETROUTE)
     try:
-        return [_netlink.dump(kind) for kind in kinds]
+        return [netlink.dump(kind) for kind in kinds]
     except OSError as error:
         pytest.skip(f"no netlink here: {error}")
 
@@ -718,8 +724,8 @@ def collect_answers() -> list[list[bytes]]:
 def test_damaged_answers(data: st.DataObject) -> None:
     """Real answers, cut off or with octets changed anywhere: no more than another result."""
     answers = collect_answers()
-    whole = _network.choose_network(*answers, [])
-    assert _network.choose_network(*[[*bodies] for bodies in answers], []) == whole
+    whole = network.choose_network(*answers, [])
+    assert network.choose_network(*[[*bodies] for bodies in answers], []) == whole
     for bodies in answers:
         for index, body in enumerate(bodies):
             size = data.draw(st.integers(0, len(body)))
@@ -727,7 +733,7 @@ def test_damaged_answers(data: st.DataObject) -> None:
             damaged = bytearray(body)
             damaged[place] = data.draw(st.integers(0, 255))
             bodies[index] = bytes(damaged[:size]) if size % 2 else bytes(damaged)
-    network, _ = _network.choose_network(*answers, [])
+    network, _ = network.choose_network(*answers, [])
     assert network is None or network.addresses
 
 
@@ -741,9 +747,9 @@ def test_link_of_another_kind() -> None:
     for kind, size, expected in ((1, 6, "02:02:02:02:02:02"), (32, 20, None), (512, 6, None)):
         body = bytearray(16)
         body[2:4] = kind.to_bytes(2, sys.byteorder)
-        body += make_attribute(_netlink.IFLA_IFNAME, b"x0\0")
-        body += make_attribute(_netlink.IFLA_ADDRESS, b"\2" * size)
-        link = _netlink.parse_link(bytes(body) + make_attribute(0x8000 | 18, b""))
+        body += make_attribute(netlink.IFLA_IFNAME, b"x0\0")
+        body += make_attribute(netlink.IFLA_ADDRESS, b"\2" * size)
+        link = netlink.parse_link(bytes(body) + make_attribute(0x8000 | 18, b""))
         assert link is not None
         assert (link.name, link.address, link.is_virtual) == ("x0", expected, True)
 
@@ -752,11 +758,11 @@ def test_carrier_counts_before_linux_says_running() -> None:
     """A machine that is up for less than that second has a network all the same; 802.1X waits."""
     for flags, expected in (
         (0x1003, False),  # up, broadcast, multicast
-        (0x1003 | _netlink.IFF_LOWER_UP, True),
-        (0x1003 | _netlink.IFF_LOWER_UP | _netlink.IFF_DORMANT, False),
-        (0x1003 | _netlink.IFF_RUNNING, True),
+        (0x1003 | netlink.IFF_LOWER_UP, True),
+        (0x1003 | netlink.IFF_LOWER_UP | netlink.IFF_DORMANT, False),
+        (0x1003 | netlink.IFF_RUNNING, True),
     ):
-        link = _netlink.Link(2, "eth0", flags, None, False)
+        link = netlink.Link(2, "eth0", flags, None, False)
         assert link.is_running == expected
 
 
@@ -782,20 +788,20 @@ class ScriptedSocket:
         self.is_closed = True
 
 
-DONE = _netlink.make_message(_netlink.NLMSG_DONE, 2, bytes(4))
+DONE = netlink.make_message(netlink.NLMSG_DONE, 2, bytes(4))
 
 
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
         ([DONE], []),
-        ([_netlink.make_message(16, 2, b"abc") + b"\0" + DONE], [b"abc"]),
-        ([_netlink.make_message(16, 2, b"abcd"), b"", b"garbage" * 9, DONE], [b"abcd"]),
-        ([_netlink.make_message(16, 2, b"abcd"), DONE[:10], DONE], [b"abcd"]),
-        ([_netlink.make_message(16, 2, b"abcd")], TimeoutError),
+        ([netlink.make_message(16, 2, b"abc") + b"\0" + DONE], [b"abc"]),
+        ([netlink.make_message(16, 2, b"abcd"), b"", b"garbage" * 9, DONE], [b"abcd"]),
+        ([netlink.make_message(16, 2, b"abcd"), DONE[:10], DONE], [b"abcd"]),
+        ([netlink.make_message(16, 2, b"abcd")], TimeoutError),
         ([], TimeoutError),
-        ([_netlink.make_message(_netlink.NLMSG_ERROR, 0, b"\xa1\xff\xff\xff")], OSError),
-        ([_netlink.make_message(_netlink.NLMSG_ERROR, 0)], OSError),
+        ([netlink.make_message(netlink.NLMSG_ERROR, 0, b"\xa1\xff\xff\xff")], OSError),
+        ([netlink.make_message(netlink.NLMSG_ERROR, 0)], OSError),
     ],
 )
 def test_answers(
@@ -803,21 +809,21 @@ def test_answers(
 ) -> None:
     """Answers in several parts are joined; one that never ends is given up."""
     scripted = ScriptedSocket([*answers])
-    monkeypatch.setattr(_netlink, "open_netlink", lambda groups: scripted)
+    monkeypatch.setattr(netlink, "open_netlink", lambda groups: scripted)
     if isinstance(expected, list):
-        assert _netlink.dump(_netlink.RTM_GETLINK) == expected
+        assert netlink.dump(netlink.RTM_GETLINK) == expected
     else:
         with pytest.raises(expected):
-            _netlink.dump(_netlink.RTM_GETLINK)
+            netlink.dump(netlink.RTM_GETLINK)
     assert scripted.is_closed
 
 
-@pytest.mark.parametrize("answer", [_netlink.make_message(16, 2, bytes(60000)), b"x" * 60000])
+@pytest.mark.parametrize("answer", [netlink.make_message(16, 2, bytes(60000)), b"x" * 60000])
 def test_endless_answer(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """A table without end is read up to a bound."""
     scripted = ScriptedSocket([answer] * 1000)
-    monkeypatch.setattr(_netlink, "open_netlink", lambda groups: scripted)
-    bodies = _netlink.dump(_netlink.RTM_GETLINK)
+    monkeypatch.setattr(netlink, "open_netlink", lambda groups: scripted)
+    bodies = netlink.dump(netlink.RTM_GETLINK)
     assert len(bodies) == (71 - 1 if answer[0] != ord("x") else 0)
     assert scripted.is_closed
 
@@ -848,7 +854,7 @@ def test_name_servers(
             path.unlink(missing_ok=True)
         else:
             path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    assert _network.read_name_servers() == expected
+    assert network.read_name_servers() == expected
 
 
 # --- without netlink --------------------------------------------------------------------------
@@ -894,11 +900,11 @@ def refuse_netlink(
 
     def refuse(addresses: dict[int, str], routes: str = "", has_netlink: bool = False) -> None:
         few = FewSockets(addresses, has_netlink)
-        monkeypatch.setattr(_network, "_socket", few)
-        monkeypatch.setattr(_netlink, "_socket", few)
+        monkeypatch.setattr(network, "_socket", few)
+        monkeypatch.setattr(netlink, "_socket", few)
         (tmp_path / "route").write_text(routes)
-        monkeypatch.setattr(_network, "ROUTES", str(tmp_path / "route"))
-        monkeypatch.setattr(_network, "LINKS", str(tmp_path / "links"))
+        monkeypatch.setattr(network, "ROUTES", str(tmp_path / "route"))
+        monkeypatch.setattr(network, "LINKS", str(tmp_path / "links"))
 
     return refuse
 
@@ -954,8 +960,8 @@ def test_fallback_without_network(
 def test_any_table_of_routes(text: str) -> None:
     """A table of routes that is none gives no route."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_network, "read_file", lambda path: f"heading\n{text}\n")
-        interface, gateway = _network.read_default_route()
+        patch.setattr(network, "read_file", lambda path: f"heading\n{text}\n")
+        interface, gateway = network.read_default_route()
     assert interface is None or interface in text
     assert gateway is None or gateway.count(".") == 3
 
@@ -964,19 +970,19 @@ def test_fallback_looks_with_growing_pauses(
     refuse_netlink: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It looks again after 0.05 s, then twice as long, at most 1 s, and never past its time."""
-    moment = 0.0
+    timestamp = 0.0
     pauses = []
 
     def pass_time(seconds: float) -> None:
-        nonlocal moment
-        moment += seconds
+        nonlocal timestamp
+        timestamp += seconds
         pauses.append(round(seconds, 6))
-        if moment > 6:
+        if timestamp > 6:
             refuse_netlink({socket.AF_INET: "10.0.2.15"})
 
     refuse_netlink({})
-    monkeypatch.setattr(_network, "sleep", pass_time)
-    monkeypatch.setattr(_network, "monotonic", lambda: moment)
+    monkeypatch.setattr(network, "sleep", pass_time)
+    monkeypatch.setattr(network, "monotonic", lambda: timestamp)
     assert wait_for_network(3) is None
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 0.45]
     pauses.clear()
@@ -1026,7 +1032,7 @@ def test_netlink_refused_by_seccomp(ip: Ip, run_python: Run) -> None:
     if number is None:
         pytest.skip("the number of socket() is not known for this machine")
     code = SECCOMP + (
-        "from syslogfast import _network as n\n"
+        "from syslogfast.transports import network as n\n"
         "import threading, subprocess\n"
         "print(n.read_network(), n.wait_for_network(0.2), flush=True)\n"
         "sys.stdin.read(1)\n"
@@ -1069,7 +1075,7 @@ def name_kernel(
         fake = os.uname_result([real[0], nodename, *real[2:]])
         monkeypatch.setattr(os, "uname", lambda: fake)
         (tmp_path / "cmdline").write_text(command_line)
-        monkeypatch.setattr(_network, "KERNEL_COMMAND_LINE", str(tmp_path / "cmdline"))
+        monkeypatch.setattr(network, "KERNEL_COMMAND_LINE", str(tmp_path / "cmdline"))
 
     return name
 
@@ -1081,7 +1087,7 @@ def test_kernel_has_a_name(name_kernel: Callable[..., None]) -> None:
     """A name of the kernel's is what is found, whatever its command line says."""
     for name in ("web1", "localhost7", "web1.example.com"):
         name_kernel(name, "hostname=other")
-        assert _network.find_hostname() == name
+        assert network.find_hostname() == name
 
 
 @pytest.mark.parametrize("name", NAMELESS)
@@ -1102,16 +1108,16 @@ def test_name_of_the_command_line(
     name_kernel: Callable[..., None], name: str, command_line: str, expected: str
 ) -> None:
     name_kernel(name, command_line)
-    assert _network.find_hostname() == expected
+    assert network.find_hostname() == expected
 
 
 def test_name_of_the_link_address(ip: Ip, name_kernel: Callable[..., None]) -> None:
     """Without that it is made of the first link address, whether the interface is up or not."""
     name_kernel("(none)", "quiet hostname= nohostname=x")
     first = json.loads(ip("-j link show"))[1]
-    assert _network.find_hostname() == f"host-{first['address'].replace(':', '')}"
+    assert network.find_hostname() == f"host-{first['address'].replace(':', '')}"
     ip("link set", first["ifname"], "address 02:00:00:00:00:07")
-    assert _network.find_hostname() == "host-020000000007"
+    assert network.find_hostname() == "host-020000000007"
 
 
 def test_device_before_what_is_made_by_software() -> None:
@@ -1124,7 +1130,7 @@ def test_device_before_what_is_made_by_software() -> None:
     if not found:
         pytest.skip("this machine has no Ethernet interface")
     expected = min(found, key=lambda link: (link["is_virtual"], link["ifindex"]))
-    assert _network.find_link_address() == expected["address"]
+    assert network.find_link_address() == expected["address"]
 
 
 def test_no_name_at_all(
@@ -1135,14 +1141,14 @@ def test_no_name_at_all(
     """None: there is neither; without netlink sysfs is asked for the link addresses."""
     name_kernel("(none)")
     refuse_netlink({})
-    assert _network.find_hostname() is None
+    assert network.find_hostname() is None
     interfaces = {"lo": "00:00:00:00:00:00", "bond0": "", "br0": "02:00:00:00:00:01", "eth7": MAC}
     for name, address in interfaces.items():
         (tmp_path / "links" / name).mkdir(parents=True)
         (tmp_path / "links" / name / "address").write_text(f"{address}\n")
-    assert _network.find_hostname() == "host-020000000001"
+    assert network.find_hostname() == "host-020000000001"
     (tmp_path / "links" / "eth7" / "device").mkdir()
-    assert _network.find_hostname() == "host-525400123456"
+    assert network.find_hostname() == "host-525400123456"
 
 
 def test_nameless_emitter(
@@ -1176,7 +1182,7 @@ def test_nothing_is_loaded_for_a_name(run_python: Run) -> None:
         "real = os.uname()\n"
         "os.uname = lambda: os.uname_result([real[0], sys.argv[1], *real[2:]])\n"
         "syslogfast.connect('udp://127.0.0.1:9', hostname=sys.argv[2] or None).close()\n"
-        "print('syslogfast._network' in sys.modules)\n"
+        "print('syslogfast.transports.network' in sys.modules)\n"
     )
     assert run_python(code, "web1", "").stdout == "False\n"
     assert run_python(code, "(none)", "web1").stdout == "False\n"

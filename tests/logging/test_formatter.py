@@ -29,7 +29,7 @@ NAMES = ["a b", "a\n<13>1 x", "", "n" * 500, "\u00e9\ud800", "\x1b[2J\0", "%s{}$
 @pytest.fixture
 def handlers(encoder_module, monkeypatch) -> ModuleType:
     """syslogfast.formatter as it is when that encoder is the one in use."""
-    monkeypatch.setitem(sys.modules, "syslogfast._encoder", encoder_module)
+    monkeypatch.setitem(sys.modules, "syslogfast._backend", encoder_module)
     found = importlib.util.find_spec("syslogfast.formatter")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
@@ -214,7 +214,7 @@ def test_unready(backend, run_python, way) -> None:
 import logging
 import syslogfast
 from syslogfast import Formatter
-from syslogfast._encoder import RecordFormatter
+from syslogfast._backend import RecordFormatter
 try:
     {MAKES[way]}.format(logging.makeLogRecord({{"msg": "a message of some length"}}))
 except Exception as error:
@@ -228,7 +228,7 @@ except Exception as error:
 UNFRAMED = """
 import logging
 import syslogfast
-from syslogfast._encoder import RecordFormatter
+from syslogfast._backend import RecordFormatter
 for options in ({"prefix": b"token " * 20}, {"framing": "octet"}, {"framing": "lf"}):
     encoder = syslogfast.Encoder(hostname="web1", app_name="shop", procid=42, **options)
     for msg in ("sold", "a message of some length"):

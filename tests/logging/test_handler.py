@@ -753,7 +753,7 @@ def test_refusals(kind, words, options) -> None:
         syslogfast.SysLogHandler(**options)
 
 
-# --- delivery ------------------------------------------------------------------------------------
+# --- sender ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -828,7 +828,7 @@ def test_framed_header(framing, protocol, sink, make) -> None:
     assert wait_until(lambda: sink.received == expected)
 
 
-def test_default_protocol_is_the_roads(tmp_path, make) -> None:
+def test_default_protocol_is_the_transports(tmp_path, make) -> None:
     """Without `protocol`, a URL has the header that collectors of its kind expect."""
     daemon = Listener("unix", tmp_path)
     for options in ({}, {"protocol": "rfc5424"}):
@@ -845,7 +845,7 @@ def test_default_protocol_is_the_roads(tmp_path, make) -> None:
 
 
 def test_path_as_bytes(tmp_path, make) -> None:
-    """The standard library's takes one from Python 3.15 on; delivery, always."""
+    """The standard library's takes one from Python 3.15 on; sender, always."""
     daemon = Listener("unix", tmp_path)
     handler = make(os.fsencode(daemon.address), linger=0.0)
     handler.handle(make_record())

@@ -713,21 +713,21 @@ def test_process_with_all_else(both_modules) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_process_without_room(both_modules, protocol) -> None:
-    """No record is longer than max_size: a process that has no room is left to the encoder."""
+def test_process_without_space(both_modules, protocol) -> None:
+    """No record is longer than max_size: a process that has no space is left to the encoder."""
     with pytest.raises(ValueError, match=r"^max_size must be at least \d+, ") as caught:
         both_modules[0].Encoder(**{**IDENTITY, "procid": None}, protocol=protocol, max_size=0)
     smallest = int(str(caught.value).split()[5].rstrip(","))
-    for room, size in itertools.product(range(6), range(12)):
-        options = {"protocol": protocol, "procid": None, "max_size": smallest + room}
+    for space, size in itertools.product(range(6), range(12)):
+        options = {"protocol": protocol, "procid": None, "max_size": smallest + space}
         compiled, python = (
             encode(module, make_record("\u00e9" * 9, process="p" * size), **options)
             for module in both_modules
         )
         assert compiled == python
-        assert len(python) <= smallest + room
+        assert len(python) <= smallest + space
         if protocol == "rfc5424":
-            fits = max(size, 1) <= len(OWN_PROCESS) + room
+            fits = max(size, 1) <= len(OWN_PROCESS) + space
             parsed = parse_rfc5424(python)
             assert parsed.procid == (("p" * size or "-") if fits else OWN_PROCESS)
         else:
@@ -1376,7 +1376,7 @@ arguments = st.one_of(
     anything,
 )
 levels = st.one_of(st.integers(-10, 110), st.floats(), anything)
-moments = st.one_of(
+timestamps = st.one_of(
     st.floats(-63e9, 254e9),
     st.floats(),
     st.sampled_from([time for time in TIMES if abs(time) < 1e300 or time != time]),
@@ -1396,7 +1396,7 @@ fields = st.fixed_dictionaries(
     {"msg": templates | texts | anything, "args": arguments},
     optional={
         "levelno": levels,
-        "created": moments,
+        "created": timestamps,
         "name": texts | anything,
         "process": st.one_of(st.integers(), texts, anything),
         "msgid": texts | anything,

@@ -102,7 +102,7 @@ def check_line(name: str, line: bytes, token: str = SECRET) -> None:
 
 
 def receive_lines(emitter: object, sink: Sink) -> list[bytes]:
-    """Return the lines that came, once all that was emitted has been sent and the road closed."""
+    """Return the lines that came, once all that was emitted has been sent and the transport closed."""
     emitter.close()
     sent = check_counts(emitter)["sent"]
     assert sent == emitter.stats["offered"]
@@ -169,8 +169,8 @@ def test_places(
     called = []
     monkeypatch.setattr(services, "connect", lambda *urls, **kept: called.append((urls, kept)))
     getattr(services, name)(*arguments, linger=0.5, **options)
-    (((road,), kept),) = called
-    assert str(road) == place
+    (((transport,), kept),) = called
+    assert str(transport) == place
     assert kept["framing"] == ("octet" if name in OWN else "lf")
     assert kept["linger"] == 0.5
     assert not {"region", "tags", "url"} & kept.keys()
@@ -260,7 +260,7 @@ def test_size_of_lines(name: str, call: Call, sink: Sink) -> None:
 
 
 @in_turns("name", list(ELEMENTS))
-def test_the_token_has_room(name: str, call: Call, receiver: socket.socket) -> None:
+def test_the_token_has_space(name: str, call: Call, receiver: socket.socket) -> None:
     """A size that could make the encoder leave the token out is refused, whatever the names."""
     url = udp_url(receiver)
     with pytest.raises(ValueError, match=r"^max_size must be at least \d") as caught:
@@ -280,7 +280,7 @@ def test_the_token_has_room(name: str, call: Call, receiver: socket.socket) -> N
 
 @in_turns("name", WITH_TOKEN)
 def test_a_record_with_too_much(name: str, call: Call, sink: Sink) -> None:
-    """Structured data for which there is no room is left out; the token is not."""
+    """Structured data for which there is no space is left out; the token is not."""
     emitter = call(name, SECRET, url=tcp_url(sink), structured_data={"a@1": {"n": 1}})
     record = {"b@1": {"n": "x" * 9000}}
     emitter.info("sold out", time_ns=TIME, structured_data=record)
@@ -595,8 +595,11 @@ def test_nothing_shows_the_token(
     assert wait_until(lambda: emitter.stats["failure"])
     child = emitter.child(hostname="vm-1")
     shown = [repr(emitter), str(emitter), repr(child), repr(emitter._encoder), f"{emitter.stats}"]
-    shown += [repr(emitter._encoder.replace(hostname="x")), str(emitter._delivery.route.failure)]
-    shown += [str(emitter._delivery), str(emitter._delivery.route), repr(emitter._queue)]
+    shown += [
+        repr(emitter._encoder.replace(hostname="x")),
+        str(emitter._sender.retry_policy.failure),
+    ]
+    shown += [str(emitter._sender), str(emitter._sender.retry_policy), repr(emitter._queue)]
     emitter.close(0)
     for error in (lambda: child.info("", structured_data=5), lambda: child.child(max_size=9)):
         with pytest.raises((TypeError, ValueError)) as caught:

@@ -263,7 +263,7 @@ def list_needed(root: pathlib.Path) -> list[str]:
     package = root / "syslogfast"
     kinds = ("*.py", "*.pxd", "*.h", "py.typed")
     found = [path for kind in kinds for path in package.rglob(kind)]
-    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "_record.pxd", "syslogfast.h"):
+    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "record.pxd", "syslogfast.h"):
         assert package / name in found
     return sorted(path.relative_to(root).as_posix() for path in found)
 
@@ -404,7 +404,7 @@ def test_source_archive(tree: pathlib.Path) -> None:
         if path.is_file() and path.suffix not in (".pyc", ".so", ".c")
     }
     assert needed <= set(members)
-    assert "syslogfast/_encoder_c.pyx" in members
+    assert "syslogfast/_c/_encoder_c.pyx" in members
     assert not [name for name in members if name.endswith((".so", ".pyc"))]
     # Those in C that Cython has not made.
     assert {name for name in members if name.endswith(".c")} == {

@@ -110,12 +110,12 @@ def test_descriptor(run_deprived: Run) -> None:
     assert list_messages(split_frames(out.encode(), "lf")) == TEXTS
 
 
-def test_missing_roads(run_deprived: Run, platform: str) -> None:
+def test_missing_transports(run_deprived: Run, platform: str) -> None:
     """They are refused where the URL is given: waiting would not bring them."""
     urls = ["vsock://2:514", "unix:///dev/log", "unix:///dev/log?framing=lf"]
     refused = urls if platform == "win32" else urls[:1]
     assert run_deprived(REFUSED, "0", *refused).splitlines() == [
-        "url must be of a road that this system has, which lacks"
+        "url must be of a transport that this system has, which lacks"
         f" {url.partition(':')[0]}, got {url!r}"
         for url in refused
     ]

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 import syslogfast
-from syslogfast import _encoder
+from syslogfast import _backend
 
 BACKENDS = {"c": "syslogfast._encoder_c", "python": "syslogfast._encoder_py"}
 
@@ -35,8 +35,8 @@ def load_emitter_module(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(f"emitter_{name}", path)
         module = importlib.util.module_from_spec(spec)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_encoder, "BACKEND", name)
-            patch.setattr(_encoder, "Encoder", encoder.Encoder)
+            patch.setattr(_backend, "BACKEND", name)
+            patch.setattr(_backend, "Encoder", encoder.Encoder)
             spec.loader.exec_module(module)
         assert module.Encoder is encoder.Encoder
         emitter_modules[name] = module

@@ -35,7 +35,7 @@ def find_openssl() -> str | None:
 
 
 def make_certificates(directory: pathlib.Path) -> Certificates:
-    """Make them all in `directory`, which takes a moment; they last as long as the tests may."""
+    """Make them all in `directory`, which takes a time; they last as long as the tests may."""
     trusted, stranger = (Authority(directory / name) for name in ("trusted", "stranger"))
     return Certificates(
         ca=trusted.pair.certificate,

@@ -23,9 +23,9 @@ from typing import ClassVar, NamedTuple
 
 from support.certificates import CLIENT, Certificates, Pair
 
-ROADS = ("udp", "tcp-octet", "tcp-lf", "udp-3164", "tcp-lf-3164")
-TLS_ROADS = ("tls", "mtls")  # mutual: the collector, too, wants a certificate
-UNIX_ROADS = ("unix-dgram", "unix-stream")
+TRANSPORTS = ("udp", "tcp-octet", "tcp-lf", "udp-3164", "tcp-lf-3164")
+TLS_TRANSPORTS = ("tls", "mtls")  # mutual: the collector, too, wants a certificate
+UNIX_TRANSPORTS = ("unix-dgram", "unix-stream")
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on the PATH of an ordinary user
 
 StructuredData = dict[str, list[tuple[str, str]]]
@@ -64,8 +64,8 @@ def escape(line: bytes) -> str:
 class Collector:
     """One daemon process with its files in `directory`; it dies with the thread that started it.
 
-    It listens on ROADS and UNIX_ROADS, and given certificates on TLS_ROADS: any but "…-3164" takes
-    RFC 5424 and 3164 alike. `process` is the daemon as it was started last.
+    It listens on TRANSPORTS and UNIX_TRANSPORTS, and given certificates on TLS_TRANSPORTS: any but
+    "…-3164" takes RFC 5424 and 3164 alike. `process` is the daemon as it was started last.
     """
 
     name: ClassVar[str]
@@ -95,7 +95,7 @@ class Collector:
         """Start the daemon, at first or after kill(): at the same places, keeping the records."""
         executable = self.executable()
         assert executable is not None
-        self._cut_half_record()
+        self._truncate_half_record()
         # A clean environment: a sanitizer or profiler preloaded for the tests is not for the
         # daemon, and UTC keeps the digits of an RFC 3164 time as they were sent. setpriv becomes
         # the daemon, which the kernel then kills when the tests are killed before stop().
@@ -125,35 +125,37 @@ class Collector:
         """Say what this machine has not that the daemon needs, as a reason to skip a test."""
         return None if cls.executable() else f"{cls.name} is not on this machine"
 
-    def address(self, road: str) -> tuple[str, int]:
-        """Where to send: one of ROADS, named by transport, framing, and message format if old."""
-        return "127.0.0.1", self.ports[road]
+    def address(self, transport: str) -> tuple[str, int]:
+        """Where to send: one of TRANSPORTS, named by transport, framing, and message format if old."""
+        return "127.0.0.1", self.ports[transport]
 
-    def url(self, road: str, host: str = "127.0.0.1") -> str:
-        """Where to send, as connect() takes it: the road's name begins with the scheme.
+    def url(self, transport: str, host: str = "127.0.0.1") -> str:
+        """Where to send, as connect() takes it: the transport's name begins with the scheme.
 
         "tls" trusts the authority of the certificates; "mtls" shows the client's certificate, too.
         """
-        if road in UNIX_ROADS:
-            return f"unix://{self.directory / road}" + "?framing=lf" * (road == "unix-stream")
-        place = f"{host}:{self.ports[road]}"
-        if road not in TLS_ROADS:
-            scheme, *framing = road.removesuffix("-3164").split("-")
+        if transport in UNIX_TRANSPORTS:
+            return f"unix://{self.directory / transport}" + "?framing=lf" * (
+                transport == "unix-stream"
+            )
+        place = f"{host}:{self.ports[transport]}"
+        if transport not in TLS_TRANSPORTS:
+            scheme, *framing = transport.removesuffix("-3164").split("-")
             return f"{scheme}://{place}" + "".join(f"?framing={name}" for name in framing)
         assert self.certificates is not None
         certificate, key = self.certificates.client
-        client = f"&cert={certificate}&key={key}" if road == "mtls" else ""
+        client = f"&cert={certificate}&key={key}" if transport == "mtls" else ""
         return f"tls://{place}?ca={self.certificates.ca}{client}"
 
     def show_certificate(self, pair: Pair) -> None:
-        """Choose the server's certificate on TLS_ROADS, from the next start() on."""
+        """Choose the server's certificate on TLS_TRANSPORTS, from the next start() on."""
         for name, file in zip(("server.pem", "server.key"), pair, strict=True):
             shutil.copyfile(file, self.directory / name)
 
     def records(self, count: int, timeout: float = 30.0) -> list[Record]:
         """Wait for exactly `count` records since the last call (also one that failed).
 
-        One too many is as wrong as a loss, so it looks again a moment after the last.
+        One too many is as wrong as a loss, so it looks again a time after the last.
         """
         lines: list[bytes] = []
         deadline = time.monotonic() + timeout
@@ -201,8 +203,8 @@ class Collector:
             self.process.wait()
 
     def _choose_ports(self) -> dict[str, int]:
-        roads = ROADS + (TLS_ROADS if self.certificates else ())
-        return dict(zip(roads, free_ports(len(roads)), strict=True))
+        transports = TRANSPORTS + (TLS_TRANSPORTS if self.certificates else ())
+        return dict(zip(transports, free_ports(len(transports)), strict=True))
 
     def _configuration(self) -> str:
         raise NotImplementedError
@@ -217,17 +219,18 @@ class Collector:
         raise NotImplementedError
 
     def _sockets(self) -> list[pathlib.Path]:
-        return [self.directory / road for road in UNIX_ROADS]
+        return [self.directory / transport for transport in UNIX_TRANSPORTS]
 
     def _listens(self) -> bool:
         """Ask the kernel: a trial connection is logged, and a trial datagram becomes a record."""
         wanted = {
-            ("udp" if road.startswith("udp") else "tcp", port) for road, port in self.ports.items()
+            ("udp" if transport.startswith("udp") else "tcp", port)
+            for transport, port in self.ports.items()
         }
         listening = {*listening_ports("tcp", "0A"), *listening_ports("udp", "07")}
         return wanted <= listening and {*map(str, self._sockets())} <= bound_sockets()
 
-    def _cut_half_record(self) -> None:
+    def _truncate_half_record(self) -> None:
         """Cut off what a daemon that was killed had not written to its end: it is not stored."""
         stored = self._stored.read_bytes()
         os.truncate(self._stored, stored.rfind(b"\n") + 1)
@@ -266,12 +269,12 @@ class Rsyslog(Collector):
     def _choose_ports(self) -> dict[str, int]:
         ports = super()._choose_ports()
         return {
-            road: ports["tcp-octet" if "tcp" in road else road.removesuffix("-3164")]
-            for road in ports
+            transport: ports["tcp-octet" if "tcp" in transport else transport.removesuffix("-3164")]
+            for transport in ports
         }
 
     def _configuration(self) -> str:
-        return RSYSLOG + RSYSLOG_ROADS + (RSYSLOG_TLS if self.certificates else "")
+        return RSYSLOG + RSYSLOG_TRANSPORTS + (RSYSLOG_TLS if self.certificates else "")
 
     def _arguments(self) -> list[str]:
         return ["-n", "-i", "NONE", "-f", str(self.directory / "configuration")]
@@ -324,7 +327,7 @@ class RsyslogStock(Rsyslog):
 
     name = "rsyslog-stock"
 
-    def url(self, road: str = "unix", host: str = "") -> str:
+    def url(self, transport: str = "unix", host: str = "") -> str:
         return f"unix://{self.directory / 'log'}"
 
     def _choose_ports(self) -> dict[str, int]:
@@ -509,7 +512,7 @@ action(type="omfile" file="%(directory)s/own-messages")
 )
 # One worker keeps the order. The large receive buffer is for bursts over UDP (both daemons).
 # What comes by a unix socket is read like the rest, which is not the default: see RSYSLOG_STOCK.
-RSYSLOG_ROADS = """
+RSYSLOG_TRANSPORTS = """
 main_queue(queue.type="LinkedList" queue.size="100000" queue.workerThreads="1")
 module(load="imudp")
 module(load="imtcp" maxSessions="1000" maxFrameSize="262144")

@@ -96,16 +96,16 @@ class Stream:
 
 
 Collector = Datagrams | Stream
-ROADS = ("udp", "lf", "octet")
+TRANSPORTS = ("udp", "lf", "octet")
 
 
 @contextlib.contextmanager
-def collect_deaths(road: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
+def collect_deaths(transport: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
     """Give a collector: "udp", or the framing of TCP, or the path of a unix socket."""
-    if road in ("lf", "octet", "nul"):
-        collector: Collector = Stream(road, host=host)
+    if transport in ("lf", "octet", "nul"):
+        collector: Collector = Stream(transport, host=host)
     else:
-        collector = Datagrams("" if road == "udp" else road, host)
+        collector = Datagrams("" if transport == "udp" else transport, host)
     with contextlib.closing(collector):
         yield collector
 
@@ -175,7 +175,7 @@ def leave_out_ours(stderr: str) -> str:
 
 
 def is_of_our_thread(paragraph: str) -> bool:
-    """Tell whether a thread's first function is the package's, or it is about to begin or end."""
+    """Return True if a thread's first function is the package's, or it is about to begin or end."""
     first = paragraph.rstrip().rpartition("\n")[2]
     is_ours = "/syslogfast/" in first or first == "  <no Python frame>"
     return paragraph.startswith("Thread 0x") and is_ours

@@ -11,7 +11,7 @@ LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info"
 HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"]
 
 
-class IdleDelivery:
+class IdleSender:
     """Leaves all in the queue."""
 
     class route:  # noqa: N801
@@ -20,12 +20,12 @@ class IdleDelivery:
 
     outlives_block = False
 
-    def drive(self) -> None:
+    def pump(self) -> None:
         pass
 
     start_lingering = drive
 
-    def make_room(self, size: int, deadline: float | None) -> None:
+    def apply_overflow(self, size: int, deadline: float | None) -> None:
         return None
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -38,7 +38,7 @@ class IdleDelivery:
 def make_emitter(module: ModuleType, limit: int = 1 << 24, **options: object) -> object:
     """Return an emitter whose records stay in the queue."""
     encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
-    return module.Emitter(encoder, module.Queue(limit), IdleDelivery())
+    return module.Emitter(encoder, module.Queue(limit), IdleSender())
 
 
 def take(emitter: object) -> list[bytes]:
@@ -46,7 +46,7 @@ def take(emitter: object) -> list[bytes]:
     data = bytearray()
     while view := emitter._queue.peek():
         data += view
-        emitter._queue.advance(len(view))
+        emitter._queue.consume(len(view))
     return split_frames(bytes(data), "lf")
 
 

@@ -1,4 +1,4 @@
-"""Peers for the tests of delivery, and the account that each of them ends with."""
+"""Peers for the tests of sender, and the account that each of them ends with."""
 
 import contextlib
 import socket
@@ -220,22 +220,22 @@ def sort_out(records: Sequence[Any]) -> tuple[list[int], dict[str, int], list[st
     """Return the numbers that arrived, the drops that reports tell of, and since when they were."""
     numbers = []
     told: dict[str, int] = {}
-    moments = []
+    timestamps = []
     for record in records:
         if record.msgid == "DROPPED":
             assert record.priority == 12  # user, warning
             parameters = dict(dict(record.structured_data)["dropped@32473"])
-            moments.append(parameters.pop("since"))
+            timestamps.append(parameters.pop("since"))
             for reason, count in parameters.items():
                 told[reason] = told.get(reason, 0) + int(count)
         else:
             numbers.append(int(record.message.split()[0]))
-    return numbers, told, moments
+    return numbers, told, timestamps
 
 
 @contextlib.contextmanager
 def collect(receiver: socket.socket) -> Iterator[list[bytes]]:
-    """Keep the datagrams that come until the end of the block, and a moment longer."""
+    """Keep the datagrams that come until the end of the block, and a time longer."""
     datagrams: list[bytes] = []
     is_over = threading.Event()
 
@@ -288,7 +288,7 @@ def connect(backend: str) -> Iterator[Callable[..., object]]:
 
 @pytest.fixture
 def connect_once() -> Iterator[Callable[..., object]]:
-    """connect() of the active backend, for what both have in common: the delivery itself."""
+    """connect() of the active backend, for what both have in common: the sender itself."""
     yield from open_emitters(syslogfast.emitter)
 
 

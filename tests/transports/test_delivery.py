@@ -1,4 +1,4 @@
-"""Delivery over real sockets on loopback: what arrives, when, and what is counted.
+"""Sender over real sockets on loopback: what arrives, when, and what is counted.
 
 Nothing that was offered may be lost without being counted, and no connection may carry a broken
 record but for its last. What is waited for is waited for with generous limits.
@@ -33,7 +33,7 @@ from support.receivers import (
 )
 from support.threads import run_threads
 
-from syslogfast.transports import route as route_module
+from syslogfast.transports import retry as route_module
 from syslogfast.transports import stream
 
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
@@ -312,7 +312,7 @@ def test_a_collector_that_hangs_up_is_not_stormed(connect_once: Callable) -> Non
 
 
 def test_a_broken_pipe_is_not_stormed(connect_once: Callable) -> None:
-    """A descriptor that nobody reads any more can be opened, but not written: no hurry."""
+    """A descriptor that nobody reads any more can be opened, but not written: no retry_soon."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -339,7 +339,7 @@ def test_backing_off_is_not_disturbed(
         tries.append(url)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(route_module, "open_road", refuse)
+    monkeypatch.setattr(route_module, "open_transport", refuse)
     emitter = connect_once("tcp://127.0.0.1:9", queue_bytes=5000)
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
@@ -418,7 +418,7 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
     go_on = threading.Event()
     opened = []
 
-    class Road:
+    class Transport:
         def __init__(self, url: object) -> None:
             self.url = url
             self.is_closed = False
@@ -436,13 +436,13 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
         def close(self, timeout: float) -> None:
             self.is_closed = True
 
-    def open_slowly(url: object, timeout: float) -> Road:
+    def open_slowly(url: object, timeout: float) -> Transport:
         arrived.set()
         go_on.wait(LIMIT)
-        return Road(url)
+        return Transport(url)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(route_module, "open_road", open_slowly)
+        patch.setattr(route_module, "open_transport", open_slowly)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
         assert arrived.wait(LIMIT)
@@ -452,10 +452,10 @@ def test_close_while_connecting_leaves_no_connection(connect_once: Callable) -> 
         assert wait_until(lambda: opened[0].is_closed, 1)
 
 
-def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
-    """While the worker is about to wait for a full road, another thread may find it broken."""
+def test_a_transport_that_another_thread_closes(connect_once: Callable) -> None:
+    """While the worker is about to wait for a full transport, another thread may find it broken."""
 
-    class Road:
+    class Transport:
         def __init__(self, url: object) -> None:
             self.url = url
             self.pair = socket.socketpair()
@@ -487,19 +487,19 @@ def test_a_road_that_another_thread_closes(connect_once: Callable) -> None:
         def close(self, timeout: float) -> None:
             self.abort()
 
-    roads = []
+    transports = []
 
-    def open_road(url: object, timeout: float) -> Road:
-        roads.append(Road(url))
-        if len(roads) > 1:
-            roads[-1].state = "open"
-        return roads[-1]
+    def open_transport(url: object, timeout: float) -> Transport:
+        transports.append(Transport(url))
+        if len(transports) > 1:
+            transports[-1].state = "open"
+        return transports[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(route_module, "open_road", open_road)
+        patch.setattr(route_module, "open_transport", open_transport)
         emitter = connect_once("tcp://127.0.0.1:9")
         emitter.info("x")
-        assert wait_until(lambda: len(roads) > 1 or not emitter.stats["queued"], 2)
+        assert wait_until(lambda: len(transports) > 1 or not emitter.stats["queued"], 2)
         assert emitter.flush(2)
         assert check_counts(emitter)["sent"] == 2
         emitter.close()
@@ -607,7 +607,7 @@ def test_block_waits_up_to_timeout(connect: Callable, small_sink: Sink) -> None:
 
 
 class Crowded:
-    """A queue that another thread uses at the worst moments."""
+    """A queue that another thread uses at the worst timestamps."""
 
     def __init__(self, queue: object, sizes: list[int]) -> None:
         self.queue = queue
@@ -626,31 +626,31 @@ class Crowded:
         return int(state)
 
 
-def test_room_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
+def test_space_that_is_gone_again_is_no_reason_to_drop(connect: Callable, sink: Sink) -> None:
     """ "block" waits as long as it may, however often another thread is quicker."""
-    delivery = connect(url_of(sink), overflow="block")._delivery
-    queue = delivery.queue
-    delivery.queue = Crowded(queue, [0, queue.limit, queue.limit])
-    assert delivery.make_room(100) is not None
-    delivery.queue = queue
+    sender = connect(url_of(sink), overflow="block")._sender
+    queue = sender.queue
+    sender.queue = Crowded(queue, [0, queue.limit, queue.limit])
+    assert sender.apply_overflow(100) is not None
+    sender.queue = queue
 
 
 def test_first_record_lingers_no_longer_for_a_second(
     connect: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker is told of the first, though the queue has two by then."""
-    delivery = connect(url_of(sink), linger=60)._delivery
+    sender = connect(url_of(sink), linger=60)._sender
     told = []
-    monkeypatch.setattr(delivery, "start_lingering", lambda: told.append(queue.count))
-    queue = delivery.queue
-    delivery.queue = Crowded(queue, [])
-    delivery.accept(b"one\n")
+    monkeypatch.setattr(sender, "start_lingering", lambda: told.append(queue.count))
+    queue = sender.queue
+    sender.queue = Crowded(queue, [])
+    sender.enqueue(b"one\n")
     assert told == [2]
-    delivery.queue = queue
+    sender.queue = queue
 
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:
-    """Room that one thread was promised may be taken by another: then it waits on."""
+    """Space that one thread was promised may be taken by another: then it waits on."""
     emitter = connect(url_of(sink), queue_bytes=1000, overflow="block")
 
     def speak(name: int) -> None:
@@ -669,14 +669,14 @@ def test_waiting_leaves_nothing_behind(connect_once: Callable) -> None:
     emitter.info("x")
     for _ in range(20):
         emitter.flush(0.06)
-    assert len(emitter._delivery._waiting) <= 2
+    assert len(emitter._sender._waiting) <= 2
 
 
 # --- linger --------------------------------------------------------------------------------------
 
 
 def test_lingering_records_go_together(connect: Callable, sink: Sink) -> None:
-    """Those of a moment are one send: no byte arrives before the linger has passed."""
+    """Those of a time are one send: no byte arrives before the linger has passed."""
     emitter = connect(url_of(sink), linger=0.3)
     emitter.info("first")
     assert emitter.flush()
@@ -756,8 +756,8 @@ def test_flush(connect: Callable, small_sink: Sink) -> None:
     assert emitter.flush(0)
 
 
-def test_flush_of_a_child_is_the_road(connect: Callable, sink: Sink) -> None:
-    """A child waits for the whole road's records; closing it leaves the road open."""
+def test_flush_of_a_child_is_the_transport(connect: Callable, sink: Sink) -> None:
+    """A child waits for the whole transport's records; closing it leaves the transport open."""
     emitter = connect(url_of(sink), linger=LONG)
     child = emitter.child(hostname="vm-1")
     emitter.info("a")

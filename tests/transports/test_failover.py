@@ -23,7 +23,7 @@ from support.receivers import (
     wait_until,
 )
 
-from syslogfast.transports import route as route_module
+from syslogfast.transports import retry as route_module
 
 pytestmark = pytest.mark.usefixtures("no_thread_fails")
 
@@ -80,21 +80,21 @@ def test_a_name_that_no_certificate_has(connect_once: Callable, sink: Sink) -> N
         assert check_counts(emitter)["dropped"] == {"closed": 1}
 
 
-def test_a_road_that_cannot_even_be_loaded(
+def test_a_transport_that_cannot_even_be_loaded(
     connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the first try to open a road raises, there is a second one, unasked."""
+    """Whatever the first try to open a transport raises, there is a second one, unasked."""
     tries = []
-    open_road = route_module.open_road
+    open_transport = route_module.open_transport
 
     def open_second(*arguments: object) -> object:
         tries.append(arguments)
         if len(tries) == 1:
             assert wait_until(lambda: emitter.stats["queued"] > 2)
             raise ImportError("too many open files")
-        return open_road(*arguments)
+        return open_transport(*arguments)
 
-    monkeypatch.setattr(route_module, "open_road", open_second)
+    monkeypatch.setattr(route_module, "open_transport", open_second)
     emitter = connect_once(url_of(sink))
     speak(emitter, 0, 5)
     assert wait_until(lambda: check_counts(emitter)["sent"] == 5)
@@ -135,7 +135,7 @@ def test_back_to_the_first(connect_once: Callable, sink: Sink) -> None:
 
 
 def test_back_to_the_first_in_silence(connect_once: Callable, sink: Sink) -> None:
-    """Closing while the way back is open, though nobody has used it, closes each road once."""
+    """Closing while the way back is open, though nobody has used it, closes each transport once."""
     port = find_free_port()
     emitter = connect_once(f"tcp://127.0.0.1:{port}", url_of(sink))
     speak(emitter, 0, 1)
@@ -158,26 +158,26 @@ def test_back_to_the_first_in_silence(connect_once: Callable, sink: Sink) -> Non
         first.close()
 
 
-def test_a_record_at_the_moment_of_return(connect_once: Callable, sink: Sink) -> None:
-    """One that another thread puts while the earlier road is taken waits for no other."""
+def test_a_record_during_failback(connect_once: Callable, sink: Sink) -> None:
+    """One that another thread puts while the earlier transport is taken waits for no other."""
     port = find_free_port()
     emitter = connect_once(f"tcp://127.0.0.1:{port}", url_of(sink))
     speak(emitter, 0, 1)
     assert emitter.flush()
     first = Sink(port)
-    delivery = emitter._delivery
-    take_earlier_road = delivery._take_earlier_road
+    sender = emitter._sender
+    take_preferred_transport = sender._take_preferred_transport
     is_taken = threading.Event()
 
     def take() -> object:
-        if delivery._earlier_road and not is_taken.is_set():
+        if sender._preferred_transport and not is_taken.is_set():
             is_taken.set()
             other = threading.Thread(target=emitter.info, args=("late",))
             other.start()
             other.join(LIMIT)
-        return take_earlier_road()
+        return take_preferred_transport()
 
-    delivery._take_earlier_road = take
+    sender._take_preferred_transport = take
     try:
         count = 1
         while not is_taken.is_set() and count < 500:

@@ -103,7 +103,7 @@ def test_a_fork_speaks_for_itself(connect: Callable, sink: Sink) -> None:
 
 
 def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
-    """Whatever the other threads do at that moment: a child can speak, and the parent speaks on."""
+    """Whatever the other threads do at that time: a child can speak, and the parent speaks on."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
     goes_on = True
     counts = [0] * 4
@@ -155,7 +155,7 @@ def test_a_fork_while_all_locks_are_held(connect: Callable, sink: Sink) -> None:
     emitter = connect(url_of(sink), overflow="drop-oldest", queue_bytes=1000, **OWN_PROCESS)
     emitter.info("before")
     assert emitter.flush()
-    locks = [emitter._delivery._driving, getattr(emitter._queue, "_lock", threading.Lock())]
+    locks = [emitter._sender._send_lock, getattr(emitter._queue, "_lock", threading.Lock())]
     is_held, may_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -272,7 +272,7 @@ for turn in range(30):
 
 
 def test_a_fork_amid_the_first_import(run_python: Callable, backend: str, sink: Sink) -> None:
-    """A worker imports its road when it is needed first: a fork at that moment can speak, too."""
+    """A worker imports its transport when it is needed first: a fork at that time can speak, too."""
     result = run_python(
         EARLY, url_of(sink), backend=backend, options=("-I", "-W", "ignore::DeprecationWarning")
     )
@@ -370,15 +370,15 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
     small_sink.reads.set()
     sent = int(result.stdout.split()[0])
     assert wait_until(lambda: len(small_sink.read_records()) >= sent)
-    # The road may have moved once more before the end: then there is a report of the drops.
+    # The transport may have moved once more before the end: then there is a report of the drops.
     numbers, *_ = sort_out(small_sink.read_records())
     assert numbers == list(range(len(numbers)))
 
 
 PIPE = """
 import signal, socket, ssl, sys, threading, time
-from syslogfast.transports import open_road, parse_url
-from syslogfast.transports._queue_py import Queue
+from syslogfast.transports import open_transport, parse_url
+from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends
     def __init__(self, stream): self.stream = stream
@@ -403,13 +403,13 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     thread = threading.Thread(target=accept)
     thread.start()
     url = "%s://127.0.0.1:%d" % (scheme, listener.getsockname()[1])
-    road = open_road(parse_url(url + "?ca=" + ca if scheme == "tls" else url), 5)
+    transport = open_transport(parse_url(url + "?ca=" + ca if scheme == "tls" else url), 5)
     thread.join()
 queue = Queue(1 << 20)
 for _ in range(8): queue.put(b"x" * 16384)
-stream, road._socket = road._socket, Witness(road._socket)
+stream, transport._socket = transport._socket, Witness(transport._socket)
 try:
-    for _ in range(8): road.push(queue)
+    for _ in range(8): transport.push(queue)
 except OSError as error:
     print("broken")
 stream.close()
@@ -566,7 +566,7 @@ def test_handlers_that_raise(connect: Callable, sink: Sink, overflow: str) -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert emitter.flush(), emitter._delivery._driving
+    assert emitter.flush(), emitter._sender._send_lock
     stats = check_counts(emitter)
     assert emitter._queue.size == 0
     emitter.info("last")

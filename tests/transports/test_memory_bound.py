@@ -27,7 +27,7 @@ def read_resident():
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("Rss:"))
 
 def fill(log):
-    # Tell whether its queue and the kernels had no room for even one record.
+    # Tell whether its queue and the kernels had no space for even one record.
     before = log.stats["dropped"].get("full", 0)
     count = 0
     while log.stats["dropped"].get("full", 0) == before:
@@ -48,7 +48,7 @@ deadline = time.monotonic() + 60
 while not all([fill(log) for log in logs]):
     assert time.monotonic() < deadline
     time.sleep(1)
-connections = sum(log._delivery._road is not None for log in logs)
+connections = sum(log._sender._transport is not None for log in logs)
 queued = sum(log._queue.size for log in logs)
 print(read_resident() - before, connections, queued, flush=True)
 os._exit(0)  # closing all of them would be waited for

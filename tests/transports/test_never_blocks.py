@@ -159,10 +159,10 @@ class Trace:
 
 
 @contextmanager
-def run_collector(road: str, state: str, directory: pathlib.Path) -> Iterator[tuple[str, int]]:
+def run_collector(transport: str, state: str, directory: pathlib.Path) -> Iterator[tuple[str, int]]:
     """Start a collector, which may be gone at once; give its URL and its process."""
     path = str(directory / "socket")
-    address = ADDRESSES[road].format(path=path)
+    address = ADDRESSES[transport].format(path=path)
     with subprocess.Popen(
         [sys.executable, "-Ic", COLLECT, address], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -173,7 +173,7 @@ def run_collector(road: str, state: str, directory: pathlib.Path) -> Iterator[tu
             process.wait()
         try:
             yield (
-                f"unix://{where}" if road == "unix" else f"{road}://127.0.0.1:{where}",
+                f"unix://{where}" if transport == "unix" else f"{transport}://127.0.0.1:{where}",
                 process.pid,
             )
         finally:
@@ -230,20 +230,20 @@ CASES = choose_pairs(
 
 
 @pytest.mark.parametrize(
-    ("road", "state", "backend", "linger", "overflow"),
+    ("transport", "state", "backend", "linger", "overflow"),
     [(*case, *others) for case, *others in CASES],
     indirect=["backend"],
 )
 def test_emit_never_blocks(
-    tmp_path: pathlib.Path, backend: str, road: str, state: str, linger: float, overflow: str
+    tmp_path: pathlib.Path, backend: str, transport: str, state: str, linger: float, overflow: str
 ) -> None:
     options = {"linger": linger, "overflow": overflow, "queue_bytes": 1 << 17}
-    with run_collector(road, state, tmp_path) as (url, pid):
+    with run_collector(transport, state, tmp_path) as (url, pid):
         stopped = pid if state == "stopped" else None
         trace, stats = trace_emitting(tmp_path, url, options, stopped=stopped, backend=backend)
     assert trace.list_blocking() == []
     assert stats["offered"] > RECORDS
-    if state != "healthy" and road != "udp":  # a UDP collector may be full, but never tells
+    if state != "healthy" and transport != "udp":  # a UDP collector may be full, but never tells
         assert sum(stats["dropped"].values()) > 0
 
 

@@ -1,4 +1,4 @@
-"""Roads that break: the table of faults, over real sockets and with real collectors.
+"""Transports that break: the table of faults, over real sockets and with real collectors.
 
 Each test ends with the account: what was offered is sent, queued, or dropped by reason; what
 arrived is whole, in order and not doubled; what is missing is what was counted, or what kernels
@@ -138,8 +138,8 @@ def test_a_collector_that_sleeps(
 
     A queue that is large enough loses none.
     """
-    room = 1 << 18 if overflow != "block" else 1 << 26
-    options = {"queue_bytes": room, "overflow": overflow, "timeout": PATIENCE}
+    space = 1 << 18 if overflow != "block" else 1 << 26
+    options = {"queue_bytes": space, "overflow": overflow, "timeout": PATIENCE}
     emitter = connect_once(collector.url("tcp-lf"), **options)
     speak(emitter, 0, 1)
     assert emitter.flush()
@@ -155,14 +155,14 @@ def test_a_collector_that_sleeps(
     emitter.close()
     stats = check_counts(emitter)
     assert (stats["queued"], stats["reconnects"]) == (0, 0)
-    numbers, told, moments = sort_out(collector.records(stats["sent"], PATIENCE))
+    numbers, told, timestamps = sort_out(collector.records(stats["sent"], PATIENCE))
     assert told == stats["dropped"]
     missing = sum(map(len, find_gaps(numbers, MANY)))
     assert missing == stats["dropped"].get("full", 0)
     if overflow == "block":
-        assert moments == []
+        assert timestamps == []
         return
-    since = datetime.datetime.fromisoformat(moments[0].replace("Z", "+00:00"))
+    since = datetime.datetime.fromisoformat(timestamps[0].replace("Z", "+00:00"))
     assert started <= since <= stopped
     assert (numbers[-1] == MANY - 1) == (overflow == "drop-oldest")
 
@@ -290,7 +290,8 @@ def test_a_unix_socket_that_nobody_reads(connect: Callable, tmp_path: pathlib.Pa
         assert check_counts(emitter)["sent"] == 400
 
 
-# --- records too long for the road ---------------------------------------------------------------
+# --- records too long for the transport
+# ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
@@ -390,7 +391,7 @@ def test_an_error_that_passes(
     linger: str,
     fault: str,
 ) -> None:
-    """The kernel lacks something for a moment: no record is lost, doubled or out of its turn."""
+    """The kernel lacks something for a time: no record is lost, doubled or out of its turn."""
     with listen_at(tmp_path / "log") as bound:
         urls = {"tcp": url_of(sink), "udp": url_of(receiver), "unix": f"unix://{tmp_path}/log"}
         with collect(bound if scheme == "unix" else receiver) as datagrams:

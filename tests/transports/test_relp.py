@@ -21,7 +21,7 @@ from support.grammar import parse_rfc5424
 from support.receivers import Sink, open_emitters, wait_until
 
 import syslogfast.emitter
-from syslogfast.transports import _queue_py, parse_url, relp, route, stream
+from syslogfast.transports import queue_py, parse_url, relp, retry, stream
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 LIMIT = 20.0  # seconds that anything may take
@@ -218,7 +218,7 @@ def emit_numbers(emitter: object, *numbers: int) -> None:
 
 
 def read_stats(emitter: object) -> dict:
-    """Return them; all that was offered is accounted for, at any moment."""
+    """Return them; all that was offered is accounted for, at any time."""
     stats = emitter.stats
     assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
     return stats
@@ -257,7 +257,7 @@ def test_any_octets_and_sizes(connect: Callable, peer: RelpPeer) -> None:
     records = [b"<14>1 \n", b"\0\n\r" * 20, b"9 syslog 1 x\n" * 10, b"x" * 8192, b"y" * 200_000]
     emitter = connect(peer.url)
     for record in records:
-        emitter._delivery.accept(record)
+        emitter._sender.enqueue(record)
     wait_for_sent(emitter, len(records))
     assert peer.last.records == records
 
@@ -282,7 +282,7 @@ def test_what_is_acknowledged_is_sent(connect: Callable, peer: RelpPeer) -> None
 
 
 def test_window(connect: Callable, peer: RelpPeer) -> None:
-    """No more than 128 records are without a response, and then no room is left unused."""
+    """No more than 128 records are without a response, and then no space is left unused."""
     peer.on_record = keep_silent
     emitter = connect(peer.url)
     emit_numbers(emitter, *range(300))
@@ -324,7 +324,7 @@ def test_numbers_begin_again(connect: Callable, peer: RelpPeer) -> None:
     emitter = connect(peer.url)
     emit_numbers(emitter, 0)
     wait_for_sent(emitter, 1)
-    emitter._delivery._road._oldest = LAST - 4  # as after so many records
+    emitter._sender._transport._oldest = LAST - 4  # as after so many records
     peer.last.number = LAST - 5
     peer.on_record = keep_silent
     emit_numbers(emitter, *range(1, 11))
@@ -448,7 +448,7 @@ def test_a_record_that_is_always_refused(connect_once: Callable, peer: RelpPeer)
 
 def test_silence(connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collector whose kernel takes all, but which acknowledges nothing, is left for the next."""
-    monkeypatch.setattr(relp, "SILENCE", 0.5)
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.5)
     with start_peer() as other:
         peer.on_record = keep_silent
         emitter = connect_once(peer.url, other.url)
@@ -462,7 +462,7 @@ def test_silence_of_an_idle_collector(
     connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was to be acknowledged."""
-    monkeypatch.setattr(relp, "SILENCE", 0.3)
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.3)
     emitter = connect_once(peer.url)
     emit_numbers(emitter, 0)
     wait_for_sent(emitter, 1)
@@ -483,7 +483,7 @@ def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.Mo
             pending = session.list_pending()
             session.acknowledge(*chance.sample(pending, chance.randrange(len(pending)) + 1))
 
-    def hurry() -> bool:
+    def retry_soon() -> bool:
         session = peer.last
         with session.lock:
             pending = session.list_pending()
@@ -499,7 +499,7 @@ def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.Mo
         emitter.info("%s", text)
         read_stats(emitter)
     assert wait_until(lambda: peer.sessions)
-    assert wait_until(hurry, 3 * LIMIT)
+    assert wait_until(retry_soon, 3 * LIMIT)
     peer.on_record = Session.acknowledge
     peer.break_connections()
     wait_for_sent(emitter, 3000)
@@ -556,7 +556,7 @@ def test_a_collector_that_does_not_answer(connect_once: Callable, peer: RelpPeer
     peer.on_open = trickle
     started = time.monotonic()
     with pytest.raises(TimeoutError, match="owes 1 response"):
-        relp.RelpRoad(parse_url(peer.url), 0.5)
+        relp.RelpTransport(parse_url(peer.url), 0.5)
     assert 0.5 <= time.monotonic() - started < 1.9
     peer.on_open = lambda session: None
     emitter = connect_once(peer.url, timeout=0.3)
@@ -648,11 +648,11 @@ def test_a_queue_without_threads(make_queue: Callable, peer: RelpPeer) -> None:
     """Step by step: what push returns, what is held, and what drop_oldest may take."""
     peer.on_record = keep_silent
     queue = make_queue(1000)
-    road = relp.RelpRoad(parse_url(peer.url), LIMIT)
+    transport = relp.RelpTransport(parse_url(peer.url), LIMIT)
     for number in range(5):
         assert queue.put(b"%d" % number * 100)
-    assert (road.push(queue), road.held) == (0, 500)
-    queue.advance(0, road.held)
+    assert (transport.push(queue), transport.pinned) == (0, 500)
+    queue.consume(0, transport.pinned)
     assert wait_until(lambda: peer.count() == 5)
     for number in range(5, 10):
         assert queue.put(b"%d" % number * 100)
@@ -660,31 +660,31 @@ def test_a_queue_without_threads(make_queue: Callable, peer: RelpPeer) -> None:
     assert queue.put(b"a" * 150)
     assert (queue.count, queue.size) == (9, 950)
     peer.last.acknowledge(1, 0)
-    road.wait(LIMIT)
-    assert (road.push(queue), road.held) == (200, 300)
-    queue.advance(200, road.held)
+    transport.wait(LIMIT)
+    assert (transport.push(queue), transport.pinned) == (200, 300)
+    queue.consume(200, transport.pinned)
     queue.drop_oldest(300)  # 7
     assert (queue.count, queue.size) == (6, 650)
-    assert (road.push(queue), road.held) in ((0, 300), (0, 650))
-    queue.advance(0, road.held)
+    assert (transport.push(queue), transport.pinned) in ((0, 300), (0, 650))
+    queue.consume(0, transport.pinned)
     queue.drop_oldest(1000)  # all but what is on its way
-    assert queue.size == road.held
+    assert queue.size == transport.pinned
     peer.last.acknowledge(2, 3, 4)
-    road.wait(LIMIT)
-    assert road.push(queue) == 300
-    queue.advance(300, road.held)
-    road.push(queue)
-    queue.advance(0, road.held)
+    transport.wait(LIMIT)
+    assert transport.push(queue) == 300
+    queue.consume(300, transport.pinned)
+    transport.push(queue)
+    queue.consume(0, transport.pinned)
     assert wait_until(lambda: peer.count() == 5 + queue.count)
     counts = queue.count_all()
     assert counts["offered"] == counts["sent"] + counts["queued"] + sum(counts["dropped"].values())
     peer.last.hang_up()
     assert wait_until(lambda: peer.last.connection.fileno() != -1)
-    road.wait(LIMIT)
+    transport.wait(LIMIT)
     with pytest.raises(OSError, match="has closed the connection"):
-        road.push(queue)
+        transport.push(queue)
     queue.rewind()
-    road.abort()
+    transport.abort()
     queue.drop_oldest(1000)
     assert (queue.count, queue.size) == (0, 0)
 
@@ -692,17 +692,17 @@ def test_a_queue_without_threads(make_queue: Callable, peer: RelpPeer) -> None:
 def test_close_empties_a_queue_with_records_in_flight(make_queue: Callable, peer: RelpPeer) -> None:
     peer.on_record = keep_silent
     queue = make_queue(1000)
-    road = relp.RelpRoad(parse_url(peer.url), LIMIT)
+    transport = relp.RelpTransport(parse_url(peer.url), LIMIT)
     for _ in range(3):
         queue.put(b"x" * 100)
-    assert road.push(queue) == 0
-    queue.advance(0, road.held)
+    assert transport.push(queue) == 0
+    queue.consume(0, transport.pinned)
     queue.clear("closed")
     assert wait_until(lambda: peer.count() == 3)
     peer.last.acknowledge(0, 1, 2)
-    road.wait(LIMIT)
-    road.close(0)  # what has come is enough, though it is no longer the queue's
-    queue.advance(300, 0)
+    transport.wait(LIMIT)
+    transport.close(0)  # what has come is enough, though it is no longer the queue's
+    queue.consume(300, 0)
     assert queue.count_all()["dropped"] == {"closed": 3}
     assert (queue.count, queue.size) == (0, 0)
     assert wait_until(lambda: peer.last.has_ended)

@@ -10,7 +10,7 @@ import pytest
 from support.grammar import parse_rfc5424
 from support.receivers import LIMIT, check_counts, collect, read_numbers, url_of
 
-from syslogfast.transports import datagram, delivery
+from syslogfast.transports import datagram, sender
 from syslogfast.transports.url import parse_url
 
 Connect = Callable[..., Any]
@@ -33,7 +33,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What a road takes for the time; those who flush have the real one."""
+    """What a transport takes for the time; those who flush have the real one."""
     clock = Clock()
     monkeypatch.setattr(datagram, "monotonic", clock.monotonic)
     monkeypatch.setattr(datagram, "sleep", clock.sleep)
@@ -52,7 +52,7 @@ def receive_all(receiver: socket.socket) -> list[bytes]:
 
 
 class Records:
-    """A queue for a road alone."""
+    """A queue for a transport alone."""
 
     descriptor = -1
 
@@ -69,16 +69,16 @@ class Records:
         del self.records[0]
 
 
-def open_road(receiver: socket.socket, is_paced: bool) -> datagram.UdpRoad:
+def open_transport(receiver: socket.socket, uses_slow_start: bool) -> datagram.UdpTransport:
     url = parse_url(url_of(receiver))
-    url.is_paced = is_paced
-    return datagram.UdpRoad(url, LIMIT)
+    url.uses_slow_start = uses_slow_start
+    return datagram.UdpTransport(url, LIMIT)
 
 
-def send_burst(road: datagram.UdpRoad, records: Records) -> int:
-    """Send until the road says that it is full; return how many records that were."""
+def send_burst(transport: datagram.UdpTransport, records: Records) -> int:
+    """Send until the transport says that it is full; return how many records that were."""
     count = 0
-    while records.records and road.push(records):  # type: ignore[arg-type]
+    while records.records and transport.push(records):  # type: ignore[arg-type]
         records.advance()
         count += 1
     return count
@@ -86,15 +86,15 @@ def send_burst(road: datagram.UdpRoad, records: Records) -> int:
 
 def test_bursts(receiver: socket.socket, clock: Clock) -> None:
     """1, 2, 4, 8, 16, with a pause after each, then as many as there are."""
-    road = open_road(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(200)
     bursts = []
     while records.records:
-        bursts.append(send_burst(road, records))
-        assert send_burst(road, records) == 0  # however often it is tried
+        bursts.append(send_burst(transport, records))
+        assert send_burst(transport, records) == 0  # however often it is tried
         if records.records:
-            road.wait(LIMIT)
-    road.abort()
+            transport.wait(LIMIT)
+    transport.abort()
     assert bursts == [1, 2, 4, 8, 16, 169]
     # From the beginning of a burst to that of the next.
     assert clock.pauses == pytest.approx([datagram.PAUSE] * 5)
@@ -103,42 +103,42 @@ def test_bursts(receiver: socket.socket, clock: Clock) -> None:
 
 def test_time_that_passes_is_a_pause(receiver: socket.socket, clock: Clock) -> None:
     """Records that come one by one, and slowly, wait for nothing."""
-    road = open_road(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(100)
     while records.records:
-        assert road.push(records)  # type: ignore[arg-type]
+        assert transport.push(records)  # type: ignore[arg-type]
         records.advance()
         clock.now += datagram.PAUSE
-    road.abort()
+    transport.abort()
     assert clock.pauses == []
 
 
 def test_a_wait_is_no_longer_than_asked(receiver: socket.socket, clock: Clock) -> None:
     """The worker looks around when it said that it would."""
-    road = open_road(receiver, is_paced=True)
+    transport = open_transport(receiver, uses_slow_start=True)
     records = Records(10)
-    assert send_burst(road, records) == 1
-    road.wait(datagram.PAUSE / 4)
+    assert send_burst(transport, records) == 1
+    transport.wait(datagram.PAUSE / 4)
     assert clock.pauses == [datagram.PAUSE / 4]
-    assert send_burst(road, records) == 0
-    road.wait(LIMIT)
+    assert send_burst(transport, records) == 0
+    transport.wait(LIMIT)
     assert clock.pauses[1:] == pytest.approx([datagram.PAUSE * 3 / 4])
-    assert send_burst(road, records) == 2
-    road.abort()
+    assert send_burst(transport, records) == 2
+    transport.abort()
 
 
 def test_not_unless_asked(receiver: socket.socket, clock: Clock) -> None:
-    """A road is not paced by default."""
-    road = open_road(receiver, is_paced=False)
-    assert send_burst(road, Records(50)) == 50
-    road.abort()
+    """A transport is not paced by default."""
+    transport = open_transport(receiver, uses_slow_start=False)
+    assert send_burst(transport, Records(50)) == 50
+    transport.abort()
     assert clock.pauses == []
 
 
 def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) -> None:
     """Nothing is lost, the order is kept, and who emits does not wait; flush does."""
     emitter = connect(url_of(receiver), linger=0.0)
-    emitter._delivery.route.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with collect(receiver) as datagrams:
         emitter.info("0")
         emitter.error("1")
@@ -155,9 +155,9 @@ def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) 
 
 @pytest.mark.parametrize("linger", [0.0, 100.0])
 def test_close_waits(connect: Connect, receiver: socket.socket, linger: float) -> None:
-    """What is still to be paced goes out before the road is closed, with real pauses."""
+    """What is still to be paced goes out before the transport is closed, with real pauses."""
     emitter = connect(url_of(receiver), linger=linger)
-    emitter._delivery.route.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with collect(receiver) as datagrams:
         for number in range(100):
             emitter.info("%d", number)
@@ -176,9 +176,9 @@ def test_where_no_thread_can_be_had(
         raise RuntimeError("can't start new thread")
 
     emitter = connect(url_of(receiver))
-    emitter._delivery.route.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     with monkeypatch.context() as patch:
-        patch.setattr(delivery._thread, "start_new_thread", refuse)
+        patch.setattr(sender._thread, "start_new_thread", refuse)
         for number in range(40):
             emitter.info("%d", number)
         assert emitter.flush()
@@ -210,16 +210,16 @@ raise ValueError("text")
     assert [r.msgid for r in records if r.msgid != "-"] == ["BOOTED", "CRASHED", "ENDED"]
 
 
-def test_roads_that_are_opened_later(connect_once: Connect, receiver: socket.socket) -> None:
-    """A road that is open goes on as it is; the next one is paced."""
+def test_transports_that_are_opened_later(connect_once: Connect, receiver: socket.socket) -> None:
+    """A transport that is open goes on as it is; the next one is paced."""
     emitter = connect_once(url_of(receiver))
     emitter.info("0")
-    emitter._delivery.route.pace()
-    assert not emitter._delivery._road._is_paced
-    emitter._delivery._leave_road(emitter._delivery._road, OSError("it is over"))
+    emitter._sender.retry_policy.enable_slow_start()
+    assert not emitter._sender._transport._in_slow_start
+    emitter._sender._leave_transport(emitter._sender._transport, OSError("it is over"))
     emitter.info("1")
     assert emitter.flush()
-    assert emitter._delivery._road._is_paced
+    assert emitter._sender._transport._in_slow_start
     assert read_numbers(receive_all(receiver)) == [0, 1]
 
 
@@ -228,7 +228,7 @@ def test_a_collector_that_is_not_there(connect_once: Connect, receiver: socket.s
     url = url_of(receiver)
     receiver.close()
     emitter = connect_once(url)
-    emitter._delivery.route.pace()
+    emitter._sender.retry_policy.enable_slow_start()
     for number in range(50):
         emitter.info("%d", number)
     assert emitter.flush()

@@ -4,7 +4,7 @@ import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424
 
 from syslogfast import Encoder
-from syslogfast._shorten import shorten_record
+from syslogfast.transports.truncate import truncate_record
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 DATA = {"a@32473": {"quote": 'x"] [b@1 c="', "back": "\\"}, "b@32473": [("n", "1"), ("n", "2")]}
@@ -19,7 +19,7 @@ def test_every_length_of_an_rfc5424_record(options: dict) -> None:
     whole = parse_rfc5424(record)
     header = len(encoder.header("info", time_ns=0).rstrip(b"\xef\xbb\xbf")) - 1
     for size in range(len(record) + 1):
-        short = shorten_record(record, size)
+        short = truncate_record(record, size)
         if size < header:
             assert short is None
             continue
@@ -35,7 +35,7 @@ def test_every_length_of_an_rfc3164_record() -> None:
     encoder = Encoder(protocol="rfc3164", **IDENTITY)
     record = encoder.encode("info", TEXT, time_ns=0)
     for size in range(len(record) + 1):
-        short = shorten_record(record, size)
+        short = truncate_record(record, size)
         if size < record.index(b": ") + 2:
             assert short is None
         else:
@@ -43,5 +43,5 @@ def test_every_length_of_an_rfc3164_record() -> None:
 
 
 def test_a_record_without_a_header() -> None:
-    assert shorten_record(b"<14>text", 6) == b"<14>te"
-    assert shorten_record(b"<14>text", 3) is None
+    assert truncate_record(b"<14>text", 6) == b"<14>te"
+    assert truncate_record(b"<14>text", 3) is None

@@ -10,7 +10,7 @@ from support.grammar import parse_rfc5424
 from support.receivers import check_counts
 
 from syslogfast.transports import datagram
-from syslogfast.transports._queue_py import arrange_runs
+from syslogfast.transports.queue_py import arrange_runs
 
 LINGER = 100.0  # seconds: until flush
 

@@ -1,4 +1,4 @@
-"""URLs of roads: what they mean, and what is said of wrong ones."""
+"""URLs of transports: what they mean, and what is said of wrong ones."""
 
 import pathlib
 
@@ -93,8 +93,8 @@ def test_a_wrong_url_is_refused_by_name(text: str, rule: str) -> None:
     assert message.endswith(f", got {text!r}")
 
 
-def test_options_of_a_road(tmp_path: pathlib.Path) -> None:
-    """What stands after "?", but for the framing, is the road's to read."""
+def test_options_of_a_transport(tmp_path: pathlib.Path) -> None:
+    """What stands after "?", but for the framing, is the transport's to read."""
     ca = tmp_path / "ca.pem"
     ca.touch()
     url = parse_url(f"tls://collector?ca={ca}&name=other.example&framing=lf")
@@ -112,11 +112,11 @@ def test_options_of_a_road(tmp_path: pathlib.Path) -> None:
         (["tcp://h", "vsock://2", "fd://1"], "rfc5424"),
     ],
 )
-def test_roads_agree_on_a_protocol(urls: list[str], protocol: str) -> None:
+def test_transports_agree_on_a_protocol(urls: list[str], protocol: str) -> None:
     assert agree_on_protocol([parse_url(url) for url in urls]) == protocol
 
 
-def test_roads_that_do_not_agree_need_to_be_told() -> None:
+def test_transports_that_do_not_agree_need_to_be_told() -> None:
     urls = ["udp://127.0.0.1:9", "unix:///dev/log"]
     with pytest.raises(ValueError, match=r"^url must be for the protocol rfc5424, unless one is"):
         connect(*urls)

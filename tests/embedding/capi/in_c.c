@@ -18,7 +18,7 @@ typedef struct {
     const syslogfast_layout *layout;
     syslogfast_record record;
     char *dst;
-    Py_ssize_t room, size;
+    Py_ssize_t space, size;
     int is_unknown;                     /* the thread had no interpreter state */
 } job;
 
@@ -27,9 +27,9 @@ static void *run(void *argument)
     job *work = argument;
     work->is_unknown = PyGILState_GetThisThreadState() == NULL;
     if (work->function == 'e')
-        work->size = api->encode(work->dst, work->room, work->layout, &work->record);
+        work->size = api->encode(work->dst, work->space, work->layout, &work->record);
     else if (work->function == 'h')
-        work->size = api->write_header(work->dst, work->room, work->layout, &work->record);
+        work->size = api->write_header(work->dst, work->space, work->layout, &work->record);
     else if (work->function == 't')
         work->size = api->write_timestamp(work->dst, work->layout, &work->record.time);
     else
@@ -52,7 +52,7 @@ static int run_apart(job *work, int keep_gil)
     return work->is_unknown;
 }
 
-/* call(function, encoder, severity, seconds, nanoseconds, message, msgid, elements, buffer, room,
+/* call(function, encoder, severity, seconds, nanoseconds, message, msgid, elements, buffer, space,
    keep_gil): the size that is returned */
 static PyObject *call(PyObject *module, PyObject *args)
 {
@@ -67,10 +67,10 @@ static PyObject *call(PyObject *module, PyObject *args)
                           &record->message.start, &record->message.size,
                           &record->msgid.start, &record->msgid.size,
                           &record->elements.start, &record->elements.size,
-                          &buffer, &work.room, &keep_gil))
+                          &buffer, &work.space, &keep_gil))
         return NULL;
     record->time.seconds = seconds;
-    work.dst = work.room ? buffer.buf : NULL;
+    work.dst = work.space ? buffer.buf : NULL;
     work.layout = api->get_layout(encoder);
     if (work.layout != NULL && !run_apart(&work, keep_gil))
         PyErr_SetString(PyExc_AssertionError, "no thread, or one that Python knows");

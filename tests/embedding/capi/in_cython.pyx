@@ -29,7 +29,7 @@ cdef Timestamp make_timestamp(int64_t seconds, uint32_t nanoseconds) noexcept no
     return timestamp
 
 
-def encode_at_once(encoder, int severity, bytes message, seconds, nanoseconds, Py_ssize_t room):
+def encode_at_once(encoder, int severity, bytes message, seconds, nanoseconds, Py_ssize_t space):
     cdef const Layout *layout = get_layout(encoder)
     cdef Timestamp timestamp = make_timestamp(seconds, nanoseconds)
     cdef char[10000] dst
@@ -39,9 +39,9 @@ def encode_at_once(encoder, int severity, bytes message, seconds, nanoseconds, P
     with nogil:
         fill_record(&record, severity, &timestamp, start, length)
         measured = encode(NULL, 0, layout, &record)
-        size = encode(dst, room, layout, &record)
+        size = encode(dst, space, layout, &record)
     assert measured == size
-    return dst[:size] if size <= room else None
+    return dst[:size] if size <= space else None
 
 
 def encode_in_steps(Encoder encoder, int severity, bytes message, seconds, nanoseconds):
@@ -68,8 +68,8 @@ def write_header_alone(encoder, int severity, seconds, nanoseconds):
     cdef Record record
     with nogil:
         fill_record(&record, severity, &timestamp, NULL, 0)
-        size = measure_header(layout, &record, layout.max_size - layout.lead_size)
-        write_header(dst, layout, &record, layout.lead_size)
+        size = measure_header(layout, &record, layout.max_size - layout.separator_size)
+        write_header(dst, layout, &record, layout.separator_size)
     return dst[:size]
 
 

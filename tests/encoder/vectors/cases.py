@@ -14,7 +14,7 @@ from texts import (
     CONTROLS,
     FIELDS,
     MESSAGES,
-    MOMENTS,
+    TIMESTAMPS,
     NOON,
     OCTETS,
     SECOND,
@@ -159,20 +159,20 @@ def make_structured_data() -> Iterator[Case]:
 
 
 def make_times() -> Iterator[Case]:
-    for moment in (*MOMENTS, *UNWRITABLE):
-        digits = len(str(abs(moment)))
-        name = str(moment) if digits < 40 else f"{digits} digits"
-        yield Case(f"time/{name}", "format_timestamp", {}, {}, (moment,), {})
-        if moment in (0, -1, NOON, 2**63, *UNWRITABLE):
-            yield encode(f"time/record/{name}", 6, "x", keywords={"time_ns": moment})
-    for moment in MOMENTS:
+    for timestamp in (*TIMESTAMPS, *UNWRITABLE):
+        digits = len(str(abs(timestamp)))
+        name = str(timestamp) if digits < 40 else f"{digits} digits"
+        yield Case(f"time/{name}", "format_timestamp", {}, {}, (timestamp,), {})
+        if timestamp in (0, -1, NOON, 2**63, *UNWRITABLE):
+            yield encode(f"time/record/{name}", 6, "x", keywords={"time_ns": timestamp})
+    for timestamp in TIMESTAMPS:
         form = {"protocol": "rfc3164", "local_time": False}
-        yield Case(f"time/rfc3164/{moment}", "format_timestamp", {}, {}, (moment,), form)
+        yield Case(f"time/rfc3164/{timestamp}", "format_timestamp", {}, {}, (timestamp,), form)
     for precision in range(7):
-        for moment in (NOON, 999_999_999, -1, MOMENTS[-1]):
+        for timestamp in (NOON, 999_999_999, -1, TIMESTAMPS[-1]):
             form = {"precision": precision}
-            name = f"time/precision/{precision}/{moment}"
-            yield Case(name, "format_timestamp", {}, {}, (moment,), form)
+            name = f"time/precision/{precision}/{timestamp}"
+            yield Case(name, "format_timestamp", {}, {}, (timestamp,), form)
         yield encode(f"time/precision/{precision}/record", precision=precision)
         yield encode(f"time/precision/{precision}/never", precision=precision,
                      keywords={"time_ns": float("nan")})  # fmt: skip
@@ -189,19 +189,19 @@ def make_times() -> Iterator[Case]:
 
 def make_sizes() -> Iterator[Case]:
     for what, message in TRUNCATED.items():
-        for room in range(13):
-            yield encode(f"size/{what}/{room}", 6, message, max_size=92 + room)
+        for space in range(13):
+            yield encode(f"size/{what}/{space}", 6, message, max_size=92 + space)
     # The message goes first, then the record's own data, then all.
     data = {"structured_data": {"b@1": {"c": "d" * 10}}}
     constant = b'[a@1 b="' + b"c" * 26 + b'"]'
-    for room in range(36):
-        options = {"structured_data": constant, "max_size": 82 + room}
-        yield encode(f"size/data/{room}", keywords=data, **options)
-        yield encode(f"size/data/empty/{room}", 6, "", keywords=data, **options)
-        yield encode(f"size/header/{room}", 6, call="header", keywords=data, **options)
-    for room in range(0, 36, 3):
-        options = {"structured_data": constant, "max_size": 85 + room, "bom": True}
-        yield encode(f"size/data/bom/{room}", keywords=data, **options)
+    for space in range(36):
+        options = {"structured_data": constant, "max_size": 82 + space}
+        yield encode(f"size/data/{space}", keywords=data, **options)
+        yield encode(f"size/data/empty/{space}", 6, "", keywords=data, **options)
+        yield encode(f"size/header/{space}", 6, call="header", keywords=data, **options)
+    for space in range(0, 36, 3):
+        options = {"structured_data": constant, "max_size": 85 + space, "bom": True}
+        yield encode(f"size/data/bom/{space}", keywords=data, **options)
     for framing in ("octet", "lf", "nul"):
         for bom in (False, True):
             for size in (95, 99, 100, 101):
@@ -244,10 +244,10 @@ def make_buffers() -> Iterator[Case]:
                 yield encode(f"many/{where}", buffer, 6, messages, offset, call=many,
                              framing=framing)  # fmt: skip
     for protocol in ("rfc3164", "local"):
-        for moment in (NOON, -62_135_596_800 * SECOND, 253_402_300_799 * SECOND):
-            name = f"many/{protocol}/{moment}"
+        for timestamp in (NOON, -62_135_596_800 * SECOND, 253_402_300_799 * SECOND):
+            name = f"many/{protocol}/{timestamp}"
             yield encode(name, bytearray(), 6, ["a", "b"], call=many, protocol=protocol,
-                         framing="lf", keywords={"time_ns": moment})  # fmt: skip
+                         framing="lf", keywords={"time_ns": timestamp})  # fmt: skip
     for messages in ([], (), ("a",), ["a", 7], "abc", None, [["a"]]):
         yield encode(f"many/messages/{messages}", bytearray(b"."), "err", messages, 1, call=many)
     for offset in (-1, 4, 10**30, "0", None, 1.0):

@@ -129,7 +129,7 @@ BAD_NAMES: dict[str, object] = {
     "DEL": "a\x7f", "too long": "n" * 33, "int": 7, "none": None, "octets": b"a",
 }  # fmt: skip
 
-MOMENTS: tuple[int, ...] = (
+TIMESTAMPS: tuple[int, ...] = (
     0, 1, -1, 999, 1000, 999_999_499, 999_999_999, SECOND, -SECOND, NOON, -500_000_000,
     951_782_399 * SECOND, 951_782_400 * SECOND, 951_868_799 * SECOND, 951_868_800 * SECOND,
     1_709_164_800 * SECOND, 1_709_251_200 * SECOND,  # 29 February 2024 and the day after

@@ -35,7 +35,8 @@ link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_lin
 encoder = Extension(
     "syslogfast._encoder_c",
     ["syslogfast/_c/_encoder_c.pyx"],
-    depends=["syslogfast/syslogfast.h"],
+    depends=["syslogfast/syslogfast.h", "syslogfast/_c/cython_internals.h"],
+    include_dirs=["syslogfast", "syslogfast/_c"],
     define_macros=[
         ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process
         ("CYTHON_USE_TYPE_SPECS", "1"),  # each with types of its own

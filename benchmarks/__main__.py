@@ -9,13 +9,13 @@ import sys
 import tempfile
 import time
 
-# For modules beside this one, and not for the package beside it, whose core is not built there.
+# For the folders beside this file; the package beside this folder has no compiled core there.
 FOLDER = pathlib.Path(__file__).parent
 sys.path[0] = str(FOLDER)
 
-from results import PARTS, describe_machine, describe_versions, load_results  # noqa: E402
+from measure.results import PARTS, describe_machine, describe_versions, load_results  # noqa: E402
 
-RESULTS = FOLDER / "results.json"
+RESULTS = FOLDER / "data" / "results.json"
 ASIDE = FOLDER.parent / ".benchmarks" / "results.json"  # what is not for the pages
 NEEDED = ("syslogfast", "pytest_benchmark", "Cython", "matplotlib")
 
@@ -41,7 +41,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def measure(parts: list[str], results: pathlib.Path, quick: bool) -> int:
     """Run these parts; their tables get into the file of results. Return pytest's status."""
-    files = [str(FOLDER / f"bench_{part}.py") for part in parts]
+    files = [str(FOLDER / "questions" / f"bench_{part}.py") for part in parts]
     mode = "--benchmark-disable" if quick else "--benchmark-enable"
     options = ["-q", "--no-header", "--benchmark-quiet", mode, "--results", str(results)]
     # -I: the installed package is measured, not this folder's.
@@ -70,7 +70,7 @@ def keep(fresh: pathlib.Path, problem: str) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    import report  # which needs what was looked for above
+    from pages import report  # which needs what was looked for above
 
     if arguments.draw:
         report.draw_pages(load_results(RESULTS), report.ROOT)

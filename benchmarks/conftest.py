@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
-from results import (
+from measure.results import (
     Part,
     Results,
     Watch,
@@ -24,12 +23,14 @@ from results import (
     load_results,
     save_results,
 )
-from tables import Table, write_text
-from turns import Turns
+from measure.rounds import Turns
+from measure.tables import Table, write_text
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import syslogfast
 
 RESULTS = pytest.StashKey[Results]()
+MEASURE = pathlib.Path(__file__).parent / "measure"
 PLACE = pytest.StashKey[str]()  # of a test among all: "3/17"
 
 
@@ -113,13 +114,13 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def build_module(name: str, directory: pathlib.Path) -> ModuleType:
-    """Compile `name`.pyx, which is beside this file, like the encoder itself, and import it."""
+    """Compile `name`.pyx, of `measure/`, like the encoder itself, and import it."""
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
     source = directory / f"{name}.pyx"
-    source.write_text(pathlib.Path(__file__).with_name(source.name).read_text())
+    source.write_text((MEASURE / source.name).read_text())
     include = list(syslogfast.__path__)
     extension = Extension(name, [str(source)], include_dirs=include, extra_compile_args=["-O2"])
     # The installed package's .pxd files are found where the package is.

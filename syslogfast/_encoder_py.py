@@ -7,40 +7,37 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 import time
 
 from syslogfast._batch import encode_each
-from syslogfast._validation import (
-    check_choice,
-    check_field,
-    check_precision,
-    check_severity,
-    reject_change,
-    reject_message,
-    reject_messages,
-    reject_offset,
-)
 from syslogfast._buffer import measure_buffer, store
+from syslogfast._layout import SharedLayout
+from syslogfast._log_record import (
+    choose_severity,
+    clean_elements,
+    join_attributes,
+    number_elements,
+    print_value,
+    read_attribute,
+    read_created,
+    read_record_text,
+    render_own_fields,
+)
 from syslogfast._options import (
     Settings,
-    clean_msgid,
     describe_options,
     read_back,
     reduce_options,
     restore_names,
 )
-from syslogfast._log_record import (
-    choose_severity,
-    clean_elements,
-    print_value,
-    read_attribute,
-    read_created,
-    read_elements,
-    read_record_text,
-    render_own_fields,
+from syslogfast._text import truncate_text
+from syslogfast._timestamp import check_time, format_timestamp, is_writable
+from syslogfast._validation import (
+    check_severity,
+    reject_change,
+    reject_messages,
+    reject_offset,
 )
-from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._layout import SharedLayout
-from syslogfast._text import BOM, encode_text, read_text
-from syslogfast._timestamp import TIMESTAMP_FORMATS, check_time, choose_renderer, is_writable
-from syslogfast.constants import IDENTITY, PROTOCOLS
+from syslogfast.constants import IDENTITY
+
+__all__ = ["Encoder", "RecordFormatter", "format_timestamp"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,41 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from syslogfast._emitter_py import Sequence as SequenceIds
+
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
     StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
-
-
-def format_timestamp(
-    time_ns: "int | None" = None,
-    *,
-    protocol: "str" = "rfc5424",
-    local_time: "bool | None" = None,
-    precision: "int" = 6,
-) -> "str":
-    """Return the TIMESTAMP field of a record.
-
-    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
-    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
-    RFC 5424 and local time for the others. `precision` is the number of digits after the
-    second, 0 to 6; what is beyond is cut off, not rounded. A time outside the years 0001 to
-    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
-
-    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
-    not one of those above.
-
-    >>> format_timestamp(1_065_910_455_003_000_000)
-    '2003-10-11T22:14:15.003000Z'
-    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
-    '2003-10-11T22:14:15Z'
-    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
-    'Oct 11 22:14:15'
-    """
-    check_choice("protocol", protocol, PROTOCOLS)
-    precision = check_precision(precision)
-    if local_time is None:
-        local_time = protocol != "rfc5424"
-    return choose_renderer(protocol)(time_ns, TIMESTAMP_FORMATS[bool(local_time), precision]).decode()
 
 
 class Encoder:
@@ -96,7 +63,7 @@ class Encoder:
         STRUCTURED-DATA and BOM: there, they are left out.
     facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
-        process. Octets that the field cannot hold become "_", the excess is cut off, and
+        process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
@@ -110,8 +77,9 @@ class Encoder:
         "keep" leaves them, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
-        for RFC 3164 (its section 4.1), 8192 for the others. The message is cut, at a character;
-        if that is not enough, the record's own STRUCTURED-DATA is left out, then all of it.
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
+        character; if that is not enough, the record's own STRUCTURED-DATA is left out, then all of
+        it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
@@ -123,7 +91,7 @@ class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    __slots__ = ("_identity_size", "_given", "_hot", "_names", "_layout", "_suffix")
+    __slots__ = ("_given", "_hot", "_identity_size", "_layout", "_names", "_suffix")
 
     def __init__(
         self,
@@ -166,7 +134,9 @@ class Encoder:
         self._keep_names(settings.names, settings.identity_fields)
         self._layout = SharedLayout(settings)
         self._hot = self._layout.hot
-        self._suffix = self._join_suffix(settings.identity_fields, settings.msgid, self._layout.elements)
+        self._suffix = self._layout.join_suffix(
+            settings.identity_fields, settings.msgid, self._layout.elements
+        )
 
     def encode(
         self,
@@ -191,39 +161,7 @@ class Encoder:
         >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
         b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
         """
-        if type(severity) is not int or not 0 <= severity <= 7:
-            severity = check_severity(severity)
-        starts, render_timestamp, timestamp_format, max_size, msg_separator, escapes, framing = self._hot
-        timestamp = render_timestamp(time_ns, timestamp_format)
-        suffix = self._suffix
-        if msgid is not None or structured_data is not None:
-            suffix = self._render_suffix(msgid, structured_data)
-        header = starts[severity] + timestamp + suffix
-        space = max_size - len(header)
-        if space < 0 and space < -len(msg_separator):
-            start = starts[severity] + timestamp
-            header = start + self._render_shorter_suffix(
-                msgid, space=max_size - len(start) + len(msg_separator)
-            )
-            space = max_size - len(header)
-        if type(message) is not str or len(msg_separator) > 1:
-            message = self._read_message(message)
-        if len(message) > space:
-            data = encode_text(message, escapes, space)
-        else:
-            try:  # what most are, without a look at each character
-                data = message.encode()
-                if data.translate(escapes.needs_escape) != data or len(data) > space:
-                    data = encode_text(message, escapes, space)
-            except (UnicodeError, AttributeError):
-                data = encode_text(message, escapes, space)
-        # Of a message of which nothing fits, no trace is left.
-        record = header + data if data else header[: len(header) - len(msg_separator)]
-        if framing is None:
-            return record
-        if framing == "octet":
-            return f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
-        return record + (b"\n" if framing == "lf" else b"\0")
+        return self._encode(severity, message, time_ns, msgid, structured_data)[0]
 
     def encode_into(
         self,
@@ -238,7 +176,7 @@ class Encoder:
     ) -> "int":
         """Write one record, framed, into `buffer` at `offset` and return where it ends.
 
-        A bytearray grows as needed; any other writable, contiguous buffer must have room. What
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
         follows the record stays as it is, and so does the whole buffer when the call fails.
         The other arguments are those of `encode`.
 
@@ -270,7 +208,7 @@ class Encoder:
         """Write a record for each message of a list or tuple, one after the other.
 
         Return where the last one ends and how many fitted: all of them in a bytearray, which
-        grows; in any other buffer those that have room. All have the same time; None reads the
+        grows; in any other buffer those that have space. All have the same time; None reads the
         clock once. The other arguments, and the errors, are those of `encode_into`.
 
         >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
@@ -279,10 +217,12 @@ class Encoder:
         """
         layout = self._layout
         check_severity(severity)
-        moment = time.time_ns() if time_ns is None else check_time(time_ns)
+        known = time.time_ns() if time_ns is None else check_time(time_ns)
         if time_ns is None:
-            time_ns = moment
-        elif layout.protocol != "rfc5424" and not is_writable(moment, layout.timestamp_format.local_time):
+            time_ns = known
+        elif layout.protocol != "rfc5424" and not is_writable(
+            known, layout.timestamp_format.local_time
+        ):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
@@ -311,24 +251,7 @@ class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
-        text = read_record_text(record) if message is None else message
-        encoder = self._encoder_for_process(read_attribute(record, "process"))
-        severity = choose_severity(read_attribute(record, "levelno"))
-        time_ns: Any = read_created(read_attribute(record, "created"))
-        msgid = read_attribute(record, "msgid")
-        if msgid is not None:
-            msgid = print_value(msgid)
-        data: Any = read_elements(record, self._layout.attributes)
-        encode = Encoder.encode  # not a subclass's, who knows what that takes
-        try:
-            return encode(
-                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
-            )
-        except Exception:  # of structured data, or of the __str__ of one of its values
-            data = clean_elements(data)
-            return encode(
-                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
-            )
+        return self._encode_record(record, message, None)[0]
 
     def header(
         self,
@@ -351,9 +274,11 @@ class Encoder:
         layout = self._layout
         start = layout.starts[check_severity(severity)]
         start += layout.timestamp(time_ns, layout.timestamp_format)
-        header = start + self._render_suffix(msgid, structured_data)
+        header = start + layout.render_suffix(self._get_fields(), msgid, structured_data)
         if len(header) > layout.max_size:
-            header = start + self._render_shorter_suffix(msgid, space=layout.max_size - len(start))
+            header = start + layout.render_shorter_suffix(
+                self._get_fields(), msgid, space=layout.max_size - len(start)
+            )
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -395,6 +320,83 @@ class Encoder:
     def _get_fields(self) -> "str":
         return self._suffix[: self._identity_size].decode()
 
+    def _encode(
+        self,
+        severity: "int | str",
+        message: "object",
+        time_ns: "int | None",
+        msgid: "str | None",
+        structured_data: "StructuredData | None",
+    ) -> "tuple[bytes, bool]":
+        """Return one record, framed, and whether it is truncated.
+
+        That is, whether some of its message or of its structured data is left out.
+        """
+        if type(severity) is not int or not 0 <= severity <= 7:
+            severity = check_severity(severity)
+        starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
+            self._hot
+        )
+        timestamp = render_timestamp(time_ns, timestamp_format)
+        suffix = self._suffix
+        if msgid is not None or structured_data is not None:
+            suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)
+        header = starts[severity] + timestamp + suffix
+        space = max_size - len(header)
+        is_truncated = False
+        if space < 0 and space < -len(separator):
+            start = starts[severity] + timestamp
+            shorter = start + self._layout.render_shorter_suffix(
+                self._get_fields(), msgid, space=max_size - len(start) + len(separator)
+            )
+            is_truncated = len(shorter) < len(header)
+            header = shorter
+            space = max_size - len(header)
+        if type(message) is not str or len(separator) > 1:
+            message = self._layout.read_message(message)
+        data = None
+        if len(message) <= space:
+            try:  # what most are, without a look at each character
+                data = message.encode()
+                if len(data) > space or data.translate(escapes.needs_escape) != data:
+                    data = None
+            except (UnicodeError, AttributeError):
+                data = None  # a lone surrogate; MicroPython has no translate
+        if data is None:
+            data, has_more = truncate_text(message, escapes, space)
+            is_truncated = is_truncated or has_more
+        # Of a message of which nothing fits, no trace is left.
+        record = header + data if data else header[: len(header) - len(separator)]
+        if framing == "octet":
+            record = f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
+        elif framing is not None:
+            record += b"\n" if framing == "lf" else b"\0"
+        return record, is_truncated
+
+    def _encode_record(
+        self, record: "logging.LogRecord", message: "str | None", sequence: "SequenceIds | None"
+    ) -> "tuple[bytes, bool, int]":
+        """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
+        text = read_record_text(record) if message is None else message
+        encoder = self._encoder_for_process(read_attribute(record, "process"))
+        severity = choose_severity(read_attribute(record, "levelno"))
+        time_ns: Any = read_created(read_attribute(record, "created"))
+        msgid: Any = read_attribute(record, "msgid")
+        if msgid is not None:
+            msgid = print_value(msgid)
+        data: Any = read_attribute(record, "structured_data")
+        if sequence is not None:
+            data = number_elements(data, sequence)
+        data = join_attributes(data, record, self._layout.attributes)
+        if data is not None:
+            try:
+                data = self._layout.render_elements(data)
+            except Exception:  # of a name, or of the __str__ of a value
+                data = clean_elements(data)
+        # Not a subclass's, who knows what that takes.
+        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, msgid, data)
+        return frame, is_truncated, severity
+
     def _list_options(self) -> "dict[str, Any]":
         """Return all options as they were given."""
         options = dict(self._layout.options)
@@ -416,57 +418,8 @@ class Encoder:
         other._names, other._given = names, -1
         other._identity_size = len(fields)
         other._layout, other._hot = layout, layout.hot
-        other._suffix = other._join_suffix(fields, layout.msgid, layout.elements)
+        other._suffix = layout.join_suffix(fields, layout.msgid, layout.elements)
         return other
-
-    def _has_space(self, size: "int") -> "bool":
-        """Return True if a record with so long a text is shorter than `max_size`, for sure."""
-        layout = self._layout
-        return layout.space - self._identity_size - len(layout.elements) >= size
-
-    def _without_limit(self) -> "Encoder":
-        layout = self._layout.without_limit()
-        other: Encoder = object.__new__(Encoder)
-        for name in Encoder.__slots__:
-            setattr(other, name, getattr(self, name))
-        other._layout, other._hot = layout, layout.hot
-        return other
-
-    def _join_suffix(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
-        """Return what stands between TIMESTAMP and the text of the message."""
-        if self._layout.protocol != "rfc5424":
-            return fields.encode()
-        return f"{fields}{msgid} ".encode() + (elements or b"-") + self._layout.msg_separator
-
-    def _render_suffix(
-        self, msgid: "str | None", structured_data: "StructuredData | None", drop: "bool" = False
-    ) -> "bytes":
-        """Return the suffix with what one record brings, or without any structured data."""
-        layout = self._layout
-        msgid = layout.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
-        elements = b"" if drop else layout.elements
-        if structured_data is not None:
-            elements = join_elements(elements, self._render_elements(structured_data))
-        return self._join_suffix(self._get_fields(), msgid, elements)
-
-    def _render_shorter_suffix(self, msgid: "str | None", space: "int") -> "bytes":
-        """Return the suffix without what one record brings, or without any structured data."""
-        suffix = self._render_suffix(msgid, None)
-        return suffix if len(suffix) <= space else self._render_suffix(msgid, None, drop=True)
-
-    def _render_elements(self, structured_data: "StructuredData") -> "bytes":
-        return render_elements(structured_data, self._layout.param_escapes)
-
-    def _read_message(self, message: "object") -> "str":
-        text = read_text(message)
-        if text is None:
-            reject_message(message)
-        if not self._layout.bom:
-            return text
-        start = 0
-        while text[start : start + 1] == BOM:  # it is written anyway, and once is enough
-            start += 1
-        return text[start:]
 
 
 class RecordFormatter:

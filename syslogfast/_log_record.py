@@ -4,8 +4,8 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
-from syslogfast._validation import check_sd_name, reject_attributes
 from syslogfast._options import render_fields
+from syslogfast._validation import check_sd_name, reject_attributes
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -278,14 +278,15 @@ def copy_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
     return copied
 
 
-def read_elements(
-    record: "logging.LogRecord", attributes: "Mapping[str, Mapping[str, str]] | None"
+def join_attributes(
+    given: "object",
+    record: "logging.LogRecord",
+    attributes: "Mapping[str, Mapping[str, str]] | None",
 ) -> "object":
     """Return a record's structured data, joined with what `attributes` names, if it has that.
 
     An element of its own replaces one of the same SD-ID; bytes replace them all.
     """
-    given = read_attribute(record, "structured_data")
     if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
@@ -305,24 +306,18 @@ def read_elements(
     return elements or None
 
 
-def number_record(record: "logging.LogRecord", sequence: "Sequence") -> "logging.LogRecord":
-    """Return a copy of a record whose structured data have the next number in them."""
-    given: Any = read_attribute(record, "structured_data")
+def number_elements(given: "object", sequence: "Sequence") -> "object":
+    """Return a record's structured data, whatever they are, with the next number in them."""
     try:
-        numbered = object.__new__(type(record))
-        numbered.__dict__.update(record.__dict__)
-        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):
+        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):  # type: ignore[attr-defined]
             given = clean_elements(given)
-        if not is_a(given, dict, bytes):
-            given = {}
-        numbered.structured_data = sequence.number(given)
-    except Exception:  # a class with slots of its own, or structured data that cannot be read
-        return record
-    return numbered
+    except Exception:  # a dict of its own kind
+        given = clean_elements(given)
+    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
 
 
 def clean_sd_name(name: "object") -> "str":
-    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", cut, never empty."""
+    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
     text = print_value(name)[:MAX_SD_NAME]
     kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
     return "".join(kept) or "_"

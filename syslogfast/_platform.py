@@ -1,7 +1,7 @@
 """What this system has, and what it lacks: the one place that knows. Its half in C: platform.pxd.
 
-Linux has it all. Elsewhere a transport that there cannot be is refused where its URL is given, and what
-only makes things faster, or better known, is left out.
+Linux has it all. Elsewhere a transport that there cannot be is refused where its URL is given, and
+what only makes things faster, or better known, is left out.
 """
 
 import sys
@@ -28,7 +28,7 @@ IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
 HAS_FATAL_SIGNALS = sys.platform != "win32"
 FAMILIES = {"unix": "AF_UNIX", "vsock": "AF_VSOCK"}  # of sockets, that some systems lack
-# Linux truncations one long write into datagrams of one size, the last of which may be shorter (udp(7)).
+# Linux splits one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
 
@@ -63,7 +63,7 @@ def call_at_fork(**calls: "Callable[[], object]") -> "None":
 
 
 def can_segment(datagrams: "_socket.socket") -> "bool":
-    """Return True if the kernel truncations one write into many datagrams."""
+    """Return True if the kernel splits one write into many datagrams."""
     if not IS_LINUX:
         return False
     try:

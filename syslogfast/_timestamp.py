@@ -3,8 +3,13 @@
 import time
 from time import time_ns as read_clock
 
-from syslogfast._validation import is_float_without_time, reject_time
-from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS
+from syslogfast._validation import (
+    check_choice,
+    check_precision,
+    is_float_without_time,
+    reject_time,
+)
+from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS, PROTOCOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +38,8 @@ TIMESTAMP_FORMATS = {
     for precision in range(MAX_PRECISION + 1)
 }
 
-# The last second that was written in UTC, its timestamp_format, and the template and unit made of them. One
-# tuple, replaced as a whole, so that no thread sees a part of another's.
+# The last second that was written in UTC, its timestamp_format, and the template and unit made of
+# them. One tuple, replaced as a whole, so that no thread sees a part of another's.
 latest = (0, TIMESTAMP_FORMATS[False, 0], b"1970-01-01T00:00:00Z", 0)
 
 
@@ -52,7 +57,7 @@ def compute_date(days: "int") -> "tuple[int, int, int]":
 
 
 def find_offset(seconds: "int") -> "int":
-    """Return how many seconds local time is ahead of UTC at that moment."""
+    """Return how many seconds local time is ahead of UTC at that time."""
     if not MIN_SECONDS - 86400 <= seconds <= MAX_SECONDS + 86400:
         return 0
     try:
@@ -78,11 +83,11 @@ def check_time(time_ns: "object") -> "int | None":
     return None
 
 
-def is_writable(moment: "int | None", local_time: "bool") -> "bool":
+def is_writable(time_ns: "int | None", local_time: "bool") -> "bool":
     """Return True if a time is in the years 0001 to 9999 where it is written."""
-    if moment is None:
+    if time_ns is None:
         return False
-    seconds = moment // 1_000_000_000
+    seconds = time_ns // 1_000_000_000
     if local_time:
         seconds += find_offset(seconds)
     return MIN_SECONDS <= seconds <= MAX_SECONDS
@@ -127,8 +132,9 @@ def render_rfc3164_timestamp(time_ns: "int | None", timestamp_format: "Timestamp
 
     It has no NILVALUE: for a time that cannot be written it is the present one.
     """
-    moment = None if time_ns is None else check_time(time_ns)
-    seconds = (read_clock() if moment is None else moment) // 1_000_000_000
+    if time_ns is not None:
+        time_ns = check_time(time_ns)
+    seconds = (read_clock() if time_ns is None else time_ns) // 1_000_000_000
     if timestamp_format.local_time:
         seconds += find_offset(seconds)
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
@@ -141,3 +147,37 @@ def render_rfc3164_timestamp(time_ns: "int | None", timestamp_format: "Timestamp
 
 def choose_renderer(protocol: "str") -> "Renderer":
     return render_rfc5424_timestamp if protocol == "rfc5424" else render_rfc3164_timestamp
+
+
+def format_timestamp(
+    time_ns: "int | None" = None,
+    *,
+    protocol: "str" = "rfc5424",
+    local_time: "bool | None" = None,
+    precision: "int" = 6,
+) -> "str":
+    """Return the TIMESTAMP field of a record.
+
+    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
+    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
+    RFC 5424 and local time for the others. `precision` is the number of digits after the
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
+    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
+
+    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
+    not one of those above.
+
+    >>> format_timestamp(1_065_910_455_003_000_000)
+    '2003-10-11T22:14:15.003000Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
+    '2003-10-11T22:14:15Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
+    'Oct 11 22:14:15'
+    """
+    check_choice("protocol", protocol, PROTOCOLS)
+    precision = check_precision(precision)
+    if local_time is None:
+        local_time = protocol != "rfc5424"
+    return choose_renderer(protocol)(
+        time_ns, TIMESTAMP_FORMATS[bool(local_time), precision]
+    ).decode()

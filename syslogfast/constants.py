@@ -72,8 +72,6 @@ MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
 WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
 
-NO_LIMIT = 0x7FFFFFFF  # more than a record can be
-
 MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits
 
 # Years 0001 to 9999, as seconds since the epoch: what RFC 3339 can write.

@@ -2,17 +2,17 @@
 
 import sys
 
+from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
     check_seconds,
     reject_identity,
     reject_missing_url,
 )
-from syslogfast._backend import BACKEND, Encoder, format_timestamp
-from syslogfast._options import has_hostname
-from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
-from syslogfast.transports.sender import Sender
+from syslogfast.constants import MAX_SIZE_UDP, OVERFLOWS
 from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.sender import Sender
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
 
 __all__ = ["Emitter", "Sequence", "connect"]
@@ -20,26 +20,15 @@ __all__ = ["Emitter", "Sequence", "connect"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from logging import LogRecord
     from typing import Any
 
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import Sequence, EmitterBase
+    from syslogfast._emitter_py import EmitterBase, Sequence
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
-    from syslogfast._encoder_c import Queue, Sequence, EmitterBase
-
-_log_record: "Any" = None  # the module, from the first record of logging on
-
-
-def load_log_record() -> "Any":
-    """Return that module: to import it for each record would take longer than the record."""
-    global _log_record
-    from syslogfast import _log_record
-
-    return _log_record
+    from syslogfast._encoder_c import EmitterBase, Queue, Sequence
 
 
 class Emitter(EmitterBase):
@@ -59,24 +48,6 @@ class Emitter(EmitterBase):
         from syslogfast._log_record import describe_exception  # rarely needed
 
         self.error(describe_exception(message, args, sys.exc_info()), **options)
-
-    def emit_record(self, record: "LogRecord", message: str | None = None) -> None:
-        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it; it never raises.
-
-        message: what to write instead of the record's own text.
-        """
-        log_record = _log_record or load_log_record()
-        encoder = self._get_encoder()
-        if self._sequence is not None:
-            record = log_record.number_record(record, self._sequence)
-        frame = encoder.encode_record(record, message)
-        is_suspect = len(frame) > encoder.max_size - WIDEST
-        is_truncated = False
-        if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
-            whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            is_truncated = len(whole) > len(frame)
-        severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._sender.enqueue(frame, severity, is_truncated)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
@@ -120,9 +91,9 @@ class Emitter(EmitterBase):
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
         "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
-        truncated: how often a record was cut, to `max_size` or to what the transport takes. reconnects:
-        connections after the first. bytes: sent so far. failure: what has gone wrong since a transport
-        was opened, or None.
+        truncated: how often a record was truncated, to `max_size` or to what the transport takes.
+        reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
+        since a transport was opened, or None.
         """
         counts = self._queue.count_all()
         counts["reconnects"] = self._sender.retry_policy.reconnects
@@ -159,13 +130,13 @@ def make_report_renderer(
     """Return what renders the record that tells how many were dropped, and since when."""
 
     def render(dropped: "dict[str, int]", since: int) -> bytes:
-        moment = format_timestamp(since)
+        timestamp = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
-        elements: Any = {"dropped@32473": {**parameters, "since": moment}}
+        elements: Any = {"dropped@32473": {**parameters, "since": timestamp}}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
-            f"records dropped since {moment}: {sum(dropped.values())} ({reasons})",
+            f"records dropped since {timestamp}: {sum(dropped.values())} ({reasons})",
             msgid="DROPPED",
             structured_data=sequence.number(elements) if sequence else elements,
         )

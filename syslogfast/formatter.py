@@ -2,9 +2,9 @@
 
 import logging
 
-from syslogfast._validation import reject_octets, reject_unframed
 from syslogfast._backend import Encoder, RecordFormatter
 from syslogfast._log_record import print_value, read_record_text
+from syslogfast._validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The standard library's SysLogHandler, with what one opts into: headers, framing, sender."""
+"""The standard library's SysLogHandler, with what one opts into: headers, framing, delivery."""
 
 import copy
 import logging
@@ -7,6 +7,10 @@ import socket
 from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
+from syslogfast._backend import Encoder
+from syslogfast._log_record import LOWEST_LEVELS, choose_severity
+from syslogfast._stdlib_handler import StandardSysLogHandler
+from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
     check_choice,
     check_facility,
@@ -18,11 +22,7 @@ from syslogfast._validation import (
     reject_tls_kind,
     reject_tls_of_url,
 )
-from syslogfast._backend import Encoder
-from syslogfast._log_record import LOWEST_LEVELS, choose_severity
-from syslogfast._stdlib_handler import StandardSysLogHandler
-from syslogfast._text import ESCAPES, encode_text
-from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT
+from syslogfast.constants import MAX_SIZE_UDP
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
@@ -46,18 +46,18 @@ class SysLogHandler(StandardSysLogHandler):
 
     address, facility, socktype: as there. `address` may also be one of the URLs of `connect`, or
         a list of them to fail over, for all that is told below.
-    timeout: seconds that connecting may take, as from Python 3.14 on; with sender: connecting,
+    timeout: seconds that connecting may take, as from Python 3.14 on; with delivery: connecting,
         flushing and closing, 5.0 if it is None.
     protocol: "rfc5424", "rfc3164" or "local": write a whole header, as Encoder does. The text is
         `ident` and what the formatter makes, or the record's own; no NUL follows. Over a stream
         each record ends with a newline, so that they can be told apart.
-    framing: "octet", "lf" or "nul", between records in a stream; asks for sender.
+    framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
-        expected) and insecure, as in the URLs; asks for sender.
-    linger, queue_bytes, overflow: those of `connect`, any of which asks for sender.
+        expected) and insecure, as in the URLs; asks for delivery.
+    linger, queue_bytes, overflow: those of `connect`, any of which asks for delivery.
     options: those of Encoder, such as hostname and app_name.
 
-    Sender, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
+    Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
     record without counting it in `stats`. It uses no `createSocket` and no `socket`; after
     `close` it drops records as "closed".
 
@@ -65,7 +65,7 @@ class SysLogHandler(StandardSysLogHandler):
     of a subclass; else that of its number, as in Encoder.encode_record.
 
     TypeError, ValueError: an argument is wrong, or two of them contradict each other. OSError: as
-    there, if there is no sender and a host has no address, or does not take the connection.
+    there, if there is no delivery and a host has no address, or does not take the connection.
 
     >>> handler = SysLogHandler("udp://127.0.0.1:5514", hostname="web1", app_name="shop")
     >>> handler.emit(logging.makeLogRecord({"msg": "sold out"}))
@@ -73,7 +73,7 @@ class SysLogHandler(StandardSysLogHandler):
     1
     """
 
-    _encoder: Encoder | None = None  # writes headers; without sender
+    _encoder: Encoder | None = None  # writes headers; without delivery
     _emitter: Emitter | None = None  # delivers
     _has_header = False
     _framing: str | None = None  # of text that is delivered without a header
@@ -93,8 +93,8 @@ class SysLogHandler(StandardSysLogHandler):
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
         self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
-        sender = {name: options.pop(name) for name in DELIVERY if name in options}
-        is_delivered = bool(urls or sender) or framing is not None or is_asked_for(tls)
+        delivery = {name: options.pop(name) for name in DELIVERY if name in options}
+        is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         if not self._has_header and options:
             Encoder(**options)  # TypeError: it does not know them either
             reject_missing_protocol(min(options))
@@ -109,8 +109,8 @@ class SysLogHandler(StandardSysLogHandler):
                 transports = [make_url(address, socktype, framing, tls)]
             if not self._has_header:  # but the record that tells of others that were dropped
                 options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
-            sender["timeout"] = 5.0 if timeout is None else timeout
-            self._emitter = connect(*transports, framing=framing, **sender, **options)
+            delivery["timeout"] = 5.0 if timeout is None else timeout
+            self._emitter = connect(*transports, framing=framing, **delivery, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
             self._emitter._sender.closes_at_exit = False
             self._framing = transports[0].framing
@@ -126,7 +126,7 @@ class SysLogHandler(StandardSysLogHandler):
 
     @property
     def stats(self) -> "dict[str, Any] | None":
-        """What became of the records, as Emitter.stats; None without sender: nobody counts."""
+        """What became of the records, as Emitter.stats; None without delivery: nobody counts."""
         return None if self._emitter is None else self._emitter.stats
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802
@@ -151,7 +151,7 @@ class SysLogHandler(StandardSysLogHandler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """With sender, wait until the transport has taken all, but no longer than `timeout`."""
+        """With delivery, wait until the transport has taken all, but no longer than `timeout`."""
         if self._emitter is not None:
             self._emitter.flush()
 
@@ -203,9 +203,9 @@ class SysLogHandler(StandardSysLogHandler):
         if self._emitter is None:
             self._send(record, text, facility)
         else:
-            self._encoder_for_process(facility).emit_record(record, text)
+            self._emitter_for_facility(facility).emit_record(record, text)
 
-    def _encoder_for_process(self, facility: int) -> Emitter:
+    def _emitter_for_facility(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""
         try:
             emitter: Emitter = self._emitters[facility]
@@ -258,7 +258,7 @@ def is_replaced(handler: object, method: "Any", original: object) -> bool:
 
 def frame_text(text: str, framing: str | None) -> bytes:
     """Return a text as Encoder frames a record; it cannot forge a delimiter."""
-    data = encode_text(text, ESCAPES[framing][0], NO_LIMIT)
+    data = escape_text(text, ESCAPES[framing][0])
     if framing == "octet":
         return b"%d %b" % (len(data), data)  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
     return data + ENDS[framing] if framing else data

@@ -9,6 +9,9 @@ error or the statistics. Children carry it, too.
 The examples show `info("sold out")` with hostname="web1", app_name="shop" and procid=42.
 """
 
+from syslogfast._options import is_ipv6_address
+from syslogfast._structured_data import join_structured_data, render_parameter
+from syslogfast._text import ESCAPES
 from syslogfast._validation import (
     check_choice,
     check_host,
@@ -18,9 +21,6 @@ from syslogfast._validation import (
     check_token,
     reject_service_option,
 )
-from syslogfast._options import is_ipv6_address
-from syslogfast._structured_data import join_structured_data, render_parameter
-from syslogfast._text import ESCAPES
 from syslogfast.constants import (
     MAX_APP_NAME,
     MAX_HOSTNAME,

@@ -9,7 +9,7 @@
 
        syslogfast_record record = {.severity = 6, .message = {text, size}};
        api->read_clock(&record.time);
-       size = api->encode(dst, space, layout, &record);
+       size = api->encode(dst, capacity, layout, &record);
 */
 
 #ifndef SYSLOGFAST_H
@@ -45,9 +45,9 @@ typedef struct {
                                        no SD-ID twice; they are trusted */
 } syslogfast_record;
 
-/* The functions return octets. Those with `space` write all, or nothing if that is more than `space`:
-   a space of 0 measures, and dst may then be NULL. What they read does not change meanwhile and does
-   not overlap what they write. Of an encoder with local time, they ask the C library for the zone:
+/* The functions return octets. Those with a `capacity` write all, or nothing if it is too small:
+   a capacity of 0 measures, and dst may then be NULL. What they read does not change meanwhile
+   and does not overlap what they write. Of an encoder with local time, they ask the C library for the zone:
    it reads TZ and files of its own, under a lock. */
 typedef struct {
     uint32_t version;
@@ -60,14 +60,14 @@ typedef struct {
     void (*read_clock)(syslogfast_time *time);
 
     /* One record, framed. */
-    Py_ssize_t (*encode)(char *dst, Py_ssize_t space, const syslogfast_layout *layout,
+    Py_ssize_t (*encode)(char *dst, Py_ssize_t capacity, const syslogfast_layout *layout,
                          const syslogfast_record *record);
 
     /* All that precedes the message, without a frame, for who writes the message itself. */
-    Py_ssize_t (*write_header)(char *dst, Py_ssize_t space, const syslogfast_layout *layout,
+    Py_ssize_t (*write_header)(char *dst, Py_ssize_t capacity, const syslogfast_layout *layout,
                                const syslogfast_record *record);
 
-    /* The TIMESTAMP alone, as the records have it; SYSLOGFAST_MAX_TIMESTAMP octets of space. */
+    /* The TIMESTAMP alone, as the records have it; SYSLOGFAST_MAX_TIMESTAMP octets. */
     Py_ssize_t (*write_timestamp)(char *dst, const syslogfast_layout *layout,
                                   const syslogfast_time *time);
 } syslogfast_api;

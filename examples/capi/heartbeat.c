@@ -9,7 +9,7 @@
 
 #include "syslogfast.h"
 
-enum { INFO = 6, SPACE = 1024 };
+enum { INFO = 6, CAPACITY = 1024 };
 
 static const syslogfast_api *api;
 
@@ -26,12 +26,12 @@ static struct {
 
 static void beat(unsigned long number)
 {
-    char text[64], record_text[SPACE];
+    char text[64], record_text[CAPACITY];
     int size = snprintf(text, sizeof text, "alive, beat %lu", number);
     syslogfast_record record = {.severity = INFO, .message = {text, size}};
     api->read_clock(&record.time);
-    Py_ssize_t record_size = api->encode(record_text, SPACE, heart.layout, &record);
-    if (record_size <= SPACE && write(heart.fd, record_text, record_size) < 0)
+    Py_ssize_t record_size = api->encode(record_text, CAPACITY, heart.layout, &record);
+    if (record_size <= CAPACITY && write(heart.fd, record_text, record_size) < 0)
         return;                         /* whoever misses the beats will look why */
 }
 
@@ -42,9 +42,9 @@ static void *run(void *unused)
     pthread_mutex_lock(&heart.lock);
     for (unsigned long number = 1; !heart.is_ending; number++) {
         beat(number);
-        long long timestamp = next.tv_nsec + (long long)(heart.interval * 1e9);
-        next.tv_sec += timestamp / 1000000000;
-        next.tv_nsec = timestamp % 1000000000;
+        long long nanoseconds = next.tv_nsec + (long long)(heart.interval * 1e9);
+        next.tv_sec += nanoseconds / 1000000000;
+        next.tv_nsec = nanoseconds % 1000000000;
         while (!heart.is_ending && !pthread_cond_timedwait(&heart.ended, &heart.lock, &next))
             continue;
     }

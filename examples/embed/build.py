@@ -76,7 +76,11 @@ def build(folder: pathlib.Path) -> None:
     # With the flags of setup.py. The object file is what is wanted of it.
     core = ["build_ext", "--force", "--build-temp", str(folder), "--build-lib", str(folder)]
     run(sys.executable, "setup.py", "-q", *core)
-    sources = [HERE / "program.c", folder / "frozen.c", folder / "syslogfast" / "_encoder_c.o"]
+    sources = [
+        HERE / "program.c",
+        folder / "frozen.c",
+        folder / "syslogfast" / "_c" / "_encoder_c.o",
+    ]
     library = pathlib.Path(*get_words("LIBPL", "LIBRARY"))
     # The linker warns of what glibc would load for users, hosts and locales: this asks for none.
     flags = ["-O2", "-s", "-static", "-Wl,--no-warnings", f"-I{sysconfig.get_path('include')}"]

@@ -81,7 +81,9 @@ class Rsyslog:
         assert 'address="127.0.0.1"' in configuration
         for path in ("/var/spool/rsyslog", "/var/log"):
             configuration = configuration.replace(f'"{path}', f'"{folder}')
-        self.transports = [transport for transport in PORTS if f'type="im{transport}"' in configuration]
+        self.transports = [
+            transport for transport in PORTS if f'type="im{transport}"' in configuration
+        ]
         (folder / "conf").write_text(configuration)
         self.start()
 
@@ -121,7 +123,9 @@ class Rsyslog:
 class Tier:
     """The central collector and two relays before it, by the configuration of either transport."""
 
-    def __init__(self, transport: str, folder: pathlib.Path, change: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, transport: str, folder: pathlib.Path, change: Callable[[str], str] = str
+    ) -> None:
         self.transport = transport
         self.daemons: list[Rsyslog] = []
         central = (HERE / "central.conf").read_text(encoding="utf-8")
@@ -293,7 +297,11 @@ def lose_relay(
 
 
 def measure_rate(
-    transport: str, folder: pathlib.Path, count: int, message: str, change: Callable[[str], str] = str
+    transport: str,
+    folder: pathlib.Path,
+    count: int,
+    message: str,
+    change: Callable[[str], str] = str,
 ) -> float:
     """Return how many records a second come through one relay, if they all wait for it."""
     tier = Tier(transport, folder, change)

@@ -82,9 +82,9 @@ class Tally:
     def __str__(self) -> str:
         elapsed = max(time.monotonic() - self.started, 1e-9)
         stats = self.log.stats
-        cut = f", {stats['truncated']:,} of them cut" if stats["truncated"] else ""
+        truncated = f", {stats['truncated']:,} of them truncated" if stats["truncated"] else ""
         return (
-            f"{stats['offered']:,} lines{cut}, {stats['bytes']:,} bytes to {self.target}"
+            f"{stats['offered']:,} lines{truncated}, {stats['bytes']:,} bytes to {self.target}"
             f" in {elapsed:.2f} s: {stats['offered'] / elapsed:,.0f} records/s"
         )
 

@@ -1,4 +1,4 @@
-"""Transports: where bytes go. A transport knows framing and sockets; it knows nothing of headers."""
+"""Transports: where bytes go. A transport knows framing and sockets, and nothing of headers."""
 
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.url import Url, parse_url
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         url: "Url"
         # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
         pinned: "int"
-        # Another transport takes over once no record is half sent, and none held: only that is to be
-        # brought about.
+        # Another transport takes over once no record is half sent, and none pinned: only that is to
+        # be brought about.
         is_draining: "bool"
         # Where a whole record may be written as it is; -1: nowhere.
         descriptor: "int"
@@ -25,21 +25,22 @@ if TYPE_CHECKING:
         def push(self, queue: "Queue") -> "int":
             """Hand over what can be without waiting: how many bytes are taken for good.
 
-            0: the transport is full. RejectedRecordError: it does not take the first record. OSError: it
-            broke; what has not been taken is to be sent anew, from the start of a record.
+            0: the transport is full. RejectedRecordError: it does not take the first record.
+            OSError: it broke; what has not been taken is to be sent anew, from the start of a
+            record.
             """
 
         def wait(self, timeout: "float") -> "None":
             """Wait until `push` may have success, or until so many seconds have passed."""
 
         def close(self, timeout: "float") -> "None":
-            """Make as sure as the transport can that all has arrived, then close it. OSError: not."""
+            """Make as sure as it can that all has arrived, then close. OSError: not all has."""
 
         def abort(self) -> "None":
             """Close the descriptor at once, and tell nobody: it may be another process's, too."""
 
 
-__all__ = ["RejectedRecordError", "PermanentError", "Url", "open_transport", "parse_url"]
+__all__ = ["PermanentError", "RejectedRecordError", "Url", "open_transport", "parse_url"]
 
 
 class RejectedRecordError(OSError):

@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.poll import Readiness
+    from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 BYTE_ORDER = sys.byteorder
@@ -262,7 +262,7 @@ class UdpTransport(DatagramTransport):
         mtu = find_path_mtu(self._socket, is_ipv6)
         if mtu is None:
             return limit
-        # A longer one is cut into fragments, unless the way there forbids it, as it seems to do.
+        # A longer one is split into fragments, unless the way there forbids it, as it seems to do.
         return min(limit, mtu - (48 if is_ipv6 else 28))
 
     def close(self, timeout: "float") -> "None":

@@ -11,7 +11,7 @@ from time import monotonic
 
 from syslogfast._platform import find_constant
 from syslogfast.transports.poll import Readiness, wait_ready
-from syslogfast.transports.stream import NO_SIGNAL, IDLE_TIMEOUT, connect_stream
+from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.resolve import look_up
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.poll import Readiness
+from syslogfast.transports.resolve import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def make_context(url: "Url") -> "ssl.SSLContext":
 
 
 def explain(error: "Exception") -> "Exception":
-    """Return an PermanentError if it is about who is who, else the error itself."""
+    """Return a PermanentError if it is about who is who, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return PermanentError(f"its certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):

@@ -2,8 +2,8 @@
 
 import sys
 
-from syslogfast._validation import reject_url, reject_url_kind
 from syslogfast._platform import has_transport, read_variable, system
+from syslogfast._validation import reject_url, reject_url_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def parse_url(url: "str | Url") -> "Url":
 def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
     """Give all URLs the framing that was asked for, or else that of the first; return it.
 
-    What is queued has been framed already, for whichever transport it will go. ValueError: one of the
-    URLs says otherwise, or cannot have it.
+    What is queued has been framed already, for whichever transport it will go. ValueError: one of
+    the URLs says otherwise, or cannot have it.
     """
     if framing is None:
         framing = urls[0].framing

@@ -363,11 +363,11 @@ def test_doctests() -> None:
 RECORD = b"<13>1 - - - - - - x"
 
 
-def feed(stream: bytes, *truncations: int) -> list[bytes]:
+def feed(stream: bytes, *cuts: int) -> list[bytes]:
     """Return the frames of a stream that arrives in pieces; nothing may be left over."""
     buffer = bytearray()
     found = []
-    for start, end in zip((0, *truncations), (*truncations, len(stream)), strict=True):
+    for start, end in zip((0, *cuts), (*cuts, len(stream)), strict=True):
         buffer += stream[start:end]
         used = 1
         while used:

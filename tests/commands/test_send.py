@@ -183,7 +183,7 @@ def test_udp_sends_one_datagram_a_record(backend: str, address: str) -> None:
         assert messages[:2] == ["one", "two"]
     # RFC 5424 6.1: over UDP a record is 2048 octets at the most, and what is cut is reported.
     assert set(messages[2]) == {"x"}
-    assert b"3 lines, 1 of them cut, " in result.stderr
+    assert b"3 lines, 1 of them truncated, " in result.stderr
 
 
 def test_long_lines_are_cut_and_counted(backend: str) -> None:
@@ -195,7 +195,7 @@ def test_long_lines_are_cut_and_counted(backend: str) -> None:
     result = run(backend, "--hostname", "h", text=b"\n".join(lines))
     records = split_frames(result.stdout, "lf")
     assert max(map(len, records)) == 8192
-    assert b"4 lines, 2 of them cut, " in result.stderr
+    assert b"4 lines, 2 of them truncated, " in result.stderr
 
 
 def test_a_line_is_sent_as_soon_as_it_is_read(backend: str, sink: Sink) -> None:

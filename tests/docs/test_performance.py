@@ -15,12 +15,14 @@ import pytest
 @pytest.fixture
 def report(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(root / "benchmarks")
-    return importlib.import_module("report")
+    return importlib.import_module("pages.report")
 
 
 @pytest.fixture
 def results(root: pathlib.Path, report: ModuleType) -> object:
-    return importlib.import_module("results").load_results(root / "benchmarks/results.json")
+    return importlib.import_module("measure.results").load_results(
+        root / "benchmarks/data/results.json"
+    )
 
 
 def test_pages(root: pathlib.Path, report: ModuleType, results: object) -> None:
@@ -58,7 +60,10 @@ def list_measured(table: "Any") -> list[str]:
 
 def test_questions(root: pathlib.Path, report: ModuleType, results: object) -> None:
     """Each question has a file of its own, an answer, and a place in the page."""
-    files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")}
+    files = {
+        path.stem.removeprefix("bench_")
+        for path in (root / "benchmarks/questions").glob("bench_*.py")
+    }
     assert files == set(report.PARTS) == set(results.parts)
     page = (root / "docs/performance.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
@@ -68,7 +73,7 @@ def test_questions(root: pathlib.Path, report: ModuleType, results: object) -> N
 def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None:
     """What is missed says why."""
     page = (root / "docs/performance.md").read_text(encoding="utf-8")
-    for budget in importlib.import_module("budgets").BUDGETS:
+    for budget in importlib.import_module("pages.budgets").BUDGETS:
         figure = budget.find(results)
         missed = "missed" in budget.judge(figure)
         assert (f"\n- {budget.name()}: {budget.why}\n" in page) == missed
@@ -78,7 +83,7 @@ def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None
 @pytest.mark.parametrize(("goal", "missed"), [({"least": 5.0}, 4.0), ({"most": 5.0}, 6.0)])
 def test_verdicts(report: ModuleType, goal: "dict[str, float]", missed: float) -> None:
     """A goal that is missed by a fifth of it says so, whichever way it goes."""
-    make = importlib.import_module("budgets").Budget
+    make = importlib.import_module("pages.budgets").Budget
     budget = make("what", "against", lambda results: 0, **goal)
     assert budget.judge(5.0) == "met"
     assert budget.judge(missed) == "**missed by 20%**"

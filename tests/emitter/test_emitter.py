@@ -1,4 +1,4 @@
-"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` has the transports.
+"""Emitters: from a call to bytes in the queue, on both backends; `test_delivery` sends it.
 
 Most emitters here are of a UDP transport whose sends are put into a list, or of a TCP transport to
 nowhere whose queue is read.
@@ -870,7 +870,7 @@ ABUSES = {
     "new emitter": "attempt(lambda: Emitter.__new__(Emitter).info('x'))",
     "new emitter, stats": "attempt(lambda: Emitter.__new__(Emitter).stats)",
     "new emitter, repr": "attempt(lambda: repr(Emitter.__new__(Emitter)))",
-    "new emitter": "attempt(lambda: EmitterBase.__new__(EmitterBase).emit_many(6, ['x']))",
+    "new base": "attempt(lambda: EmitterBase.__new__(EmitterBase).emit_many(6, ['x']))",
     "new queue": "attempt(lambda: Queue.__new__(Queue).peek())",
     "no arguments": "attempt(Emitter); attempt(EmitterBase); attempt(Queue); attempt(Child)",
     "wrong arguments": "attempt(lambda: Emitter(1, 2, 3).info('x'))",
@@ -900,7 +900,7 @@ for limit in (-5, -100, -2**40, -2**62, 0, 1, 2**62, 2**63 - 1, 2**70, 'x', None
 def abuse(queue):
     emitter = EmitterBase(Encoder(framing='lf'), queue, Idle())
     for argument in (-10**12, -1, 0, 1, 10**9, 2**62, -2**63, 2**63, None, 'x', b'', [], True):
-        for name in ('peek', 'advance', 'drop', 'drop_first', 'drop_oldest', 'clear'):
+        for name in ('peek', 'consume', 'drop', 'drop_first', 'drop_oldest', 'clear'):
             attempt(lambda: emitter.emit(6, 'text'))
             attempt(queue.peek)
             attempt(lambda: getattr(queue, name)(argument))
@@ -936,7 +936,7 @@ class Recursive:
             self.depth += 1
             emitter.emit(6, 'from drive')
             self.depth -= 1
-    start_lingering = drive
+    start_lingering = pump
     def apply_overflow(self, size, deadline):
         if self.depth < 6:
             self.depth += 1
@@ -1066,7 +1066,8 @@ def test_python_has_both_backends(run_python: Run, backend: str) -> None:
     """SYSLOGFAST_BACKEND decides which Emitter connect() returns."""
     code = (
         "import syslogfast; from syslogfast.emitter import EmitterBase;"
-        "print(syslogfast.BACKEND, EmitterBase.__module__, issubclass(syslogfast.Emitter, EmitterBase))"
+        "print(syslogfast.BACKEND, EmitterBase.__module__, end=' ');"
+        "print(issubclass(syslogfast.Emitter, EmitterBase))"
     )
     names = {"c": "syslogfast._encoder_c", "python": "syslogfast._emitter_py"}
     result = run_python(code, backend=backend)

@@ -1,4 +1,4 @@
-"""The queue between an emitter and its transport: what it holds, in which order, and what it counts.
+"""The queue between an emitter and its transport: what it has, in which order, and its counts.
 
 Each test is for both queues. A `Line` has no transport: the test takes the bytes itself, and says
 after every step whether all records are accounted for.
@@ -87,7 +87,7 @@ class Line:
         self.check()
         return b"" if view is None else bytes(view)
 
-    def advance(self, data: bytes) -> None:
+    def consume(self, data: bytes) -> None:
         self.taken += data
         self.queue.consume(len(data))
         self.check()
@@ -102,7 +102,7 @@ class Line:
         """Take so many bytes, or all there are, in as few steps as possible."""
         start = len(self.taken)
         while size and (data := self.peek(one)[:size]):
-            self.advance(data)
+            self.consume(data)
             size -= len(data)
         return bytes(self.taken[start:])
 
@@ -110,7 +110,7 @@ class Line:
         """Take all, no more than `chunk` bytes at a time."""
         start = len(self.taken)
         while data := self.peek(one)[:chunk]:
-            self.advance(data)
+            self.consume(data)
         assert self.queue.peek() is None
         assert self.queue.peek(True) is None
         assert (self.queue.count, self.queue.size) == (0, 0)
@@ -181,7 +181,7 @@ def test_peek_is_not_disturbed_by_puts(backend: str) -> None:
     view = line.queue.peek()
     rest = [line.emit(1000) for _ in range(3 * BLOCK // 1000 - 1)]
     assert bytes(view) == first
-    line.advance(first)
+    line.consume(first)
     assert line.drain() == b"".join(rest)
     assert bytes(view) == first
 
@@ -192,9 +192,9 @@ def test_peek_one(backend: str) -> None:
     frames = [line.emit(size) for size in (70, 200, 90)]
     for frame in frames:
         assert line.peek(True) == frame
-        line.advance(frame[:30])
+        line.consume(frame[:30])
         assert line.peek(True) == frame[30:]
-        line.advance(frame[30:])
+        line.consume(frame[30:])
     assert line.peek(True) == b""
 
 
@@ -210,7 +210,7 @@ def test_peek_gives_whole_frames(backend: str) -> None:
         ends.add(end)
     while data := line.peek():
         assert len(line.taken) + len(data) in ends
-        line.advance(data)
+        line.consume(data)
     assert bytes(line.taken) == b"".join(frames)
 
 
@@ -218,13 +218,13 @@ def test_size_counts_what_is_left_of_a_frame(backend: str) -> None:
     """Bytes that have been sent make space; their record counts as queued until its last byte."""
     line = make_line(backend, 200)
     frame = line.emit(150)
-    line.advance(line.peek()[:100])
+    line.consume(line.peek()[:100])
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (50, 1, 0)
     second = line.emit(150)
     assert line.stats["dropped"] == {}
-    line.advance(line.peek(True)[:49])
+    line.consume(line.peek(True)[:49])
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (151, 2, 0)
-    line.advance(line.peek(True))
+    line.consume(line.peek(True))
     assert (line.queue.size, line.queue.count, line.stats["sent"]) == (150, 1, 1)
     assert line.drain() == second
     assert line.taken == frame + second
@@ -248,12 +248,12 @@ def test_records_larger_than_a_block(backend: str) -> None:
     """Among small records, one that no block holds is taken and given as a whole."""
     line = make_line(backend, 1 << 20)
     frames = [line.emit(size) for size in (100, BLOCK + 1, 100, 3 * BLOCK, BLOCK, 100)]
-    line.advance(line.peek()[:50])
+    line.consume(line.peek()[:50])
     line.drain()
     assert line.taken == b"".join(frames)
     big = line.emit(1 << 20)
     assert line.peek(True) == line.peek() == big
-    line.advance(big[: 1 << 19])
+    line.consume(big[: 1 << 19])
     assert line.peek() == big[1 << 19 :]
     line.rewind()
     assert line.peek() == big
@@ -344,7 +344,7 @@ def test_drop_first_of_what_is_sent_in_part(backend: str) -> None:
     line = make_line(backend, 1000)
     line.emit(100)
     second = line.emit(100)
-    line.advance(line.peek(True)[:30])
+    line.consume(line.peek(True)[:30])
     line.peek(True)
     line.queue.drop_first("error")
     line.check()
@@ -413,7 +413,7 @@ def test_limit_is_exact(backend: str, limit: int) -> None:
 
 
 def test_too_large(backend: str) -> None:
-    """A record that no queue of this limit holds is dropped as such, and no space is made for it."""
+    """A record that no queue of this limit holds is dropped as such, and nothing else is."""
     line = make_line(backend, 500)
     line.sender.answer = True
     kept = line.emit(100)
@@ -516,7 +516,7 @@ def test_drop_oldest_spares_what_is_on_its_way(
     line.check()
     assert line.peek()[: len(held)] == held
     if is_held:
-        line.advance(held)
+        line.consume(held)
     line.drain()
     if sent or is_held:
         assert line.taken.startswith(frames[0])
@@ -664,7 +664,7 @@ def test_emit_many_calls(backend: str) -> None:
     assert line.sender.take_calls() == ["drive", "drive"]
 
 
-def test_a_failing_delivery(backend: str) -> None:
+def test_a_failing_sender(backend: str) -> None:
     """What the sender raises, such as KeyboardInterrupt, is raised; the record is queued."""
     line = make_line(backend, 1000)
 
@@ -686,7 +686,7 @@ def test_two_records_at_once_begin() -> None:
     from syslogfast import _emitter_py
     from syslogfast.transports import queue_py
 
-    class InterruptedQueue(_queue_py.Queue):
+    class InterruptedQueue(queue_py.Queue):
         __slots__ = ("interruptions",)
 
         def put(self, frame: bytes, is_truncated: bool) -> bool:
@@ -735,7 +735,7 @@ steps = st.one_of(
     st.tuples(st.just("emit many"), st.integers(1, 60)),
     st.tuples(st.just("take"), st.one_of(st.integers(1, 1000), st.sampled_from(SIZES))),
     st.tuples(st.just("take one"), st.integers(1, 1000)),
-    st.tuples(st.just("advance by nothing"), st.none()),
+    st.tuples(st.just("consume nothing"), st.none()),
     st.tuples(st.just("hold"), st.booleans()),
     st.tuples(st.just("rewind"), st.none()),
     st.tuples(st.just("drop first"), st.sampled_from(["error", "refused"])),
@@ -798,28 +798,28 @@ def apply(line: Line, model: Model, step: tuple) -> None:
     elif name.startswith("take"):
         line.take(argument, name == "take one")
         model.take(argument)
-        model.held = False
-    elif name == "advance by nothing":
+        model.pinned = False
+    elif name == "consume nothing":
         line.peek()
-        line.advance(b"")
-        model.held = False
+        line.consume(b"")
+        model.pinned = False
     elif name == "hold":
         data = line.peek(argument)
         assert b"".join(model.frames)[model.position :].startswith(data)
         assert len(data) >= (len(model.frames[0]) - model.position if model.frames else 0)
-        model.held = bool(data)
+        model.pinned = bool(data)
     elif name == "rewind":
         line.queue.rewind()
         line.withdrawn += model.position
         model.position = 0
-        model.held = False
+        model.pinned = False
     elif name == "drop first":
         line.queue.drop_first(argument)
-        if model.held:
+        if model.pinned:
             model.drop(0)
             model.count(argument)
-        model.held = False
-    elif name == "drop oldest" and not model.held and not model.position:
+        model.pinned = False
+    elif name == "drop oldest" and not model.pinned and not model.position:
         line.queue.drop_oldest(argument)
         while model.frames and model.size + argument > model.limit:
             model.drop(0)
@@ -829,7 +829,7 @@ def apply(line: Line, model: Model, step: tuple) -> None:
         model.count(argument, len(model.frames))
         model.frames.clear()
         model.position = 0
-        model.held = False
+        model.pinned = False
     line.check()
     assert (line.queue.count, line.queue.size) == (len(model.frames), model.size)
     stats = line.stats
@@ -1111,7 +1111,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("put"), st.integers(16, 120)),
         st.tuples(st.just("peek"), st.booleans()),
         st.tuples(st.just("peek_run"), st.integers(0, 100)),
-        st.tuples(st.just("advance"), st.tuples(st.integers(0, 400), st.integers(0, 200))),
+        st.tuples(st.just("consume"), st.tuples(st.integers(0, 400), st.integers(0, 200))),
         st.tuples(st.just("drop_oldest"), st.integers(0, 300)),
         st.tuples(st.sampled_from(["rewind", "drop_first", "peek_records"]), st.none()),
     ),
@@ -1128,7 +1128,7 @@ def act(queue: object, name: str, argument: object, number: int) -> object:
     if name == "peek_records":
         found = queue.peek_records()
         return found and (bytes(found[0]), list(found[1]))
-    if name == "advance":
+    if name == "consume":
         return queue.consume(*argument)
     if name == "drop_first":
         return queue.drop_first("error")

@@ -167,7 +167,7 @@ def test_other_buffers_must_have_space(encoder_module: ModuleType) -> None:
 
 
 def test_wider_items_are_bytes_too(encoder_module: ModuleType) -> None:
-    """Offset and space count bytes, whatever the items are; more than one dimension is no matter."""
+    """Offset and space are in bytes, whatever the items are and however many dimensions."""
     encoder = make_encoder(encoder_module)
     record = HEADER + b"1234"
     words = array.array("I", bytes(48))

@@ -13,8 +13,8 @@ import pytest
 from support.backends import load_emitter_module
 from support.certificates import Certificates, Pair
 from support.collectors import (
-    TRANSPORTS,
     TLS_TRANSPORTS,
+    TRANSPORTS,
     UNIX_TRANSPORTS,
     Collector,
     Record,
@@ -244,7 +244,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         tried.append(str(url))
         return transports.open_transport(url, timeout)
 
-    monkeypatch.setattr(route, "open_transport", open_transport)
+    monkeypatch.setattr(retry, "open_transport", open_transport)
     return tried
 
 

@@ -128,8 +128,8 @@ def boot(
 ) -> "tuple[list[Rfc5424Record], list[datetime.datetime]]":
     """Run PROGRAM; after the outage take each step of `plug_in`; return its records and timestamps.
 
-    A step is a function, or seconds to wait. The timestamps are those before it was started, when
-    it was ready, when the network came, and when all was over.
+    A step is a function, or seconds to wait. The times are those before it was started, when it
+    was ready, when the network came, and when all was over.
     """
     timestamps = []
 

@@ -20,8 +20,8 @@ from support.backends import load_backend
 from support.certificates import Certificates
 from support.crashes import (
     LIVE,
-    TRANSPORTS,
     SEVERITIES,
+    TRANSPORTS,
     Death,
     Stream,
     collect_deaths,
@@ -717,7 +717,7 @@ log.info("the parent goes on")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("speaks", [True, False])
 def test_a_crash_in_a_fork(needs_c: None, transport: str, speaks: bool) -> None:
-    """It speaks for itself: PROCID and numbers are its own; without a transport of its own, on stderr.
+    """It sends as itself: PROCID and numbers are its own; without a transport, to stderr.
 
     The parent's stream is not touched.
     """
@@ -827,7 +827,7 @@ while True: log.info("x" * 1000)
 
 
 def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
-    """It ends, however much it emits meanwhile, and says so, though there may have been no space."""
+    """It ends, however much it emits meanwhile, and says so, though the queue may be full."""
     with collect_deaths("lf") as collector:
         death = die(
             WITHOUT_SPACE,

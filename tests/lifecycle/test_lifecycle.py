@@ -23,10 +23,10 @@ from support.pairwise import choose_pairs
 from support.receivers import LIMIT, parse_lines
 
 import syslogfast
-from syslogfast.lifecycle import hooks, records, host
 from syslogfast import lifecycle
-from syslogfast.transports.network import Network, read_network
+from syslogfast.lifecycle import hooks, host, records
 from syslogfast.lifecycle.traceback import describe_error
+from syslogfast.transports.network import Network, read_network
 
 UPTIME = 5_123_456_789  # nanoseconds
 NETWORK = Network(

@@ -28,7 +28,13 @@ from support.receivers import LIMIT, wait_until
 
 import syslogfast
 from syslogfast.transports import netlink, network
-from syslogfast.transports.network import Network, NetworkWatch, read_network, wait_for_network
+from syslogfast.transports.network import (
+    Network,
+    NetworkWatch,
+    choose_network,
+    read_network,
+    wait_for_network,
+)
 
 Ip = Callable[..., str]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -257,7 +263,7 @@ def test_metric_in_any_order(up: Ip) -> None:
     up("route add default via 10.0.3.2 metric 100")
     links, addresses, routes = collect_answers()
     for order in (routes, routes[::-1]):
-        network, patience = network.choose_network(links, addresses, order, [])
+        network, patience = choose_network(links, addresses, order, [])
         assert network is not None
         assert (network.interface, network.gateway, patience) == ("peer", "10.0.3.2", 0)
 
@@ -654,7 +660,7 @@ def test_interpreter_ends_while_waiting(run_python: Run) -> None:
     code = (
         "import _thread, time\n"
         "from syslogfast.transports import network\n"
-        "_network.dump = lambda kind: []\n"  # no network, ever
+        "network.dump = lambda kind: []\n"  # no network, ever
         "watch = network.NetworkWatch()\n"
         "_thread.start_new_thread(watch.wait, (float('inf'),))\n"
         "while not watch._waiting.locked(): time.sleep(0.01)\n"
@@ -668,7 +674,7 @@ def test_interpreter_ends_while_waiting(run_python: Run) -> None:
 def test_little_is_imported(run_python: Run) -> None:
     """Beside the package itself it loads what is built in."""
     code = (
-        "import sys, syslogfast\n"
+        "import sys, syslogfast.transports\n"
         "before = set(sys.modules)\n"
         "import syslogfast.transports.network\n"
         "print(*sorted(set(sys.modules) - before))\n"
@@ -706,7 +712,7 @@ BODIES = st.lists(st.binary(max_size=120), max_size=6)
 def test_any_answers_are_chosen_from(
     links: list[bytes], addresses: list[bytes], routes: list[bytes]
 ):
-    network, patience = network.choose_network(links, addresses, routes, [])
+    network, patience = choose_network(links, addresses, routes, [])
     assert network is None or network.addresses
     assert patience >= 0
 
@@ -724,8 +730,8 @@ def collect_answers() -> list[list[bytes]]:
 def test_damaged_answers(data: st.DataObject) -> None:
     """Real answers, cut off or with octets changed anywhere: no more than another result."""
     answers = collect_answers()
-    whole = network.choose_network(*answers, [])
-    assert network.choose_network(*[[*bodies] for bodies in answers], []) == whole
+    whole = choose_network(*answers, [])
+    assert choose_network(*[[*bodies] for bodies in answers], []) == whole
     for bodies in answers:
         for index, body in enumerate(bodies):
             size = data.draw(st.integers(0, len(body)))
@@ -733,7 +739,7 @@ def test_damaged_answers(data: st.DataObject) -> None:
             damaged = bytearray(body)
             damaged[place] = data.draw(st.integers(0, 255))
             bodies[index] = bytes(damaged[:size]) if size % 2 else bytes(damaged)
-    network, _ = network.choose_network(*answers, [])
+    network, _ = choose_network(*answers, [])
     assert network is None or network.addresses
 
 

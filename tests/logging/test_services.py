@@ -102,7 +102,7 @@ def check_line(name: str, line: bytes, token: str = SECRET) -> None:
 
 
 def receive_lines(emitter: object, sink: Sink) -> list[bytes]:
-    """Return the lines that came, once all that was emitted has been sent and the transport closed."""
+    """Return the lines that came, once all has been sent and the transport closed."""
     emitter.close()
     sent = check_counts(emitter)["sent"]
     assert sent == emitter.stats["offered"]

@@ -126,7 +126,7 @@ class Collector:
         return None if cls.executable() else f"{cls.name} is not on this machine"
 
     def address(self, transport: str) -> tuple[str, int]:
-        """Where to send: one of TRANSPORTS, named by transport, framing, and message format if old."""
+        """Where to send: one of TRANSPORTS, named by protocol, framing and, if old, format."""
         return "127.0.0.1", self.ports[transport]
 
     def url(self, transport: str, host: str = "127.0.0.1") -> str:

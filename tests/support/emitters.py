@@ -14,7 +14,7 @@ HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "thread
 class IdleSender:
     """Leaves all in the queue."""
 
-    class route:  # noqa: N801
+    class retry_policy:  # noqa: N801
         reconnects = 0
         failure = None
 
@@ -23,7 +23,7 @@ class IdleSender:
     def pump(self) -> None:
         pass
 
-    start_lingering = drive
+    start_lingering = pump
 
     def apply_overflow(self, size: int, deadline: float | None) -> None:
         return None

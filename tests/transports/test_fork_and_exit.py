@@ -272,7 +272,7 @@ for turn in range(30):
 
 
 def test_a_fork_amid_the_first_import(run_python: Callable, backend: str, sink: Sink) -> None:
-    """A worker imports its transport when it is needed first: a fork at that time can speak, too."""
+    """A worker imports its transport when it is first needed: a fork meanwhile can send, too."""
     result = run_python(
         EARLY, url_of(sink), backend=backend, options=("-I", "-W", "ignore::DeprecationWarning")
     )

@@ -21,7 +21,7 @@ from support.grammar import parse_rfc5424
 from support.receivers import Sink, open_emitters, wait_until
 
 import syslogfast.emitter
-from syslogfast.transports import queue_py, parse_url, relp, retry, stream
+from syslogfast.transports import parse_url, queue_py, relp, retry, stream
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 LIMIT = 20.0  # seconds that anything may take
@@ -204,7 +204,7 @@ def connect_once() -> Iterator[Callable[..., object]]:
 
 @pytest.fixture
 def make_queue(backend: str) -> Callable[[int], object]:
-    return load_backend("c").Queue if backend == "c" else _queue_py.Queue
+    return load_backend("c").Queue if backend == "c" else queue_py.Queue
 
 
 def keep_silent(session: Session) -> None:
@@ -473,7 +473,7 @@ def test_silence_of_an_idle_collector(
 
 def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is acknowledged when, and wherever it breaks: all arrive, in order."""
-    monkeypatch.setattr(route, "LONGEST_DELAY", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.05)
     chance = random.Random(7)
 
     def answer(session: Session) -> None:

@@ -1,0 +1,62 @@
+"""What the encoders are given: contents and forms of a record, each of which is checked."""
+
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from measure import strict
+from measure.record import IDENTITY, MESSAGE
+from measure.rounds import Run, repeat_call
+from measure.strict import expect_now
+
+
+def fit(pattern: str) -> str:
+    """Return a text of as many bytes as MESSAGE, or up to three less."""
+    size = len(MESSAGE)
+    return (pattern * size).encode()[:size].decode(errors="ignore")
+
+
+@dataclass
+class Case:
+    """What is encoded: with which options, and what the record has to have then."""
+
+    message: "str | bytes" = MESSAGE
+    options: dict[str, object] = field(default_factory=dict)
+    names: dict[str, object] = field(default_factory=dict)  # arguments of each call
+    fields: dict[str, object] = field(default_factory=dict)
+
+    def make_run(self, module: ModuleType) -> Run:
+        encode = module.Encoder(**IDENTITY, **self.options).encode
+        names = {"encode": encode, "message": self.message, **self.names}
+        arguments = ["6", "message", *[f"{name}={name}" for name in self.names]]
+        text = self.message if isinstance(self.message, str) else self.message.decode()
+        expected = expect_now(text.replace("\n", "#012"), **self.fields)
+        data = encode(6, self.message, **self.names)
+        if self.options.get("framing") == "octet":
+            count, _, data = data.partition(b" ")
+            assert int(count) == len(data)
+        strict.check(data.removesuffix(b"\n"), expected)
+        return repeat_call(f"encode({', '.join(arguments)})", **names)
+
+
+ELEMENTS = {"order@32473": {"id": "17", "shop": "web"}}
+PARSED = {"structured_data": [("order@32473", [("id", "17"), ("shop", "web")])]}
+TIMESTAMP = 1_065_910_455_003_000_000
+OLD = {"protocol": "rfc3164", "hostname": IDENTITY["hostname"].partition(".")[0], "slack": 2}
+CASES = {
+    "ASCII": Case(),
+    "bytes, ASCII": Case(MESSAGE.encode()),
+    "Latin, with accents": Case(fit("Crème brûlée à l'hôtel, déjà servie. ")),
+    "Japanese": Case(fit("注文は受け付けられました。")),
+    "emoji": Case(fit("\U0001f6d2\U0001f4b3\U0001f4e6")),
+    "bytes, Japanese": Case(fit("注文は受け付けられました。").encode()),
+    "a newline in 10 characters": Case(fit("sold item\n")),
+    "own MSGID": Case(names={"msgid": "ORDER"}, fields={"msgid": "ORDER"}),
+    "constant structured data": Case(options={"structured_data": ELEMENTS}, fields=PARSED),
+    "own structured data": Case(names={"structured_data": ELEMENTS}, fields=PARSED),
+    "given time_ns": Case(names={"time_ns": TIMESTAMP}, fields={"created": TIMESTAMP / 1e9}),
+    "local time": Case(options={"local_time": True}),
+    "framing: octet": Case(options={"framing": "octet"}),
+    "framing: lf": Case(options={"framing": "lf"}),
+    "RFC 3164": Case(options={"protocol": "rfc3164"}, fields=OLD),
+    "/dev/log": Case(options={"protocol": "local"}, fields={**OLD, "hostname": None}),
+}

@@ -1,0 +1,234 @@
+"""What the package is held to: each line of its budget, with its figure, met or missed.
+
+A figure is looked up in the results, never typed; why a line is missed is said here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from measure.results import MISSING, Results
+from measure.tables import write_cell
+
+
+@dataclass
+class Budget:
+    """One line.
+
+    what: is measured; against: its yardstick; find: looks its figure up; unit: as a column's.
+    least or most: the goal, if there is one. why: what stands in the way, should it be missed.
+    """
+
+    what: str
+    against: str
+    find: Callable[[Results], float]
+    unit: str = "x"
+    least: "float | None" = None
+    most: "float | None" = None
+    why: str = ""
+
+    def state_goal(self) -> str:
+        if self.least is not None:
+            return f"at least {write_cell(float(self.least), self.unit)}"
+        if self.most is None:
+            return "measured"
+        return f"at most {write_cell(float(self.most), self.unit)}"
+
+    def name(self) -> str:
+        return f"{self.what}, against {self.against}" if self.against else self.what
+
+    def judge(self, figure: float) -> str:
+        """Return "met", or by how much it is missed; nothing, where there is no goal."""
+        if self.least is not None:
+            missing = (self.least - figure) / self.least
+        elif self.most is not None:
+            missing = (figure - self.most) / self.most if self.most else figure
+        else:
+            return ""
+        return "met" if missing <= 0 else f"**missed by {missing:.{0 if missing > 0.02 else 1}%}**"
+
+
+def find(table: str, row: str, heading: str) -> Callable[[Results], float]:
+    return lambda results: results.find(table, row, heading)
+
+
+def find_times_faster(table: str, row: str, rival: str, heading: str) -> Callable[[Results], float]:
+    """Look up how many times as long a rival takes."""
+    return lambda results: results.find(table, rival, heading) / results.find(table, row, heading)
+
+
+def find_more(table: str, row: str, other: str, heading: str) -> Callable[[Results], float]:
+    """Look up how much more it is than another row's."""
+    return lambda results: results.find(table, row, heading) - results.find(table, other, heading)
+
+
+FORMATTER, BUILDER = "syslogfast Formatter", "syslogfast encode_record"
+TWIN = "syslogfast twin"
+RECORDS = "most of it is to read the attributes of a LogRecord, whose cost differs with Python."
+START = "import, connect by UDP, one record"
+BUDGETS = [
+    Budget(
+        "`encode`",
+        "an empty method that reads the clock and returns ready bytes of that length",
+        find("encode", "syslogfast encode", "against floor"),
+        most=1.2,
+        why="what is between the two is the timestamp, the look for control characters and the "
+        "copying, which together are the writer below, and the look at the arguments.",
+    ),
+    Budget(
+        "the inner writer in C, clock excluded",
+        "memcpy of the same bytes",
+        find_more("writer", "write_plain_record", "memcpy", "time"),
+        "ns",
+        most=10,
+        why="most of it is the timestamp, which is computed anew for each record.",
+    ),
+    Budget(
+        "a record from C, by the capsule, clock excluded",
+        "memcpy of the same bytes",
+        find_more("writer", "encode, from C", "memcpy", "time"),
+        "ns",
+        most=10,
+        why="the rest is the timestamp, the call, and the look at a record that may be any.",
+    ),
+    Budget(
+        "`Formatter.format`, no arguments",
+        "syslog-rfc5424-formatter",
+        find_times_faster("format", FORMATTER, "syslog-rfc5424-formatter", "again"),
+        least=20,
+        why=RECORDS,
+    ),
+    Budget(
+        "`encode_record`",
+        "`build_msg` of rfc5424-logging-handler",
+        find_times_faster("build", BUILDER, "rfc5424-logging-handler", "again"),
+        least=40,
+        why=RECORDS,
+    ),
+    Budget(
+        "`encode` of the Python twin",
+        "an f-string with `datetime.isoformat`",
+        find_times_faster("twin", TWIN, "naive", "time"),
+        least=2,
+        why="the twin looks for control characters and measures its record, in Python.",
+    ),
+    *[
+        Budget(
+            f"records over TCP, `linger` on: {what}",
+            rival,
+            find("tcp-sink", row, f"against {rival}"),
+            least=least,
+            why="the row of ready blocks shows how much one core sends at all, and by how much "
+            f"that varies; so does {rival}.",
+        )
+        for what, row, leasts in (
+            ("a loop over `emit`", "emit", (5, 10)),
+            ("`emit_many`", "emit_many", (12, 25)),
+            ("`syslogfast send FILE`", "syslogfast send", (12, 25)),
+        )
+        for rival, least in zip(("loggen", "logger"), leasts, strict=True)
+    ],
+    *[
+        Budget(
+            f"records over UDP, batched: {what}",
+            "one `send` for each record",
+            find(table, row, "against send"),
+            least=least,
+            why="most of the time is the kernel's, and it varies from run to run.",
+        )
+        for what, table, row, least in (
+            ("equal sizes", "udp-equal", "emit_many", 4),
+            ("real mix in order", "udp-mix", "emit_many", None),
+            ("real mix, `order=any`", "udp-guests", "emit_many, order=any", 3),
+        )
+    ],
+    Budget(
+        "memory of an emitter, of 10,000 in a process",
+        "its strings",
+        find("emitters-memory", "10,000", "more than its strings"),
+        "bytes",
+        most=200,
+        why="it is the size of three objects, which differs between versions of Python.",
+    ),
+    Budget(
+        "descriptors of an emitter, of 10,000 in a process",
+        "",
+        find("emitters-memory", "10,000", "syslogfast, descriptors"),
+        "count",
+        most=0,
+        why="children of an emitter share its socket: one that has its own is a defect.",
+    ),
+    Budget(
+        "a record of 10,000 emitters in turn",
+        "of one emitter",
+        find("emitters-cost", "10,000", "syslogfast, against one emitter"),
+        most=1.3,
+        why="what ten thousand emitters keep does not fit into the CPU's first caches.",
+    ),
+    Budget(
+        f"{START}: time",
+        "",
+        find("start", "syslogfast", "time"),
+        "ns",
+        most=2e6,
+        why="CPython's own `_socket` is a part that nothing here can make smaller (its row is in "
+        "the table of imports). The rest is mostly a dozen Python modules, of which each takes "
+        "some time before its first line, and half of whose code is for what may go wrong later. "
+        "What is left to do is to send datagrams from the compiled module, without `_socket`.",
+    ),
+    Budget(
+        f"{START}: resident memory",
+        "",
+        find("start", "syslogfast", "memory"),
+        "bytes",
+        most=500_000,
+        why="nearly half of it are pages of files, `_socket` and the compiled module, which all "
+        "processes of a host share: what a process has for itself is the next line.",
+    ),
+    Budget(
+        f"{START}: memory that is written",
+        "",
+        find("start", "syslogfast", "of it written"),
+        "bytes",
+    ),
+    Budget(
+        f"{START}: times faster",
+        "the same with `logging.handlers`",
+        find_times_faster("start", "syslogfast", "logging.handlers", "time"),
+    ),
+    Budget(
+        "all compiled modules, stripped",
+        "",
+        find("installed", "syslogfast", "compiled, stripped"),
+        "bytes",
+        most=200_000,
+        why="other compilers and options, such as a distribution's, make it larger.",
+    ),
+    Budget(
+        "heap allocations of `encode_into`",
+        "",
+        find("allocations", "encode_into", "allocations"),
+        "count",
+        most=0,
+        why="it writes into the buffer that it is given: one is a defect.",
+    ),
+]
+
+
+def write_budgets(results: Results) -> str:
+    """Return the table, and below it the reasons for what is missed."""
+    lines = ["| what | against | goal | figure | |", "|---|---|--:|--:|---|"]
+    reasons = []
+    for budget in BUDGETS:
+        cells = [budget.what, budget.against, budget.state_goal()]
+        try:
+            figure = budget.find(results)
+        except KeyError:
+            lines.append(f"| {' | '.join([*cells, MISSING, ''])} |")
+            continue
+        verdict = budget.judge(figure)
+        if "missed" in verdict:
+            reasons.append(f"- {budget.name()}: {budget.why}")
+        lines.append(f"| {' | '.join([*cells, write_cell(figure, budget.unit), verdict])} |")
+    if reasons:
+        lines += ["", "What is missed, and why:", "", *reasons]
+    return "\n".join(lines) + "\n"

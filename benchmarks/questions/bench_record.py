@@ -1,0 +1,378 @@
+"""What does one record cost?
+
+The record: RFC 5424, a message of 102 bytes, the clock read. The floor is a compiled method with
+the same arguments that reads the clock and returns ready bytes of the same length: no encoder that
+is called from Python can be faster. "naive" is what is written by hand, an f-string and `datetime`,
+without any of the safety; "syslogfast twin" is this package's encoder in Python.
+
+Then records of `logging`: the time to make a text or bytes of one, or to emit one where nothing is
+sent. The two formatters work with the standard library's handler there. A blank cell: that one has
+no way to write this.
+"""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from types import ModuleType
+
+import pytest
+from adapters.adapter import CONTENTS, Rival
+from adapters.competitors import (
+    BUILDERS,
+    FORMATTERS,
+    HANDLERS,
+    choose,
+    is_installed,
+    write_remarks,
+)
+from adapters.transports import Transport, receive
+from measure import strict
+from measure.cases import CASES
+from measure.record import IDENTITY, MESSAGE
+from measure.rounds import CALLS, Run, Times, Turns, compare, repeat_call, tabulate
+from measure.strict import expect_now
+from measure.tables import Cell, Column, Plot, Table
+from receivers.receiver import run_sink
+
+import syslogfast
+from syslogfast import _encoder_c, _encoder_py
+
+Publish = Callable[[Table], None]
+HOSTNAME, APP_NAME, PROCID = IDENTITY.values()
+ENCODE, INTO, TWIN = "syslogfast encode", "syslogfast encode_into", "syslogfast twin"
+FLOOR, NAIVE, ASCII = "floor", "naive", "ASCII"
+AGAIN = "again"  # content: no arguments
+NEW = 200  # records
+LOOPS = 100_000  # of a loop in C
+QUEUED = 300  # records: 45 KB, less than an emitter gathers before it sends
+SIZES = [32, 128, 512, 2048, 8192, 32768, 65536]
+MAX_SIZE = 1 << 17
+
+pytestmark = pytest.mark.usefixtures("program")
+
+
+def encode_naively(severity: int, message: str) -> bytes:
+    """What is written by hand."""
+    now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return f"<{8 + severity}>1 {now} {HOSTNAME} {APP_NAME} {PROCID} - - {message}".encode()
+
+
+def check_encode(encode: Callable[[int, str], bytes], message: str = MESSAGE) -> None:
+    strict.check(encode(6, message), expect_now(message))
+
+
+def repeat_encode(encode: Callable[[int, str], bytes], message: str = MESSAGE) -> Run:
+    check_encode(encode, message)
+    return repeat_call("encode(6, message)", encode=encode, message=message)
+
+
+def test_encode(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+    floor = floor_module.Floor(encode_naively(6, MESSAGE))
+    rows = {
+        ENCODE: repeat_encode(_encoder_c.Encoder(**IDENTITY).encode),
+        FLOOR: repeat_encode(floor.encode),
+        "the clock alone, from C": repeat_call("read()", read=floor.read_clock),
+        TWIN: repeat_encode(_encoder_py.Encoder(**IDENTITY).encode),
+        NAIVE: repeat_encode(encode_naively),
+    }
+    publish(tabulate("encode", "encode", turns.measure(rows, 6), FLOOR))
+
+
+def test_encode_into(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+    buffer = bytearray(1024)
+    encoder = _encoder_c.Encoder(**IDENTITY)
+    lines = _encoder_c.Encoder(**IDENTITY, framing="lf")
+    floor = floor_module.Floor(encode_naively(6, MESSAGE))
+    rows = {}
+    for row, encode_into in {
+        "syslogfast encode_into": encoder.encode_into,
+        FLOOR: floor.encode_into,
+        "syslogfast twin": _encoder_py.Encoder(**IDENTITY).encode_into,
+    }.items():
+        end = encode_into(buffer, 6, MESSAGE)
+        strict.check(bytes(buffer[:end]), expect_now(MESSAGE))
+        rows[row] = repeat_call(
+            "encode_into(buffer, 6, message)",
+            encode_into=encode_into,
+            buffer=buffer,
+            message=MESSAGE,
+        )
+    strict.check(encoder.header(6) + MESSAGE.encode(), expect_now(MESSAGE))
+    rows["syslogfast header"] = repeat_call("header(6)", header=encoder.header)
+    block = memoryview(bytearray(1 << 18))
+    names = {"messages": [MESSAGE] * CALLS, "block": block, "encode": lines.encode_many_into}
+    end, count = lines.encode_many_into(block, 6, names["messages"])
+    assert count == CALLS
+    for line in bytes(block[:end]).splitlines():
+        strict.check(line, expect_now(MESSAGE))
+    row = "syslogfast encode_many_into"
+    rows[row] = repeat_call("encode(block, 6, messages)", calls=1, **names)
+    note = (
+        f"`encode_many_into` writes {CALLS:,} records in one call: the time is that of one record."
+    )
+    times = turns.measure(rows, 4)
+    publish(tabulate("encode_into", "encode_into", times, FLOOR, note=note))
+
+
+def test_writer(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+    """The functions in C, without the clock and all objects, in a loop in C."""
+    encoder, message = _encoder_c.Encoder(**IDENTITY), MESSAGE.encode()
+    loops = {
+        "write_plain_record": floor_module.write_plain_records,
+        "write_record": floor_module.write_records,
+        "encode, by cimport": floor_module.encode_by_cimport,
+        "encode, from C": floor_module.encode_by_capsule,
+    }
+    statements = {row: functools.partial(loop, encoder, message) for row, loop in loops.items()}
+    statements["memcpy"] = functools.partial(floor_module.copy_records, encoder.encode(6, message))
+
+    def make_run(loop: Callable[[int], bytes]) -> Run:
+        strict.check(loop(2), expect_now(MESSAGE))
+
+        def run() -> None:
+            loop(LOOPS)
+
+        return run
+
+    rows = {row: make_run(loop) for row, loop in statements.items()}
+    note = "`write_plain_record` is what `encode` runs where there is nothing to escape or to cut."
+    publish(
+        tabulate(
+            "writer",
+            "the inner writer in C, clock excluded",
+            turns.measure(rows),
+            "memcpy",
+            LOOPS,
+            note=note,
+        )
+    )
+
+
+def test_twin(turns: Turns, publish: Publish) -> None:
+    """The twin escapes, cuts and checks; the baseline does not."""
+    encode = _encoder_py.Encoder(**IDENTITY).encode
+    rows = {TWIN: repeat_encode(encode), NAIVE: repeat_encode(encode_naively)}
+    publish(tabulate("twin", "the encoder in Python", turns.measure(rows, 4), NAIVE))
+
+
+# --- an emitter's queue --------------------------------------------------------------------------
+
+
+def connect(port: object) -> syslogfast.Emitter:
+    """Return an emitter that lingers: while it is timed, nothing is sent."""
+    return syslogfast.connect(f"tcp://127.0.0.1:{port}?framing=lf", linger=3600, **IDENTITY)
+
+
+def check_emitter() -> None:
+    """Look at what arrives, however it is emitted."""
+
+    def send(transport: Transport) -> None:
+        with connect(transport.address[1]) as emitter:
+            emitter.emit(6, MESSAGE)
+            emitter.info(MESSAGE)
+            emitter.emit_many(6, [MESSAGE] * 2)
+
+    lines = receive("tcp", send).splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        strict.check(line, expect_now(MESSAGE))
+
+
+@pytest.fixture
+def emitter() -> Iterator[syslogfast.Emitter]:
+    with run_sink() as sink:
+        with connect(sink.port) as emitter:
+            emitter.emit(6, MESSAGE)  # so that there is a connection, which the sink sees ending
+            assert emitter.flush()
+            yield emitter
+        assert sink.read_size() == emitter.stats["bytes"]
+
+
+def test_emit(turns: Turns, publish: Publish, emitter: syslogfast.Emitter) -> None:
+    check_emitter()
+    encode_into = syslogfast.Encoder(**IDENTITY, framing="lf").encode_into
+    names = {"messages": [MESSAGE] * QUEUED, "message": MESSAGE, "buffer": bytearray(1024)}
+    names.update(emit=emitter.emit, info=emitter.info, many=emitter.emit_many, into=encode_into)
+    rows = {
+        "syslogfast encode_into": repeat_call("into(buffer, 6, message)", QUEUED, **names),
+        "syslogfast emit": repeat_call("emit(6, message)", QUEUED, **names),
+        "syslogfast info": repeat_call("info(message)", QUEUED, **names),
+        "syslogfast emit_many": repeat_call("many(6, messages)", 1, **names),
+    }
+
+    def settle() -> None:
+        assert emitter.stats["queued"] in (0, QUEUED)  # nothing was sent meanwhile
+        assert emitter.flush()
+        time.sleep(0.00001)  # else the thread that sends them takes its last steps in a run
+
+    times = turns.measure(rows, 4, settle=settle)
+    settle()
+    assert not emitter.stats["dropped"]
+    note = (
+        f"{QUEUED} records into an empty queue, which is sent between the turns. The first of them "
+        "wakes the thread that sees to it that they go when `linger` is over."
+    )
+    title = "emit into the queue of a TCP transport"
+    publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))
+
+
+# --- sizes and contents --------------------------------------------------------------------------
+
+
+def read_medians(times: Times, calls: int = CALLS) -> dict[str, float]:
+    """Return nanoseconds of a call."""
+    return {row: statistics.median(seen) / calls * 1e9 for row, seen in times.items()}
+
+
+def test_sizes(turns: Turns, publish: Publish, floor_module: ModuleType) -> None:
+    compiled = _encoder_c.Encoder(**IDENTITY, max_size=MAX_SIZE)
+    twin = _encoder_py.Encoder(**IDENTITY, max_size=MAX_SIZE)
+    buffer = bytearray(MAX_SIZE)
+    rows = {}
+    for size in SIZES:
+        message = (MESSAGE * (size // len(MESSAGE) + 1))[:size]
+        end = compiled.encode_into(buffer, 6, message)
+        strict.check(bytes(buffer[:end]), expect_now(message))
+        names = {"into": compiled.encode_into, "buffer": buffer, "message": message}
+        floor = floor_module.Floor(encode_naively(6, message))
+        rows[ENCODE, size] = repeat_encode(compiled.encode, message)
+        rows[INTO, size] = repeat_call("into(buffer, 6, message)", **names)
+        rows[FLOOR, size] = repeat_encode(floor.encode, message)
+        rows[TWIN, size] = repeat_encode(twin.encode, message)
+        rows[NAIVE, size] = repeat_encode(encode_naively, message)
+    medians = read_medians(turns.measure(rows, 10))
+    headings = [ENCODE, INTO, FLOOR, TWIN, NAIVE]
+    columns = [Column("message", "bytes"), *[Column(heading, "ns") for heading in headings]]
+    cells: list[list[Cell]] = [
+        [size, *[medians[heading, size] for heading in headings]] for size in SIZES
+    ]
+    plot = Plot("lines", headings)
+    publish(Table("sizes", "encode, by the size of the message", columns, cells, plot=plot))
+
+
+def test_contents(turns: Turns, publish: Publish) -> None:
+    modules = {"compiled": _encoder_c, "twin": _encoder_py}
+    rows = {
+        (row, name): case.make_run(module)
+        for row, case in CASES.items()
+        for name, module in modules.items()
+    }
+    medians = read_medians(turns.measure(rows, 8))
+    base = medians[ASCII, "compiled"]
+    columns = [
+        Column(""),
+        Column(ENCODE, "ns"),
+        Column(f"against {ASCII}", "x"),
+        Column(TWIN, "ns"),
+    ]
+    cells: list[list[Cell]] = []
+    for row in CASES:
+        compiled, twin = medians[row, "compiled"], medians[row, "twin"]
+        cells.append([row, compiled, compiled / base, twin])
+    note = f"Each message is {len(MESSAGE)} bytes long, or up to three less."
+    plot = Plot("bars", [ENCODE])
+    publish(Table("contents", "encode, by content and form", columns, cells, note, plot))
+
+
+# --- records of logging --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*FORMATTERS, *BUILDERS], ids=lambda kind: kind.name)
+def test_rival(kind: type[Rival]) -> None:
+    """What each makes of a record is right, or wrong in the way that its remark says."""
+    if not is_installed(kind):
+        pytest.skip(f"{kind.module}: {kind.why_missing}")
+    check_rival(kind())
+
+
+def check_rival(rival: Rival) -> None:
+    write = rival.prepare()
+    for content in rival.contents:
+        record = rival.make_record(content)
+        rival.check(write(rival.convert(record)), rival.expect(record))
+
+
+def write_new_records(rival: Rival, content: str) -> Run:
+    """Return a run that takes the time of writing alone."""
+    write = rival.prepare()
+
+    def run() -> float:
+        records = [rival.convert(rival.make_record(content)) for _ in range(NEW)]
+        start = time.perf_counter()
+        for record in records:
+            write(record)
+        return time.perf_counter() - start
+
+    return run
+
+
+def write_again(rival: Rival) -> Run:
+    record = rival.convert(rival.make_record())
+    return repeat_call("write(record)", NEW, write=rival.prepare(), record=record)
+
+
+def compare_rivals(turns: Turns, rivals: list[Rival], name: str, title: str) -> Table:
+    """Return a table of what they make of records, whose first row is the yardstick."""
+    rows: dict[tuple[str, str], Run] = {}
+    for rival in rivals:
+        check_rival(rival)
+        rows[rival.name, AGAIN] = write_again(rival)
+        for content in rival.contents:
+            rows[rival.name, content] = write_new_records(rival, content)
+    times = turns.measure(rows, 20)
+    medians = read_medians(times, NEW)
+    ours = rivals[0].name
+    ratios = {}
+    for content in (CONTENTS[0], AGAIN):
+        ratios[content] = compare(
+            {rival.name: times[rival.name, content] for rival in rivals}, ours
+        )
+    cells: list[list[Cell]] = []
+    for rival in rivals:
+        line: list[Cell] = [rival.name]
+        for content, compared in ratios.items():
+            _, ratio, low, high = compared[rival.name]
+            line += [medians[rival.name, content], ratio, [low, high]]
+        cells.append(line + [medians.get((rival.name, content)) for content in CONTENTS[1:]])
+    columns = [Column("")]
+    for content in ratios:
+        lead = f"{AGAIN}, " if content == AGAIN else ""
+        columns += [Column(content, "ns"), Column(f"{lead}against {ours}", "x")]
+        columns.append(Column(f"{lead}spread", "range"))
+    columns += [Column(content, "ns") for content in CONTENTS[1:]]
+    plot = Plot("bars", [CONTENTS[0]])
+    note = f'The records are new, as their logger has left them; "{AGAIN}": one, time after time.'
+    return Table(name, title, columns, cells, note, plot, write_remarks(rivals))
+
+
+def test_format(turns: Turns, publish: Publish) -> None:
+    publish(compare_rivals(turns, choose(FORMATTERS), "format", "Formatter.format, and its like"))
+
+
+def test_build(turns: Turns, publish: Publish) -> None:
+    title = "encode_record, and its like: from LogRecord to bytes"
+    publish(compare_rivals(turns, choose(BUILDERS), "build", title))
+
+
+def emit_records(rival: Rival) -> Run:
+    """Return a run of a handler's emit, nothing being sent, after a look at its records."""
+    transport = Transport("stub")
+    handler = rival.make_handler(transport)
+    record = rival.make_record()
+    handler.emit(record)
+    if rival.is_seen:
+        rival.check(transport.stub.last, rival.expect(record))
+    return repeat_call("emit(record)", emit=handler.emit, record=record)
+
+
+def test_handlers(turns: Turns, publish: Publish) -> None:
+    rivals = choose(HANDLERS)
+    rows = {rival.name: emit_records(rival) for rival in rivals}
+    title = "a handler's emit, nothing being sent"
+    times = turns.measure(rows, 8)
+    note = "hat-syslog's handler only puts a record into a queue; a thread makes a text of it."
+    publish(
+        tabulate("handlers", title, times, rivals[0].name, remarks=write_remarks(rivals), note=note)
+    )

@@ -1,0 +1,44 @@
+"""The switch between the two encoders: the compiled one where it is built, else its twin.
+
+The environment variable SYSLOGFAST_BACKEND, "c" or "python", asks for one by name and fails if
+that one cannot be had. A compiled module that is there but does not load raises: it never
+becomes the twin in silence.
+"""
+
+import sys
+
+from syslogfast._platform import read_variable
+from syslogfast._validation import reject_backend, reject_interpreter
+
+TYPE_CHECKING = False
+
+COMPILED = "syslogfast._encoder_c"
+
+backend = read_variable("SYSLOGFAST_BACKEND")
+if backend not in ("", "c", "python"):
+    reject_backend(backend)
+
+if TYPE_CHECKING:
+    from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
+
+    BACKEND = ""
+elif backend == "python" or (not backend and sys.implementation.name != "cpython"):
+    from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
+
+    BACKEND = "python"
+else:
+    try:
+        from syslogfast._encoder_c import Encoder, RecordFormatter, format_timestamp
+
+        BACKEND = "c"
+    except ImportError as error:
+        if "subinterpreters" in str(error):
+            reject_interpreter(error)
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == COMPILED
+        if backend == "c" or not is_missing:
+            raise
+        from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
+
+        BACKEND = "python"
+
+__all__ = ["BACKEND", "Encoder", "RecordFormatter", "format_timestamp"]

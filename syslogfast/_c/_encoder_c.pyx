@@ -1,0 +1,241 @@
+# cython: binding=False, autotestdict=False, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=shared_gil
+# cython: freethreading_compatible=True
+"""The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
+
+What runs for every record is in the `.pxd` files that are imported here, without objects and
+without the GIL: _digits, _timestamp, _text and _record. This file takes Python's objects apart
+for it, without making new ones but for the result; so do the `.pxi` files, which it includes
+because a module of its own costs each of them 36 KB before its first line.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport (
+    PyByteArray_AS_STRING,
+    PyByteArray_Check,
+    PyByteArray_FromStringAndSize,
+    PyByteArray_GET_SIZE,
+    PyByteArray_Resize,
+)
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_Check, PyLong_CheckExact
+from cpython.object cimport PyObject, PyObject_Size
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.sequence cimport PySequence_GetItem
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.unicode cimport (
+    PyUnicode_AsUTF8AndSize,
+    PyUnicode_Check,
+    PyUnicode_DecodeUTF8,
+    PyUnicode_GET_LENGTH,
+    PyUnicode_READ_CHAR,
+)
+from libc.math cimport llrint
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
+from syslogfast._c.record cimport (
+    DATAGRAM,
+    LF,
+    NUL,
+    OCTET,
+    Layout,
+    Record,
+    Span,
+    close_frame,
+    get_elements,
+    get_msgid,
+    measure_frame,
+    measure_header,
+    measure_plain_record,
+    measure_record,
+    open_frame,
+    write_bytes,
+    write_header,
+    write_plain_record,
+    write_plain_rest,
+    write_record,
+)
+from syslogfast._c.signals cimport (
+    ENOTSOCK,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    POLLOUT,
+    SA_ONSTACK,
+    SA_SIGINFO,
+    SIGABRT,
+    SS_DISABLE,
+    SignalAction,
+    Cause,
+    Descriptor,
+    Part,
+    Parts,
+    Stack,
+    errno,
+    poll,
+    raise_signal,
+    sendmsg,
+    sigaction,
+    sigaltstack,
+    signals,
+    swap,
+    write,
+)
+from syslogfast._c.text cimport (
+    ESCAPE_CONTROLS,
+    ESCAPE_LF,
+    ESCAPE_NUL,
+    ESCAPE_PARAM,
+    REPAIR_UTF8,
+    Measure,
+    measure_text,
+    write_text,
+)
+from syslogfast._c.timestamp cimport (
+    MAX_SECONDS,
+    MIN_SECONDS,
+    Timestamp,
+    is_writable,
+    measure_rfc5424_timestamp,
+    move_to_rfc3164_zone,
+    move_to_rfc5424_zone,
+    read_clock,
+    write_rfc3164_timestamp,
+    write_rfc5424_timestamp,
+)
+import time
+
+from syslogfast._validation import (
+    check_choice,
+    check_field,
+    check_precision,
+    check_queue_bytes,
+    check_severity,
+    is_float_without_time,
+    reject_buffer,
+    reject_change,
+    reject_message,
+    reject_messages,
+    reject_offset,
+    reject_parameters,
+    reject_space,
+    reject_sd_name,
+    reject_structured_data,
+    reject_time,
+    reject_unready,
+)
+from syslogfast._options import (
+    Settings,
+    clean_msgid,
+    describe_options,
+    read_back,
+    reduce_options,
+    restore_names,
+)
+from syslogfast._platform import call_at_fork, system
+from syslogfast.constants import IDENTITY, PROTOCOLS
+
+
+cdef extern from "cython_internals.h":
+    void cold_path "syslogfast_cold_path"() nogil
+
+
+cdef extern from *:
+    """
+    /* A critical section where nothing can raise: without a reference, and nothing with the GIL. */
+    #ifdef Py_GIL_DISABLED
+    #define SYSLOGFAST_NO_GIL 1
+    typedef PyCriticalSection syslogfast_section;
+    #define SYSLOGFAST_ENTER(section, object) PyCriticalSection_Begin(section, (PyObject *)(object))
+    #define SYSLOGFAST_LEAVE(section) PyCriticalSection_End(section)
+    #else
+    #define SYSLOGFAST_NO_GIL 0
+    typedef char syslogfast_section;
+    #define SYSLOGFAST_ENTER(section, object)
+    #define SYSLOGFAST_LEAVE(section)
+    #endif
+
+    /* An int of one digit, from inside; -1 for any other. */
+    #if PY_VERSION_HEX >= 0x030c0000
+    #define SYSLOGFAST_READ_SMALL_INT(value) \
+        (PyUnstable_Long_IsCompact((PyLongObject *)(value)) \
+            ? PyUnstable_Long_CompactValue((PyLongObject *)(value)) : -1)
+    #else
+    #define SYSLOGFAST_READ_SMALL_INT(value) \
+        (Py_SIZE(value) == 1 ? (Py_ssize_t)((PyLongObject *)(value))->ob_digit[0] \
+            : Py_SIZE(value) == 0 ? 0 : -1)
+    #endif
+
+    #define SYSLOGFAST_GET_VERSION(value) (Py_TYPE(value)->tp_version_tag)
+
+    /* An attribute that is there, if nobody has deleted it; else None. */
+    static inline PyObject *syslogfast_read_present(PyObject *record, PyObject *name) {
+        PyObject *value = Py_TYPE(record)->tp_getattro(record, name);
+        if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return value;
+    }
+
+    /* template % args; None if that raises an Exception. */
+    static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
+        PyObject *text = PyUnicode_Format(template, args);
+        if (text == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+            PyErr_Clear();
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return text;
+    }
+    """
+    bint NO_GIL "SYSLOGFAST_NO_GIL"
+    ctypedef struct Section "syslogfast_section":
+        pass
+    void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
+    void leave "SYSLOGFAST_LEAVE"(Section *section)
+    Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
+    object try_format "syslogfast_try_format"(object template, object args)
+    object read_present "syslogfast_read_present"(object record, object name)
+    const void *get_kind "Py_TYPE"(object value)
+    unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
+
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    void *PyUnicode_DATA(object text)
+    bint PyUnicode_CheckExact(object text)
+    str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
+    Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
+    PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
+    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+
+
+cdef enum:
+    NOT_HELD = -1           # the len of a Py_buffer that has nothing to release
+    MAX_MSGID = 32          # RFC 5424 6
+    MAX_SD_NAME = 32
+    SMALL = 1024
+
+
+include "arguments.pxi"
+include "structured_data.pxi"
+include "buffer.pxi"
+include "encoder.pxi"
+include "encode_any.pxi"
+include "log_record.pxi"
+include "queue.pxi"
+include "emitter.pxi"
+include "fatal_signals.pxi"
+include "capi.pxi"

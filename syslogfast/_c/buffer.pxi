@@ -1,0 +1,152 @@
+# The buffer that a caller has for records, and many of them in one go: `_buffer.py` and
+# `_batch.py` are the specification.
+
+cdef inline void release(Py_buffer *view) noexcept:
+    if view.len != NOT_HELD:
+        PyBuffer_Release(view)
+
+
+cdef inline bint overlap(const char *dst, Py_ssize_t size, Span source) noexcept:
+    return source.start < dst + size and dst < source.start + source.size
+
+
+cdef Py_ssize_t read_offset(object offset, Py_ssize_t size) except -1:
+    cdef int overflow = 0
+    cdef long long value = -1
+    if PyLong_Check(offset):
+        value = PyLong_AsLongLongAndOverflow(offset, &overflow)
+    if overflow or not 0 <= value <= size:
+        cold_path()
+        reject_offset(offset, size)
+    return <Py_ssize_t>value
+
+
+cdef Py_ssize_t open_buffer(object buffer, Py_buffer *view) except -1:
+    """Return the size of a writable, contiguous buffer; a bytearray is not held."""
+    if PyByteArray_Check(buffer):
+        return PyByteArray_GET_SIZE(buffer)
+    try:
+        PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
+    except (BufferError, TypeError):
+        cold_path()
+        reject_buffer(buffer)
+    return view.len
+
+
+cdef char *make_space(
+    object buffer, Py_buffer *view, Py_ssize_t offset, Py_ssize_t size
+) except NULL:
+    """Return where `size` octets may be written; only a bytearray grows.
+
+    That holds until the GIL, or the critical section that the caller has to have, is given up.
+    """
+    if not PyByteArray_Check(buffer):
+        if size > view.len - offset:
+            cold_path()
+            reject_space(size, view.len - offset)
+        return <char *>view.buf + offset
+    if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
+        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has made it shorter
+    if offset + size > PyByteArray_GET_SIZE(buffer):
+        PyByteArray_Resize(buffer, offset + size)
+    return PyByteArray_AS_STRING(buffer) + offset
+
+
+cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
+    """Return True if encoding the messages that `space` may hold cannot fail.
+
+    A call that fails must leave the buffer as it was: what could fail when others have been
+    written already is encoded the long way.
+    """
+    cdef Py_ssize_t smallest = layout.prefix_size + layout.identity_size + 4
+    cdef Py_ssize_t count = space // smallest + 1
+    cdef Py_ssize_t size
+    for message in messages:
+        if count == 0:
+            break
+        count -= 1
+        if PyBytes_CheckExact(message):
+            continue
+        if not PyUnicode_CheckExact(message):
+            return False
+        if not PyUnicode_IS_ASCII(message):
+            if PyUnicode_GET_LENGTH(message) > layout.max_size:
+                return False
+            try:
+                PyUnicode_AsUTF8AndSize(message, &size)
+            except UnicodeEncodeError:
+                return False
+    return True
+
+
+# The plain record where a call is not what counts: in the methods of Encoder it is inlined.
+
+cdef Py_ssize_t measure_plain(
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text
+) noexcept:
+    return measure_plain_record(layout, severity, timestamp, text)
+
+
+cdef void write_plain(
+    char *dst,
+    const Layout *layout,
+    int severity,
+    const Timestamp *timestamp,
+    Span text,
+    Py_ssize_t size,
+) noexcept:
+    write_plain_record(dst, layout, severity, timestamp, text, size)
+
+
+cdef struct Batch:
+    Py_ssize_t size
+    Py_ssize_t count
+
+
+cdef Batch write_many(
+    const Layout *layout,
+    int severity,
+    object messages,
+    const Timestamp *timestamp,
+    char *dst,
+    Py_ssize_t space,
+) except *:
+    """Write as many records as have space; only measure them if `dst` is NULL."""
+    cdef Batch batch
+    cdef Record record
+    cdef Span text
+    cdef Py_ssize_t size, frame_size
+    cdef Py_ssize_t head_size = layout.plain_size + layout.priority_sizes[severity]
+    cdef const char *head = NULL    # what precedes the message in a plain record
+    cdef char *next
+    batch.size = 0
+    batch.count = 0
+    record.severity = severity
+    record.is_own = False
+    for message in messages:
+        size = 0
+        if has_octets(message, &text):
+            size = measure_plain(layout, severity, timestamp, text)
+        if size:
+            frame_size = measure_frame(layout, size)
+        else:
+            record.timestamp = timestamp[0]
+            read_body(layout, &record, message, NULL)
+            measure_record(layout, &record)
+            frame_size = record.frame_size
+        if frame_size > space - batch.size:
+            break
+        if dst != NULL and size:
+            next = open_frame(dst + batch.size, layout, size)
+            if head == NULL:
+                write_plain(dst + batch.size, layout, severity, timestamp, text, size)
+                head = next
+            else:  # PRI, time and the rest are the same
+                next = write_bytes(next, head, head_size)
+                next = write_bytes(next, text.start, text.size)
+                close_frame(next, layout)
+        elif dst != NULL:
+            write_record(dst + batch.size, layout, &record)
+        batch.size += frame_size
+        batch.count += 1
+    return batch

@@ -1,0 +1,340 @@
+# From `emit` into the queue: `_emitter_py.py` is the specification.
+
+cdef enum:
+    FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
+    TRIES = 1000    # to get the space that was made before another thread takes it
+    MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
+
+# Processes between the one that has loaded this and the present one. Without a value here, which
+# another interpreter that loads it would give it again.
+cdef int forks
+
+
+def note_fork():
+    global forks
+    forks += 1
+
+
+call_at_fork(after_in_child=note_fork)
+
+
+# Of one record that finds no space.
+cdef struct Patience:
+    int tries
+    double deadline     # from the first on, by time.monotonic()
+
+
+@cython.cdivision(True)
+cdef inline int64_t follow(int64_t number) noexcept nogil:
+    return number % MAX_SEQUENCE_ID + 1
+
+
+cdef class Sequence:
+    """Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1).
+
+    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
+    """
+
+    cdef int64_t last
+    cdef int forks
+
+    @cython.critical_section
+    def advance(self):
+        """Return the next number."""
+        renew_sequence(self)
+        self.last = follow(self.last)
+        return self.last
+
+    def number(self, structured_data):
+        """Return a record's structured data with the next number in them."""
+        sequence_id = self.advance()
+        if structured_data is None:
+            return b'[meta sequenceId="%d"]' % sequence_id
+        from syslogfast._sequence import add_sequence_id  # rarely needed
+
+        return add_sequence_id(structured_data, sequence_id)
+
+
+cdef inline void renew_sequence(Sequence sequence) noexcept:
+    if sequence.forks != forks:
+        sequence.forks, sequence.last = forks, 0
+
+
+cdef class EmitterBase:
+    """Base class of Emitter: its hot-path methods."""
+
+    cdef readonly Encoder _encoder
+    cdef readonly Queue _queue
+    cdef readonly object _sender
+    cdef readonly Sequence _sequence    # or None: the records have no numbers
+    cdef int forks
+
+    def __cinit__(
+        self, Encoder encoder not None, Queue queue not None, sender, Sequence sequence=None
+    ):
+        cold_path()
+        check_ready(encoder)
+        self._encoder = encoder
+        self._queue = queue
+        self._sender = sender
+        self._sequence = sequence
+        self.forks = forks
+
+    def emit(
+        self, severity, message, *args, msgid=None, structured_data=None, time_ns=None
+    ):
+        """Send one record.
+
+        `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
+        so are the errors that they raise. `message` may be anything: bytes and other buffers
+        are UTF-8, all else is written as by str(); with `args` it is the template of a
+        %-formatting, as in `logging`. What cannot be printed is named in the text.
+
+        It waits only if overflow="block"; what becomes of the record is in `stats`.
+        """
+        emit_one(self, read_severity(severity), message, args, msgid, structured_data, time_ns)
+
+    def emit_record(self, record, message=None):
+        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
+
+        message: what to write instead of the record's own text; TypeError: it is no text. Nothing
+        else raises.
+        """
+        encode_log_record(find_encoder(self), record, message, AS_BYTES, self)
+
+    def emit_many(self, severity, messages):
+        """Send one record for each message, as `emit` does.
+
+        The clock is read once for all that go out together.
+        """
+        cdef Timestamp timestamp
+        cdef int code = read_severity(severity)
+        cdef bint is_read = False
+        for message in messages:
+            if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
+                message = load_log_record().read_any_message(message)
+            if not is_read:
+                read_clock(&timestamp)
+            is_read = not put_record(self, code, message, &timestamp, None, None)
+
+    def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
+        """Send one record for each line of `text` from `start` on, as `emit_many` does.
+
+        Return where it has ended: before a line for which the queue has no space, whatever
+        `overflow` says, or behind the last one.
+        """
+        cdef Timestamp timestamp
+        cdef Queue queue = self._queue
+        cdef Span line
+        cdef int code = read_severity(severity)
+        cdef bint is_read = False
+        cdef const char *first = PyBytes_AS_STRING(text)
+        cdef const char *end = first + PyBytes_GET_SIZE(text)
+        cdef const char *line_feed
+        cdef Py_ssize_t most = self._encoder.layout.max_size + FRAMING_SIZE
+        line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
+        while line.start < end:
+            if queue.count and most > queue.limit - queue.size:
+                break
+            line_feed = <const char *>memchr(line.start, c"\n", end - line.start)
+            line.size = (end if line_feed == NULL else line_feed) - line.start
+            if not is_read:
+                read_clock(&timestamp)
+            is_read = not put_text(self, code, None, &line, &timestamp, None, None)
+            line.start += line.size + 1
+        return min(line.start, end) - first
+
+    def emergency(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 0: the system is unusable."""
+        emit_one(self, 0, message, args, msgid, structured_data, time_ns)
+
+    def alert(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 1: action must be taken immediately."""
+        emit_one(self, 1, message, args, msgid, structured_data, time_ns)
+
+    def critical(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 2: critical conditions."""
+        emit_one(self, 2, message, args, msgid, structured_data, time_ns)
+
+    def error(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 3: error conditions."""
+        emit_one(self, 3, message, args, msgid, structured_data, time_ns)
+
+    def warning(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 4: warning conditions."""
+        emit_one(self, 4, message, args, msgid, structured_data, time_ns)
+
+    def notice(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 5: a normal but significant condition."""
+        emit_one(self, 5, message, args, msgid, structured_data, time_ns)
+
+    def info(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 6: informational."""
+        emit_one(self, 6, message, args, msgid, structured_data, time_ns)
+
+    def debug(self, message, *args, msgid=None, structured_data=None, time_ns=None):
+        """Send a record of severity 7: for debugging."""
+        emit_one(self, 7, message, args, msgid, structured_data, time_ns)
+
+    def _get_encoder(self):
+        """Return the encoder, made anew if this is a process that was forked since."""
+        return find_encoder(self)
+
+
+cdef int renew(EmitterBase emitter) except -1:
+    cold_path()
+    cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
+    with cython.critical_section(emitter):
+        if emitter.forks != forks:
+            if NO_GIL:
+                Py_INCREF(emitter._encoder)   # for ever: another thread may be about to take it
+            emitter._encoder = encoder
+            emitter.forks = forks
+    return 0
+
+
+cdef int emit_one(
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+) except -1:
+    cdef Timestamp timestamp
+    if args:
+        text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
+        if text is None:
+            log_record = load_log_record()
+            text = log_record.format_message(message, log_record.choose_arguments(args))
+        message = text
+    if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
+        message = load_log_record().read_any_message(message)
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, message, &timestamp, msgid, structured_data)
+    return 0
+
+
+cdef inline Encoder find_encoder(EmitterBase emitter):
+    if emitter.forks != forks:
+        renew(emitter)
+    return emitter._encoder
+
+
+cdef bint put_record(
+    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
+) except -1:
+    """Queue one record; return True if the sender has been called to send."""
+    cdef Span text
+    cdef bint is_text = has_octets(message, &text)
+    return put_text(
+        emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
+    )
+
+
+cdef inline bint put_text(
+    EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
+    structured_data
+) except -1:
+    """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
+    cdef Encoder encoder = find_encoder(emitter)
+    if emitter._sequence is not None:
+        structured_data = emitter._sequence.number(structured_data)
+    return put_encoded(
+        emitter, encoder, severity, message, text, timestamp, msgid, structured_data, False
+    )
+
+
+cdef inline bint put_encoded(
+    EmitterBase emitter, Encoder encoder, int severity, object message, Span *text,
+    Timestamp *timestamp, msgid, structured_data, bint is_logged
+) except -1:
+    """Do so as this encoder encodes it, to which the caller keeps a reference.
+
+    Without space a handler may fork and renew the emitter. is_logged: see `read_logged_fields`.
+    """
+    cdef Queue queue = emitter._queue
+    cdef Layout *layout = &encoder.layout
+    cdef Py_ssize_t size = 0, frame_size
+    cdef int state = NO_SPACE
+    cdef char *dst
+    cdef Patience patience
+    cdef Section section
+    if msgid is None and structured_data is None and text != NULL:
+        size = measure_plain(layout, severity, timestamp, text[0])
+    if not size and message is None:
+        message = PyBytes_FromStringAndSize(text.start, text.size)
+    if size:
+        frame_size = measure_frame(layout, size)
+        patience.tries = 0
+        while state == NO_SPACE:
+            enter(&section, queue)
+            dst = claim(queue, frame_size, False)
+            if dst != NULL:
+                write_plain(dst, layout, severity, timestamp, text[0], size)
+                state = commit(queue, frame_size, False)
+            leave(&section)
+            if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
+                return True
+    else:
+        state = put_any(
+            emitter, layout, severity, message, timestamp, msgid, structured_data, is_logged
+        )
+        if state == NO_SPACE:
+            return True
+    if queue.size >= queue.threshold or severity <= 3:
+        emitter._sender.pump()
+        return True
+    if state == FIRST:
+        emitter._sender.start_lingering()
+    return False
+
+
+cdef int put_any(
+    EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
+    msgid, structured_data, bint is_logged
+) except -1:
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
+    cdef Queue queue = emitter._queue
+    cdef Record record
+    cdef Scratch scratch
+    cdef Py_buffer view
+    cdef Patience patience
+    cdef Section section
+    cdef int state = NO_SPACE
+    cdef char *dst
+    view.len = NOT_HELD
+    open_scratch(&scratch, layout.max_size)
+    try:
+        record.severity = severity
+        record.timestamp = timestamp[0]
+        if is_logged:
+            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        else:
+            read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        message = read_body(layout, &record, message, &view)
+        measure_record(layout, &record)
+        patience.tries = 0
+        while state == NO_SPACE:
+            enter(&section, queue)
+            dst = claim(queue, record.frame_size, False)
+            if dst != NULL:
+                write_record(dst, layout, &record)
+                state = commit(queue, record.frame_size, record.is_truncated)
+            leave(&section)
+            if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
+                break
+        return state
+    finally:
+        close_scratch(&scratch)
+        release(&view)
+
+
+cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
+    """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
+    cdef Queue queue = emitter._queue
+    cold_path()
+    if patience.tries < TRIES and not queue.closed and size <= queue.limit:
+        deadline = patience.deadline if patience.tries else None
+        deadline = emitter._sender.apply_overflow(size, deadline)
+        if deadline is not None:
+            patience.deadline = deadline
+            patience.tries += 1
+            return True
+    queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
+    return False

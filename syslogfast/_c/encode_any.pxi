@@ -1,0 +1,78 @@
+# A record of any kind: what the methods of Encoder call for all but the plain ones.
+
+cdef object encode_any(
+    Encoder encoder,
+    int severity,
+    object message,
+    const Timestamp *timestamp,
+    object msgid,
+    object structured_data,
+    bint is_logged=False,
+):
+    """Return it; is_logged: see `read_logged_fields`."""
+    cdef Record record
+    cdef Scratch scratch
+    cdef Py_buffer view
+    cdef Layout *layout = &encoder.layout
+    check_ready(encoder)
+    view.len = NOT_HELD
+    open_scratch(&scratch, layout.max_size)
+    try:
+        record.severity = severity
+        record.timestamp = timestamp[0]
+        if is_logged:
+            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        else:
+            read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        message = read_body(layout, &record, message, &view)
+        measure_record(layout, &record)
+        result = PyBytes_FromStringAndSize(NULL, record.frame_size)
+        write_record(PyBytes_AS_STRING(result), layout, &record)
+        return result
+    finally:
+        close_scratch(&scratch)
+        release(&view)
+
+
+cdef object encode_any_into(
+    Encoder encoder,
+    object buffer,
+    int severity,
+    object message,
+    object offset,
+    const Timestamp *timestamp,
+    object msgid,
+    object structured_data,
+):
+    cdef Record record
+    cdef Scratch scratch
+    cdef Py_buffer view, destination
+    cdef Py_ssize_t start
+    cdef char *dst
+    cdef Layout *layout = &encoder.layout
+    check_ready(encoder)
+    view.len = NOT_HELD
+    destination.len = NOT_HELD
+    open_scratch(&scratch, layout.max_size)
+    try:
+        record.severity = severity
+        record.timestamp = timestamp[0]
+        read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
+            # It cannot grow while it is read.
+            message = bytes(message)
+        message = read_body(layout, &record, message, &view)
+        start = read_offset(offset, open_buffer(buffer, &destination))
+        measure_record(layout, &record)
+        end = <object>(start + record.frame_size)  # what can fail comes before the first octet
+        with cython.critical_section(buffer):
+            dst = make_space(buffer, &destination, start, record.frame_size)
+            if view.len != NOT_HELD and overlap(dst, record.frame_size, record.message):
+                message = PyBytes_FromStringAndSize(record.message.start, record.message.size)
+                record.message.start = PyBytes_AS_STRING(message)
+            write_record(dst, layout, &record)
+        return end
+    finally:
+        close_scratch(&scratch)
+        release(&view)
+        release(&destination)

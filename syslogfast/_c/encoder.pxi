@@ -1,0 +1,440 @@
+# Encoder and format_timestamp: `_encoder_py.py` is the specification.
+
+def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, precision=6):
+    """Return the TIMESTAMP field of a record.
+
+    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
+    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
+    RFC 5424 and local time for the others. `precision` is the number of digits after the
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
+    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
+
+    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
+    not one of those above.
+
+    >>> format_timestamp(1_065_910_455_003_000_000)
+    '2003-10-11T22:14:15.003000Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
+    '2003-10-11T22:14:15Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
+    'Oct 11 22:14:15'
+    """
+    cdef Layout layout
+    cdef Timestamp timestamp
+    cdef char[MAX_TIMESTAMP] text
+    cdef char *end
+    if protocol not in PROTOCOLS:
+        cold_path()
+        check_choice("protocol", protocol, PROTOCOLS)
+    layout.precision = read_precision(precision)
+    layout.is_rfc5424 = <bint>(protocol == "rfc5424")
+    layout.local_time = not layout.is_rfc5424
+    if local_time is not None:
+        layout.local_time = <bint>local_time
+    read_time(time_ns, &timestamp)
+    end = write_timestamp_apart(text, &layout, &timestamp)
+    return text[:end - text].decode("ascii")
+
+
+cdef char *write_timestamp_apart "syslogfast_write_timestamp_apart"(
+    char *dst, const void *layout, const void *timestamp
+) noexcept nogil:
+    """What write_timestamp does; a Layout and a Timestamp. The 0.8 KB are here only once."""
+    return write_timestamp(dst, <const Layout *>layout, <const Timestamp *>timestamp)
+
+
+cdef class Encoder:
+    """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
+    msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
+    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None)
+--
+
+    Turns messages of one identity into syslog records.
+
+    All that is constant is rendered here, once; an encoder never changes and may be shared by
+    any number of threads.
+
+    protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
+        RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
+        STRUCTURED-DATA and BOM: there, they are left out.
+    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
+        process. Octets that the field cannot hold become "_", the rest is left out, and
+        nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
+    msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
+    structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
+        with values of any type, written as by str(); or bytes that are already rendered, which
+        are trusted (RFC 5424 6.3).
+    framing: None for datagrams; "octet" puts the octet count before the record (RFC 6587
+        3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
+    local_time: None means UTC for RFC 5424 and local time for the others.
+    precision: digits after the second in RFC 5424, 0 to 6.
+    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
+        "keep" leaves them, but for the delimiter of the framing.
+    bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
+    max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
+        for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
+        character; if that is not enough, the record's own STRUCTURED-DATA is left out, then all of
+        it.
+    prefix: bytes before the record, such as a log service's token.
+    attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
+        structured data; an attribute that a record lacks, or that is None, is left out.
+
+    TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
+
+    >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+    >>> encoder.encode("info", "sold out", time_ns=1_065_910_455_003_000_000)
+    b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
+    """
+
+    def __init__(
+        self,
+        *,
+        protocol="rfc5424",
+        facility="user",
+        hostname=None,
+        app_name=None,
+        procid=None,
+        msgid=None,
+        structured_data=None,
+        framing=None,
+        local_time=None,
+        precision=6,
+        controls="escape",
+        bom=False,
+        max_size=None,
+        prefix=b"",
+        attributes=None,
+    ):
+        # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
+        cdef Layout layout
+        cdef Scratch scratch
+        cdef Py_ssize_t[10] numbers
+        cdef Py_ssize_t i = 0, given = -1, process
+        cold_path()
+        memset(&layout, 0, sizeof(Layout))
+        if self.text is not None:
+            reject_change()
+        settings = Settings(
+            protocol, facility, hostname, app_name, procid, msgid, structured_data, framing,
+            local_time, precision, controls, bom, max_size, prefix, attributes,
+        )
+        for number in <tuple?>settings.list_numbers():
+            numbers[i] = number
+            i += 1
+        layout.is_rfc5424 = numbers[9] > 0
+        layout.lowest_priority = numbers[0]
+        for i in range(8):
+            # "<n>", and "1 " after it in RFC 5424
+            layout.priority_sizes[i] = 2 + count_digits(layout.lowest_priority + i)
+            layout.priority_sizes[i] += 2 * layout.is_rfc5424
+        layout.precision = numbers[1]
+        layout.local_time = numbers[2]
+        layout.framing = numbers[3]
+        layout.rules = <Py_ssize_t>(0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS)[numbers[4]]
+        layout.max_size = numbers[5]
+        layout.prefix_size = numbers[7]
+        layout.identity_size = numbers[8]
+        layout.separator_size = numbers[9]
+        elements = b""
+        if isinstance(structured_data, bytes):
+            elements = b"".join([structured_data])
+            if elements == b"-":
+                elements = b""
+        elif structured_data is not None:
+            # What is too long for a record is never written: it need not be kept, either.
+            open_scratch(&scratch, layout.max_size)
+            try:
+                render_elements(structured_data, layout.rules | ESCAPE_PARAM, &scratch)
+                if not scratch.overflows:
+                    elements = PyBytes_FromStringAndSize(scratch.elements, scratch.size)
+            finally:
+                close_scratch(&scratch)
+        if len(elements) > layout.max_size:
+            elements = b""
+        tail = <bytes?>settings.identity_fields.encode()
+        if layout.is_rfc5424:
+            tail += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", settings.msg_separator)
+            layout.msgid_size = len(<str?>settings.msgid)
+            layout.elements_size = len(elements)
+        text = <bytes?>settings.prefix + tail
+        layout.text = text
+        layout.suffix_size = len(tail)
+        if layout.is_rfc5424 and not layout.local_time:
+            layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
+            layout.plain_size += layout.precision + 1 if layout.precision else 0
+        if layout.is_rfc5424:
+            given = <Py_ssize_t>read_back(settings.names, settings.identity_fields)
+        names = settings.names if given < 0 else None
+        process = <Py_ssize_t>system.getpid() if procid is None else -1
+        options = settings.options
+        with cython.critical_section(self):
+            if self.text is not None:
+                reject_change()
+            self.text = text
+            self.options = options
+            self.given = given
+            self.names = names
+            self.identity_space = numbers[6]
+            self.process = process
+            self.is_ascii = <bint>text.isascii()
+            self.reads_attributes = attributes is not None
+            self.layout = layout
+
+    def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
+        """Return one record, framed.
+
+        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
+        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
+        encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
+
+        TypeError: an argument of the wrong kind. ValueError: a severity, SD-ID or PARAM-NAME
+        that is out of its range.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="octet")
+        >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
+        b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
+        """
+        cdef Timestamp timestamp
+        cdef Span text
+        cdef int code = read_severity(severity)
+        cdef Py_ssize_t size
+        read_time(time_ns, &timestamp)
+        if msgid is None and structured_data is None and has_octets(message, &text):
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
+            if size:
+                result = PyBytes_FromStringAndSize(NULL, measure_frame(&self.layout, size))
+                write_plain_record(
+                    PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
+                )
+                return result
+        return encode_any(self, code, message, &timestamp, msgid, structured_data)
+
+    def encode_into(
+        self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
+    ):
+        """Write one record, framed, into `buffer` at `offset` and return where it ends.
+
+        A bytearray grows as needed; any other writable, contiguous buffer must have space. What
+        follows the record stays as it is, and so does the whole buffer when the call fails.
+        The other arguments are those of `encode`.
+
+        TypeError: an argument of the wrong kind. ValueError: `offset` is outside the buffer, or
+        as in `encode`. BufferError: no space, or a bytearray that cannot grow while it is
+        exported.
+
+        >>> buffer = bytearray()
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> end = encoder.encode_into(buffer, "info", "opened", time_ns=0)
+        >>> end = encoder.encode_into(buffer, "info", "closed", end, time_ns=0)
+        >>> end, buffer[:55]
+        (116, bytearray(b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - open'))
+        """
+        cdef Timestamp timestamp
+        cdef Span text
+        cdef int code = read_severity(severity)
+        cdef Py_ssize_t size, frame_size, start
+        cdef char *dst
+        read_time(time_ns, &timestamp)
+        if (
+            msgid is None and structured_data is None
+            and PyByteArray_Check(buffer) and has_octets(message, &text)
+        ):
+            size = measure_plain_record(&self.layout, code, &timestamp, text)
+            if size:
+                start = read_offset(offset, PyByteArray_GET_SIZE(buffer))
+                frame_size = measure_frame(&self.layout, size)
+                end = <object>(start + frame_size)  # what can fail comes before the first octet
+                if not NO_GIL:  # even a section that compiles to nothing takes 3 ns
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
+                    return end
+                with cython.critical_section(buffer):
+                    dst = make_space(buffer, NULL, start, frame_size)
+                    write_plain_record(dst, &self.layout, code, &timestamp, text, size)
+                return end
+        return encode_any_into(
+            self, buffer, code, message, offset, &timestamp, msgid, structured_data
+        )
+
+    def encode_many_into(self, buffer, severity, messages, offset=0, *, time_ns=None):
+        """Write a record for each message of a list or tuple, one after the other.
+
+        Return where the last one ends and how many fitted: all of them in a bytearray, which
+        grows; in any other buffer those that have space. All have the same time; None reads the
+        clock once. The other arguments, and the errors, are those of `encode_into`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42, framing="lf")
+        >>> encoder.encode_many_into(memoryview(bytearray(120)), "info", ["a", "b", "c"])
+        (106, 2)
+        """
+        cdef Timestamp timestamp
+        cdef Py_buffer view
+        cdef Batch batch
+        cdef bint grows
+        cdef char *dst
+        cdef Py_ssize_t start, size, space
+        cdef int code = read_severity(severity)
+        check_ready(self)
+        read_time(time_ns, &timestamp)
+        if not self.layout.is_rfc5424 and not is_writable(&timestamp, self.layout.local_time):
+            read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
+            time_ns = None
+        if not isinstance(messages, (list, tuple)):
+            cold_path()
+            reject_messages(messages)
+        if NO_GIL:
+            messages = tuple(messages)  # it is read twice, and the same has to be in it
+        view.len = NOT_HELD
+        size = open_buffer(buffer, &view)
+        try:
+            start = read_offset(offset, size)
+            grows = view.len == NOT_HELD
+            space = MAX_LENGTH if grows else size - start
+            if not are_safe(&self.layout, messages, space):
+                return encode_long_way(self, buffer, severity, messages, start, time_ns, &timestamp)
+            batch = write_many(&self.layout, code, messages, &timestamp, NULL, space)
+            result = (start + batch.size, batch.count)  # what can fail comes before the first octet
+            with cython.critical_section(buffer):
+                dst = make_space(buffer, &view, start, batch.size)
+                write_many(&self.layout, code, messages, &timestamp, dst, batch.size)
+            return result
+        finally:
+            release(&view)
+
+    def encode_record(self, record, message=None):
+        """Return one record, framed, that says what a logging.LogRecord says.
+
+        Its message comes with its exception and stack; `message` stands for all three. It has
+        the record's own time and, unless `procid` was given, the record's own process. A level
+        is of the severity whose level it reaches: 10 debug, 20 info, 25 notice, 30 warning, 40
+        err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
+        `extra` sets, are those of `encode`.
+
+        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
+        raises, are named in the text, and wrong names of structured data are made to fit.
+
+        >>> import logging
+        >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
+        >>> record.created = 1_065_910_455.003
+        >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
+        b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
+        """
+        return encode_log_record(self, record, message, AS_BYTES, None)
+
+    def header(self, severity, *, time_ns=None, msgid=None, structured_data=None):
+        """Return all that precedes the message: prefix, header, STRUCTURED-DATA, SP and BOM.
+
+        It is for writing a long message without copying it, by `os.writev` or `socket.sendmsg`.
+        The caller then sees to the framing, the size and what is in the message. The arguments
+        and errors are those of `encode`.
+
+        >>> encoder = Encoder(hostname="web1", app_name="shop", procid=42)
+        >>> encoder.header("info", time_ns=0)
+        b'<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - - '
+        """
+        cdef Record record
+        cdef Scratch scratch
+        cdef Py_ssize_t lead = self.layout.separator_size
+        check_ready(self)
+        open_scratch(&scratch, self.layout.max_size)
+        try:
+            record.severity = read_severity(severity)
+            read_time(time_ns, &record.timestamp)
+            read_own_fields(&self.layout, &record, &scratch, msgid, structured_data)
+            size = measure_header(&self.layout, &record, self.layout.max_size - lead)
+            result = PyBytes_FromStringAndSize(NULL, size)
+            write_header(PyBytes_AS_STRING(result), &self.layout, &record, lead)
+            return result
+        finally:
+            close_scratch(&scratch)
+
+    def replace(self, **changes):
+        """Return another encoder with these options changed.
+
+        >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)
+        Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
+        """
+        cold_path()
+        check_ready(self)
+        sibling = type(self)(**dict(list_options(self), **changes))
+        for name in changes:
+            if name not in IDENTITY:
+                return sibling
+        (<Encoder?>sibling).options = self.options  # 10,000 siblings share what they can
+        return sibling
+
+    @property
+    def max_size(self):
+        """The most bytes that a record can have, without octet count and delimiter."""
+        cold_path()
+        check_ready(self)
+        return self.layout.max_size
+
+    def __reduce__(self):
+        """Copies and pickles hold the options: where they are read, all is rendered anew."""
+        cold_path()
+        check_ready(self)
+        return reduce_options(type(self), list_options(self))
+
+    def __repr__(self):
+        """Prefix and structured data stay out of it: they may hold a token."""
+        cold_path()
+        check_ready(self)
+        return describe_options(type(self), list_options(self))
+
+    def _list_options(self):
+        """Return all options as they were given."""
+        check_ready(self)
+        return list_options(self)
+
+
+cdef tuple list_names(Encoder encoder):
+    """Return hostname, app_name and procid as they were given."""
+    cdef const Layout *layout = &encoder.layout
+    cold_path()
+    if encoder.names is not None:
+        return encoder.names
+    fields = encoder.text[layout.prefix_size:layout.prefix_size + layout.identity_size]
+    return restore_names(encoder.given, fields.decode())
+
+
+cdef dict list_options(Encoder encoder):
+    """Return all options as they were given."""
+    cold_path()
+    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
+
+
+cdef object encode_long_way(
+    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns,
+    Timestamp *timestamp
+):
+    """Encode all that fit before the first is written: the buffer may be one of the messages."""
+    cdef Py_buffer view
+    cdef Py_ssize_t space, size
+    cold_path()
+    view.len = NOT_HELD
+    space = open_buffer(buffer, &view) - start
+    try:
+        if time_ns is None:
+            time_ns = <object>timestamp.seconds * 1_000_000_000 + timestamp.nanoseconds
+        grows = PyByteArray_Check(buffer)
+        from syslogfast._batch import encode_each  # rarely needed
+
+        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else space)
+        size = PyBytes_GET_SIZE(data)
+        result = (start + size, count)
+        with cython.critical_section(buffer):
+            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+        return result
+    finally:
+        release(&view)
+
+
+cdef inline int check_ready(Encoder encoder) except -1:
+    """Refuse what `Encoder.__new__` alone has made; it has no plain_size, so it comes here."""
+    if encoder.text is None:
+        cold_path()
+        reject_unready()
+    return 0

@@ -1,0 +1,445 @@
+# The queue before a transport: `queue_py.py` is the specification.
+#
+# The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
+# runs, nor anything that gives up either of them.
+
+cdef enum:
+    BLOCK_SIZE = 131072
+    SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
+    NO_SPACE = 0             # what becomes of a record that is put into the queue
+    QUEUED = 1
+    FIRST = 2
+
+
+@cython.final
+cdef class Block:
+    """Records one after the other, and where each of them ends; it never moves."""
+
+    cdef object memory              # a view of it
+    cdef char *start
+    cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
+    cdef Py_ssize_t space, used      # bytes
+    cdef Py_ssize_t max_records     # records, however small
+    cdef Py_ssize_t position        # bytes that have been sent
+    cdef Py_ssize_t count           # records
+    cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
+    cdef Py_ssize_t live            # records that have been neither
+    cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
+    cdef Block next
+
+
+cdef Block make_block(Py_ssize_t space):
+    cdef Block block = Block.__new__(Block)
+    cdef Py_ssize_t aligned = (space + 7) & ~7
+    block.max_records = space // SMALL_FRAME + 1
+    # The ends come after the records; what is not used of either is never touched.
+    size = aligned + block.max_records * <Py_ssize_t>sizeof(Py_ssize_t)
+    memory = PyByteArray_FromStringAndSize(NULL, size)
+    block.memory = memoryview(memory)
+    block.start = PyByteArray_AS_STRING(memory)
+    block.ends = <Py_ssize_t *>(block.start + aligned)
+    block.space = space
+    return block
+
+
+cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept nogil:
+    return block.ends[index] < 0
+
+
+cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept nogil:
+    return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
+
+
+cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
+    return find_end(block, index - 1) if index else 0
+
+
+cdef class Queue:
+    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
+
+    limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
+    puts in order, unless one record is longer. `count` and `size` are the records and bytes that
+    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
+    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
+    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
+    handler; -1: nowhere.
+    """
+
+    cdef readonly Py_ssize_t limit, size, count
+    cdef public Py_ssize_t threshold, truncations
+    cdef public int64_t drops_since
+    cdef public int descriptor
+    cdef public bint closed
+    cdef Block oldest, newest
+    cdef Py_ssize_t block_size
+    cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
+    cdef Py_ssize_t offered, truncated, sent, sent_bytes
+    cdef dict dropped
+
+    def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
+        cold_path()
+        self.limit = check_queue_bytes(limit)
+        self.block_size = min(block_size, self.limit)
+        self.descriptor = -1
+        self.reset()
+
+    @cython.critical_section
+    def reset(self):
+        """Forget all records and counts: those of the process that has forked this one."""
+        cold_path()
+        self.size = self.count = self.pinned = 0
+        self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
+        self.drops_since = 0
+        self.dropped = {}
+        self.oldest = self.newest = make_block(self.block_size)
+
+    @cython.critical_section
+    def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
+        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
+        cdef Py_ssize_t size = len(frame)
+        cdef char *dst = claim(self, size, even_closed)
+        if dst == NULL:
+            return NO_SPACE
+        memcpy(dst, PyBytes_AS_STRING(frame), size)
+        return commit(self, size, is_truncated)
+
+    @cython.critical_section
+    def drop(self, reason):
+        """Count a record that was offered and that is not going to be queued."""
+        self.offered += 1
+        count_drops(self, reason, 1)
+
+    @cython.critical_section
+    def peek(self, one=False):
+        """Return bytes that are to be sent next, of one record or of many; None: there are none."""
+        cdef Block block = find_oldest(self)
+        if not self.count:
+            return None
+        return pin(self, block.first + 1 if one else find_contiguous_end(block))
+
+    @cython.critical_section
+    def peek_records(self):
+        """Return what `peek` does, and where in it each of the records ends; None as there."""
+        cdef Block block = find_oldest(self)
+        cdef Py_ssize_t index, first = block.first, end = find_contiguous_end(block)
+        if not self.count:
+            return None
+        data = pin(self, end)
+        return data, [block.ends[index] - block.position for index in range(first, end)]
+
+    @cython.critical_section
+    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
+        """Return the next records if they are of one size but for a shorter last, and that size.
+
+        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
+        bytes. None: there are none. UDP can send such a run in one call.
+        """
+        cdef Block block = find_oldest(self)
+        cdef Py_ssize_t end = block.first + 1, last, segment, size
+        if not self.count:
+            return None
+        segment = size = block.ends[end - 1] - block.position
+        last = min(block.first + most, block.count) if segment <= longest else end
+        while end < last and size == segment and not is_dropped(block, end):
+            size = block.ends[end] - block.ends[end - 1]
+            if size > segment or block.ends[end] - block.position > space:
+                break
+            end += 1
+        return pin(self, end), segment
+
+    @cython.critical_section
+    def sort(self):
+        """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
+        cdef Block block = self.oldest
+        cdef Py_ssize_t first = block.first, end, index, start, size, place, used
+        cdef Py_ssize_t longest = 0
+        cdef Py_ssize_t *places
+        cdef Py_ssize_t *tails
+        cdef char *scratch
+        if self.pinned or block.position > find_start(block, first):
+            return
+        if first < block.in_order:
+            return  # what has come since has its turn after those
+        end = find_contiguous_end(block)
+        if end - first < 2:
+            return
+        for index in range(first, end):
+            longest = max(longest, block.ends[index] - find_start(block, index))
+        used = block.ends[end - 1] - block.position
+        places = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
+        if places == NULL:
+            return  # in the order in which they came, then
+        tails = places + longest + 1
+        scratch = <char *>(tails + longest + 1)
+        memcpy(scratch, block.start + block.position, used)
+        for index in range(first, end):
+            places[block.ends[index] - find_start(block, index)] += 1
+        arrange_runs(places, tails, longest, block.position)
+        start = block.position
+        for index in range(first, end):
+            size = block.ends[index] - start
+            place = places[size]
+            if place < 0:
+                place = tails[~place] - size
+                places[size] -= 1
+            else:
+                places[size] += size
+            memcpy(block.start + place, scratch + start - block.position, size)
+            start += size
+        note_ends(block, end, places, tails, longest)
+        PyMem_Free(places)
+        block.in_order = end
+
+    @cython.critical_section
+    def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
+        """Take note that the transport has taken so many of the bytes that `peek` has given.
+
+        pinned: bytes after those that are on their way, too, and must not be dropped.
+        """
+        cdef Block block = self.oldest
+        cdef Py_ssize_t end = block.first + self.pinned, still = 0
+        if self.pinned <= 0:
+            return  # all was dropped meanwhile
+        count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)))
+        if pinned > 0:
+            while block.first + still < end and (
+                find_start(block, block.first + still) < block.position + pinned
+            ):
+                still += 1
+        if not still:
+            advance_block(self)
+        swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
+
+    @cython.critical_section
+    def at_record_boundary(self):
+        """Return True if no part of a record has been sent without the rest."""
+        return self.oldest.position <= find_start(self.oldest, self.oldest.first)
+
+    @cython.critical_section
+    def rewind(self):
+        """Note that the transport broke: a record of which a part was sent is sent as a whole."""
+        cdef Block block = self.oldest
+        cdef Py_ssize_t start = find_start(block, block.first)
+        cold_path()
+        self.pinned = 0
+        self.size += block.position - start
+        self.sent_bytes -= block.position - start
+        block.position = start
+
+    @cython.critical_section
+    def drop_first(self, reason):
+        """Drop the record that `peek` has given: no transport takes it."""
+        cdef Block block = self.oldest
+        cold_path()
+        if self.pinned:
+            self.pinned = 0
+            self.size += block.position - find_start(block, block.first)
+            drop_record(self, block, block.first, reason)
+            release_block(self)
+
+    @cython.critical_section
+    def drop_oldest(self, Py_ssize_t size):
+        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
+        cdef Block block = self.oldest, before = None
+        cdef Py_ssize_t index = block.first + max(0, self.pinned)
+        if not self.pinned and block.position > find_start(block, block.first):
+            index += 1
+        while block is not None and size > self.limit - self.size:
+            while index < block.count and size > self.limit - self.size:
+                if not is_dropped(block, index):
+                    drop_record(self, block, index, "full")
+                index += 1
+            if before is not None and not block.live and block.next is not None:
+                before.next = block.next  # nothing of it is left, though the oldest is pinned
+            else:
+                before = block
+            block = block.next
+            index = 0
+        release_block(self)
+
+    @cython.critical_section
+    def clear(self, reason):
+        """Drop all that is queued."""
+        cold_path()
+        self.pinned = 0
+        if self.count:
+            count_drops(self, reason, self.count)
+        self.count = self.size = 0
+        self.oldest = self.newest
+        self.newest.first = self.newest.count
+        self.newest.live = 0
+        release_block(self)
+
+    @cython.critical_section
+    def count_all(self):
+        """Return what became of all records: offered == sent + queued + dropped."""
+        cold_path()
+        return {
+            "offered": self.offered,
+            "sent": self.sent,
+            "queued": self.count,
+            "dropped": dict(self.dropped),
+            "truncated": self.truncated + self.truncations,
+            "bytes": self.sent_bytes,
+        }
+
+
+cdef inline Block find_oldest(Queue queue):
+    """Return the block with what is to be sent next; a signal's handler may have sent all of it."""
+    release_block(queue)
+    return queue.oldest
+
+
+cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
+    queue.size -= size
+    queue.sent_bytes += size
+    block.position += size
+    while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
+        block.first += 1
+        block.live -= 1
+        queue.sent += 1
+        queue.count -= 1
+
+
+cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
+    """Return the index after the last record before one that was dropped."""
+    cdef Py_ssize_t end = block.first + 1
+    while end < block.count and not is_dropped(block, end):
+        end += 1
+    return end
+
+
+cdef void arrange_runs(
+    Py_ssize_t *places, Py_ssize_t *tails, Py_ssize_t longest, Py_ssize_t start
+) noexcept nogil:
+    """Turn the number of records of each size into the place where the first of them goes.
+
+    Where each of them ends a run of longer ones, it is ~the first of these runs; `tails` are the
+    places where the runs end, from the longest on.
+    """
+    cdef Py_ssize_t size, count, runs = 0, ended = 0
+    for size in range(longest, 0, -1):
+        count = places[size]
+        if count > runs - ended:
+            runs += 1
+        elif count:
+            places[size] = ~ended
+            while count:
+                tails[ended] = size
+                ended += 1
+                count -= 1
+    runs = 0
+    for size in range(longest, 0, -1):
+        count = places[size]
+        if count > 0:
+            places[size] = start
+            start += count * size + tails[runs]
+            tails[runs] = start
+            runs += 1
+
+
+cdef void note_ends(
+    Block block, Py_ssize_t end, const Py_ssize_t *places, const Py_ssize_t *tails,
+    Py_ssize_t longest
+) noexcept nogil:
+    """Take note where the records end that have been put there."""
+    cdef Py_ssize_t index = block.first, start = block.position, run = 0, size
+    for size in range(longest, 0, -1):
+        if places[size] <= 0:
+            continue
+        while start < places[size]:
+            start += size
+            block.ends[index] = start
+            index += 1
+        if start < tails[run]:
+            start = tails[run]
+            block.ends[index] = start
+            index += 1
+        run += 1
+    while index < end:  # empty ones
+        block.ends[index] = start
+        index += 1
+
+
+cdef object pin(Queue queue, Py_ssize_t end):
+    """Return what is left to send of the records before `end`, which are not to be dropped."""
+    cdef Block block = queue.oldest
+    cdef Py_ssize_t before = queue.pinned
+    data = block.memory[block.position:block.ends[end - 1]]
+    if before == CRASH_OWNED or not swap(&queue.pinned, before, end - block.first):
+        with nogil:
+            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the transport: this is the end
+        queue.pinned = end - block.first
+    return data
+
+
+cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
+    if not queue.drops_since:
+        cold_path()
+        queue.drops_since = time.time_ns()
+    queue.dropped[reason] = queue.dropped.get(reason, 0) + count
+    return 0
+
+
+cdef int drop_record(Queue queue, Block block, Py_ssize_t index, object reason) except -1:
+    """Drop a record of which no part has been sent."""
+    count_drops(queue, reason, 1)
+    queue.size -= block.ends[index] - find_start(block, index)
+    queue.count -= 1
+    block.live -= 1
+    block.ends[index] = ~block.ends[index]
+    return 0
+
+
+cdef inline int release_block(Queue queue) noexcept:
+    return 0 if queue.pinned else advance_block(queue)
+
+
+cdef int advance_block(Queue queue) noexcept:
+    """Go past what was dropped, and on to the next block; the last one is used again."""
+    cdef Block block = queue.oldest
+    while True:
+        while block.first < block.count and is_dropped(block, block.first):
+            block.position = find_end(block, block.first)
+            block.first += 1
+        if block.first < block.count:
+            return 0
+        if block.next is None:
+            block.used = block.position = block.count = block.first = block.in_order = 0
+            return 0
+        queue.oldest = block = block.next
+
+
+cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
+    """Return where a frame may be written; NULL if there is no space."""
+    cdef Block block = queue.newest
+    if size > queue.limit - queue.size or (queue.closed and not even_closed):
+        return NULL
+    if size > block.space - block.used or block.count == block.max_records:
+        if not block.live and block is not queue.oldest:  # all was dropped
+            block.used = block.position = block.count = block.first = block.in_order = 0
+        if size > block.space - block.used or block.count == block.max_records:
+            try:
+                block = make_block(max(size, queue.block_size))
+            except MemoryError:
+                return NULL
+            if size > queue.limit - queue.size:
+                return NULL     # a __del__ that the garbage collection has run has emitted, too
+            queue.newest.next = block
+            queue.newest = block
+            release_block(queue)
+    return block.start + block.used
+
+
+cdef inline int commit(Queue queue, Py_ssize_t size, bint is_truncated) noexcept:
+    """Take note that a frame has been written where `claim` said: QUEUED or FIRST."""
+    cdef Block block = queue.newest
+    block.used += size
+    block.ends[block.count] = block.used
+    block.count += 1
+    block.live += 1
+    queue.size += size
+    queue.count += 1
+    queue.offered += 1
+    queue.truncated += is_truncated
+    return FIRST if queue.count == 1 else QUEUED

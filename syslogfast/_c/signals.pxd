@@ -1,0 +1,69 @@
+"""Signals, and what their handlers may call; in name only where no signal tells of a fault."""
+
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <signal.h>
+
+    #ifdef _MSC_VER
+    #include <intrin.h>
+    #define SYSLOGFAST_SWAP(place, before, after) (_InterlockedCompareExchangePointer( \
+        (void *volatile *)(place), (void *)(after), (void *)(before)) == (void *)(before))
+    #else
+    #define SYSLOGFAST_SWAP(place, before, after) \
+        __sync_bool_compare_and_swap(place, before, after)
+    #endif
+
+    #ifdef _WIN32
+    /* No signal tells of a fault there, and _platform.py says so: what follows is never called. */
+    enum { SIGBUS = 0, SA_SIGINFO = 0, SA_ONSTACK = 0, SS_DISABLE = 0, POLLOUT = 0 };
+    enum { MSG_DONTWAIT = 0, MSG_NOSIGNAL = 0 };
+    typedef struct { int si_code; } siginfo_t;
+    typedef struct { void *ss_sp; size_t ss_size; int ss_flags; } stack_t;
+    struct sigaction { void (*sa_sigaction)(int, siginfo_t *, void *); int sa_flags; };
+    struct iovec { void *iov_base; size_t iov_len; };
+    struct msghdr { struct iovec *msg_iov; size_t msg_iovlen; };
+    struct pollfd { int fd; short events, revents; };
+    #define sigaction(number, action, former) ((void)(former), -1)
+    #define sigaltstack(stack, former) ((void)(former), -1)
+    #define sendmsg(fd, message, flags) ((void)(fd), (void)(message), -1)
+    #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
+    #else
+    #include <poll.h>
+    #include <sys/socket.h>
+    #include <unistd.h>
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+    #endif
+    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    """
+    ctypedef struct Cause "siginfo_t":
+        int si_code
+    ctypedef struct SignalAction "struct sigaction":
+        void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
+        int sa_flags
+    ctypedef struct Stack "stack_t":
+        void *ss_sp
+        size_t ss_size
+        int ss_flags
+    ctypedef struct Part "struct iovec":
+        void *iov_base
+        size_t iov_len
+    ctypedef struct Parts "struct msghdr":
+        Part *msg_iov
+        size_t msg_iovlen
+    ctypedef struct Descriptor "struct pollfd":
+        int fd
+        short events, revents
+    const int[5] signals "syslogfast_signals"
+    int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
+    int errno
+    int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
+    int sigaltstack(const Stack *stack, Stack *former) nogil
+    int raise_signal "raise"(int number) nogil
+    ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
+    ssize_t write(int fd, const void *data, size_t size) nogil
+    int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
+    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *place, Py_ssize_t before, Py_ssize_t after) nogil

@@ -1,0 +1,125 @@
+"""What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
+
+from syslogfast._options import clean_msgid, this_process
+from syslogfast._structured_data import join_elements, render_elements
+from syslogfast._text import BOM, ESCAPES, read_text
+from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
+from syslogfast._validation import check_field, reject_message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from syslogfast._encoder_py import StructuredData
+    from syslogfast._options import Settings
+    from syslogfast._text import Escapes
+    from syslogfast._timestamp import Renderer, TimestampFormat
+
+    Hot: TypeAlias = (
+        "tuple[list[bytes], Renderer, TimestampFormat, int, bytes, Escapes, str | None]"
+    )
+
+
+class SharedLayout:
+    """What an encoder has in common with its siblings, who differ in their names alone."""
+
+    __slots__ = (
+        "attributes",
+        "bom",
+        "elements",
+        "escapes",
+        "framing",
+        "hot",
+        "max_size",
+        "msg_separator",
+        "msgid",
+        "options",
+        "param_escapes",
+        "process",
+        "protocol",
+        "space",
+        "starts",
+        "timestamp",
+        "timestamp_format",
+    )
+
+    def __init__(self, settings: "Settings") -> "None":
+        self.options = settings.options
+        self.protocol: str = self.options["protocol"]
+        version = "1 " if self.protocol == "rfc5424" else ""
+        # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
+        self.starts = [
+            settings.prefix + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+        ]
+        self.timestamp = choose_renderer(self.protocol)
+        self.timestamp_format = TIMESTAMP_FORMATS[settings.local_time, settings.precision]
+        self.process = this_process()
+        self.msgid = settings.msgid
+        self.framing = self.options["framing"]
+        self.escapes, self.param_escapes = ESCAPES[settings.rule]
+        self.msg_separator = settings.msg_separator
+        self.bom = len(settings.msg_separator) > 1
+        self.max_size = settings.max_size
+        # What the names may take, and the message, if there is no more in the header than can be.
+        self.space = settings.max_size - settings.longest + len(settings.identity_fields)
+        self.elements = b""
+        if self.options["structured_data"] is not None:
+            self.elements = render_elements(self.options["structured_data"], self.param_escapes)
+        if len(self.elements) > self.max_size:
+            self.elements = b""  # no record holds it
+        self.attributes = self.options["attributes"]
+        self.hot = self.list_hot()
+
+    def list_hot(self) -> "Hot":
+        """Return what `encode` needs for each record: to unpack a tuple is fast."""
+        return (
+            self.starts,
+            self.timestamp,
+            self.timestamp_format,
+            self.max_size,
+            self.msg_separator,
+            self.escapes,
+            self.framing,
+        )
+
+    def join_suffix(self, identity_fields: "str", msgid: "str", elements: "bytes") -> "bytes":
+        """Return what stands between TIMESTAMP and the text of the message."""
+        if self.protocol != "rfc5424":
+            return identity_fields.encode()
+        return f"{identity_fields}{msgid} ".encode() + (elements or b"-") + self.msg_separator
+
+    def render_suffix(
+        self,
+        identity_fields: "str",
+        msgid: "str | None",
+        structured_data: "StructuredData | None",
+        drop: "bool" = False,
+    ) -> "bytes":
+        """Return the suffix with what one record brings, or without any structured data."""
+        msgid = self.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
+        elements = b"" if drop else self.elements
+        if structured_data is not None:
+            elements = join_elements(elements, self.render_elements(structured_data))
+        return self.join_suffix(identity_fields, msgid, elements)
+
+    def render_shorter_suffix(
+        self, identity_fields: "str", msgid: "str | None", space: "int"
+    ) -> "bytes":
+        """Return the suffix without what one record brings, or without any structured data."""
+        suffix = self.render_suffix(identity_fields, msgid, None)
+        if len(suffix) <= space:
+            return suffix
+        return self.render_suffix(identity_fields, msgid, None, drop=True)
+
+    def render_elements(self, structured_data: "StructuredData") -> "bytes":
+        return render_elements(structured_data, self.param_escapes)
+
+    def read_message(self, message: "object") -> "str":
+        """Return a message as text, without the BOM that is written anyway: once is enough."""
+        text = read_text(message)
+        if text is None:
+            reject_message(message)
+        start = 0
+        while self.bom and text[start : start + 1] == BOM:
+            start += 1
+        return text[start:]

@@ -1,0 +1,296 @@
+"""Who speaks, and how: the options of an encoder, checked, and rendered fit for the wire.
+
+Both encoders use this module: all of it runs once, when an encoder is made.
+"""
+
+import sys
+
+from syslogfast._platform import read_variable, system
+from syslogfast._validation import (
+    check_choice,
+    check_facility,
+    check_field,
+    check_max_size,
+    check_precision,
+    check_prefix,
+)
+from syslogfast.constants import (
+    CONTROLS,
+    FRAMINGS,
+    MAX_APP_NAME,
+    MAX_HOSTNAME,
+    MAX_MSGID,
+    MAX_PROCID,
+    MAX_SIZE,
+    MAX_SIZE_RFC3164,
+    MAX_TAG,
+    NILVALUE,
+    PRINTUSASCII,
+    PROTOCOLS,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# What is escaped in a text: all control characters, or the delimiter of a framing.
+RULES = (None, "octet", "lf", "nul", "escape")
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+DIGITS = "0123456789"
+HEX_DIGITS = DIGITS + "abcdefABCDEF"
+HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
+TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
+PID_CHARACTERS = PRINTUSASCII.replace("[", "").replace("]", "")
+
+
+def this_host() -> "str":
+    """Return this host's name, as the kernel has it: no look-up is made."""
+    if hasattr(system, "uname"):
+        name = system.uname()[1]
+        return NILVALUE if name == "(none)" else name  # Linux's own word for that
+    return read_variable("COMPUTERNAME") or NILVALUE
+
+
+def has_hostname() -> "bool":
+    """Return True if the kernel has a name for this host that is not every host's."""
+    return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
+
+
+def this_program() -> "str":
+    """Return this program's name: that of its file or package, "python" if it has neither."""
+    argv = getattr(sys, "argv", None) or [""]
+    directory, _, name = argv[0].replace("\\", "/").rpartition("/")
+    if name == "__main__.py":  # python -m package
+        name = directory.rpartition("/")[2]
+    if name.endswith(".py"):
+        name = name[:-3]
+    return "python" if name in ("", "-", "-c", "-m") else name
+
+
+def this_process() -> "str":
+    """Return this process's number; NILVALUE where there are no processes."""
+    return str(system.getpid()) if hasattr(system, "getpid") else NILVALUE
+
+
+def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "str":
+    """Return `text` as a header field: other octets than `allowed` as "_", truncated, never empty.
+
+    An octet, not a character, is the unit: "é" gives "__".
+    """
+    characters = []
+    for char in text[:limit]:
+        # U+07FF is the last character of two octets, U+FFFF the last of three, as lone
+        # surrogates are once they have become U+FFFD.
+        octets = 1 if char < "\x80" else 2 if char < "\u0800" else 3 if char <= "\uffff" else 4
+        characters.append(char if char in allowed else "_" * octets)
+    return "".join(characters)[:limit] or NILVALUE
+
+
+def clean_msgid(text: "str") -> "str":
+    return clean_field(text, MAX_MSGID)
+
+
+def is_octet(text: "str") -> "bool":
+    """Return True if a text is a number up to 255, as one writes it."""
+    if not 1 <= len(text) <= 3 or text.strip(DIGITS):
+        return False
+    return text == "0" or (text[0] != "0" and (len(text) < 3 or text <= "255"))
+
+
+def is_ipv4_address(name: "str") -> "bool":
+    parts = name.split(".")
+    return len(parts) == 4 and all(is_octet(part) for part in parts)
+
+
+def is_ipv6_address(name: "str") -> "bool":
+    """RFC 4291 2.2: eight groups, or fewer around one "::"; the last two may be an IPv4 address."""
+    name = name.partition("%")[0]  # RFC 4007 11: what follows is the zone
+    left, gap, right = name.partition("::")
+    groups = (left.split(":") if left else []) + (right.split(":") if right else [])
+    if groups and is_ipv4_address(groups[-1]) and (right or not gap):
+        groups.pop()
+        groups += ["0", "0"]
+    if not all(0 < len(group) <= 4 and not group.strip(HEX_DIGITS) for group in groups):
+        return False
+    return len(groups) < 8 if gap else len(groups) == 8
+
+
+def is_address(name: "str") -> "bool":
+    return is_ipv4_address(name) or (":" in name and is_ipv6_address(name))
+
+
+def remove_domain(name: "str") -> "str":
+    """Cut the domain off, but leave an IP address whole (RFC 3164 4.1.2)."""
+    return name if is_address(name) else name.partition(".")[0]
+
+
+def read_back(names: "tuple[object, ...]", fields: "str") -> "int":
+    """Return which of hostname, app_name and procid were given, a bit for each.
+
+    A fourth bit tells that procid was an int. -1 if `fields`, rendered for RFC 5424, does not
+    have them as they were given: then they have to be kept beside it.
+    """
+    given = 0
+    rendered = fields.split()
+    for index in range(3):
+        name = names[index]
+        if type(name) is int:
+            name = str(name)
+            given |= 8
+        if name is not None:
+            if type(name) is not str or name != rendered[index]:
+                return -1
+            given |= 1 << index
+    return given
+
+
+def restore_names(given: "int", fields: "str") -> "tuple[str | None, str | None, str | int | None]":
+    """Undo what `read_back` has allowed to be forgotten."""
+    rendered = fields.split()
+    hostname, app_name, procid = [
+        rendered[index] if given >> index & 1 else None for index in range(3)
+    ]
+    return hostname, app_name, int(procid) if procid and given & 8 else procid
+
+
+def render_fields(
+    protocol: "str",
+    hostname: "str | None",
+    app_name: "str | None",
+    procid: "str | int | None",
+) -> "str":
+    """Return what stands between TIMESTAMP and MSGID (RFC 5424) or MSG (RFC 3164), SPs included.
+
+    None stands for this host, this program, this process.
+    """
+    hostname = this_host() if hostname is None else check_field("hostname", hostname)
+    app_name = this_program() if app_name is None else check_field("app_name", app_name)
+    procid = this_process() if procid is None else check_field("procid", procid)
+    if protocol == "rfc5424":
+        hostname = clean_field(hostname, MAX_HOSTNAME)
+        app_name = clean_field(app_name, MAX_APP_NAME)
+        return f" {hostname} {app_name} {clean_field(procid, MAX_PROCID)} "
+    tag = clean_field(app_name, MAX_TAG, TAG_CHARACTERS)
+    pid = clean_field(procid, MAX_PROCID, PID_CHARACTERS)
+    process = "" if pid == NILVALUE else f"[{pid}]"
+    if protocol == "local":
+        return f" {tag}{process}: "
+    host = clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
+    return f" {host} {tag}{process}: "
+
+
+class Settings:
+    """What is constant in the records of one identity, but for its structured data.
+
+    `names` and `options` are the arguments as they were given: the former differ between 10,000
+    siblings, which share the latter.
+    """
+
+    __slots__ = (
+        "identity_fields",
+        "local_time",
+        "longest",
+        "lowest",
+        "max_size",
+        "msg_separator",
+        "msgid",
+        "names",
+        "options",
+        "precision",
+        "prefix",
+        "rule",
+    )
+
+    def __init__(
+        self,
+        protocol: "Any",
+        facility: "Any",
+        hostname: "Any",
+        app_name: "Any",
+        procid: "Any",
+        msgid: "Any",
+        structured_data: "Any",
+        framing: "Any",
+        local_time: "Any",
+        precision: "Any",
+        controls: "Any",
+        bom: "Any",
+        max_size: "Any",
+        prefix: "Any",
+        attributes: "Any",
+    ) -> "None":
+        if attributes is not None:
+            from syslogfast._log_record import copy_attributes  # rarely needed
+
+            attributes = copy_attributes(attributes)
+        self.names = (hostname, app_name, procid)
+        self.options = {
+            "protocol": protocol,
+            "facility": facility,
+            "msgid": msgid,
+            "structured_data": structured_data,
+            "framing": framing,
+            "local_time": local_time,
+            "precision": precision,
+            "controls": controls,
+            "bom": bom,
+            "max_size": max_size,
+            "prefix": prefix,
+            "attributes": attributes,
+        }
+        check_choice("protocol", protocol, PROTOCOLS)
+        check_choice("framing", framing, FRAMINGS)
+        check_choice("controls", controls, CONTROLS)
+        is_rfc5424 = protocol == "rfc5424"
+        self.lowest = check_facility(facility) * 8  # PRIVAL of severity 0
+        self.prefix = check_prefix(prefix)
+        self.precision = check_precision(precision)
+        self.identity_fields = render_fields(protocol, hostname, app_name, procid)
+        self.msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
+        self.local_time = not is_rfc5424 if local_time is None else bool(local_time)
+        # A delimiter is always escaped, so that no text can end a record.
+        self.rule = "escape" if controls == "escape" else framing
+        # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
+        self.msg_separator = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
+        self.longest = self._measure_longest_header(is_rfc5424)
+        if max_size is None:
+            max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
+        self.max_size = check_max_size(max_size, self.longest)
+
+    def list_numbers(self) -> "tuple[int, ...]":
+        """Return all that is a number, for C."""
+        return (
+            self.lowest,
+            self.precision,
+            self.local_time,
+            FRAMINGS.index(self.options["framing"]),
+            RULES.index(self.rule),
+            self.max_size,
+            self.max_size - self.longest + len(self.identity_fields),
+            len(self.prefix),
+            len(self.identity_fields),
+            len(self.msg_separator),
+        )
+
+    def _measure_longest_header(self, is_rfc5424: "bool") -> "int":
+        size = len(self.prefix) + len(f"<{self.lowest + 7}>") + len(self.identity_fields)
+        if not is_rfc5424:
+            return size + len("Mmm dd hh:mm:ss")
+        size += len("1 yyyy-mm-ddThh:mm:ss") + (self.precision + 1 if self.precision else 0)
+        size += len("+hh:mm") if self.local_time else len("Z")
+        return size + MAX_MSGID + len(" -") + len(self.msg_separator)
+
+
+def describe_options(kind: "type", options: "dict[str, Any]") -> "str":
+    """Return the repr of an encoder without prefix and structured data, which may hold a token."""
+    shown = ("protocol", "facility", "hostname", "app_name", "procid")
+    described = ", ".join([f"{name}={options[name]!r}" for name in shown])
+    return f"{kind.__name__}({described})"
+
+
+def reduce_options(kind: "type", options: "dict[str, Any]") -> "tuple[Any, ...]":
+    """Return what a pickle holds: where it is read, all is rendered anew."""
+    from functools import partial
+
+    return partial(kind, **options), ()

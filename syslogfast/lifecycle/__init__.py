@@ -1,0 +1,364 @@
+"""The records of a program's life: booted, network up, about to crash, ended.
+
+`install` sees to all of them; `booted`, `network_up` and `crashed` are for those who do it by hand.
+Each has structured data beside a text that says the same. By MSGID:
+
+BOOTED, NETWORK-UP, TERMINATED, ENDED: severity notice.
+NETWORK-DOWN: warning; there is no address yet.
+CRASHED: crit; an exception or a signal ends the program.
+UNCAUGHT: err; an exception ends a thread or a task, or can only be ignored.
+"""
+
+import _thread
+import atexit
+import os
+import sys
+
+from syslogfast._backend import BACKEND
+from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
+from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
+from syslogfast.emitter import Emitter
+from syslogfast.lifecycle.records import (
+    CRIT,
+    ERR,
+    booted,
+    crashed,
+    emit,
+    emit_error,
+    emit_logged,
+    ended,
+    network_up,
+    terminated,
+)
+from syslogfast.transports.exit_fork import Thread
+from syslogfast.transports.network import NetworkWatch, read_network
+from syslogfast.transports.retry import needs_waiting
+from syslogfast.transports.url import parse_url
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    import _signal as signal  # what it is made of: the module itself imports enum
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+    from typing import Any
+
+    from syslogfast.lifecycle.fatal_signals import FatalTransport
+    from syslogfast.transports.network import Network
+    from syslogfast.transports.url import Url
+
+__all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
+
+NETWORK_TIMEOUT = 60.0  # seconds
+FOREVER = float("inf")
+PATIENCE = 0.1  # seconds for a thread to end that has been told to
+RESERVE = 1 << 22  # bytes, never touched, to be given back when there is no memory left
+
+read_name: "Callable[[type], str]" = vars(type)["__name__"].__get__  # runs no metaclass's code
+
+_installed: "Lifecycle | None" = None
+
+
+class Lifecycle:
+    """What `install` has put in place for an emitter; `uninstall` takes it away again."""
+
+    def __init__(self, emitter: "Emitter") -> None:
+        self.emitter = emitter
+        emitter._sender.outlives_block = True
+        self._process = os.getpid()
+        self._is_over = False
+        self._undo: list[Callable[[], None]] = []
+        self._busy: set[int] = set()  # threads that report: what befalls them then is not reported
+        self._crash = ""  # what has ended the main thread
+        self._reserve = bytes(RESERVE)
+        self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
+        self._network_told.acquire()
+        self._fatal_transport: FatalTransport | None = None
+
+    def uninstall(self) -> None:
+        """Watch nothing any more; what somebody else has installed since stays."""
+        if not self._is_over:
+            self.emitter._sender.outlives_block = False
+        self._is_over = True
+        self._reserve = b""
+        while self._undo:
+            self._undo.pop()()
+
+    def _report(self, report: "Callable[..., None]", *args: "Any", **parameters: "Any") -> bool:
+        """Call what sends a record, unless this thread is at it already; False if that failed."""
+        thread = _thread.get_ident()
+        if thread in self._busy or self._is_over:
+            return True
+        self._busy.add(thread)
+        try:
+            report(self.emitter, *args, **parameters)
+            return True
+        except Exception:  # the interpreter has cleared its modules, or there is no memory
+            return False
+        finally:
+            self._busy.discard(thread)
+
+    # --- exceptions ------------------------------------------------------------------------------
+
+    def _watch_exceptions(self) -> None:
+        """Send a record of each exception that nobody catches."""
+        from syslogfast.lifecycle import hooks
+
+        self._undo += [
+            hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
+            hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
+            hooks.attach_to_threading(self._see_end_of_thread),
+            hooks.attach_to_asyncio(self._see_asyncio),
+        ]
+
+    def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
+        if not isinstance(kind, type):
+            kind = type(error)  # somebody has called the hook by hand
+        name = read_name(kind)
+        if issubclass(kind, MemoryError):
+            self._reserve = b""
+        if hasattr(sys, "ps1"):  # at a prompt, the program goes on
+            if not issubclass(kind, KeyboardInterrupt):
+                what = "exception"
+                self._report(emit_error, ERR, "UNCAUGHT", what, kind, error, trace, source="prompt")
+        elif issubclass(kind, KeyboardInterrupt):
+            self._crash = " after an interrupt"
+            self._report(terminated, "SIGINT")
+        else:
+            self._crash = f" after an uncaught {name}"
+            what = "about to crash"
+            if not self._report(emit_error, CRIT, "CRASHED", what, kind, error, trace):
+                self._report(emit, CRIT, "CRASHED", f"{what}: {name}", {})
+
+    def _see_end_of_thread(self, args: "Any") -> None:
+        if args.exc_type is not SystemExit:
+            name = getattr(args.thread, "name", "unknown")
+            what = f"thread {name} has ended"
+            error = args.exc_type, args.exc_value, args.exc_traceback
+            self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="thread", thread=name)
+
+    def _see_unraisable(self, unraisable: "Any") -> None:
+        what = unraisable.err_msg or "exception ignored"
+        error = unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
+        self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="unraisable")
+
+    def _see_asyncio(self, record: "Any") -> None:
+        self._report(emit_logged, record)
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _watch_end(self) -> None:
+        """Send a record when the interpreter ends in an orderly way."""
+        atexit.register(self._see_end)
+        self._undo.append(lambda: atexit.unregister(self._see_end))
+
+    def _see_end(self) -> None:
+        if os.getpid() == self._process:  # not of one that was forked, which has not booted
+            self._tell_of_network(None)
+            self._report(ended, self._crash)
+
+    def _watch_termination(self) -> None:
+        """Send a record of SIGTERM, unless it is ignored."""
+        former = signal.getsignal(signal.SIGTERM)
+        if former in (None, signal.SIG_IGN):
+            return
+        try:
+            signal.signal(signal.SIGTERM, self._see_termination)
+        except ValueError:
+            return  # this is not the main thread
+        self._former = former
+        self._undo.append(self._leave_termination)
+
+    def _leave_termination(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self._see_termination:
+            try:
+                signal.signal(signal.SIGTERM, self._former)
+            except ValueError:
+                pass  # this is not the main thread; the handler says nothing any more
+
+    def _see_termination(self, number: int, frame: "FrameType | None") -> None:
+        sender = self.emitter._sender
+        is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
+        has_space = 2 * sender.queue.size <= sender.queue.limit
+        if has_space:
+            self._report(terminated, "SIGTERM")
+        if is_default:
+            signal.signal(number, signal.SIG_DFL)
+            if sender.is_sending_here():
+                try:  # what this has interrupted has to go on before anything can be sent
+                    _thread.start_new_thread(self._terminate, (number, has_space))
+                    return
+                except RuntimeError:
+                    pass
+            self._terminate(number, has_space)
+            return
+        if not has_space:
+            sender.flush()
+            self._report(terminated, "SIGTERM")
+        if callable(self._former):
+            self._former(number, frame)
+
+    def _terminate(self, number: int, is_told: bool) -> None:
+        """End the process; what is emitted meanwhile neither delays that nor takes the space."""
+        sender = self.emitter._sender
+        if not is_told:
+            was_closed, sender.queue.closed = sender.queue.closed, True
+            try:
+                sender.flush()
+            finally:
+                sender.queue.closed = was_closed
+            self._report(terminated, "SIGTERM")
+        sender.close()
+        os.kill(os.getpid(), number)
+
+    # --- fatal signals ---------------------------------------------------------------------------
+
+    def _watch_fatal_signals(self, url: "Url | None") -> None:
+        """Send a record when the process ends by a signal that tells of a fault."""
+        from syslogfast.lifecycle.fatal_signals import FatalTransport
+
+        self._fatal_transport = FatalTransport(self.emitter, url)
+        self._undo.append(self._fatal_transport.disarm)
+        self._fatal_transport.arm()
+
+    def _rearm(self) -> None:
+        """Have the records of these signals name this process, which was forked."""
+        if self._fatal_transport and not self._is_over:
+            self._fatal_transport.arm()
+
+    # --- the network -----------------------------------------------------------------------------
+
+    def _watch_network(self, timeout: float, goes_on: bool) -> None:
+        """Send a record of the network, now or when there is one; if asked, of each change, too."""
+        self._network_told.release()
+        network = read_network()
+        if not network or not network.gateway:
+            network = None  # what is there may not be all
+        elif not goes_on:
+            self._tell_of_network(network)
+            return
+        self._watch = NetworkWatch(network)
+        self._watching = _thread.allocate_lock()  # until that thread has ended
+        self._watching.acquire()
+        self._undo.append(self._stop_watching)
+        atexit.register(self._stop_watching)
+        try:
+            Thread(self, self._await_network, network, timeout, goes_on)
+        except RuntimeError:
+            self._watching.release()
+            self._tell_of_network(network)
+
+    def _await_network(self, network: "Network | None", timeout: float, goes_on: bool) -> None:
+        try:
+            self._tell_of_network(network or self._watch.wait(timeout))
+            while goes_on and not self._is_over:
+                network = self._watch.wait(FOREVER)
+                if network is None:
+                    break  # the watch is closed
+                self._report(network_up, network)
+                self._reach_out()
+        finally:
+            self._watching.release()
+
+    def _stop_watching(self) -> None:
+        """See to it that the thread ends before the interpreter does, as Sender.close does."""
+        atexit.unregister(self._stop_watching)
+        self._watch.close()
+        if os.getpid() == self._process:
+            self._watching.acquire(True, PATIENCE)
+
+    def _tell_of_network(self, network: "Network | None") -> None:
+        if self._network_told.acquire(False):
+            self._report(network_up, network)
+            self._reach_out()
+
+    def _reach_out(self) -> None:
+        """Open what could not be opened before there was a network."""
+        self.emitter._sender.send_soon(is_reachable=True)
+        if self._fatal_transport:
+            self._fatal_transport.open()
+
+
+def install(
+    emitter: "Emitter",
+    *,
+    software: str | None = None,
+    version: str | None = None,
+    boot: bool = True,
+    network: bool = True,
+    network_timeout: float = NETWORK_TIMEOUT,
+    watch_network: bool = False,
+    exceptions: bool = True,
+    termination: bool = True,
+    end: bool = True,
+    fatal_signals: bool = True,
+    fatal_url: str | None = None,
+    pace: bool = True,
+) -> "Lifecycle":
+    """Have the records of this program's life sent, now and later. Call it once, and early.
+
+    What was there before, such as hooks and handlers of signals, is called after each record, and
+    exit statuses stay as they are. To call it again takes the place of the first, and begins with
+    BOOTED. The end of a `with` statement around all that leaves the emitter open.
+
+    software, version: as for `booted`.
+    boot: send BOOTED now.
+    network: send NETWORK-UP, now or when the machine has an address; a thread waits for that,
+        `network_timeout` seconds at most, then it is NETWORK-DOWN.
+    watch_network: go on, and send it again when it is another one.
+    exceptions: send CRASHED for the exception that ends the program, UNCAUGHT for those that end a
+        thread, that Python can only ignore, or that asyncio logs.
+    termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
+        not ignored. A handler that is installed later takes its place, and this one that of a
+        handler in C, which Python does not know.
+    end: send ENDED when the interpreter ends in an orderly way.
+    fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
+        are ignored or have a handler in Python: from C, over the transport if it can take a record
+        at once, else to standard error. Not with the Python backend, which has no C, and not on
+        Windows. When its stack has run over, only the calling thread is promised it.
+    fatal_url: another transport for that alone, where the emitter's is TLS or RELP: "udp://" with
+    an
+        address, "unix://" or "fd://".
+    pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
+        resolved, many stacks keep only the last few.
+
+    TypeError, ValueError: `software` or `version` is no text, `network_timeout` is no number of
+        seconds, `fatal_url` is not such a URL.
+    """
+    global _installed
+    check_emitter(emitter, Emitter)
+    for name, value in (("software", software), ("version", version)):
+        if value is not None:
+            check_field(name, value)
+    timeout = check_seconds("network_timeout", network_timeout)
+    url = None if fatal_url is None else parse_url(fatal_url)
+    if url and needs_waiting(url):
+        reject_fatal_url(fatal_url)
+    if _installed:
+        _installed.uninstall()
+    lifecycle = _installed = Lifecycle(emitter)
+    if pace:
+        emitter._sender.retry_policy.enable_slow_start()
+    if boot:
+        booted(emitter, software=software, version=version)
+    if exceptions:
+        lifecycle._watch_exceptions()
+    if termination:
+        lifecycle._watch_termination()
+    if end:
+        lifecycle._watch_end()
+    if fatal_signals and BACKEND == "c" and HAS_FATAL_SIGNALS:
+        lifecycle._watch_fatal_signals(url)
+    if network:
+        lifecycle._watch_network(timeout, watch_network)
+    return lifecycle
+
+
+def after_fork_in_child() -> None:
+    """Have a process that was forked speak for itself."""
+    if _installed:
+        _installed._rearm()
+
+
+call_at_fork(after_in_child=after_fork_in_child)

@@ -1,0 +1,113 @@
+"""What is prepared for the time when a signal ends the process; the rest is in C."""
+
+import time
+
+from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
+from syslogfast._sequence import MAX_SEQUENCE_ID
+from syslogfast.lifecycle.records import CRIT, numbers
+from syslogfast.transports import open_transport
+from syslogfast.transports.url import agree_on_framing, agree_on_protocol
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    import _signal as signal  # what it is made of: the module itself imports enum
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+
+    from syslogfast._backend import Encoder
+    from syslogfast.emitter import Emitter
+    from syslogfast.transports import Transport
+    from syslogfast.transports.url import Url
+
+# In the order in which `arm` takes their records.
+SIGNALS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
+PLACEHOLDER = b'sequenceId="%d"' % MAX_SEQUENCE_ID
+QUEUE_BYTES = 1  # nothing is ever queued
+
+
+class FatalTransport:
+    """The transport for records of fatal signals: the emitter's, or one that is kept open for them.
+
+    url: one that opens without waiting; None for the emitter's.
+    """
+
+    def __init__(self, emitter: "Emitter", url: "Url | None") -> None:
+        self._emitter = emitter
+        self._url = url
+        self._transport: Transport | None = None
+        self._queue = Queue(QUEUE_BYTES) if url else emitter._queue
+        self._changes: dict[str, object] = {}
+        if url:
+            self._changes["framing"] = agree_on_framing([url], None)
+            if url.scheme == "unix":
+                self._changes["protocol"] = agree_on_protocol([url])
+
+    def open(self) -> None:
+        """Open what can be opened without waiting, if that has not been possible before."""
+        if self._url is None:
+            self._emitter._sender.open_early()
+        elif self._transport is None:
+            try:
+                self._transport = open_transport(self._url, 0.0)
+                self._queue.descriptor = self._transport.descriptor
+            except OSError:
+                pass  # there is no network yet
+
+    def arm(self) -> None:
+        """Have each of the signals send its record from now on."""
+        self._close()  # that of the process that has forked this one
+        self.open()
+        encoder = self._emitter._get_encoder().replace(**self._changes)
+        records = render_records(encoder)
+        places = {record.find(PLACEHOLDER) for record in records if record}
+        if len(places) > 1:  # some have space for structured data, others not
+            records = render_records(encoder.replace(structured_data=None), has_elements=False)
+            places = {-1}
+        place = max(places, default=-1)
+        number, end = place + len(b'sequenceId="'), place + len(PLACEHOLDER) - 1
+        if place < 0:  # RFC 3164 has no structured data
+            number = end = 0
+        sequence = self._emitter._sequence or numbers
+        arm(encoder, self._queue, sequence, tuple(records), number, end)
+
+    def disarm(self) -> None:
+        """Leave the signals to whoever had them before."""
+        disarm()
+        self._close()
+
+    def _close(self) -> None:
+        if self._transport:
+            self._queue.descriptor = -1
+            self._transport.abort()
+            self._transport = None
+
+
+def is_handled(name: str) -> bool:
+    """Return True if a signal ends nothing: it is ignored, or Python code of the program has it."""
+    handler = signal.getsignal(getattr(signal, name))
+    return callable(handler) or handler == signal.SIG_IGN
+
+
+def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes | None]":
+    """Return what is to be said of each signal, without framing and with a number to be replaced.
+
+    None: it is not to be touched.
+    """
+    plain = encoder.replace(framing=None)
+    records: list[bytes | None] = []
+    for name in SIGNALS:
+        number = getattr(signal, name)
+        elements: Any = {
+            "meta": {"sequenceId": MAX_SEQUENCE_ID},
+            "signal@32473": {"name": name, "number": int(number)},
+        }
+        record = plain.encode(
+            CRIT,
+            f"about to crash: {name} ({signal.strsignal(number)})",
+            time_ns=time.time_ns(),
+            msgid="CRASHED",
+            structured_data=elements if has_elements else None,
+        )
+        records.append(None if is_handled(name) else record)
+    return records

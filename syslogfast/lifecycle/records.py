@@ -1,0 +1,178 @@
+"""The records of a program's life, each with structured data beside a text that says the same."""
+
+import sys
+
+from syslogfast._options import this_program
+from syslogfast._validation import check_error, check_field
+from syslogfast.emitter import Sequence
+from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
+from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.network import read_network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from logging import LogRecord
+    from types import TracebackType
+    from typing import Any
+
+    from syslogfast._backend import Encoder
+    from syslogfast.emitter import Emitter
+    from syslogfast.transports.network import Network
+
+NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
+MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
+META_SPACE = 64  # octets: more than sysUpTime and sequenceId take
+
+numbers = Sequence()  # of these records, where the emitter does not number all that it sends
+
+
+def booted(emitter: "Emitter", *, software: str | None = None, version: str | None = None) -> None:
+    """Send a record that says that the program is awake, on what it runs, and since when.
+
+    It needs no network: until there is one, it waits in the queue, with its own time.
+
+    software, version: the program's (RFC 5424 7.2.3, 7.2.4); None: the emitter's app_name, and no
+        version. TypeError: not a str.
+
+    >>> from syslogfast import connect
+    >>> with connect("fd://1", hostname="web1") as log:
+    ...     booted(log, software="shop", version="1.2")  # doctest: +ELLIPSIS
+    <13>1 ... BOOTED [origin software="shop" swVersion="1.2"...][meta sequenceId="1" sysUpTime="...
+    """
+    runtime = list_runtime()
+    text = (
+        f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
+        f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
+    )
+    if software is None:
+        software = emitter._get_encoder()._list_options()["app_name"] or this_program()
+    origin: list[tuple[str, object]] = [
+        ("software", check_field("software", software)[:MAX_SOFTWARE])
+    ]
+    if version is not None:
+        origin.append(("swVersion", check_field("version", version)[:MAX_VERSION]))
+    network = read_network()
+    if network:
+        origin += list_addresses(network)
+    emit(emitter, NOTICE, "BOOTED", text, {"runtime@32473": runtime}, origin)
+
+
+def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
+    """Send a record of the machine's addresses, gateway and name servers; if it has none, of that.
+
+    network: None looks for it.
+    """
+    network = network or read_network()
+    if network is None:
+        emit(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_uptime()}", {})
+        return
+    parts = [f"{network.interface or 'address'} {', '.join(network.addresses)}"]
+    parameters: list[tuple[str, object]] = []
+    if network.interface:
+        parameters.append(("interface", network.interface))
+    if network.link_address:
+        parameters.append(("linkAddress", network.link_address))
+        parts.append(f"link {network.link_address}")
+    parameters += [("address", address) for address in network.addresses]
+    if network.gateway:
+        parameters.append(("gateway", network.gateway))
+        parts.append(f"gateway {network.gateway}")
+    if network.name_servers:
+        parameters += [("nameServer", server) for server in network.name_servers]
+        parts.append(f"name servers {', '.join(network.name_servers)}")
+    text = f"up{describe_uptime()}, my IP configuration is {'; '.join(parts)}"
+    elements = {"network@32473": parameters}
+    emit(emitter, NOTICE, "NETWORK-UP", text, elements, list_addresses(network))
+
+
+def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
+    """Send a record that says that the program is about to crash, and why.
+
+    error: the exception; None: the one that is being handled, if any. TypeError: it is not one.
+    """
+    error = sys.exc_info()[1] if error is None else check_error(error)
+    if error is None:
+        emit(emitter, CRIT, "CRASHED", "about to crash", {})
+    else:
+        trace = error.__traceback__
+        emit_error(emitter, CRIT, "CRASHED", "about to crash", type(error), error, trace)
+
+
+def terminated(emitter: "Emitter", signal: str) -> None:
+    """Send a record that says which signal asks the program to end."""
+    emit(
+        emitter, NOTICE, "TERMINATED", f"about to end: {signal}", {"signal@32473": {"name": signal}}
+    )
+
+
+def ended(emitter: "Emitter", reason: str = "") -> None:
+    """Send a record that says that the program has come to its end."""
+    emit(emitter, NOTICE, "ENDED", f"ended{reason}", {})
+
+
+def list_addresses(network: "Network") -> "list[tuple[str, object]]":
+    """Return RFC 5424 7.2.1."""
+    return [("ip", address.partition("/")[0]) for address in network.addresses]
+
+
+def emit(
+    emitter: "Emitter",
+    severity: str,
+    msgid: str,
+    text: str,
+    elements: "dict[str, Any]",
+    origin: "list[tuple[str, Any]] | None" = None,
+) -> None:
+    """Send a record of this module's, with RFC 5424 7.2 and 7.3."""
+    data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(), **elements}
+    if emitter._sequence is None:
+        data = numbers.number(data)
+    emitter.emit(severity, text, msgid=msgid, structured_data=data)
+
+
+def emit_error(
+    emitter: "Emitter",
+    severity: str,
+    msgid: str,
+    what: str,
+    kind: "type[BaseException]",
+    error: BaseException | None,
+    trace: "TracebackType | None",
+    **parameters: object,
+) -> None:
+    """Send a record of an exception: what it means for the program, and its traceback."""
+    with importing:
+        from syslogfast.lifecycle.traceback import (  # may never be needed
+            describe_error,
+            list_elements,
+        )
+
+    exception = {**list_elements(kind, error, trace), **parameters}
+    message = str(exception["message"]).split("\n")[0]
+    headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
+    elements: Any = {"exception@32473": exception}
+    encoder = emitter._get_encoder()
+    space = measure_space(encoder, msgid, elements)
+    if 2 * space < encoder.max_size:
+        elements = {}  # the text says the same, and more
+        space = measure_space(encoder, msgid, elements)
+    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, space), elements)
+
+
+def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
+    """Return the octets that there are for a text, beside these elements and "meta"."""
+    wider = encoder.replace(max_size=2 * encoder.max_size)  # which leaves out few that are too long
+    header = wider.header(CRIT, msgid=msgid, structured_data=elements)
+    return encoder.max_size - len(header) - META_SPACE
+
+
+def emit_logged(emitter: "Emitter", record: "LogRecord") -> None:
+    """Send a record of an error that asyncio logs, with the exception if there is one."""
+    with importing:
+        from syslogfast._log_record import print_value, read_message
+
+    what = print_value(read_message(record)).split("\n")[0]
+    if record.exc_info and record.exc_info[0]:
+        emit_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
+    else:
+        emit(emitter, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})

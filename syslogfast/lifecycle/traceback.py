@@ -1,0 +1,91 @@
+"""An exception as a record says it: type, message and place, and as much of the traceback as fits.
+
+A record that is too long is truncated at its end; but the end of a traceback is what one wants to
+read.
+"""
+
+from syslogfast._log_record import format_exception, list_frames, name_type, print_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MOST_OF_MESSAGE = 256  # characters of it that are repeated as structured data
+MOST_OF_NAME = 128
+MOST_OF_PATH = 128
+MOST_OF_LINE = 256  # characters, where not all lines fit
+ESCAPED = 4  # octets of a control character: "#012"
+WIDEST = 12  # octets of U+2028: "#342#200#250"
+MOST_OF_UTF_8 = 4
+
+
+def list_place(trace: "TracebackType | None") -> "dict[str, object]":
+    """Return where an exception was raised: file, line and function of the last frame."""
+    if trace is None:
+        return {}
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    path = code.co_filename[-MOST_OF_PATH:]
+    return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_NAME]}
+
+
+def list_elements(
+    kind: "type", error: "BaseException | None", trace: "TracebackType | None"
+) -> "dict[str, object]":
+    """Return an exception as structured data."""
+    message = "" if error is None else print_value(error)[:MOST_OF_MESSAGE]
+    return {"type": name_type(kind)[:MOST_OF_NAME], "message": message, **list_place(trace)}
+
+
+def measure_line(line: "str") -> "int":
+    """Return the octets that a line takes at most, with the line feed before it."""
+    if line.isascii() and line.isprintable():
+        return len(line) + ESCAPED
+    return ESCAPED + sum([measure_char(char) for char in line])
+
+
+def measure_char(char: "str") -> "int":
+    if " " <= char <= "~":
+        return 1
+    is_control = char < "\xa0" or char in "\u2028\u2029"
+    return WIDEST if is_control else MOST_OF_UTF_8
+
+
+def keep_end(lines: "list[str]", space: "int") -> "list[str]":
+    """Return the last lines, as many as there is space for in octets."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        space -= measure_line(line)
+        if space < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
+
+
+def describe_error(
+    headline: "str",
+    kind: "type",
+    error: "BaseException | None",
+    trace: "TracebackType | None",
+    space: "int",
+) -> "str":
+    """Return a headline, and on the lines after it the traceback, of which the end is kept.
+
+    space: octets that there are for all of it. The headline stands in any case.
+
+    >>> describe_error("about to crash: ValueError: no", ValueError, ValueError("no"), None, 99)
+    'about to crash: ValueError: no\\nValueError: no'
+    """
+    try:
+        lines = format_exception((kind, error, trace)).split("\n")
+    except Exception:  # an image may do without the module traceback, and all that it imports
+        lines = list_frames(trace)
+    space -= measure_line(headline)
+    kept = keep_end(lines, space)
+    if len(kept) < len(lines):
+        lines = [line[:MOST_OF_LINE] + ("..." if line[MOST_OF_LINE:] else "") for line in lines]
+        kept = keep_end(lines, space)
+    if len(kept) < len(lines):
+        kept = ["...", *keep_end(lines, space - measure_line("..."))]
+    return "\n".join([headline, *kept])

@@ -1,0 +1,161 @@
+"""Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
+
+import sys
+from time import monotonic
+
+from syslogfast._options import is_address
+from syslogfast._platform import system
+from syslogfast.transports import PermanentError, open_transport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from syslogfast.transports import Transport, Url
+
+FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
+LONGEST_DELAY = 30.0
+MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
+FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
+FOREVER = float("inf")
+
+
+def add_jitter(delay: float) -> float:
+    """Thousands may have lost the same collector: they should not all come back at once."""
+    return delay * (0.5 + system.urandom(1)[0] / 256)
+
+
+def needs_waiting(url: "Url") -> bool:
+    """Return True if this transport takes time to open: a name to look up, a connection to make."""
+    if url.scheme == "udp":
+        return not is_address(url.host)
+    return url.scheme != "fd" and not (url.scheme == "unix" and url.framing is None)
+
+
+class RetryPolicy:
+    """The URLs of one sender, and the record of what opening them has come to.
+
+    reconnects: transports opened after the first. error: what has gone wrong since one was opened,
+    last.
+    """
+
+    def __init__(self, urls: "Sequence[Url]", timeout: float) -> None:
+        self.urls = urls
+        self.timeout = timeout  # seconds that opening a transport may take
+        self._failed: Url = urls[0]  # where `error` was
+        self._said: set[str] = set()
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Forget when what was tried: this is another process."""
+        self.reconnects = 0
+        self.error: OSError | None = None
+        self._opened_before = False
+        self._first = 0  # which URL to begin with
+        self._opened = self._tried = self.next_try = monotonic() - MIN_UPTIME
+        self._delay = FIRST_DELAY
+        self._failback_delay = FIRST_FAILBACK_DELAY
+        self.next_failback = FOREVER
+
+    def enable_slow_start(self) -> None:
+        """Have datagrams go out slowly at first, on transports that are opened from now on."""
+        for url in self.urls:
+            url.uses_slow_start = True
+
+    def can_open_at_once(self) -> bool:
+        return len(self.urls) == 1 and not needs_waiting(self.urls[0]) and self.is_due()
+
+    def is_due(self) -> bool:
+        return monotonic() >= self.next_try
+
+    def reset_backoff(self) -> None:
+        """Try at once, with short pauses again: the network has changed."""
+        self.next_try = monotonic()
+        self._delay = FIRST_DELAY
+
+    def retry_soon(self) -> None:
+        """Try soon: somebody waits."""
+        self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
+
+    def open(self) -> "Transport | None":
+        """Open the first of the transports that can be opened; None, and a pause, if none can."""
+        self._tried = monotonic()
+        first = self._first
+        self._first = 0
+        for index in [*range(first, len(self.urls)), *range(first)]:
+            transport = self._try(self.urls[index])
+            if transport:
+                self._on_opened(index)
+                return transport
+        self._back_off()
+        return None
+
+    def open_preferred(self, transport: "Transport") -> "Transport | None":
+        """Open one of the transports that stand before this one; None if none can be opened."""
+        for index in range(self.urls.index(transport.url)):
+            earlier = self._try(self.urls[index])
+            if earlier:
+                self._on_opened(index)
+                return earlier
+        self._failback_delay = min(2 * self._failback_delay, LONGEST_DELAY)
+        self.next_failback = monotonic() + add_jitter(self._failback_delay)
+        return None
+
+    def on_broken(self, transport: "Transport", error: OSError) -> None:
+        """Take note that a transport has broken, and find out when to try again, and which."""
+        self.note_failure(transport.url, error)
+        self.next_failback = FOREVER
+        self._first = (self.urls.index(transport.url) + 1) % len(self.urls)  # each has its turn
+        if monotonic() - self._opened < MIN_UPTIME:
+            self._back_off()
+        else:
+            self._delay = FIRST_DELAY
+            self.next_try = monotonic()
+
+    def on_connected(self, url: "Url") -> None:
+        """Take note that this URL is in use: those before it are to be tried again."""
+        is_first = url is self.urls[0]
+        self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
+
+    def _try(self, url: "Url") -> "Transport | None":
+        try:
+            transport = open_transport(url, self.timeout or FIRST_DELAY)
+        except OSError as error:
+            self.note_failure(url, error)
+            return None
+        except MemoryError:
+            self.note_failure(url, OSError("there is no memory for it"))
+            return None
+        except Exception as error:  # there is no ssl here; a name that cannot be one
+            self.note_failure(url, PermanentError(f"{type(error).__name__}: {error}"))
+            return None
+        self.error = None
+        return transport
+
+    @property
+    def failure(self) -> str | None:
+        """What has gone wrong since a transport was opened, if anything, and where."""
+        return f"{self._failed}: {self.error}" if self.error else None
+
+    def _on_opened(self, index: int) -> None:
+        self._opened = monotonic()
+        self.reconnects += self._opened_before
+        self._opened_before = True
+        if index == 0:
+            self._failback_delay = FIRST_FAILBACK_DELAY
+        self.on_connected(self.urls[index])
+
+    def note_failure(self, url: "Url", error: OSError) -> None:
+        """Take note of what has gone wrong; what will not mend by itself is said aloud, once."""
+        self._failed, self.error = url, error
+        text = f"{url}: {error}"
+        if isinstance(error, PermanentError) and text not in self._said:
+            self._said.add(text)  # nobody would look at the statistics for this
+            try:
+                sys.stderr.write(f"syslogfast: {text}; records wait in the queue\n")
+            except (AttributeError, OSError, ValueError):
+                pass  # there is none, or it is closed
+
+    def _back_off(self) -> None:
+        self.next_try = monotonic() + add_jitter(self._delay)
+        self._delay = min(2 * self._delay, LONGEST_DELAY)

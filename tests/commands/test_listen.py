@@ -146,6 +146,7 @@ def expect(data: bytes, protocol: str) -> dict[str, object]:
 # --- what is shown -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("protocol", "framing", "encoder_module"),
     choose_pairs(["rfc5424", "rfc3164", "local"], [None, "octet", "lf", "nul"], ["c", "python"]),
@@ -331,6 +332,7 @@ def test_a_stream_may_come_in_any_pieces() -> None:
         listener.end()
 
 
+@pytest.mark.slow
 def test_many_records_in_order() -> None:
     """A stream of several megabytes, and nothing is lost or out of place."""
     count = 50_000
@@ -402,6 +404,7 @@ def test_a_framing_error_closes_its_connection_only(stream: bytes, message: str)
         assert listener.errors.read() == b"3 records, 1 malformed\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rest", "message"),
     [

@@ -328,6 +328,7 @@ def mutate(record: bytes, chance: random.Random) -> bytes:
     return record
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_grammar() -> None:
     """Of records with small mutations both take the same ones, with the same fields.
 

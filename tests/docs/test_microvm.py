@@ -19,6 +19,8 @@ from support.collectors import Record, Rsyslog, StartCollector
 from support.grammar import Rfc5424Record, parse_rfc5424
 from support.receivers import collect, url_of
 
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
+
 LIMIT = 240.0  # seconds for one machine, and for what may have to be built before
 LIMIT_EACH = 15.0  # more for each that boots beside it
 # How many boot at once: 20 take a minute, and three gigabytes.

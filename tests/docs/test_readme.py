@@ -78,7 +78,8 @@ def test_the_first_command_does_its_main_job(root: pathlib.Path) -> None:
 def test_the_second_command_is_the_one_that_runs_these_tests(root: pathlib.Path) -> None:
     """CI takes it from here and runs it as it stands."""
     assert list_blocks(root / "README.md", "sh")[1].strip() == (
-        "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -Im pytest"
+        "python3 -m venv .venv && .venv/bin/pip install '.[test]' && "
+        ".venv/bin/python -Im pytest -n auto"
     )
 
 
@@ -122,6 +123,7 @@ def test_the_command_that_demonstrates(root: pathlib.Path) -> None:
     assert last.startswith("offered 100000 received 100000 lost 0; ")
 
 
+@pytest.mark.slow
 def test_cython_example(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """It compiles against the installed package and writes what the Encoder writes."""
     if syslogfast.BACKEND != "c":

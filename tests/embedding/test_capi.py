@@ -158,6 +158,7 @@ def make_encoder(**options: object) -> object:
     return Encoder(**IDENTITY, **options)
 
 
+@pytest.mark.slow
 def test_cython(built: pathlib.Path, set_zone: Callable[[str], None]) -> None:
     """Other Cython code cimports the encoder from where it is installed, and writes alike."""
     set_zone("Asia/Kathmandu")
@@ -399,6 +400,7 @@ def read_timestamp(text: str) -> int:
     return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
 
 
+@pytest.mark.slow
 def test_example_cimport(tmp_path: pathlib.Path) -> None:
     """Each thread logs the readings above the limit, in order."""
     records = run_example("cimport", tmp_path)
@@ -410,6 +412,7 @@ def test_example_cimport(tmp_path: pathlib.Path) -> None:
     assert sum(after < before for before, after in itertools.pairwise(numbers)) == 3
 
 
+@pytest.mark.slow
 def test_example_capi(tmp_path: pathlib.Path) -> None:
     """The thread beats while the interpreter is held."""
     records = run_example("capi", tmp_path)

@@ -34,6 +34,8 @@ from support.strategies import elements, messages
 import syslogfast
 from syslogfast.constants import SEVERITIES
 
+pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
+
 NOWHERE = "tcp://127.0.0.1:9?framing=lf"  # a linger that does not end keeps all in the queue
 Run = Callable[..., "object"]
 
@@ -506,6 +508,7 @@ def count_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 def test_children_are_small(module: ModuleType, backend: str, record_property: Run) -> None:
     """10,000 of them, with their names, take 350 bytes each and no descriptor."""
     parent = module.connect(NOWHERE, hostname="host")
@@ -997,6 +1000,7 @@ attempt(lambda: emitter.info('x'))
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABUSES)
 def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
     """However the classes are abused, there is an exception at worst, and no SystemError."""

@@ -19,6 +19,8 @@ from support.receivers import LIMIT, Sink, check_counts, parse_lines, stall, wai
 from support.strategies import elements, messages
 from support.threads import run_threads
 
+pytestmark = pytest.mark.versions
+
 MAX_SEQUENCE_ID = 2147483647
 Connect = Callable[..., Any]
 

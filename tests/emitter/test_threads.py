@@ -11,6 +11,8 @@ from support.grammar import parse_rfc5424
 from support.receivers import LIMIT, Sink, check_balance, check_counts, collect, wait_until
 from support.threads import HAS_GIL, run_threads
 
+pytestmark = pytest.mark.threads
+
 THREADS = 8
 RECORDS = 2_000
 MANY_THREADS = 16
@@ -73,6 +75,7 @@ def test_gil_stays_off(run_python: Callable[..., Any], backend: str) -> None:
     assert (result.stdout, result.stderr) == (f"{HAS_GIL}\n", "")
 
 
+@pytest.mark.slow
 def test_many_records_of_one_encoder(encoder_module: ModuleType) -> None:
     """16 threads, each at a time of its own: each byte is the right one."""
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)
@@ -94,6 +97,7 @@ def test_many_records_of_one_encoder(encoder_module: ModuleType) -> None:
     run_threads(work, MANY_THREADS, 1e-5)
 
 
+@pytest.mark.slow
 def test_many_records_of_one_emitter(connect: Callable[..., Any], sink: Sink) -> None:
     """16 threads over one connection: each once, whole, in its thread's order."""
     emitter = connect(f"tcp://127.0.0.1:{sink.port}", linger=0.01, overflow="block", timeout=60)
@@ -204,6 +208,7 @@ def test_threads_share_a_buffer(encoder_module: ModuleType) -> None:
     assert check_lines(bytes(buffer[: places * size]), THREADS) == [RECORDS] * THREADS
 
 
+@pytest.mark.slow
 def test_what_is_encoded_may_change_meanwhile(encoder_module: ModuleType) -> None:
     """A list of messages, a buffer that is one, structured data: the record is whole."""
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)

@@ -12,6 +12,8 @@ import pytest
 from support.grammar import parse_rfc5424, split_frames
 from support.names import name_type
 
+pytestmark = [pytest.mark.portable, pytest.mark.native]
+
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "  # 44 octets
 MESSAGES = ["", "x", "a message of some length", "caf\u00e9", "a\nb\0", "\ud800", b"\xff octets"]
@@ -643,6 +645,7 @@ for call in (
 }
 
 
+@pytest.mark.no_sanitizer
 @pytest.mark.parametrize("misuse", MISUSES)
 def test_an_encoder_never_changes(encoder_module: ModuleType, run_python, misuse: str) -> None:
     """A constructor that is called again, whether it fails or not, leaves it as it was."""
@@ -659,6 +662,7 @@ assert encoder.encode("info", "a message of some length", time_ns=0) == before
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.no_sanitizer
 def test_an_encoder_of_a_subclass_is_whole_or_not_there(
     encoder_module: ModuleType, run_python
 ) -> None:

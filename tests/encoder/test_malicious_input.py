@@ -24,6 +24,8 @@ from support.malicious_input import (
 )
 from support.pairwise import choose_pairs
 
+pytestmark = pytest.mark.native
+
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
@@ -76,6 +78,7 @@ def variant(
     return Variant(encoder_module, protocol, framing, controls)
 
 
+@pytest.mark.slow
 @each_variant
 def test_texts(variant: Variant) -> None:
     """Every text, alone and in a batch, with a BOM, and cut at small sizes."""
@@ -111,6 +114,7 @@ def test_header_fields(variant: Variant) -> None:
         variant.judge(encoder.encode("info", "x", time_ns=0, msgid=value))
 
 
+@pytest.mark.slow
 @each_variant
 def test_times(variant: Variant, set_zone) -> None:
     """Every time in every zone, local or not, at any precision."""
@@ -123,6 +127,7 @@ def test_times(variant: Variant, set_zone) -> None:
                 variant.judge(encoder.encode("info", "a message of some length", time_ns=time_ns))
 
 
+@pytest.mark.slow
 @each_variant
 def test_structured_data(variant: Variant) -> None:
     """Every element, constant, for one record, and both at once."""
@@ -134,6 +139,7 @@ def test_structured_data(variant: Variant) -> None:
         variant.judge(constant.encode("info", "x" * 3000, structured_data=data), 2000)
 
 
+@pytest.mark.slow
 @each_variant
 def test_all_at_once(variant: Variant, set_zone) -> None:
     """Random combinations of all of it, with the same seed each time, at random sizes."""

@@ -117,6 +117,7 @@ def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [*take_turns(list(SILENT_CALLS)[:-1], OPTIONS), *take_turns(["all"], OPTIONS)],
@@ -340,6 +341,7 @@ def try_often(call: Callable[[], object], times: int) -> None:
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEADY_NAMES)
 def test_nothing_leaks(compiled, name) -> None:
     """After 10,000 calls there are as many objects and as much memory as before them."""

@@ -22,6 +22,8 @@ from support.malicious_input import BigInt, Octets, Text
 
 import syslogfast
 
+pytestmark = [pytest.mark.portable, pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
+
 ASKED = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000"))
 CALLS = 33  # of one encoder, in one example of hypothesis
 compared: "collections.Counter[str]" = collections.Counter()

@@ -9,6 +9,8 @@ import pytest
 from support.grammar import parse_rfc5424
 from support.names import name_type
 
+pytestmark = [pytest.mark.portable, pytest.mark.native]
+
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - "
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.collectors import Collector, escape
 
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
+
 
 @pytest.fixture(scope="session")
 def daemon_logs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
@@ -52,6 +54,7 @@ def send(backend: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["octet", "lf"])
 def test_lines_of_real_daemons_arrive_intact_and_in_order(
     collector: Collector, daemon_logs: list[pathlib.Path], framing: str, backend: str

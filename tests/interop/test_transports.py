@@ -30,6 +30,8 @@ import syslogfast
 from syslogfast import transports
 from syslogfast.transports import retry
 
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
+
 RECORDS = 10_000
 PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has space for
 IDENTITIES = 20

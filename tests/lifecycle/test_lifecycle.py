@@ -28,6 +28,8 @@ from syslogfast.lifecycle import hooks, host, records
 from syslogfast.lifecycle.traceback import describe_error
 from syslogfast.transports.network import Network, read_network
 
+pytestmark = pytest.mark.versions
+
 UPTIME = 5_123_456_789  # nanoseconds
 NETWORK = Network(
     "eth0",
@@ -392,6 +394,7 @@ def throw(error: BaseException) -> None:
     raise error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
 @pytest.mark.parametrize("name", ERRORS)
 def test_exceptions(module: ModuleType, name: str, protocol: str) -> None:
@@ -435,6 +438,7 @@ LONG_ERRORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raises", "backend", "protocol", "controls"),
     choose_pairs(list(LONG_ERRORS), ["c", "python"], ["rfc5424", "rfc3164"], ["escape", "keep"]),
@@ -576,6 +580,7 @@ SENT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", [None, *SENT, "fatal_signals", "pace"])
 def test_switches(live: Callable[..., Life], backend: str, switch: str | None) -> None:
     """All is on unless it is switched off, and each switch is for one thing."""
@@ -1102,6 +1107,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["asyncio", "install"])
 @pytest.mark.parametrize(
     "configure", ["", "logging.basicConfig()", "asyncio.log.logger.propagate = False"]

@@ -168,6 +168,7 @@ def check_transport(
         check_records(b"".join(receiver.recv(65536) + b"\n" for _ in range(6)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "transport", "backend"),
     choose_pairs(list(LOSSES), ["fd", "tcp", "udp"], ["c", "python"]),

@@ -92,6 +92,7 @@ def test_bogus_backend_is_an_error(run_python: Run, name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_garbage_is_collected_during_the_import(run_python: Run) -> None:
     """At each step of it, for a program's own garbage makes that come at any."""
     for threshold in range(1, 60):
@@ -317,6 +318,7 @@ def unpack_wheel(tree: pathlib.Path) -> tuple[str, list[str], pathlib.Path]:
         return wheel.name, archive.namelist(), tree / "unpacked"
 
 
+@pytest.mark.slow
 def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """The wheel has the compiled encoder and all that is installed, and none of its C source."""
     built = build_wheel(tree, SYSLOGFAST_REQUIRE_C="1", CFLAGS="-O0")
@@ -330,6 +332,7 @@ def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert (result.stdout, result.stderr) == ("c\n", "")
 
 
+@pytest.mark.slow
 def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_PURE=1 builds a wheel for every Python, which uses the twin."""
     built = build_wheel(tree, SYSLOGFAST_PURE="1", CC="/bin/false")
@@ -355,6 +358,7 @@ replay.main(generate.PATH)
 )
 
 
+@pytest.mark.slow
 def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_SMALL=1 makes a module of two thirds of the size that gives the vectors."""
     need_compiled()
@@ -373,6 +377,7 @@ def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) ->
     assert (replayed.returncode, replayed.stderr) == (0, ""), replayed.stdout
 
 
+@pytest.mark.slow
 def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     """Where nothing can be compiled the wheel has the twin, unless SYSLOGFAST_REQUIRE_C=1."""
     required = build_wheel(tree, CC="/bin/false", SYSLOGFAST_REQUIRE_C="1")
@@ -386,6 +391,7 @@ def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
+@pytest.mark.slow
 def test_source_archive(tree: pathlib.Path) -> None:
     """The source archive has what a build and the tests need, and nothing that was built."""
     code = "from setuptools import build_meta; print(build_meta.build_sdist('archive'))"

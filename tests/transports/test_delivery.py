@@ -38,7 +38,7 @@ from syslogfast.transports import stream
 
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
 RECORDS = 1000  # of 8,000 bytes each: more than the kernels of a stalled connection take
-pytestmark = pytest.mark.usefixtures("no_thread_fails")
+pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("no_thread_fails")]
 
 LONG = 1000.0  # seconds: a linger that does not end
 
@@ -215,6 +215,7 @@ def test_collector_that_comes_back(connect: Callable) -> None:
         second.close()
 
 
+@pytest.mark.slow
 def test_a_record_sent_in_part_is_sent_again(connect: Callable, small_sink: Sink) -> None:
     """A new connection begins with a whole record, however the old one broke off."""
     emitter = connect(url_of(small_sink), queue_bytes=1 << 24)
@@ -236,6 +237,7 @@ def test_a_record_sent_in_part_is_sent_again(connect: Callable, small_sink: Sink
     assert second == texts[len(texts) - len(second) :]
 
 
+@pytest.mark.slow
 def test_breaks_lose_nothing_uncounted(connect: Callable, sink: Sink) -> None:
     """Whatever breaks while whoever logs: counts agree, and no broken record is in the middle."""
     emitter = connect(url_of(sink), queue_bytes=1 << 22)
@@ -546,6 +548,7 @@ def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
     assert count - 1 not in numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue_bytes", [20_000, 100_000, 1 << 19])
 def test_drop_oldest(connect: Callable, small_sink: Sink, queue_bytes: int) -> None:
     """What has waited longest is dropped; the newest records are kept, whatever the limit."""
@@ -567,6 +570,7 @@ def test_drop_oldest(connect: Callable, small_sink: Sink, queue_bytes: int) -> N
     assert numbers[-kept:] == list(range(count - kept, count))
 
 
+@pytest.mark.slow
 def test_block(connect: Callable, small_sink: Sink) -> None:
     """A record that finds the queue full waits, and all arrive if the reader goes on."""
     emitter = connect(url_of(small_sink), queue_bytes=1 << 16, overflow="block")
@@ -832,6 +836,7 @@ def test_logging_at_exit(run_python: Callable, backend: str, sink: Sink, is_earl
 # --- threads and signals -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger", [0, 0.01])
 def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
     """8 threads with 2,000 records each: all arrive, whole and in each thread's order."""
@@ -909,6 +914,7 @@ print(offered, stats["bytes"], calls["handler"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger", ["0", "0.002"])
 def test_signal_handlers_may_log(
     run_python: Callable, backend: str, sink: Sink, linger: str

@@ -34,6 +34,8 @@ from support.receivers import (
 from support.threads import run_threads, switch_often
 
 pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.threads,
     pytest.mark.usefixtures("no_thread_fails"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
@@ -102,6 +104,7 @@ def test_a_fork_speaks_for_itself(connect: Callable, sink: Sink) -> None:
     assert {record.procid for record in childs} == {str(child)}
 
 
+@pytest.mark.slow
 def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
     """Whatever the other threads do at that time: a child can speak, and the parent speaks on."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
@@ -186,6 +189,7 @@ def test_a_fork_while_all_locks_are_held(connect: Callable, sink: Sink) -> None:
     assert len(list_records(sink)[0]) == 2
 
 
+@pytest.mark.slow
 def test_a_fork_in_a_signals_handler(connect: Callable, sink: Sink) -> None:
     """A handler that forks amid a record: parent and child go on, each for itself."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
@@ -271,6 +275,7 @@ for turn in range(30):
 """
 
 
+@pytest.mark.slow
 def test_a_fork_amid_the_first_import(run_python: Callable, backend: str, sink: Sink) -> None:
     """A worker imports its transport when it is first needed: a fork meanwhile can send, too."""
     result = run_python(
@@ -444,6 +449,7 @@ sys.exit(3)
 """
 
 
+@pytest.mark.slow
 def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sink) -> None:
     """Threads that log on while the program exits neither stop it nor break a record."""
     result = run_python(THREADS, url_of(sink), backend=backend)
@@ -466,6 +472,7 @@ def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sin
 # --- threads -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overflow: str) -> None:
     """Each record arrives once, in its thread's order, or is counted as dropped, and told of."""
@@ -498,6 +505,7 @@ def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overfl
 # --- code that runs amid other code --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_a_handler_that_logs_while_one_waits(
     connect: Callable, small_sink: Sink, overflow: str
@@ -540,6 +548,7 @@ class InterruptError(Exception):
     """What a handler raises amid everything, as Python's own does at Ctrl-C."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_handlers_that_raise(connect: Callable, sink: Sink, overflow: str) -> None:
     """Wherever that is: no lock is left held, no record is broken, and the counts agree."""

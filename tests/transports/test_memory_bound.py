@@ -55,6 +55,7 @@ os._exit(0)  # closing all of them would be waited for
 """
 
 
+@pytest.mark.slow
 def test_stopped_collector_and_memory(run_python: Callable[..., object], backend: str) -> None:
     """500 emitters on connections of their own, which nobody reads, have what they may have.
 

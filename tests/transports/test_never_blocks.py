@@ -26,6 +26,8 @@ from contextlib import contextmanager
 import pytest
 from support.pairwise import choose_pairs
 
+pytestmark = pytest.mark.surroundings
+
 RECORDS = 1500
 MESSAGE = "x" * 8000  # so large that the kernels of a stopped connection do not take all of them
 PIPE_BUF = 4096  # POSIX: a pipe that poll() finds writable takes so many bytes without waiting
@@ -229,6 +231,7 @@ CASES = choose_pairs(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("transport", "state", "backend", "linger", "overflow"),
     [(*case, *others) for case, *others in CASES],
@@ -272,6 +275,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTROLS)
 def test_blocking_is_noticed(tmp_path: pathlib.Path, name: str) -> None:
     """What waits, or could, beside `emit` does not go unnoticed, not once."""
@@ -280,6 +284,7 @@ def test_blocking_is_noticed(tmp_path: pathlib.Path, name: str) -> None:
     assert len(trace.list_blocking()) >= RECORDS
 
 
+@pytest.mark.slow
 def test_overflow_block_is_noticed(tmp_path: pathlib.Path) -> None:
     """It is what one asks for by overflow="block"."""
     options = {"overflow": "block", "queue_bytes": 1 << 17, "timeout": 0.001}

@@ -11,7 +11,8 @@ from syslogfast._log_record import choose_arguments, format_message, read_any_me
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
 from syslogfast._validation import check_severity
-from syslogfast.transports.queue_py import FIRST, NO_SPACE, Queue
+from syslogfast.constants import FIRST, MAX_TRIES, NO_SPACE, URGENT
+from syslogfast.transports.queue_py import Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from syslogfast.transports.sender import Sender
 
 FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
-TRIES = 1000  # to get the space that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -213,7 +213,7 @@ class EmitterBase:
                 queue.drop("too large")
                 return True
             deadline: float | None = None
-            for _ in range(TRIES):
+            for _ in range(MAX_TRIES):
                 if state != NO_SPACE:
                     break
                 deadline = self._sender.apply_overflow(len(frame), deadline)
@@ -223,7 +223,7 @@ class EmitterBase:
             if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True
-        if queue.size >= queue.threshold or severity <= 3:
+        if queue.size >= queue.threshold or severity <= URGENT:
             self._sender.pump()
             return True
         if state == FIRST:

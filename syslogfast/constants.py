@@ -72,6 +72,10 @@ MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
 MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
+URGENT = 3  # the least severe of the records that never linger (RFC 5424 6.2.1)
+MAX_TRIES = 1000  # to get the space that was made before another thread takes it
+NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into a queue
+
 WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
 
 FOREVER = float("inf")  # seconds

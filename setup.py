@@ -3,6 +3,8 @@
 SYSLOGFAST_PURE=1 leaves it out. Where there is no compiler it is left out, too, unless
 SYSLOGFAST_REQUIRE_C=1 makes that an error. SYSLOGFAST_SMALL=1 makes it smaller by a third, and
 slower: without docstrings and, by gcc, without its own lines in tracebacks.
+
+Another Cython than 3.3 ends the build, optional or not: see syslogfast/_c/cython_internals.h.
 """
 
 import os
@@ -53,6 +55,28 @@ encoder = Extension(
     optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 )
 
+
+def check_cython() -> None:
+    """End the build if Cython is not one whose internals cython_internals.h knows.
+
+    Its #error alone would not do: where the extension is optional, whatever the compiler refuses
+    is left out, and all that would be seen of it is a fallback that is 13 times slower.
+    """
+    try:
+        from Cython import __version__ as version
+    except ImportError:
+        return  # as where there is no compiler
+    if version.split(".")[:2] != ["3", "3"]:
+        sys.exit(
+            f"syslogfast: Cython must be 3.3.x, got {version}: install 'cython>=3.3,<3.4' (pip "
+            "does so itself, without --no-build-isolation), set SYSLOGFAST_PURE=1 to build without "
+            "the compiled encoder, or see syslogfast/_c/cython_internals.h for what to check of "
+            "another Cython"
+        )
+
+
 # Other interpreters run the twin.
 is_pure = os.environ.get("SYSLOGFAST_PURE") or sys.implementation.name != "cpython"
+if not is_pure:
+    check_cython()
 setup(ext_modules=[] if is_pure else [encoder])

@@ -50,6 +50,8 @@ cdef class Sequence:
         sequence_id = self.advance()
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
+        if type(structured_data) is dict and "meta" not in <dict>structured_data:
+            return {**<dict>structured_data, "meta": {"sequenceId": sequence_id}}
         from syslogfast._sequence import add_sequence_id  # rarely needed
 
         return add_sequence_id(structured_data, sequence_id)
@@ -109,13 +111,17 @@ cdef class EmitterBase:
         """
         cdef Timestamp timestamp
         cdef int code = read_severity(severity)
-        cdef bint is_read = False
+        cdef Span text
+        cdef bint is_text, is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
                 message = load_log_record().read_any_message(message)
             if not is_read:
                 read_clock(&timestamp)
-            is_read = not put_record(self, code, message, &timestamp, None, None)
+            is_text = has_octets(message, &text)
+            is_read = not put_record(
+                self, code, message, &text if is_text else NULL, &timestamp, None, None, NULL
+            )
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
@@ -140,7 +146,7 @@ cdef class EmitterBase:
             line.size = (end if line_feed == NULL else line_feed) - line.start
             if not is_read:
                 read_clock(&timestamp)
-            is_read = not put_text(self, code, None, &line, &timestamp, None, None)
+            is_read = not put_record(self, code, None, &line, &timestamp, None, None, NULL)
             line.start += line.size + 1
         return min(line.start, end) - first
 
@@ -197,16 +203,22 @@ cdef int emit_one(
     EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
     cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_text
     if args:
-        text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if text is None:
+        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
+        if formatted is None:
             log_record = load_log_record()
-            text = log_record.format_message(message, log_record.choose_arguments(args))
-        message = text
+            formatted = log_record.format_message(message, log_record.choose_arguments(args))
+        message = formatted
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
-    put_record(emitter, severity, message, &timestamp, msgid, structured_data)
+    is_text = has_octets(message, &text)
+    put_record(
+        emitter, severity, message, &text if is_text else NULL, &timestamp, msgid, structured_data,
+        NULL,
+    )
     return 0
 
 
@@ -217,48 +229,33 @@ cdef inline Encoder find_encoder(EmitterBase emitter):
 
 
 cdef bint put_record(
-    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
-) except -1:
-    """Queue one record; return True if the sender has been called to send."""
-    cdef Span text
-    cdef bint is_text = has_octets(message, &text)
-    return put_text(
-        emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
-    )
-
-
-cdef inline bint put_text(
     EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
-    structured_data
+    structured_data, PyObject *logged
 ) except -1:
-    """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
-    cdef Encoder encoder = find_encoder(emitter)
-    if emitter._sequence is not None:
-        structured_data = emitter._sequence.number(structured_data)
-    return put_encoded(
-        emitter, encoder, severity, message, text, timestamp, msgid, structured_data, False
-    )
+    """Queue one record; return True if the sender has been called to send.
 
-
-cdef inline bint put_encoded(
-    EmitterBase emitter, Encoder encoder, int severity, object message, Span *text,
-    Timestamp *timestamp, msgid, structured_data, bint is_logged
-) except -1:
-    """Do so as this encoder encodes it, to which the caller keeps a reference.
-
-    Without space a handler may fork and renew the emitter. is_logged: see `read_logged_fields`.
+    text: the message, if it can be read as it is, else NULL; `message` may be None beside it.
+    logged: NULL, or the Encoder of a record of logging, which has its number.
     """
     cdef Queue queue = emitter._queue
-    cdef Layout *layout = &encoder.layout
+    cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
+    cdef Layout *layout
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_SPACE
     cdef char *dst
     cdef Patience patience
     cdef Section section
+    if logged == NULL:
+        if emitter.forks != forks:
+            renew(emitter)
+        encoder = emitter._encoder
+        if emitter._sequence is not None:
+            structured_data = emitter._sequence.number(structured_data)
+    else:
+        encoder = <Encoder>logged
+    layout = &encoder.layout
     if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
-    if not size and message is None:
-        message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
         frame_size = measure_frame(layout, size)
         patience.tries = 0
@@ -272,8 +269,11 @@ cdef inline bint put_encoded(
             if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
+        if message is None:
+            message = PyBytes_FromStringAndSize(text.start, text.size)
         state = put_any(
-            emitter, layout, severity, message, timestamp, msgid, structured_data, is_logged
+            emitter, layout, severity, message, timestamp, msgid, structured_data,
+            logged != NULL,
         )
         if state == NO_SPACE:
             return True
@@ -289,7 +289,10 @@ cdef int put_any(
     EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
     msgid, structured_data, bint is_logged
 ) except -1:
-    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST.
+
+    is_logged: see `read_logged_fields`.
+    """
     cdef Queue queue = emitter._queue
     cdef Record record
     cdef Scratch scratch

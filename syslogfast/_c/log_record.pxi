@@ -205,9 +205,9 @@ cdef object encode_log_record(
         msgid = load_log_record().print_value(msgid)
     is_text = has_octets(message, &text)
     if emitter is not None:
-        put_encoded(
-            emitter, encoder, severity, message, &text if is_text else NULL, &timestamp, msgid,
-            structured_data, True,
+        put_record(
+            emitter, severity, message, &text if is_text else NULL, &timestamp, msgid,
+            structured_data, <PyObject *>encoder,
         )
         return None
     if msgid is None and structured_data is None and is_text:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import StartCollector
-from emitter.test_emitter import load_emitter_module
+from support.backends import load_emitter_module
 from support.certificates import Certificates, Pair
 from support.collectors import (
     TLS_TRANSPORTS,
@@ -22,12 +21,15 @@ from support.collectors import (
     Rsyslog,
     RsyslogRelp,
     RsyslogStock,
+    StartCollector,
+    escape,
 )
 from support.receivers import check_counts, wait_until
-from test_collectors import escape
 
 import syslogfast
 from syslogfast.transports import retry
+
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
 RECORDS = 10_000
 PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has space for

@@ -9,9 +9,12 @@ import importlib.metadata
 import importlib.util
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -26,6 +29,8 @@ INSTALLED = pathlib.Path(syslogfast.__file__).parent
 SHOW_BACKEND = "import syslogfast; print(syslogfast.BACKEND)"
 # For a copy of the package in the folder that is the first argument.
 FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv[1])\n"
+# Without site-packages: a package that is installed to be edited is found there file by file.
+COPIED = ("-I", "-S")
 ENCODE = """
 from syslogfast import Encoder
 encoder = Encoder(hostname="web1", app_name="shop", procid=42)
@@ -90,6 +95,7 @@ def test_bogus_backend_is_an_error(run_python: Run, name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_garbage_is_collected_during_the_import(run_python: Run) -> None:
     """At each step of it, for a program's own garbage makes that come at any."""
     for threshold in range(1, 60):
@@ -102,9 +108,11 @@ def test_without_the_compiled_module(run_python: Run, tmp_path: pathlib.Path) ->
     """Where it was not built the twin is used; who asks for it by name gets an error."""
     copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     for name in ("", "python"):
-        result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(tmp_path), backend=name)
+        result = run_python(
+            FROM_FOLDER + SHOW_BACKEND + ENCODE, str(tmp_path), backend=name, options=COPIED
+        )
         assert (result.stdout, result.stderr) == ("python\n", "")
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend="c")
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend="c", options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1] == f"ModuleNotFoundError: No module named '{COMPILED}'"
@@ -119,7 +127,7 @@ def test_broken_module_is_an_error(
     package = copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     (package / f"_encoder_c{suffix}").write_bytes(content)
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name)
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name, options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("ImportError: ")
@@ -142,7 +150,7 @@ def test_module_that_fails_is_an_error(
     """So does one that is there but fails while it is loaded, whatever the reason."""
     package = copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     (package / "_encoder_c.py").write_text(line)  # stands in for a compiled one
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name)
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name, options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith(error)
@@ -313,6 +321,7 @@ def unpack_wheel(tree: pathlib.Path) -> tuple[str, list[str], pathlib.Path]:
         return wheel.name, archive.namelist(), tree / "unpacked"
 
 
+@pytest.mark.slow
 def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """The wheel has the compiled encoder and all that is installed, and none of its C source."""
     built = build_wheel(tree, SYSLOGFAST_REQUIRE_C="1", CFLAGS="-O0")
@@ -322,10 +331,11 @@ def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert not set(list_needed(tree)) - set(files)
     assert not [file for file in files if file.endswith((".c", ".pyc"))]
     assert not [file for file in files if not file.startswith("syslogfast")]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("c\n", "")
 
 
+@pytest.mark.slow
 def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_PURE=1 builds a wheel for every Python, which uses the twin."""
     built = build_wheel(tree, SYSLOGFAST_PURE="1", CC="/bin/false")
@@ -334,7 +344,7 @@ def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert name == f"syslogfast-{syslogfast.__version__}-py3-none-any.whl"
     assert not set(list_needed(tree)) - set(files)
     assert not [file for file in files if file.endswith((".c", ".so", ".pyd", ".pyc"))]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
@@ -351,6 +361,7 @@ replay.main(generate.PATH)
 )
 
 
+@pytest.mark.slow
 def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_SMALL=1 makes a module of two thirds of the size that gives the vectors."""
     need_compiled()
@@ -365,10 +376,11 @@ def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) ->
         subprocess.run(["strip", "-o", str(tree / "stripped"), str(module)], check=True)
         sizes.append((tree / "stripped").stat().st_size)
     assert sizes[0] < 0.7 * sizes[1]
-    replayed = run_python(REPLAY, str(folder), str(root / "tests" / "encoder"))
+    replayed = run_python(REPLAY, str(folder), str(root / "tests" / "encoder"), options=COPIED)
     assert (replayed.returncode, replayed.stderr) == (0, ""), replayed.stdout
 
 
+@pytest.mark.slow
 def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     """Where nothing can be compiled the wheel has the twin, unless SYSLOGFAST_REQUIRE_C=1."""
     required = build_wheel(tree, CC="/bin/false", SYSLOGFAST_REQUIRE_C="1")
@@ -378,10 +390,85 @@ def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     assert built.returncode == 0, built.stdout
     _, files, folder = unpack_wheel(tree)
     assert not [file for file in files if file.endswith((".so", ".pyd"))]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
+# --- with which Cython ---------------------------------------------------------------------------
+
+# This machine's Cython, which says that it is another: its C says so, too.
+FAKE_CYTHON = """
+import importlib.machinery, os, sys
+others = [path for path in sys.path if path != os.path.dirname(os.path.dirname(__file__))]
+__path__ = importlib.machinery.PathFinder.find_spec("Cython", others).submodule_search_locations
+__version__ = {version!r}
+from Cython.Shadow import *
+__version__ = {version!r}
+"""
+
+
+def fake_cython(folder: pathlib.Path, version: str) -> str:
+    """Return a folder for PYTHONPATH with a Cython of this version."""
+    package = folder / "fake" / "Cython"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(FAKE_CYTHON.format(version=version))
+    return str(package.parent)
+
+
+@pytest.mark.parametrize(("version", "required"), [("3.2.9", ""), ("3.4.0", ""), ("4.0.0a1", "1")])
+def test_unknown_cython_ends_the_build(tree: pathlib.Path, version: str, required: str) -> None:
+    """Also where the extension is optional: a sentence says what to do, and there is no wheel."""
+    path = fake_cython(tree.parent, version)
+    built = build_wheel(tree, PYTHONPATH=path, SYSLOGFAST_REQUIRE_C=required, CFLAGS="-O0")
+    assert built.returncode != 0
+    assert f"syslogfast: Cython must be 3.3.x, got {version}: " in built.stdout
+    assert "install 'cython>=3.3,<3.4'" in built.stdout
+    assert not list((tree / "wheels").glob("*.whl"))
+
+
+def test_pure_wheel_needs_no_known_cython(tree: pathlib.Path) -> None:
+    """Nothing is compiled for it, so it does not matter which Cython there is."""
+    path = fake_cython(tree.parent, "3.4.0")
+    built = build_wheel(tree, PYTHONPATH=path, SYSLOGFAST_PURE="1")
+    assert built.returncode == 0, built.stdout
+    assert [path.name.endswith("-none-any.whl") for path in (tree / "wheels").iterdir()] == [True]
+
+
+def test_unknown_cython_is_refused_by_the_compiler(
+    tmp_path: pathlib.Path, root: pathlib.Path
+) -> None:
+    """The C that another Cython has made, whoever compiles it."""
+    source = tmp_path / "by_cython.c"
+    source.write_text(
+        "#define CYTHON_HEX_VERSION 0x030400F0\n#include <Python.h>\n"
+        '#include "cython_internals.h"\n'
+    )
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"{compiler[0]} is not installed")
+    folders = [f"-I{root / 'syslogfast' / '_c'}", f"-I{sysconfig.get_path('include')}"]
+    compiled = subprocess.run(
+        [*compiler, "-fsyntax-only", *folders, str(source)], capture_output=True, text=True
+    )
+    assert compiled.returncode != 0
+    assert "build with 'cython>=3.3,<3.4'" in compiled.stderr
+
+
+def test_one_version_of_cython(root: pathlib.Path) -> None:
+    """It stands in four files, of which each needs it."""
+    project = (root / "pyproject.toml").read_text()
+    assert re.findall(r'"(cython[^"]*)"', project, re.IGNORECASE).count("cython>=3.3,<3.4") == 2
+    assert '!= ["3", "3"]' in (root / "setup.py").read_text()
+    header = (root / "syslogfast" / "_c" / "cython_internals.h").read_text()
+    assert re.findall(r"^#if CYTHON_HEX_VERSION (.*)", header, re.MULTILINE) == [">> 16 == 0x0303"]
+    embed = (root / "examples" / "embed" / "README.md").read_text()
+    assert "'cython>=3.3,<3.4'" in embed
+
+
+# --- the source archive --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
 def test_source_archive(tree: pathlib.Path) -> None:
     """The source archive has what a build and the tests need, and nothing that was built."""
     code = "from setuptools import build_meta; print(build_meta.build_sdist('archive'))"

@@ -307,6 +307,7 @@ print(json.dumps([log.stats["sent"], arrived]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces and TAP devices are Linux's")
 @pytest.mark.parametrize("pace", ["paced", "at once"])
 def test_a_neighbour_that_answers_late(run_python: Connect, backend: str, pace: str) -> None:

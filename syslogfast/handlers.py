@@ -155,7 +155,7 @@ class SysLogHandler(StandardSysLogHandler):
             self._emitter.flush()
 
     def close(self) -> None:
-        """Close the socket, which the next record opens anew; or deliver the rest, and then nothing."""
+        """Close the socket, which the next record opens anew; or deliver the rest and end that."""
         if self._emitter is not None:
             self._emitter.close()
         super().close()

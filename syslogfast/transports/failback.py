@@ -18,8 +18,8 @@
 
 from time import monotonic, sleep
 
+from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
-from syslogfast.transports.retry import FOREVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import system
-from syslogfast.constants import FOREVER as FOREVER
+from syslogfast.constants import FOREVER
 from syslogfast.transports import PermanentError
 from syslogfast.transports.exit_fork import importing
 

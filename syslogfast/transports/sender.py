@@ -46,8 +46,9 @@ import _thread
 from time import monotonic
 
 from syslogfast._validation import check_timeout
+from syslogfast.constants import FOREVER, LONGEST_WAIT
 from syslogfast.transports import RejectedRecordError, exit_fork
-from syslogfast.transports.retry import FOREVER, RetryPolicy, needs_waiting
+from syslogfast.transports.retry import RetryPolicy, needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
-LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker has to
 TRIES = 1000  # to get the space that was made before another thread takes it
@@ -107,7 +107,7 @@ class Sender:
         self._has_alternatives = len(urls) > 1
         self.closes_at_exit = True  # unless somebody else does
         self.outlives_block = False  # a `with` statement: there is something to say after it
-        self._is_inherited = False  # from the process that has forked this one
+        self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
         with exit_fork.importing:  # here, so that `emit` imports nothing
             if linger or len(urls) > 1 or needs_waiting(urls[0]):
@@ -132,15 +132,13 @@ class Sender:
 
     def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        transports = [
-            self._transport,
-            *(self._failback.list_transports() if self._failback else ()),
-        ]
+        others = self._failback.list_transports() if self._failback else ()
+        transports = [self._transport, *others]
         self.queue.reset()
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
         self._begin()  # its lock, too: whoever held it is not in this process
-        self._is_inherited = True
+        self.is_inherited = True
         for transport in transports:
             if transport:
                 transport.abort()
@@ -296,7 +294,7 @@ class Sender:
         return self.timeout if timeout is None else check_timeout(timeout)
 
     def is_closed(self) -> bool:
-        """Return True if nothing is sent any more, for good."""
+        """Return True if nothing is sent any more."""
         return self._state == "closed"
 
     # --- sending: the caller has the lock --------------------------------------------------------
@@ -408,12 +406,12 @@ class Sender:
                 self._failback = Failback(self)
             self._failback.start(self._transport)
 
-    # --- opening ---------------------------------------------------------------------------------
+    # --- opening, and the worker ------------------------------------------------------------------
 
     def _open_at_once(self) -> bool:
         """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
         if not self.is_closed() and self.retry_policy.can_open_at_once():
-            self._expect_end()
+            exit_fork.expect_end(self)
             self._use_transport(self.retry_policy.open())
         return self._transport is not None
 
@@ -428,13 +426,6 @@ class Sender:
         worker = self._get_worker()
         if worker:
             worker.open()
-
-    def _expect_end(self) -> None:
-        if self._is_inherited:
-            self._is_inherited = False
-            exit_fork.expect_end()
-
-    # --- the worker ------------------------------------------------------------------------------
 
     def _get_worker(self) -> "Worker | None":
         """Return the worker, made if need be; None if that is impossible now."""

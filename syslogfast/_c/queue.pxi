@@ -14,6 +14,7 @@ cdef enum:
 
 
 @cython.final
+@cython.no_gc   # it refers to nothing that could refer to it
 cdef class Block:
     """Records one after the other, and where each of them ends; it never moves."""
 
@@ -64,6 +65,7 @@ cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
     return end
 
 
+@cython.no_gc   # as Block
 cdef class Queue:
     """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
@@ -93,6 +95,9 @@ cdef class Queue:
         self.descriptor = -1
         self.reset()
 
+    def __dealloc__(self):
+        free_blocks(self)
+
     @cython.critical_section
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
@@ -103,6 +108,7 @@ cdef class Queue:
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.drops_since = 0
         self.dropped = dropped
+        free_blocks(self)
         self.oldest = self.newest = block
 
     @cython.critical_section
@@ -283,7 +289,7 @@ cdef class Queue:
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
-        self.oldest = self.newest
+        free_blocks(self)
         self.newest.first = self.newest.count
         self.newest.live = 0
         if self.pinned:
@@ -304,6 +310,12 @@ cdef class Queue:
         counts["truncated"] = self.truncated + self.truncations
         counts["bytes"] = self.sent_bytes
         return counts
+
+
+cdef void free_blocks(Queue queue) noexcept:
+    """Free all but the newest, one after the other: each frees the next, and so all at once."""
+    while queue.oldest is not queue.newest:
+        queue.oldest = queue.oldest.next
 
 
 cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:

@@ -8,6 +8,7 @@ import gc
 import itertools
 import random
 import signal
+import subprocess
 import tracemalloc
 from collections.abc import Callable
 from types import ModuleType
@@ -22,6 +23,8 @@ from syslogfast.transports.queue_py import arrange_runs
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
 SMALLEST = 70  # bytes of a record that `Line.emit` can still number
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class FakeSender:
@@ -1160,6 +1163,16 @@ def test_both_queues_do_the_same(actions: list[tuple[str, object]]) -> None:
         assert counts[0] == counts[1], (number, name)
         assert queues[0].size == queues[1].size
         assert queues[0].at_record_boundary() == queues[1].at_record_boundary()
+
+
+@pytest.mark.parametrize("how", ["del queue", "queue.clear('closed')", "queue.reset()"])
+def test_many_blocks_are_freed_at_once(run_python: Run, backend: str, how: str) -> None:
+    """Not each by the one before it: there may be more of them than the stack has space for."""
+    module = "_encoder_c" if backend == "c" else "transports.queue_py"
+    code = f"from syslogfast.{module} import Queue\nqueue = Queue(1 << 20, 1)\n"
+    code += f"for _ in range(400_000): queue.put(b'xx')\n{how}\nprint('alive')"
+    result = run_python(code)
+    assert (result.stdout, result.stderr, result.returncode) == ("alive\n", "", 0)
 
 
 # --- code that runs in the middle of a step ------------------------------------------------------

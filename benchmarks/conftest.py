@@ -1,4 +1,4 @@
-"""Fixtures of the benchmarks: the floor, turns, and where their tables go.
+"""Fixtures of the benchmarks: the floor, rounds, and where their tables go.
 
 With `--results FILE` the tables are written there, beside those of the parts that did not run; so
 `python -m benchmarks` calls it.
@@ -10,10 +10,11 @@ import pathlib
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import ModuleType
 
 import pytest
+from measure.missing import MissingError, require_compiler
 from measure.results import (
     Part,
     Results,
@@ -23,7 +24,7 @@ from measure.results import (
     load_results,
     save_results,
 )
-from measure.rounds import Turns
+from measure.rounds import Rounds
 from measure.tables import Table, write_text
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -31,7 +32,8 @@ import syslogfast
 
 RESULTS = pytest.StashKey[Results]()
 MEASURE = pathlib.Path(__file__).parent / "measure"
-PLACE = pytest.StashKey[str]()  # of a test among all: "3/17"
+LEFT_OUT = pytest.StashKey[dict[ModuleType, list[str]]]()  # what tests were skipped for
+POSITION = pytest.StashKey[str]()  # of a test among all: "3/17"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,43 +42,68 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RESULTS] = Results(describe_machine(), describe_versions())
+    config.stash[LEFT_OUT] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for number, item in enumerate(items, 1):
-        item.stash[PLACE] = f"{number}/{len(items)}"
+        item.stash[POSITION] = f"{number}/{len(items)}"
+
+
+def read_part(module: ModuleType) -> Part:
+    """Return the part of a file, whose first line asks its question."""
+    question, _, text = inspect.getdoc(module).partition("\n\n")
+    return Part(module.__name__.removeprefix("bench_"), question, text)
 
 
 @pytest.fixture(scope="module")
 def part(request: pytest.FixtureRequest) -> Iterator[Part]:
-    """What this file finds out: its first line asks the question."""
-    name = request.module.__name__.removeprefix("bench_")
-    question, _, text = inspect.getdoc(request.module).partition("\n\n")
-    part = Part(name, question, text)
+    """What this file finds out."""
+    part = read_part(request.module)
     start, watch = time.monotonic(), Watch()
     yield part
     part.busy = watch.measure_share()
     part.seconds = round(time.monotonic() - start)
-    request.config.stash[RESULTS].parts[name] = part
+    request.config.stash[RESULTS].parts[part.name] = part
 
 
 @pytest.fixture
 def publish(part: Part, pytestconfig: pytest.Config) -> Callable[[Table], None]:
     """Give a function that keeps a table for the file of results, and shows it."""
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    is_quick = not pytestconfig.getoption("--benchmark-enable")  # which outdoes pyproject.toml
 
     def keep(table: Table) -> None:
         part.tables.append(table)
         if pytestconfig.getoption("--results"):
             reporter.ensure_newline()
-            reporter.write_line(write_text(table))
+            reporter.write_line(write_text(table, with_ratios=not is_quick))
 
     return keep
 
 
 @pytest.fixture
-def turns(benchmark: BenchmarkFixture) -> Turns:
-    return Turns(benchmark)
+def leave_out(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Give a function that keeps what this machine lacks, where a test can do without."""
+    left_out = request.config.stash[LEFT_OUT]
+    return left_out.setdefault(request.module, []).append
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a whole test was left out for."""
+    report = yield
+    if report.skipped:
+        left_out = item.config.stash[LEFT_OUT]
+        left_out.setdefault(item.module, []).append(str(call.excinfo.value))
+    return report
+
+
+@pytest.fixture
+def rounds(benchmark: BenchmarkFixture) -> Rounds:
+    return Rounds(benchmark)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -93,7 +120,7 @@ def pytest_report_teststatus(
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     if item.config.getoption("--results"):
         reporter = item.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line(f"[{item.stash[PLACE]}] {item.module.__name__} {item.name}")
+        reporter.write_line(f"[{item.stash[POSITION]}] {item.module.__name__} {item.name}")
         reporter.flush()
 
 
@@ -102,9 +129,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if path is None:
         return
     results = session.config.stash[RESULTS]
+    for module, left_out in session.config.stash[LEFT_OUT].items():
+        part = read_part(module)
+        part = results.parts.setdefault(part.name, part)
+        part.left_out = list(dict.fromkeys(left_out))
     if path.exists():
         results.parts = {**load_results(path).parts, **results.parts}
     save_results(results, path)
+
+
+@pytest.fixture
+def smaps() -> None:
+    if not pathlib.Path("/proc/self/smaps_rollup").exists():
+        raise MissingError("/proc/self/smaps_rollup is not in this kernel")
 
 
 @pytest.fixture
@@ -115,6 +152,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def build_module(name: str, directory: pathlib.Path) -> ModuleType:
     """Compile `name`.pyx, of `measure/`, like the encoder itself, and import it."""
+    require_compiler()
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext

@@ -1,6 +1,7 @@
 """Syslog records (RFC 5424, RFC 3164), encoded straight into your buffer."""
 
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast.constants import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LAZY = {  # where they are
     "connect": "emitter",
 }
 MODULES = ("lifecycle", "services")  # which nobody has to import
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: "str") -> "object":

@@ -10,14 +10,13 @@ from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
-from syslogfast._timestamp import check_time
-from syslogfast._validation import check_field, check_severity
-from syslogfast.constants import WIDEST
+from syslogfast._validation import check_severity
 from syslogfast.transports.queue_py import FIRST, NO_SPACE, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from logging import LogRecord
 
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.sender import Sender
@@ -33,26 +32,7 @@ def note_fork() -> "None":
     _forks += 1
 
 
-call_at_fork(after_in_child=note_fork)
-
-
-def is_truncated(
-    encoder: "Encoder",
-    frame: "bytes",
-    severity: "int",
-    message: "str | bytes",
-    time_ns: "int",
-    msgid: "str | None",
-    structured_data: "StructuredData | None",
-) -> "bool":
-    """Return True if a record would be longer if there were no `max_size`."""
-    if structured_data is None and encoder._has_space(WIDEST * len(message)):
-        return False
-    unlimited = encoder._without_limit()
-    record = unlimited.encode(
-        severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
-    )
-    return len(record) > len(frame)
+call_at_fork("counters", "after_in_child", note_fork)
 
 
 def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable[..., None]":
@@ -156,6 +136,14 @@ class EmitterBase:
         now = time.time_ns() if time_ns is None else time_ns
         self._put(code, text, now, msgid, structured_data)
 
+    def emit_record(self, record: "LogRecord", message: "str | None" = None) -> "None":
+        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
+
+        message: what to write instead of the record's own text; TypeError: it is no text. Nothing
+        else raises.
+        """
+        self._put_frame(*self._get_encoder()._encode_record(record, message, self._sequence))
+
     def emit_many(self, severity: "int | str", messages: "Iterable[object]") -> "None":
         """Send one record for each message, as `emit` does.
 
@@ -207,18 +195,16 @@ class EmitterBase:
         structured_data: "StructuredData | None",
     ) -> "bool":
         """Queue one record; return True if the sender has been called to send."""
-        encoder, queue = self._get_encoder(), self._queue
+        encoder = self._get_encoder()
         if self._sequence is not None:
             structured_data = self._sequence.number(structured_data)
-        if structured_data is not None:  # rendered once: its values may run code
-            check_time(time_ns)
-            msgid = None if msgid is None else check_field("msgid", msgid)
-            structured_data = encoder._render_elements(structured_data)
-        frame = encoder.encode(
-            severity, message, time_ns=time_ns, msgid=msgid, structured_data=structured_data
-        )
-        truncated = is_truncated(encoder, frame, severity, message, time_ns, msgid, structured_data)
-        state = queue.put(frame, truncated)
+        frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, structured_data)
+        return self._put_frame(frame, is_truncated, severity)
+
+    def _put_frame(self, frame: "bytes", is_truncated: "bool", severity: "int") -> "bool":
+        """Queue what is encoded; return True if the sender has been called to send."""
+        queue = self._queue
+        state = queue.put(frame, is_truncated)
         if state == NO_SPACE:
             if queue.closed:
                 queue.drop("closed")
@@ -233,7 +219,7 @@ class EmitterBase:
                 deadline = self._sender.apply_overflow(len(frame), deadline)
                 if deadline is None:
                     break
-                state = queue.put(frame, truncated)
+                state = queue.put(frame, is_truncated)
             if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True

@@ -12,35 +12,32 @@ from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
     choose_severity,
     clean_elements,
+    join_attributes,
+    number_elements,
     print_value,
     read_attribute,
     read_created,
-    read_elements,
     read_record_text,
     render_own_fields,
 )
 from syslogfast._options import (
     Settings,
-    clean_msgid,
     describe_options,
     read_back,
     reduce_options,
     restore_names,
 )
-from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._text import BOM, encode_text, read_text
-from syslogfast._timestamp import TIMESTAMP_FORMATS, check_time, choose_renderer, is_writable
+from syslogfast._text import truncate_text
+from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
-    check_choice,
-    check_field,
-    check_precision,
     check_severity,
     reject_change,
-    reject_message,
     reject_messages,
     reject_offset,
 )
-from syslogfast.constants import IDENTITY, PROTOCOLS
+from syslogfast.constants import IDENTITY
+
+__all__ = ["Encoder", "RecordFormatter", "format_timestamp"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,43 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from syslogfast._emitter_py import Sequence as SequenceIds
+
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
     StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
-
-
-def format_timestamp(
-    time_ns: "int | None" = None,
-    *,
-    protocol: "str" = "rfc5424",
-    local_time: "bool | None" = None,
-    precision: "int" = 6,
-) -> "str":
-    """Return the TIMESTAMP field of a record.
-
-    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
-    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
-    RFC 5424 and local time for the others. `precision` is the number of digits after the
-    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
-    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
-
-    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
-    not one of those above.
-
-    >>> format_timestamp(1_065_910_455_003_000_000)
-    '2003-10-11T22:14:15.003000Z'
-    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
-    '2003-10-11T22:14:15Z'
-    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
-    'Oct 11 22:14:15'
-    """
-    check_choice("protocol", protocol, PROTOCOLS)
-    precision = check_precision(precision)
-    if local_time is None:
-        local_time = protocol != "rfc5424"
-    return choose_renderer(protocol)(
-        time_ns, TIMESTAMP_FORMATS[bool(local_time), precision]
-    ).decode()
 
 
 class Encoder:
@@ -169,7 +134,7 @@ class Encoder:
         self._keep_names(settings.names, settings.identity_fields)
         self._layout = SharedLayout(settings)
         self._hot = self._layout.hot
-        self._suffix = self._join_suffix(
+        self._suffix = self._layout.join_suffix(
             settings.identity_fields, settings.msgid, self._layout.elements
         )
 
@@ -196,41 +161,7 @@ class Encoder:
         >>> encoder.encode(6, "sold\\nout", time_ns=0, structured_data={"a@1": {"n": '"'}})
         b'73 <14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - [a@1 n="\\\\""] sold#012out'
         """
-        if type(severity) is not int or not 0 <= severity <= 7:
-            severity = check_severity(severity)
-        starts, render_timestamp, timestamp_format, max_size, msg_separator, escapes, framing = (
-            self._hot
-        )
-        timestamp = render_timestamp(time_ns, timestamp_format)
-        suffix = self._suffix
-        if msgid is not None or structured_data is not None:
-            suffix = self._render_suffix(msgid, structured_data)
-        header = starts[severity] + timestamp + suffix
-        space = max_size - len(header)
-        if space < 0 and space < -len(msg_separator):
-            start = starts[severity] + timestamp
-            header = start + self._render_shorter_suffix(
-                msgid, space=max_size - len(start) + len(msg_separator)
-            )
-            space = max_size - len(header)
-        if type(message) is not str or len(msg_separator) > 1:
-            message = self._read_message(message)
-        if len(message) > space:
-            data = encode_text(message, escapes, space)
-        else:
-            try:  # what most are, without a look at each character
-                data = message.encode()
-                if data.translate(escapes.needs_escape) != data or len(data) > space:
-                    data = encode_text(message, escapes, space)
-            except (UnicodeError, AttributeError):
-                data = encode_text(message, escapes, space)
-        # Of a message of which nothing fits, no trace is left.
-        record = header + data if data else header[: len(header) - len(msg_separator)]
-        if framing is None:
-            return record
-        if framing == "octet":
-            return f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
-        return record + (b"\n" if framing == "lf" else b"\0")
+        return self._encode(severity, message, time_ns, msgid, structured_data)[0]
 
     def encode_into(
         self,
@@ -320,24 +251,7 @@ class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
-        text = read_record_text(record) if message is None else message
-        encoder = self._encoder_for_process(read_attribute(record, "process"))
-        severity = choose_severity(read_attribute(record, "levelno"))
-        time_ns: Any = read_created(read_attribute(record, "created"))
-        msgid = read_attribute(record, "msgid")
-        if msgid is not None:
-            msgid = print_value(msgid)
-        data: Any = read_elements(record, self._layout.attributes)
-        encode = Encoder.encode  # not a subclass's, who knows what that takes
-        try:
-            return encode(
-                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
-            )
-        except Exception:  # of structured data, or of the __str__ of one of its values
-            data = clean_elements(data)
-            return encode(
-                encoder, severity, text, time_ns=time_ns, msgid=msgid, structured_data=data
-            )
+        return self._encode_record(record, message, None)[0]
 
     def header(
         self,
@@ -360,9 +274,11 @@ class Encoder:
         layout = self._layout
         start = layout.starts[check_severity(severity)]
         start += layout.timestamp(time_ns, layout.timestamp_format)
-        header = start + self._render_suffix(msgid, structured_data)
+        header = start + layout.render_suffix(self._get_fields(), msgid, structured_data)
         if len(header) > layout.max_size:
-            header = start + self._render_shorter_suffix(msgid, space=layout.max_size - len(start))
+            header = start + layout.render_shorter_suffix(
+                self._get_fields(), msgid, space=layout.max_size - len(start)
+            )
         return header
 
     def replace(self, **changes: "Any") -> "Encoder":
@@ -404,6 +320,83 @@ class Encoder:
     def _get_fields(self) -> "str":
         return self._suffix[: self._identity_size].decode()
 
+    def _encode(
+        self,
+        severity: "int | str",
+        message: "object",
+        time_ns: "int | None",
+        msgid: "str | None",
+        structured_data: "StructuredData | None",
+    ) -> "tuple[bytes, bool]":
+        """Return one record, framed, and whether it is truncated.
+
+        That is, whether some of its message or of its structured data is left out.
+        """
+        if type(severity) is not int or not 0 <= severity <= 7:
+            severity = check_severity(severity)
+        starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
+            self._hot
+        )
+        timestamp = render_timestamp(time_ns, timestamp_format)
+        suffix = self._suffix
+        if msgid is not None or structured_data is not None:
+            suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)
+        header = starts[severity] + timestamp + suffix
+        space = max_size - len(header)
+        is_truncated = False
+        if space < 0 and space < -len(separator):
+            start = starts[severity] + timestamp
+            shorter = start + self._layout.render_shorter_suffix(
+                self._get_fields(), msgid, space=max_size - len(start) + len(separator)
+            )
+            is_truncated = len(shorter) < len(header)
+            header = shorter
+            space = max_size - len(header)
+        if type(message) is not str or len(separator) > 1:
+            message = self._layout.read_message(message)
+        data = None
+        if len(message) <= space:
+            try:  # what most are, without a look at each character
+                data = message.encode()
+                if len(data) > space or data.translate(escapes.needs_escape) != data:
+                    data = None
+            except (UnicodeError, AttributeError):
+                data = None  # a lone surrogate; MicroPython has no translate
+        if data is None:
+            data, has_more = truncate_text(message, escapes, space)
+            is_truncated = is_truncated or has_more
+        # Of a message of which nothing fits, no trace is left.
+        record = header + data if data else header[: len(header) - len(separator)]
+        if framing == "octet":
+            record = f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
+        elif framing is not None:
+            record += b"\n" if framing == "lf" else b"\0"
+        return record, is_truncated
+
+    def _encode_record(
+        self, record: "logging.LogRecord", message: "str | None", sequence: "SequenceIds | None"
+    ) -> "tuple[bytes, bool, int]":
+        """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
+        text = read_record_text(record) if message is None else message
+        encoder = self._encoder_for_process(read_attribute(record, "process"))
+        severity = choose_severity(read_attribute(record, "levelno"))
+        time_ns: Any = read_created(read_attribute(record, "created"))
+        msgid: Any = read_attribute(record, "msgid")
+        if msgid is not None:
+            msgid = print_value(msgid)
+        data: Any = read_attribute(record, "structured_data")
+        if sequence is not None:
+            data = number_elements(data, sequence)
+        data = join_attributes(data, record, self._layout.attributes)
+        if data is not None:
+            try:
+                data = self._layout.render_elements(data)
+            except Exception:  # of a name, or of the __str__ of a value
+                data = clean_elements(data)
+        # Not a subclass's, who knows what that takes.
+        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, msgid, data)
+        return frame, is_truncated, severity
+
     def _list_options(self) -> "dict[str, Any]":
         """Return all options as they were given."""
         options = dict(self._layout.options)
@@ -425,57 +418,8 @@ class Encoder:
         other._names, other._given = names, -1
         other._identity_size = len(fields)
         other._layout, other._hot = layout, layout.hot
-        other._suffix = other._join_suffix(fields, layout.msgid, layout.elements)
+        other._suffix = layout.join_suffix(fields, layout.msgid, layout.elements)
         return other
-
-    def _has_space(self, size: "int") -> "bool":
-        """Return True if a record with so long a text is shorter than `max_size`, for sure."""
-        layout = self._layout
-        return layout.space - self._identity_size - len(layout.elements) >= size
-
-    def _without_limit(self) -> "Encoder":
-        layout = self._layout.without_limit()
-        other: Encoder = object.__new__(Encoder)
-        for name in Encoder.__slots__:
-            setattr(other, name, getattr(self, name))
-        other._layout, other._hot = layout, layout.hot
-        return other
-
-    def _join_suffix(self, fields: "str", msgid: "str", elements: "bytes") -> "bytes":
-        """Return what stands between TIMESTAMP and the text of the message."""
-        if self._layout.protocol != "rfc5424":
-            return fields.encode()
-        return f"{fields}{msgid} ".encode() + (elements or b"-") + self._layout.msg_separator
-
-    def _render_suffix(
-        self, msgid: "str | None", structured_data: "StructuredData | None", drop: "bool" = False
-    ) -> "bytes":
-        """Return the suffix with what one record brings, or without any structured data."""
-        layout = self._layout
-        msgid = layout.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
-        elements = b"" if drop else layout.elements
-        if structured_data is not None:
-            elements = join_elements(elements, self._render_elements(structured_data))
-        return self._join_suffix(self._get_fields(), msgid, elements)
-
-    def _render_shorter_suffix(self, msgid: "str | None", space: "int") -> "bytes":
-        """Return the suffix without what one record brings, or without any structured data."""
-        suffix = self._render_suffix(msgid, None)
-        return suffix if len(suffix) <= space else self._render_suffix(msgid, None, drop=True)
-
-    def _render_elements(self, structured_data: "StructuredData") -> "bytes":
-        return render_elements(structured_data, self._layout.param_escapes)
-
-    def _read_message(self, message: "object") -> "str":
-        text = read_text(message)
-        if text is None:
-            reject_message(message)
-        if not self._layout.bom:
-            return text
-        start = 0
-        while text[start : start + 1] == BOM:  # it is written anyway, and once is enough
-            start += 1
-        return text[start:]
 
 
 class RecordFormatter:

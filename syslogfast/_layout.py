@@ -1,15 +1,16 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._options import this_process
-from syslogfast._structured_data import render_elements
-from syslogfast._text import ESCAPES
+from syslogfast._options import clean_msgid, this_process
+from syslogfast._structured_data import join_elements, render_elements
+from syslogfast._text import BOM, ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
-from syslogfast.constants import NO_LIMIT
+from syslogfast._validation import check_field, reject_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from syslogfast._encoder_py import StructuredData
     from syslogfast._options import Settings
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Renderer, TimestampFormat
@@ -81,11 +82,44 @@ class SharedLayout:
             self.framing,
         )
 
-    def without_limit(self) -> "SharedLayout":
-        """Return another layout, of records of any size."""
-        other: SharedLayout = object.__new__(SharedLayout)
-        for name in SharedLayout.__slots__:
-            setattr(other, name, getattr(self, name))
-        other.max_size = NO_LIMIT
-        other.hot = other.list_hot()
-        return other
+    def join_suffix(self, identity_fields: "str", msgid: "str", elements: "bytes") -> "bytes":
+        """Return what stands between TIMESTAMP and the text of the message."""
+        if self.protocol != "rfc5424":
+            return identity_fields.encode()
+        return f"{identity_fields}{msgid} ".encode() + (elements or b"-") + self.msg_separator
+
+    def render_suffix(
+        self,
+        identity_fields: "str",
+        msgid: "str | None",
+        structured_data: "StructuredData | None",
+        drop: "bool" = False,
+    ) -> "bytes":
+        """Return the suffix with what one record brings, or without any structured data."""
+        msgid = self.msgid if msgid is None else clean_msgid(check_field("msgid", msgid))
+        elements = b"" if drop else self.elements
+        if structured_data is not None:
+            elements = join_elements(elements, self.render_elements(structured_data))
+        return self.join_suffix(identity_fields, msgid, elements)
+
+    def render_shorter_suffix(
+        self, identity_fields: "str", msgid: "str | None", space: "int"
+    ) -> "bytes":
+        """Return the suffix without what one record brings, or without any structured data."""
+        suffix = self.render_suffix(identity_fields, msgid, None)
+        if len(suffix) <= space:
+            return suffix
+        return self.render_suffix(identity_fields, msgid, None, drop=True)
+
+    def render_elements(self, structured_data: "StructuredData") -> "bytes":
+        return render_elements(structured_data, self.param_escapes)
+
+    def read_message(self, message: "object") -> "str":
+        """Return a message as text, without the BOM that is written anyway: once is enough."""
+        text = read_text(message)
+        if text is None:
+            reject_message(message)
+        start = 0
+        while self.bom and text[start : start + 1] == BOM:
+            start += 1
+        return text[start:]

@@ -4,8 +4,9 @@ Both encoders use this module; the compiled one reads the plain record by itself
 imported: where there are records, somebody else has done so.
 """
 
+import sys
+
 from syslogfast._options import render_fields
-from syslogfast._validation import check_sd_name, reject_attributes
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from syslogfast._emitter_py import Sequence
 
     Elements = dict[str, list[tuple[str, str]]]
-
-if not TYPE_CHECKING:
-    try:
-        from _collections_abc import Mapping  # which is always loaded; collections is not
-    except ImportError:
-        Mapping = dict
 
 UNKNOWN_TIME = float("nan")
 
@@ -125,9 +120,20 @@ def format_message(template: "object", args: "object") -> "str | bytes":
         return f"{text} {describe_unprintable(args, error)}"
 
 
+def is_mapping(value: "object") -> "bool":
+    """Return True if a value is a collections.abc.Mapping.
+
+    Where nobody has loaded that class, as without `site`, none but a dict can be one.
+    """
+    if isinstance(value, dict):
+        return True
+    module: Any = sys.modules.get("_collections_abc")
+    return isinstance(value, getattr(module, "Mapping", dict))
+
+
 def choose_arguments(args: "tuple[object, ...]") -> "object":
     """Return what a template is given: one mapping, for names in it, stands for itself."""
-    if len(args) == 1 and isinstance(args[0], Mapping) and is_given(args[0]):
+    if len(args) == 1 and is_mapping(args[0]) and is_given(args[0]):
         return args[0]
     return args
 
@@ -257,35 +263,15 @@ def read_record_text(record: "logging.LogRecord") -> "str | bytes":
     return message
 
 
-def copy_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
-    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
-    if not isinstance(attributes, dict):
-        reject_attributes(attributes)
-    copied = {}
-    for sd_id, names in attributes.items():
-        if not isinstance(names, dict):
-            reject_attributes(names)
-        texts = [sd_id]
-        texts.extend(names)
-        texts.extend(names.values())
-        for text in texts:
-            if not isinstance(text, str):
-                reject_attributes(text)
-        check_sd_name("SD-ID", sd_id)
-        for name in names:
-            check_sd_name("PARAM-NAME", name)
-        copied[sd_id] = dict(names)
-    return copied
-
-
-def read_elements(
-    record: "logging.LogRecord", attributes: "Mapping[str, Mapping[str, str]] | None"
+def join_attributes(
+    given: "object",
+    record: "logging.LogRecord",
+    attributes: "Mapping[str, Mapping[str, str]] | None",
 ) -> "object":
     """Return a record's structured data, joined with what `attributes` names, if it has that.
 
     An element of its own replaces one of the same SD-ID; bytes replace them all.
     """
-    given = read_attribute(record, "structured_data")
     if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
@@ -305,20 +291,14 @@ def read_elements(
     return elements or None
 
 
-def number_record(record: "logging.LogRecord", sequence: "Sequence") -> "logging.LogRecord":
-    """Return a copy of a record whose structured data have the next number in them."""
-    given: Any = read_attribute(record, "structured_data")
+def number_elements(given: "object", sequence: "Sequence") -> "object":
+    """Return a record's structured data, whatever they are, with the next number in them."""
     try:
-        numbered = object.__new__(type(record))
-        numbered.__dict__.update(record.__dict__)
-        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):
+        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):  # type: ignore[attr-defined]
             given = clean_elements(given)
-        if not is_a(given, dict, bytes):
-            given = {}
-        numbered.structured_data = sequence.number(given)
-    except Exception:  # a class with slots of its own, or structured data that cannot be read
-        return record
-    return numbered
+    except Exception:  # a dict of its own kind
+        given = clean_elements(given)
+    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
 
 
 def clean_sd_name(name: "object") -> "str":

@@ -7,6 +7,7 @@ import sys
 
 from syslogfast._platform import read_variable, system
 from syslogfast._validation import (
+    check_attributes,
     check_choice,
     check_facility,
     check_field,
@@ -221,9 +222,7 @@ class Settings:
         attributes: "Any",
     ) -> "None":
         if attributes is not None:
-            from syslogfast._log_record import copy_attributes  # rarely needed
-
-            attributes = copy_attributes(attributes)
+            attributes = check_attributes(attributes)
         self.names = (hostname, app_name, procid)
         self.options = {
             "protocol": protocol,

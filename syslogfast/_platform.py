@@ -27,7 +27,6 @@ else:
 IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
 HAS_FATAL_SIGNALS = sys.platform != "win32"
-FAMILIES = {"unix": "AF_UNIX", "vsock": "AF_VSOCK"}  # of sockets, that some systems lack
 # Linux splits one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
 IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
@@ -51,15 +50,9 @@ def find_constant(name: "str") -> "int | None":
     return getattr(_socket, name, None)
 
 
-def has_transport(scheme: "str") -> "bool":
-    """Return True if there are sockets for this kind of transport."""
-    return scheme not in FAMILIES or find_constant(FAMILIES[scheme]) is not None
-
-
-def call_at_fork(**calls: "Callable[[], object]") -> "None":
-    """Have these called as by os.register_at_fork, where a process can fork."""
-    if hasattr(system, "register_at_fork"):
-        system.register_at_fork(**calls)
+def has_socket_family(name: "str") -> "bool":
+    """Return True if there are sockets of this family, such as "AF_UNIX"."""
+    return find_constant(name) is not None
 
 
 def can_segment(datagrams: "_socket.socket") -> "bool":
@@ -87,7 +80,7 @@ def find_path_mtu(datagrams: "_socket.socket", is_ipv6: "bool") -> "int | None":
         return None
 
 
-def wait_ready(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
+def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
     """Wait until a descriptor takes bytes, or has some; False if not within that time."""
     import select
 
@@ -100,3 +93,66 @@ def wait_ready(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
         return any(select.select(*fds, [], milliseconds / 1000))
     except OSError:
         return True  # Windows says that of sockets alone: what else there is, writing waits for
+
+
+# --- fork ----------------------------------------------------------------------------------------
+
+# The order of the steps: locks are released, the emitters' counters advance, so that encoders write
+# another PROCID; senders begin anew; what they send then is rendered anew.
+FORK_STAGES = ("locks", "counters", "senders", "lifecycle")
+
+_fork_steps: "list[tuple[int, str, Callable[[], object]]]" = []  # in the order of the stages
+
+
+def call_at_fork(stage: "str", when: "str", step: "Callable[[], object]") -> "None":
+    """Have a step called at each fork from now on: all that a fork needs is registered here.
+
+    stage: one of FORK_STAGES. when: "before", "after_in_parent" or "after_in_child".
+    """
+    _fork_steps.append((FORK_STAGES.index(stage), when, step))
+    _fork_steps.sort(key=lambda registered: registered[0])  # which keeps the order within a stage
+
+
+def run_each(steps: "list[Callable[[], object]]") -> "None":
+    """Call all steps, whatever one of them raises; then raise the first exception."""
+    failure = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:  # a signal's handler may raise anything
+            if failure is None:
+                failure = error
+    if failure is not None:
+        raise failure
+
+
+def run_fork_steps(when: "str") -> "None":
+    """Call the steps of one moment, in the order of their stages."""
+    run_each([step for _, step_when, step in _fork_steps if step_when == when])
+
+
+def get_process() -> "int":
+    return system.getpid() if hasattr(system, "getpid") else 0
+
+
+_process = get_process()  # of which the steps know
+
+
+def after_fork_in_child() -> "None":
+    global _process
+    _process = get_process()
+    run_fork_steps("after_in_child")
+
+
+def catch_up_with_fork() -> "None":
+    """Take the steps of a fork that Python has not been told of, such as that of a host in C."""
+    if get_process() != _process:
+        after_fork_in_child()
+
+
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(
+        before=lambda: run_fork_steps("before"),
+        after_in_parent=lambda: run_fork_steps("after_in_parent"),
+        after_in_child=after_fork_in_child,
+    )

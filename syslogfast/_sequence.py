@@ -1,5 +1,7 @@
 """Numbers in structured data: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it."""
 
+from syslogfast._structured_data import split_elements
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -32,8 +34,6 @@ def add_to_rendered(elements: "bytes", number: "int") -> "bytes":
     """Do so with what is rendered already, which may have a "[meta" in a value, too."""
     sequence_id = b' sequenceId="%d"' % number
     if b"[meta" in elements:
-        from syslogfast._structured_data import split_elements  # rarely needed
-
         for sd_id, element in split_elements(elements):
             if sd_id == b"meta":
                 if b' sequenceId="' in element:

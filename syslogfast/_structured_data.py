@@ -1,8 +1,7 @@
 """STRUCTURED-DATA (RFC 5424 6.3): for the twin, and where it is not about speed."""
 
-from syslogfast._text import ESCAPES, Escapes, encode_text, read_text
+from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
 from syslogfast._validation import check_sd_name, reject_parameters, reject_structured_data
-from syslogfast.constants import NO_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
     name = check_sd_name("PARAM-NAME", name)
     if not issubclass(type(value), (str, bytes, bytearray, memoryview)):
         value = str(value)
-    data = encode_text(read_text(value) or "", escapes, NO_LIMIT)
+    data = escape_text(read_text(value) or "", escapes)
     return f' {name}="'.encode() + data + b'"'
 
 

@@ -2,6 +2,8 @@
 
 import sys
 
+from syslogfast.constants import WIDEST
+
 BOM = "\ufeff"  # RFC 5424 6.4
 REPLACEMENT = "\ufffd"
 
@@ -88,22 +90,29 @@ def read_text(value: "object") -> "str | None":
     return replace_ill_formed(data)
 
 
-def encode_text(text: "str", escapes: "Escapes", limit: "int") -> "bytes":
-    """Return text as UTF-8, escaped, truncated before the character that goes beyond `limit`."""
-    if len(text) <= limit:
-        try:
-            data = text.encode()
-            if data.translate(escapes.needs_escape) == data and len(data) <= limit:
-                return data
-        except (UnicodeError, AttributeError):
-            pass  # a lone surrogate; MicroPython has no translate
+def escape_text(text: "str", escapes: "Escapes") -> "bytes":
+    """Return text as UTF-8, escaped."""
+    try:
+        data = text.encode()
+        if data.translate(escapes.needs_escape) == data:
+            return data
+    except (UnicodeError, AttributeError):
+        pass  # a lone surrogate; MicroPython has no translate
+    return truncate_text(text, escapes, WIDEST * len(text))[0]
+
+
+def truncate_text(text: "str", escapes: "Escapes", limit: "int") -> "tuple[bytes, bool]":
+    """Return text as UTF-8, escaped, up to the character that goes beyond `limit` octets.
+
+    And whether there is one: then the text is truncated.
+    """
     replacements = escapes.by_character
-    pieces = []
-    for char in text[:limit]:
+    pieces: list[bytes] = []
+    for char in text:
         is_surrogate = "\ud800" <= char <= "\udfff"
         piece = (REPLACEMENT if is_surrogate else replacements.get(char, char)).encode()
         limit -= len(piece)
         if limit < 0:
-            break
+            return b"".join(pieces), True
         pieces.append(piece)
-    return b"".join(pieces)
+    return b"".join(pieces), False

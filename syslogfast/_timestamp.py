@@ -3,8 +3,13 @@
 import time
 from time import time_ns as read_clock
 
-from syslogfast._validation import is_float_without_time, reject_time
-from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS
+from syslogfast._validation import (
+    check_choice,
+    check_precision,
+    is_float_without_time,
+    reject_time,
+)
+from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS, PROTOCOLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,3 +147,37 @@ def render_rfc3164_timestamp(time_ns: "int | None", timestamp_format: "Timestamp
 
 def choose_renderer(protocol: "str") -> "Renderer":
     return render_rfc5424_timestamp if protocol == "rfc5424" else render_rfc3164_timestamp
+
+
+def format_timestamp(
+    time_ns: "int | None" = None,
+    *,
+    protocol: "str" = "rfc5424",
+    local_time: "bool | None" = None,
+    precision: "int" = 6,
+) -> "str":
+    """Return the TIMESTAMP field of a record.
+
+    `time_ns` is in nanoseconds since the epoch; None reads the clock. `protocol` is "rfc5424"
+    (RFC 5424 6.2.3), "rfc3164" or "local" (RFC 3164 4.1.2). `local_time` None means UTC for
+    RFC 5424 and local time for the others. `precision` is the number of digits after the
+    second, 0 to 6; what is beyond is left out, not rounded. A time outside the years 0001 to
+    9999, NaN and the infinities give "-" in RFC 5424 and the present time in the others.
+
+    TypeError: `time_ns` or `precision` is not an int. ValueError: `protocol` or `precision` is
+    not one of those above.
+
+    >>> format_timestamp(1_065_910_455_003_000_000)
+    '2003-10-11T22:14:15.003000Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, precision=0)
+    '2003-10-11T22:14:15Z'
+    >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
+    'Oct 11 22:14:15'
+    """
+    check_choice("protocol", protocol, PROTOCOLS)
+    precision = check_precision(precision)
+    if local_time is None:
+        local_time = protocol != "rfc5424"
+    return choose_renderer(protocol)(
+        time_ns, TIMESTAMP_FORMATS[bool(local_time), precision]
+    ).decode()

@@ -255,6 +255,10 @@ def reject_url(rule: "str", url: "str") -> "NoReturn":
     raise ValueError(f"url must {rule}, got {describe(url)}")
 
 
+def reject_loader(loader: "str") -> "NoReturn":
+    raise ValueError(f'loader must be of the form "package.module:Class", got {describe(loader)}')
+
+
 def reject_missing_protocol(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out unless protocol is given: it is of the header")
 
@@ -329,3 +333,24 @@ def check_port(value: "object") -> "int":
 
 def reject_service_option(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out: it is the service's")
+
+
+def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
+    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
+    if not isinstance(attributes, dict):
+        reject_attributes(attributes)
+    copied = {}
+    for sd_id, names in attributes.items():
+        if not isinstance(names, dict):
+            reject_attributes(names)
+        texts = [sd_id]
+        texts.extend(names)
+        texts.extend(names.values())
+        for text in texts:
+            if not isinstance(text, str):
+                reject_attributes(text)
+        check_sd_name("SD-ID", sd_id)
+        for name in names:
+            check_sd_name("PARAM-NAME", name)
+        copied[sd_id] = dict(names)
+    return copied

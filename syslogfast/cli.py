@@ -4,10 +4,9 @@ import argparse
 import os
 import stat
 
-from syslogfast import __version__
 from syslogfast._validation import check_facility, check_severity, describe
-from syslogfast.constants import PROTOCOLS
-from syslogfast.transports import Url, parse_url
+from syslogfast.constants import PROTOCOLS, VERSION
+from syslogfast.transports.url import SCHEMES, Url, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing alone would take a tenth of the time that a command does
@@ -110,6 +109,19 @@ def add_command(
     return parser
 
 
+def describe_schemes() -> str:
+    """Return the form of the URLs of each transport."""
+    forms = []
+    for name, scheme in SCHEMES.items():
+        port = f"[:{scheme.port}]" if scheme.port else ""
+        framings = "|".join([framing for framing in scheme.framings if framing])
+        options = [f"framing={framings}"] if framings else []
+        options += [f"{option}=..." for option in scheme.options]
+        query = f"[?{'&'.join(options)}]" if options else ""
+        forms.append(f"{name}://{scheme.address}{port}{query}")
+    return ", ".join(forms)
+
+
 def add_send(commands: "Commands") -> None:
     send = add_command(commands, "send", "send one record a line, from files or standard input")
     add = send.add_argument
@@ -118,9 +130,7 @@ def add_send(commands: "Commands") -> None:
         "--to",
         type=parse_target,
         metavar="URL",
-        help="udp://HOST[:514], tcp://HOST[:601][?framing=lf|octet|nul], tls://HOST[:6514][?ca=FILE],"
-        " relp://HOST[:2514], unix:///dev/log, vsock://CID[:514] or fd://NUMBER;"
-        " default: $SYSLOGFAST_URL, else standard output",
+        help=f"{describe_schemes()}; default: $SYSLOGFAST_URL, else standard output",
     )
     add("-m", "--message", metavar="TEXT", help="send one record with this text")
     add(
@@ -192,7 +202,7 @@ def add_demo(commands: "Commands") -> None:
     demo = add_command(
         commands,
         "demo",
-        "let many emitters speak on one transport, and count what arrives",
+        "let many emitters send over one transport, and count what arrives",
         epilog="Each emitter has its own HOSTNAME and APP-NAME, boots, works and ends. What arrives"
         " is counted at a collector that is started in a second process, unless --to names another,"
         " which cannot be asked. Exit status 1 if a record was lost or malformed.",
@@ -200,7 +210,7 @@ def add_demo(commands: "Commands") -> None:
     add = demo.add_argument
     add("--emitters", type=parse_count, default=1000, metavar="N", help="default: 1000")
     add("--records", type=parse_count, default=100, metavar="N", help="of each; default: 100")
-    add("--to", type=parse_target, metavar="URL", help="udp://, tcp:// or fd://, as for send")
+    add("--to", type=parse_target, metavar="URL", help="as for send")
     demo.set_defaults(run=run_demo)
 
 
@@ -217,7 +227,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=make_formatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_send(commands)
     add_listen(commands)

@@ -1,5 +1,7 @@
 """Facilities, severities and limits as plain numbers, each with the section that sets it."""
 
+VERSION = "0.1.0"
+
 # RFC 5424 6.2.1, table 1. The keywords are those of syslog.h and logger(1); 12 to 15 have no
 # keyword there, so each has the one that is most used and the standard library's beside it.
 FACILITIES = {
@@ -72,7 +74,8 @@ MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
 WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
 
-NO_LIMIT = 0x7FFFFFFF  # more than a record can be
+FOREVER = float("inf")  # seconds
+LONGEST_WAIT = 1e6  # seconds: what locks, poll() and sockets take for a timeout
 
 MAX_PRECISION = 6  # RFC 5424 6: TIME-SECFRAC has 1 to 6 digits
 

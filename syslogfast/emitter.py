@@ -3,6 +3,7 @@
 import sys
 
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
+from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
@@ -10,17 +11,23 @@ from syslogfast._validation import (
     reject_identity,
     reject_missing_url,
 )
-from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT, OVERFLOWS, WIDEST
+from syslogfast.constants import OVERFLOWS
 from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
-from syslogfast.transports.url import agree_on_framing, agree_on_protocol, parse_url, read_urls
+from syslogfast.transports.url import (
+    agree_on_framing,
+    agree_on_protocol,
+    choose_max_size,
+    parse_url,
+    read_urls,
+)
 
 __all__ = ["Emitter", "Sequence", "connect"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from logging import LogRecord
     from typing import Any
 
     from syslogfast.transports.url import Url
@@ -30,16 +37,6 @@ if TYPE_CHECKING or BACKEND == "python":
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import EmitterBase, Queue, Sequence
-
-_log_record: "Any" = None  # the module, from the first record of logging on
-
-
-def load_log_record() -> "Any":
-    """Return that module: to import it for each record would take longer than the record."""
-    global _log_record
-    from syslogfast import _log_record
-
-    return _log_record
 
 
 class Emitter(EmitterBase):
@@ -56,27 +53,7 @@ class Emitter(EmitterBase):
 
         It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
-        from syslogfast._log_record import describe_exception  # rarely needed
-
         self.error(describe_exception(message, args, sys.exc_info()), **options)
-
-    def emit_record(self, record: "LogRecord", message: str | None = None) -> None:
-        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it; it never raises.
-
-        message: what to write instead of the record's own text.
-        """
-        log_record = _log_record or load_log_record()
-        encoder = self._get_encoder()
-        if self._sequence is not None:
-            record = log_record.number_record(record, self._sequence)
-        frame = encoder.encode_record(record, message)
-        is_suspect = len(frame) > encoder.max_size - WIDEST
-        is_truncated = False
-        if is_suspect or log_record.read_attribute(record, "structured_data") is not None:
-            whole = encoder.replace(max_size=NO_LIMIT).encode_record(record, message)
-            is_truncated = len(whole) > len(frame)
-        severity = log_record.choose_severity(log_record.read_attribute(record, "levelno"))
-        self._sender.enqueue(frame, severity, is_truncated)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
@@ -221,8 +198,8 @@ def connect(
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
         options["protocol"] = agree_on_protocol(transports)
-    if options.get("max_size") is None and any(url.scheme == "udp" for url in transports):
-        options["max_size"] = None if options["protocol"] == "rfc3164" else MAX_SIZE_UDP
+    if options.get("max_size") is None:
+        options["max_size"] = choose_max_size(transports, options["protocol"])
     if options.get("hostname") is None and not has_hostname():
         from syslogfast.transports.network import find_hostname  # rarely needed
 
@@ -231,9 +208,11 @@ def connect(
     sequence = None
     if sequence_ids:
         with importing:
-            from syslogfast import _sequence  # noqa: F401  # what Sequence will need
+            import syslogfast._sequence  # noqa: F401  # what Sequence will need
 
         sequence = Sequence()
+    for url in transports:
+        load_transport_early(url)
     # The more records are sorted, the more there are of each size, to be sent together.
     is_sorted = any("order" in url.options for url in transports)
     queue = Queue(queue_bytes, queue_bytes) if is_sorted else Queue(queue_bytes)

@@ -10,7 +10,7 @@ from logging.handlers import SysLogHandler as LibrarySysLogHandler
 from syslogfast._backend import Encoder
 from syslogfast._log_record import LOWEST_LEVELS, choose_severity
 from syslogfast._stdlib_handler import StandardSysLogHandler
-from syslogfast._text import ESCAPES, encode_text
+from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
     check_choice,
     check_facility,
@@ -22,7 +22,6 @@ from syslogfast._validation import (
     reject_tls_kind,
     reject_tls_of_url,
 )
-from syslogfast.constants import MAX_SIZE_UDP, NO_LIMIT
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
@@ -120,7 +119,7 @@ class SysLogHandler(StandardSysLogHandler):
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
             if is_udp and protocol != "rfc3164" and options.get("max_size") is None:
-                options["max_size"] = MAX_SIZE_UDP
+                options["max_size"] = SCHEMES["udp"].max_size
             self._encoder = Encoder(**options)
         super().__init__(address, facility, socktype, timeout)
 
@@ -258,7 +257,7 @@ def is_replaced(handler: object, method: "Any", original: object) -> bool:
 
 def frame_text(text: str, framing: str | None) -> bytes:
     """Return a text as Encoder frames a record; it cannot forge a delimiter."""
-    data = encode_text(text, ESCAPES[framing][0], NO_LIMIT)
+    data = escape_text(text, ESCAPES[framing][0])
     if framing == "octet":
         return b"%d %b" % (len(data), data)  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
     return data + ENDS[framing] if framing else data

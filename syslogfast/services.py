@@ -1,7 +1,7 @@
 """What hosted log services want, and some collectors of one's own: each function opens one.
 
-All of them return an Emitter and take the options of `connect`. `url` is another place that takes
-the same form: another region, a relay, a collector with an authority of its own, as in
+All of them return an Emitter and take the options of `connect`. `url` is another collector that
+takes the same form: another region, a relay, a collector with an authority of its own, as in
 "tls://127.0.0.1:6514?ca=/etc/ca.pem". What it says of framing holds; if it says nothing, the
 framing is the service's. A token is in the records and nowhere else: not in a URL, a `repr`, an
 error or the statistics. Children carry it, too.
@@ -27,10 +27,9 @@ from syslogfast.constants import (
     MAX_MSGID,
     MAX_PROCID,
     MAX_SIZE,
-    MAX_SIZE_UDP,
 )
 from syslogfast.emitter import connect
-from syslogfast.transports.url import agree_on_framing, parse_url
+from syslogfast.transports.url import agree_on_framing, choose_max_size, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ LONGEST_HEADER = (
     + len("    ")
 )
 LOGENTRIES_REGIONS = ("us", "eu")
-DATADOG_PLACES = {
+DATADOG_URLS = {
     "us": "tls://intake.logs.datadoghq.com:10516",
     "eu": "tls://tcp-intake.logs.datadoghq.eu:443",
 }
@@ -81,8 +80,8 @@ def logentries(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, LOGENTRIES_REGIONS)
-    place = f"tls://{region}.data.logs.insight.rapid7.com:443" if url is None else url
-    return open_service(place, "lf", options, prefix=check_token("token", token) + b" ")
+    url = f"tls://{region}.data.logs.insight.rapid7.com:443" if url is None else url
+    return open_service(url, "lf", options, prefix=check_token("token", token) + b" ")
 
 
 def datadog(
@@ -96,14 +95,14 @@ def datadog(
     0123456789abcdef0123456789abcdef <14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out
 
     Lines over TLS. Datadog keeps this intake for those who use it already and does not support it
-    any more: a wrong key is not told, what is lost is not either. Its Agent takes plain syslog.
+    any more: neither a wrong key nor a loss is reported. Its Agent takes plain syslog.
     https://docs.datadoghq.com/logs/faq/why-not-to-use-tcp-for-log-collection
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
-    check_choice("region", region, DATADOG_PLACES)
-    place = DATADOG_PLACES[region] if url is None else url
-    return open_service(place, "lf", options, prefix=check_token("api_key", api_key) + b" ")
+    check_choice("region", region, DATADOG_URLS)
+    url = DATADOG_URLS[region] if url is None else url
+    return open_service(url, "lf", options, prefix=check_token("api_key", api_key) + b" ")
 
 
 def loggly(
@@ -128,8 +127,8 @@ tag="web" tag="eu"] sold out
     """
     parameters = [render_parameter("tag", tag, ESCAPES["escape"][1]) for tag in check_tags(tags)]
     element = render_token(token, LOGGLY_NUMBER, b"".join(parameters))
-    place = "tls://logs-01.loggly.com:6514" if url is None else url
-    return open_service(place, "lf", options, element=element)
+    url = "tls://logs-01.loggly.com:6514" if url is None else url
+    return open_service(url, "lf", options, element=element)
 
 
 def papertrail(
@@ -152,10 +151,10 @@ def papertrail(
 
     TypeError, ValueError: an argument is wrong.
     """
-    transport = parse_url(name_place("tls", host, port) if url is None else url)
-    if transport.scheme == "udp" and options.get("max_size") is None:
-        options["max_size"] = MAX_PAPERTRAIL_DATAGRAM
-    return open_service(transport, "lf", options)
+    target = parse_url(make_url("tls", host, port) if url is None else url)
+    if options.get("max_size") is None and choose_max_size([target], "rfc5424") is not None:
+        options["max_size"] = MAX_PAPERTRAIL_DATAGRAM  # for datagrams
+    return open_service(target, "lf", options)
 
 
 def solarwinds(
@@ -174,8 +173,8 @@ def solarwinds(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, SOLARWINDS_REGIONS)
-    place = f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514" if url is None else url
-    return open_service(place, "lf", options, element=render_token(token, LOGGLY_NUMBER))
+    url = f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514" if url is None else url
+    return open_service(url, "lf", options, element=render_token(token, LOGGLY_NUMBER))
 
 
 def sumologic(
@@ -194,8 +193,8 @@ def sumologic(
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
     check_choice("region", region, SUMOLOGIC_REGIONS)
-    place = f"tls://syslog.collection.{region}.sumologic.com:6514" if url is None else url
-    return open_service(place, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER))
+    url = f"tls://syslog.collection.{region}.sumologic.com:6514" if url is None else url
+    return open_service(url, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER))
 
 
 def graylog(
@@ -215,8 +214,8 @@ def graylog(
 
     TypeError, ValueError: an argument is wrong.
     """
-    place = name_place("tcp", host, port) if url is None else url
-    return open_service(place, "octet", options)
+    url = make_url("tcp", host, port) if url is None else url
+    return open_service(url, "octet", options)
 
 
 def splunk(
@@ -236,8 +235,8 @@ def splunk(
 
     TypeError, ValueError: an argument is wrong.
     """
-    place = name_place("tcp", host, port) if url is None else url
-    return open_service(place, "octet", options)
+    url = make_url("tcp", host, port) if url is None else url
+    return open_service(url, "octet", options)
 
 
 def alloy(
@@ -258,14 +257,14 @@ def alloy(
 
     TypeError, ValueError: an argument is wrong.
     """
-    place = name_place("tcp", host, port) if url is None else url
-    return open_service(place, "octet", options)
+    url = make_url("tcp", host, port) if url is None else url
+    return open_service(url, "octet", options)
 
 
-def name_place(scheme: "str", host: "str | None", port: "int | None") -> "str":
+def make_url(scheme: "str", host: "str | None", port: "int | None") -> "str":
     host = check_host(host)
-    place = f"[{host}]" if is_ipv6_address(host) else host
-    return f"{scheme}://{place}:{check_port(port)}"
+    name = f"[{host}]" if is_ipv6_address(host) else host
+    return f"{scheme}://{name}:{check_port(port)}"
 
 
 def render_token(token: "str", number: "int", parameters: "bytes" = b"") -> "bytes":
@@ -281,9 +280,9 @@ def open_service(
     element: "bytes" = b"",
 ) -> "Emitter":
     """Call `connect` with a service's form; `prefix` or `element` hold its token."""
-    transport = parse_url(url)
-    is_stream = transport.framing is not None
-    if is_stream and not transport.has_framing and options.get("framing") is None:
+    target = parse_url(url)
+    is_stream = target.framing is not None
+    if is_stream and not target.has_framing and options.get("framing") is None:
         options["framing"] = framing
     if prefix or element:
         for option in ("prefix", "protocol"):
@@ -295,10 +294,10 @@ def open_service(
             element,
             options.get("structured_data"),
             options.get("controls", "escape"),
-            agree_on_framing([transport], options.get("framing")),
+            agree_on_framing([target], options.get("framing")),
         )
         if options.get("max_size") is None:
-            options["max_size"] = MAX_SIZE_UDP if transport.scheme == "udp" else MAX_SIZE
+            options["max_size"] = choose_max_size([target], "rfc5424") or MAX_SIZE
         # Where there is no space for structured data it is left out, and the token would be, too.
         check_max_size(options["max_size"], LONGEST_HEADER + len(elements))
-    return connect(transport, **options)
+    return connect(target, **options)

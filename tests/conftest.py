@@ -3,16 +3,18 @@
 Run as `python -Im pytest`, so that the installed package is tested and not this folder's.
 """
 
-import importlib
 import os
 import pathlib
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 from support import collectors
+from support.backends import find_other_core, load_backend
 from support.certificates import Certificates, find_openssl, make_certificates
+from support.collectors import StartCollector
 from support.receivers import (  # noqa: F401
     connect,
     connect_once,
@@ -24,14 +26,43 @@ from support.receivers import (  # noqa: F401
 
 import syslogfast
 
-StartCollector = Callable[..., collectors.Collector]
-BACKENDS = {"c": "syslogfast._encoder_c", "python": "syslogfast._encoder_py"}
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skip", action="store_true", help="fail where a test would be skipped: CI has it all"
     )
+
+
+def pytest_configure() -> None:
+    """Begin where all is as the tests have to have it, however they were started."""
+    package = pathlib.Path(syslogfast.__file__).parent
+    core = find_other_core(package, sys.path)
+    if core is not None and not os.environ.get("SYSLOGFAST_BACKEND"):
+        raise pytest.UsageError(
+            f"the package under test is {package}, but the compiled core that is installed is "
+            f"{core}: run `python -Im pytest`, which tests what is installed, or set "
+            f"SYSLOGFAST_BACKEND"
+        )
+    # A shell ignores it for what runs in the background, and so would all that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the tests out anew as often as one of several processes has none left."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is not slow as quick; in one of several processes, begin with what is slow."""
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,15 +72,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped, but --no-skip is given: {report.longrepr}"
     return report
-
-
-def load_backend(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(BACKENDS[name])
-    except ModuleNotFoundError as error:
-        if error.name != BACKENDS["c"] or syslogfast.BACKEND == "c":
-            raise
-        pytest.skip("the compiled encoder is not built")
 
 
 @pytest.fixture(params=["c", "python"])

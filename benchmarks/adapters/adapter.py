@@ -1,4 +1,4 @@
-"""What all contenders have in common: one way to write syslog records, behind one interface."""
+"""What all adapters have in common: one way to write syslog records, behind one interface."""
 
 import logging
 import socket
@@ -39,13 +39,13 @@ def make_standard_handler(
     return handler
 
 
-class Rival:
+class Adapter:
     """One way to write syslog records.
 
     name: of its row. module: what is imported of it; without that, its row is left out.
-    wrong: what is wrong with its records, as a remark; fault: what the strict check says of that.
+    wrong: what is wrong with its records, as a remark; defect: what the strict check says of that.
     gives_pri: False if that is left to a handler. transports, contents: what it knows.
-    is_seen: False if what it sends can only be seen on a real transport; sends_later: as it says,
+    is_seen: False if what it sends can only be seen over a real transport; sends_later: as it says,
     even
         where sends are stubbed.
     """
@@ -55,7 +55,7 @@ class Rival:
     why_missing = "it is not installed"
     wrong = ""
     remark = ""
-    fault = ""
+    defect = ""
     gives_pri = True
     transports: tuple[str, ...] = ("stub", "udp", "unix", "tcp")
     contents: tuple[str, ...] = CONTENTS
@@ -114,7 +114,7 @@ class Rival:
         procid = str(record.process)
         return Expected(message, record.created, slack, procid=procid, structured_data=data)
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         """Return its record without what is `wrong` with it."""
         return data
 
@@ -123,7 +123,7 @@ class Rival:
         data = output.encode() if isinstance(output, str) else bytes(output)
         if not self.gives_pri and not data.startswith(PRI):
             data = PRI + data
-        fault = strict.find_fault(data, expected)
-        is_known = bool(self.fault) and fault.startswith(self.fault)
-        assert is_known or fault == self.fault, (fault, data)
-        strict.check(self.mend(data, expected), expected)
+        defect = strict.find_defect(data, expected)
+        is_known = bool(self.defect) and defect.startswith(self.defect)
+        assert is_known or defect == self.defect, (defect, data)
+        strict.check(self.normalise(data, expected), expected)

@@ -1,10 +1,9 @@
 """Who else turns log calls into syslog records, and this package: one small adapter each.
 
 Each is set up as its documentation advises, and gets the same names to write. What it writes wrong
-all the same is said in `wrong`, and looked for: one that has been mended since fails here.
+all the same is said in `wrong`, and looked for: one that is right by now fails here.
 """
 
-import importlib.util
 import io
 import logging
 import re
@@ -17,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from unittest.mock import patch
 
-from adapters.adapter import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Rival, make_standard_handler
+from adapters.adapter import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Adapter, make_standard_handler
 from adapters.ours import (
     OurEmitter,
     OurEncoder,
@@ -28,6 +27,7 @@ from adapters.ours import (
 )
 from adapters.transports import Transport
 from measure import strict
+from measure.missing import MissingError, is_installed
 from measure.strict import Expected
 
 BOM = "\ufeff"
@@ -40,14 +40,14 @@ LOGURU_FORMAT = "1 {{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ}} {} {} {{process}} - - {{
 # --- the standard library ------------------------------------------------------------------------
 
 
-class Standard(Rival):
+class Standard(Adapter):
     """It writes no header: PRI, the message, and NUL."""
 
     name = "standard library"
     gives_pri = False
     contents = tuple(content for content in CONTENTS if content != "structured data")
     wrong = "no header"
-    fault = "PRI must be followed by VERSION 1"
+    defect = "PRI must be followed by VERSION 1"
 
     def make_formatter(self) -> logging.Formatter:
         return logging.Formatter()
@@ -63,7 +63,7 @@ class Standard(Rival):
             handler.setFormatter(self.make_formatter())
         return handler
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         if not self.wrong:
             return data
         timestamp = strict.write_isoformat(expected.created)
@@ -73,7 +73,7 @@ class Standard(Rival):
 
 class StandardRfc5424(Standard):
     name = "standard library, RFC 5424"
-    wrong = fault = ""
+    wrong = defect = ""
     remark = "by a format string, in milliseconds"
 
     def make_formatter(self) -> logging.Formatter:
@@ -87,7 +87,7 @@ class StandardRfc5424(Standard):
 
 class StandardRfc3164(Standard):
     name = "standard library, RFC 3164"
-    wrong = fault = ""
+    wrong = defect = ""
     remark = "by a format string"
 
     def make_formatter(self) -> logging.Formatter:
@@ -121,7 +121,7 @@ class SyslogRfc5424Formatter(StandardRfc5424):
         return replace(super().expect(record, slack), hostname=socket.gethostname())
 
 
-class Rfc5424LoggingHandler(Rival):
+class Rfc5424LoggingHandler(Adapter):
     name = "rfc5424-logging-handler"
     module = "rfc5424logging"
 
@@ -140,17 +140,17 @@ class Rfc5424LoggingHandler(Rival):
         return Rfc5424SysLogHandler(transport.address, socktype=socktype, **options)
 
 
-class HatSyslog(Rival):
+class HatSyslog(Adapter):
     """Its handler makes a Msg at once, and of that text and bytes in a thread, which sends them.
 
     It asks for the host's name each time. APP-NAME is sys.argv[0], of any length, MSGID the
-    logger's name; STRUCTURED-DATA tells place, thread and exception.
+    logger's name; STRUCTURED-DATA has location, thread and exception.
     """
 
     name = "hat-syslog"
     module = "hat.syslog.handler"
     wrong = 'spells out "BOM" before the message'
-    fault = "message is 'BOM"
+    defect = "message is 'BOM"
     transports = ("stub", "udp", "tcp")
     contents = tuple(content for content in CONTENTS if content != "structured data")
     is_seen = False
@@ -180,21 +180,21 @@ class HatSyslog(Rival):
             time.sleep(0.001)
 
     def expect(self, record: logging.LogRecord, slack: float = 1e-5) -> Expected:
-        place = [("name", APP_NAME), ("thread", str(record.thread))]
-        place += [("funcName", str(record.funcName)), ("lineno", str(record.lineno))]
+        location = [("name", APP_NAME), ("thread", str(record.thread))]
+        location += [("funcName", str(record.funcName)), ("lineno", str(record.lineno))]
         if record.exc_info:
             text = logging.Formatter().formatException(record.exc_info)
-            place.append(("exc_info", text + "\n"))
+            location.append(("exc_info", text + "\n"))
         return replace(
             super().expect(record, slack),
             message=record.getMessage(),
             hostname=socket.gethostname(),
             app_name=sys.argv[0],
             msgid=APP_NAME,
-            structured_data=[("hat@1", place)],
+            structured_data=[("hat@1", location)],
         )
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         return data.replace(b" BOM", f" {BOM}".encode(), 1)
 
 
@@ -218,7 +218,7 @@ class Structlog(StandardRfc5424):
             )
 
 
-class Loguru(Rival):
+class Loguru(Adapter):
     """To the standard library's handler, as its documentation has it; with a format of its own."""
 
     name = "loguru"
@@ -240,7 +240,7 @@ class Loguru(Rival):
             handler.close()
 
 
-class Picologging(Rival):
+class Picologging(Adapter):
     """It formats its own records only, and has no handler for syslog: this is the least one.
 
     The nearest to a header that its format strings give is local time without its zone.
@@ -250,7 +250,7 @@ class Picologging(Rival):
     module = "picologging"
     why_missing = "it is not installed: it has no wheel for CPython 3.13 and later"
     wrong = "no time zone"
-    fault = "TIME-OFFSET must be"
+    defect = "TIME-OFFSET must be"
     remark = "has no handler for syslog: one written by hand"
     gives_pri = False
     transports = ("stub", "udp")
@@ -292,7 +292,7 @@ class Picologging(Rival):
     def expect(self, record: logging.LogRecord, slack: float = 1) -> Expected:
         return super().expect(record, slack)
 
-    def mend(self, data: bytes, expected: Expected) -> bytes:
+    def normalise(self, data: bytes, expected: Expected) -> bytes:
         text = data.decode()
         bare = re.search(r"\d{4}-\S+", text)
         timestamp = datetime.fromisoformat(bare[0]).astimezone()
@@ -323,15 +323,27 @@ HANDLERS = [
 LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
 
 
-def is_installed(kind: type[Rival]) -> bool:
-    return not kind.module or importlib.util.find_spec(kind.module.partition(".")[0]) is not None
+def make(kind: type[Adapter]) -> Adapter:
+    """Return one of that kind; MissingError: its package is not installed."""
+    if kind.module and not is_installed(kind.module):
+        raise MissingError(f"{kind.name}: {kind.why_missing}")
+    return kind()
 
 
-def choose(kinds: list[type[Rival]]) -> list[Rival]:
+def choose(kinds: list[type[Adapter]], leave_out: Callable[[str], None]) -> list[Adapter]:
     """Return those that are installed."""
-    return [kind() for kind in kinds if is_installed(kind)]
+    found = []
+    for kind in kinds:
+        try:
+            found.append(make(kind))
+        except MissingError as error:
+            leave_out(str(error))
+    return found
 
 
-def write_remarks(rivals: list[Rival]) -> dict[str, str]:
-    remarks = {rival.name: "; ".join(filter(None, [rival.wrong, rival.remark])) for rival in rivals}
+def write_remarks(adapters: list[Adapter]) -> dict[str, str]:
+    remarks = {
+        adapter.name: "; ".join(filter(None, [adapter.wrong, adapter.remark]))
+        for adapter in adapters
+    }
     return {name: remark for name, remark in remarks.items() if remark}

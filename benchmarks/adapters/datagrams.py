@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-import pytest
 from adapters.senders import TIME
+from measure.missing import MissingError
 from measure.record import IDENTITY
 from measure.rounds import Run
 
@@ -40,7 +40,7 @@ class Keeper:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, space)
         if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < space:
             self.socket.close()
-            pytest.skip(f"net.core.rmem_max does not allow a receive buffer of {space:,} bytes")
+            raise MissingError(f"net.core.rmem_max does not allow a buffer of {space:,} bytes")
 
     def take(self, count: int) -> list[bytes]:
         """Return what has arrived; TimeoutError: one was lost."""

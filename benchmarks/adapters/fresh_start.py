@@ -1,4 +1,4 @@
-"""What a program does first, in a fresh interpreter that tells what it took.
+"""What a program does first, in a fresh interpreter that prints what it took.
 
 Its own clock is read, so that the interpreter's start is no part of it; and it stays until its
 record has arrived, for some send it in a thread.

@@ -1,4 +1,4 @@
-"""A process with many emitters of one kind: `bench_emitters` tells it what to measure.
+"""A process with many emitters of one kind: `bench_emitters` says what it measures.
 
     python many_emitters.py FOLDER KIND cost COUNT...       then a line "COUNT" for each round
     python many_emitters.py FOLDER KIND memory COUNT PORT   of traced allocations
@@ -30,7 +30,7 @@ class NoSocket:
         pass
 
 
-# Of each kind, take_turn lets each of its emitters emit once; count_records does, too, and returns
+# Of each kind, emit_each lets each of its emitters emit once; count_records does, too, and returns
 # how many records came of it.
 
 
@@ -51,13 +51,13 @@ class Emitters:
         self.transport = transport
         self.make = transport.child
 
-    def take_turn(self, emitters: list) -> None:
+    def emit_each(self, emitters: list) -> None:
         for emitter in emitters:
             emitter.emit(6, MESSAGE)
 
     def count_records(self, emitters: list) -> int:
         before = self.transport.stats["offered"]
-        self.take_turn(emitters)
+        self.emit_each(emitters)
         return self.transport.stats["offered"] - before
 
 
@@ -71,7 +71,7 @@ class Encoders:
         self.buffer = bytearray(1024)
         self.port = port
 
-    def take_turn(self, encoders: list) -> None:
+    def emit_each(self, encoders: list) -> None:
         buffer = self.buffer
         if self.port is None:
             for encoder in encoders:
@@ -108,7 +108,7 @@ class Handlers:
         logger.addHandler(handler)
         return logger
 
-    def take_turn(self, loggers: list) -> None:
+    def emit_each(self, loggers: list) -> None:
         for logger in loggers:
             logger.info(MESSAGE)
 
@@ -116,37 +116,37 @@ class Handlers:
         sent: list[bytes] = []
         sendto = NoSocket.sendto
         NoSocket.sendto = lambda socket, data, address: sent.append(data)
-        self.take_turn(loggers)
+        self.emit_each(loggers)
         NoSocket.sendto = sendto
         return len(sent)
 
 
 KINDS = {"emitters": Emitters, "encoders": Encoders, "handlers": Handlers}
-Crowd = "Emitters | Encoders | Handlers"
+Kind = "Emitters | Encoders | Handlers"
 
 
 def name_emitters(count: int) -> list[tuple[str, str]]:
     return [(f"vm-{number:05d}.example.com", f"service-{number}") for number in range(count)]
 
 
-def make_emitters(crowd: Crowd, names: list[tuple[str, str]]) -> list:
-    return [crowd.make(hostname=hostname, app_name=app_name) for hostname, app_name in names]
+def make_emitters(kind: Kind, names: list[tuple[str, str]]) -> list:
+    return [kind.make(hostname=hostname, app_name=app_name) for hostname, app_name in names]
 
 
-def measure_cost(crowd: Crowd, counts: list[int]) -> None:
+def measure_cost(kind: Kind, counts: list[int]) -> None:
     """For each line, time so many emitters in turn, round and round; print the seconds."""
     rounds = {
-        count: make_emitters(crowd, name_emitters(count)) * (RECORDS // count) for count in counts
+        count: make_emitters(kind, name_emitters(count)) * (RECORDS // count) for count in counts
     }
     for emitters in rounds.values():
-        assert crowd.count_records(emitters) == RECORDS
+        assert kind.count_records(emitters) == RECORDS
     gc.disable()
     print("ready", flush=True)
     for line in sys.stdin:
         emitters = rounds[int(line)]
-        crowd.take_turn(emitters)  # as in any round but the first: what fits is in the caches
+        kind.emit_each(emitters)  # as in any round but the first: what fits is in the caches
         start = time.perf_counter()
-        crowd.take_turn(emitters)
+        kind.emit_each(emitters)
         print(time.perf_counter() - start, flush=True)
 
 
@@ -155,11 +155,11 @@ def read_resident() -> int:
         return int(file.read().partition(b"Rss:")[2].split()[0]) * 1024
 
 
-def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
+def measure_memory(kind: Kind, count: int, traced: bool) -> None:
     """Print the bytes, and the descriptors, that so many emitters take when they have emitted."""
     names = name_emitters(FIRST + count)
-    first = make_emitters(crowd, names[:FIRST])  # kept: what they free would be used again
-    crowd.take_turn(first)  # imports, opens the transport
+    first = make_emitters(kind, names[:FIRST])  # kept: what they free would be used again
+    kind.emit_each(first)  # imports, connects
     del names[:FIRST]
     emitters: list = [None] * count
     gc.collect()
@@ -170,8 +170,8 @@ def measure_memory(crowd: Crowd, count: int, traced: bool) -> None:
     read()  # which needs some itself
     before = read()
     for index, (hostname, app_name) in enumerate(names):
-        emitters[index] = crowd.make(hostname=hostname, app_name=app_name)
-    crowd.take_turn(emitters)
+        emitters[index] = kind.make(hostname=hostname, app_name=app_name)
+    kind.emit_each(emitters)
     gc.collect()
     size = read() - before
     print(size, len(os.listdir("/proc/self/fd")) - descriptors)

@@ -19,7 +19,7 @@ import syslogfast
 
 RECORDS = 200  # of each process
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)
-PATIENCE = 30.0  # seconds for one process to start, to end, or for records to arrive
+TIMEOUT = 30.0  # seconds for one process to start, to end, or for records to arrive
 
 # Prints seconds from its start to its first record, CPU seconds until then, and of another record.
 RUN = """
@@ -139,7 +139,7 @@ def run_collector(scheme: str) -> Iterator[Collector]:
             process.kill()
 
 
-class Fleet:
+class ManyProcesses:
     """Processes, started as many at a time as there are CPUs."""
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class Fleet:
     def hear(self, count: int) -> None:
         """Wait for so many lines."""
         while (reported := self.heard.count(b"\n")) < count:
-            if not select.select([self.reports], [], [], PATIENCE)[0]:
+            if not select.select([self.reports], [], [], TIMEOUT)[0]:
                 raise TimeoutError(f"of {count} processes, {reported} have reported")
             self.heard += os.read(self.reports, 1 << 16)
 
@@ -180,7 +180,7 @@ class Fleet:
         """Let them end, or else kill them."""
         for descriptor in (self.leash, self.input, self.output, self.reports):
             os.close(descriptor)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         for process in self.processes:
             try:
                 process.wait(max(deadline - time.monotonic(), 0))
@@ -204,14 +204,14 @@ def count_affordable(most: int, size: int) -> int:
     return min(most, int(available[1]) * 1024 // 2 // size)
 
 
-def run_fleet(row: str, scheme: str, number: int) -> Figures:
-    fleet = Fleet()
+def run_processes(row: str, scheme: str, number: int) -> Figures:
+    many = ManyProcesses()
     with run_collector(scheme) as collector:
         try:
-            fleet.start(row, scheme, collector.port, number)
-            memory, times = (columns := fleet.measure())[:2], columns[2:]
+            many.start(row, scheme, collector.port, number)
+            memory, times = (columns := many.measure())[:2], columns[2:]
             sent = 0 if row == "bare interpreter" else number * RECORDS
             lost = sent - collector.count(sent)
         finally:
-            fleet.end()
+            many.end()
     return Figures(*map(statistics.mean, memory), *map(statistics.median, times), lost)

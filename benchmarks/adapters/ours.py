@@ -1,11 +1,11 @@
-"""This package among the contenders: formatter, encoders, handler and emitters."""
+"""This package beside its competitors: formatter, encoders, handler and emitters."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from adapters.adapter import APP_NAME, HOSTNAME, Rival, make_standard_handler
+from adapters.adapter import APP_NAME, HOSTNAME, Adapter, make_standard_handler
 from adapters.transports import Transport
 from measure.strict import Expected
 
@@ -13,7 +13,7 @@ import syslogfast
 from syslogfast import _encoder_c, _encoder_py
 
 
-class Ours(Rival):
+class Ours(Adapter):
     def expect(self, record: logging.LogRecord, slack: float = 1e-5) -> Expected:
         """Control characters are escaped."""
         expected = super().expect(record, slack)
@@ -60,7 +60,7 @@ class OurEmitter(Ours):
 
     name = "syslogfast Emitter"
     remark = "without logging"
-    transports = Rival.transports[1:]
+    transports = Adapter.transports[1:]
     linger = 0.0
     emitter: "syslogfast.Emitter | None" = None
 
@@ -83,7 +83,7 @@ class OurEmitter(Ours):
 class OurGatheringEmitter(OurEmitter):
     name = "syslogfast Emitter, linger"
     remark = "without logging; gathers, then sends many at once"
-    transports = Rival.transports
+    transports = Adapter.transports
     linger = 0.05
     is_seen = False
     sends_later = True

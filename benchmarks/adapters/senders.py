@@ -1,4 +1,4 @@
-"""What sends records in bench_throughput.py: this package in its ways, and its rivals.
+"""What sends records in bench_throughput.py: this package in its ways, and its competitors.
 
 Each is given its messages first, and then sends them to a URL, in one connection.
 """
@@ -7,7 +7,6 @@ import logging
 import os
 import pathlib
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from logging.handlers import SysLogHandler
 from urllib.parse import urlsplit
 
+from measure.missing import find_one, find_program
 from measure.record import IDENTITY, MESSAGE
 
 import syslogfast
@@ -42,10 +42,6 @@ assert emitter.stats["sent"] == len(messages), emitter.stats
 """
 
 
-class MissingError(Exception):
-    """What is not on this machine."""
-
-
 def number_messages(count: int) -> list[str]:
     """Return messages of the usual length that have a number each, as loggen's have."""
     rest = MESSAGE[len("seq: 0123456789, ") :]
@@ -62,22 +58,16 @@ def run(*command: str, **variables: str) -> None:
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment)
 
 
-def find(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise MissingError(f"{name} is not on this machine")
-    return path
-
-
 def find_loggen() -> tuple[str, dict[str, str]]:
     """Return syslog-ng's loggen and its environment, if it is only unpacked: see .ci/install."""
     unpacked = os.environ.get("SYSLOGFAST_SYSLOG_NG")
     if not unpacked:
-        return find("loggen"), {}
-    tree = pathlib.Path(unpacked).resolve() / "usr"
+        return find_program("loggen"), {}
+    loggen = find_one(unpacked, "usr/bin/loggen")
+    tree = loggen.parent.parent
     libraries = {str(path.parent) for path in tree.glob("lib/**/lib*.so.[0-9]")}
     variables = {"LD_LIBRARY_PATH": ":".join(libraries), "SYSLOGNG_PREFIX": str(tree)}
-    return str(tree / "bin/loggen"), variables
+    return str(loggen), variables
 
 
 def prepare_blocks(messages: list[str]) -> Send:
@@ -90,8 +80,8 @@ def prepare_blocks(messages: list[str]) -> Send:
     blocks, rest = divmod(len(messages) * len(record), len(block))
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        with socket.create_connection((place.hostname, place.port)) as stream:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port)) as stream:
             for _ in range(blocks):
                 stream.sendall(block)
             stream.sendall(block[:rest])
@@ -132,19 +122,19 @@ def prepare_loggen(messages: list[str]) -> Send:
     what = ["--size", str(SIZE), "--number", str(len(messages))]
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        transport = ["--dgram", "--no-framing"] if place.scheme == "udp" else ["--stream"]
-        run(loggen, *how, *transport, *what, place.hostname, str(place.port), **variables)
+        address = urlsplit(url)
+        transport = ["--dgram", "--no-framing"] if address.scheme == "udp" else ["--stream"]
+        run(loggen, *how, *transport, *what, address.hostname, str(address.port), **variables)
 
     return send
 
 
 def prepare_logger(path: str) -> Send:
-    logger = find("logger")
+    logger = find_program("logger")
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        where = ["-n", place.hostname, "-P", str(place.port)]
+        address = urlsplit(url)
+        where = ["-n", address.hostname, "-P", str(address.port)]
         run(logger, "-T", "--octet-count", "-t", APP_NAME, *where, "-f", path)
 
     return send
@@ -169,10 +159,10 @@ def prepare_handler(messages: list[str]) -> Send:
     """
 
     def send(url: str) -> None:
-        place = urlsplit(url)
-        is_stream = place.scheme == "tcp"
+        address = urlsplit(url)
+        is_stream = address.scheme == "tcp"
         handler = SysLogHandler(
-            (place.hostname, place.port),
+            (address.hostname, address.port),
             socktype=socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM,
         )
         handler.ident = f"{APP_NAME}: "
@@ -235,7 +225,7 @@ def receive_frames(send: Send) -> list[bytes]:
 
 
 def check_frames(row: str, frames: list[bytes]) -> None:
-    """Each contender sends records of its own, but all of them, in order, and none is shorter."""
+    """Each sender makes records of its own, but all of them, in order, and none is shorter."""
     expected = [message.encode() for message in number_messages(CHECKED)]
     if row == "ready blocks":
         expected = expected[:1] * CHECKED

@@ -46,9 +46,9 @@ def list_calls(identity, message, template, args) -> "dict[str, Call]":
     framed = encoder.replace(framing="lf")
     buffer = bytearray(4096)
     logger = logging.Logger(identity["app_name"])
-    place = (logger.name, logging.INFO, __file__, 1)
-    plain = logger.makeRecord(*place, message, (), None)
-    formatted = logger.makeRecord(*place, template, tuple(args), None)
+    start = (logger.name, logging.INFO, __file__, 1)
+    plain = logger.makeRecord(*start, message, (), None)
+    formatted = logger.makeRecord(*start, template, tuple(args), None)
     own = {"hostname": identity["hostname"], "app_name": identity["app_name"]}
     records = {"record": plain, "encode_record": _encoder_c.Encoder(**own).encode_record}
     return {

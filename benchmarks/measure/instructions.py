@@ -68,8 +68,8 @@ def measure_instructions(module: pathlib.Path = MODULE) -> dict[str, Count]:
         for number, line in enumerate(output.splitlines()):
             records, _, name = line.partition(" ")
             once, twice = (
-                read_counts(pathlib.Path(f"{files}.{4 * number + place}"), module)
-                for place in (2, 4)
+                read_counts(pathlib.Path(f"{files}.{4 * number + index}"), module)
+                for index in (2, 4)
             )
             made = CALLS * int(records)
             counts[name] = Count((twice.own - once.own) / made, (twice.whole - once.whole) / made)
@@ -116,7 +116,7 @@ def count_instructions() -> dict[str, float]:
 
 
 def describe_toolchain() -> str:
-    """Return what the counts depend on, as far as the compiled module tells."""
+    """Return what the counts depend on, as far as the compiled module shows."""
     octets = MODULE.read_bytes()
     compiler = re.search(rb"GCC: \([^)]*\) (\d+)", octets)
     cython = importlib.metadata.version("Cython").split(".")

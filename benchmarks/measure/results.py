@@ -39,7 +39,10 @@ PACKAGES = (
 
 @dataclass
 class Part:
-    """One question's results. text: what was done; busy: the share of CPU time of others."""
+    """One question's results.
+
+    text: what was done; busy: the share of CPU time of others; left_out: what this machine lacks.
+    """
 
     name: str
     question: str
@@ -48,6 +51,7 @@ class Part:
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
     seconds: float = 0
     tables: list[Table] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -63,6 +67,10 @@ class Results:
                 if each.name == table:
                     return each.find(row, heading)
         raise KeyError((table, row, heading))
+
+    def list_left_out(self) -> list[str]:
+        """Return what was left out of all parts, each thing once."""
+        return list(dict.fromkeys(what for part in self.parts.values() for what in part.left_out))
 
     def describe(self) -> str:
         """Return on what they were found, when, and how long that took."""
@@ -121,7 +129,7 @@ def read_text(path: str) -> str:
 
 
 class Watch:
-    """Tells which share of all CPUs others have taken since it was made: of a busy machine.
+    """The share of all CPUs that other processes have taken since it was made.
 
     What the kernel does for the network is nobody's; what a hypervisor takes is others'.
     """

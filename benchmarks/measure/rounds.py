@@ -1,8 +1,8 @@
-"""Measuring in turn: A B C, A B C, ..., so that what else the machine does disturbs all alike.
+"""Interleaved rounds: A B C, A B C, ..., so that what else the machine does disturbs all alike.
 
-All rows are timed on one CPU, where that can be had, with garbage collection off, after a turn that
-does not count. pytest-benchmark runs it: a round of its own is the first row, and the others take
-their turn before it.
+All rows are timed on one CPU, where that can be had, with garbage collection off, after a round
+that does not count. pytest-benchmark runs it: a round of its own is the first row, and the others
+take their place before it.
 """
 
 import gc
@@ -18,11 +18,11 @@ from measure.tables import Cell, Column, Plot, Table
 from pytest_benchmark.fixture import BenchmarkFixture
 
 CALLS = 1000  # of a function in a round, where it is called again and again
-LEAST, MOST = 7, 400  # turns
+LEAST, MOST = 7, 400  # rounds
 
 # Returns None, or the seconds that it took by a clock of its own.
 Run = Callable[[], "float | None"]
-Times = dict[str, list[float]]  # seconds of each turn, by row
+Times = dict[str, list[float]]  # seconds of each round, by row
 
 AVAILABLE = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 TIMED, OTHERS = set(AVAILABLE[-1:]), set(AVAILABLE[:-1])  # the first CPU has most interrupts
@@ -42,7 +42,7 @@ def pin() -> Iterator[None]:
 
 
 def move_away(pid: int) -> None:
-    """Let a process that was just started (a sink, a collector) run where nothing is timed."""
+    """Let a process that was just started (a receiver, a collector) run where nothing is timed."""
     if OTHERS:
         os.sched_setaffinity(pid, OTHERS)
 
@@ -67,10 +67,10 @@ def repeat_call(statement: str, calls: int = CALLS, **names: object) -> Run:
     return partial(timeit.Timer(statement, globals=names).timeit, calls)
 
 
-class Turns:
-    """Times rows in turn.
+class Rounds:
+    """Times rows in interleaved rounds.
 
-    quick: one turn, which shows that all of it still works.
+    quick: one round, which shows that all of it still works.
     """
 
     def __init__(self, benchmark: BenchmarkFixture) -> None:
@@ -81,13 +81,13 @@ class Turns:
         self,
         rows: Mapping[str, Run],
         seconds: float = 1.5,
-        turns: "int | None" = None,
+        rounds: "int | None" = None,
         settle: Callable[[], object] = lambda: None,
     ) -> Times:
-        """Return the seconds that each run took, in each turn.
+        """Return the seconds that each run took, in each round.
 
-        seconds: how long all turns take together, about; turns: how many, if that is known better.
-        settle: called before each run, untimed.
+        seconds: how long all rounds take together, about; rounds: how many, if that is known
+        better. settle: called before each run, untimed.
         """
         first, *others = rows
         times: Times = {row: [] for row in rows}
@@ -111,17 +111,17 @@ class Turns:
             if not self.quick:
                 for seen in times.values():
                     seen.clear()
-            if turns is None:
-                turns = min(max(round(seconds / needed), LEAST), MOST)
+            if rounds is None:
+                rounds = min(max(round(seconds / needed), LEAST), MOST)
             # Where benchmarks are disabled, it runs but once.
-            self.benchmark.pedantic(take, args=(first,), setup=take_others, rounds=turns)
+            self.benchmark.pedantic(take, args=(first,), setup=take_others, rounds=rounds)
         return times
 
 
 def compare(times: Times, yardstick: str) -> dict[str, tuple[float, float, float, float]]:
     """Return, for each row, its median, and the ratio of medians to the yardstick's.
 
-    The third and fourth are the quartiles of that ratio, turn by turn.
+    The third and fourth are the quartiles of that ratio, round by round.
     """
     compared = {}
     base = times[yardstick]

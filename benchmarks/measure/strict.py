@@ -1,4 +1,4 @@
-"""Whether what a contender writes is a syslog record, and tells the right things.
+"""Whether what an adapter writes is a syslog record, with the right fields.
 
 Two readers look at it: the package's strict parser, which says what is wrong, and a regular
 expression that owes nothing to it, so that our own mistakes are not read as they were written.
@@ -60,7 +60,7 @@ def read_time(text: str) -> float:
     return datetime.strptime(f"{time.localtime().tm_year} {text}", "%Y %b %d %H:%M:%S").timestamp()
 
 
-def find_fault(data: bytes, expected: Expected) -> str:
+def find_defect(data: bytes, expected: Expected) -> str:
     """Return what is wrong with a record, or differs; "" if nothing is and does."""
     try:
         parsed = parse_record(data)
@@ -89,7 +89,7 @@ def compare_readings(text: str, parsed: Parsed) -> str:
 
 
 def check(data: bytes, expected: Expected) -> None:
-    assert find_fault(data, expected) == "", data
+    assert find_defect(data, expected) == "", data
 
 
 def write_isoformat(seconds: float) -> str:

@@ -6,9 +6,11 @@ Figures are kept in base units, and are written in what suits their size: 1,250 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 
 # Column.unit: a text, nanoseconds, bytes, a ratio, a low and a high ratio, a count, a rate.
 UNITS = ("", "ns", "bytes", "x", "range", "count", "per second")
+RATIOS = ("x", "range")
 STEPS = {
     "ns": [(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")],
     "bytes": [(1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1, "B")],
@@ -33,7 +35,7 @@ class Plot:
 
     kind: "bars": a bar for each row, of the first of `columns`;
         "lines": the table's first column is the x axis, each of `columns` is a line;
-        "profiles": each row is a line, `columns` are the places on the x axis.
+        "profiles": each row is a line, `columns` are the ticks of the x axis.
     columns: headings.
     """
 
@@ -60,7 +62,10 @@ class Table:
 
     def find(self, row: str, heading: str) -> float:
         """Return a figure; KeyError: there is none."""
-        index = [column.heading for column in self.columns].index(heading)
+        headings = [column.heading for column in self.columns]
+        if heading not in headings:  # such as "against loggen", where there is no loggen
+            raise KeyError((self.name, row, heading))
+        index = headings.index(heading)
         for cells in self.rows:
             if write_cell(cells[0], self.columns[0].unit) == row:
                 figure = cells[index]
@@ -131,9 +136,13 @@ def write_cells(table: Table) -> list[list[str]]:
     ]
 
 
-def write_text(table: Table) -> str:
-    """Return the table for a terminal."""
-    lines = [[column.heading for column in table.columns], *write_cells(table)]
+def write_text(table: Table, with_ratios: bool = True) -> str:
+    """Return the table for a terminal; ratios of a single round would say nothing."""
+    shown = [with_ratios or column.unit not in RATIOS for column in table.columns]
+    lines = [
+        list(compress(cells, shown))
+        for cells in ([column.heading for column in table.columns], *write_cells(table))
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [table.title]
     for first, *others in lines:

@@ -83,13 +83,13 @@ def list_encoding(figures: Figures) -> Rows:
 
 def list_logging(figures: Figures) -> Rows:
     show, divide = figures.show, figures.divide
-    formatter, rival = "syslogfast Formatter", "syslog-rfc5424-formatter"
+    formatter, competitor = "syslogfast Formatter", "syslog-rfc5424-formatter"
     encode_record, builder = "syslogfast encode_record", "rfc5424-logging-handler"
     return [
         (
             "`Formatter.format` of a log record",
             show("format", formatter, "again"),
-            f"{divide('format', rival, formatter, 'again')} x faster than {rival}",
+            f"{divide('format', competitor, formatter, 'again')} x faster than {competitor}",
         ),
         (
             "`Encoder.encode_record`",
@@ -100,8 +100,8 @@ def list_logging(figures: Figures) -> Rows:
         (
             "a whole `logger.info` with the same handler, sends stubbed",
             show("call-stubbed", formatter),
-            f"{divide('call-stubbed', rival, formatter)} x faster than with {rival}; `logging` "
-            f"itself takes {show('call-stubbed', 'floor: an empty handler')}",
+            f"{divide('call-stubbed', competitor, formatter)} x faster than with {competitor}; "
+            f"`logging` itself takes {show('call-stubbed', 'floor: an empty handler')}",
         ),
         (
             "`Emitter.emit` into its queue",
@@ -116,10 +116,11 @@ def list_sending(figures: Figures) -> Rows:
 
     def compare_stream(row: str) -> tuple[str, str]:
         loggen, logger = (
-            divide("tcp-sink", row, rival, "records") for rival in ("loggen", "logger")
+            divide("tcp-receiver", row, competitor, "records")
+            for competitor in ("loggen", "logger")
         )
         against = f"{loggen} x faster than `loggen`, {logger} x than `logger -f`"
-        return show("tcp-sink", row, "a record"), against
+        return show("tcp-receiver", row, "a record"), against
 
     def compare_datagrams(table: str, row: str) -> str:
         return f"{divide(table, row, 'send', 'records')} x faster than one `send` each"

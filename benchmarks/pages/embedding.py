@@ -23,11 +23,11 @@ COSTS = {
 }
 
 
-def look_up(results: Results, place: "tuple[str, str, str] | None", unit: str) -> str:
-    if place is None:
+def look_up(results: Results, figure: "tuple[str, str, str] | None", unit: str) -> str:
+    if figure is None:
         return ""
     try:
-        return write_cell(results.find(*place), unit)
+        return write_cell(results.find(*figure), unit)
     except KeyError:
         return MISSING
 

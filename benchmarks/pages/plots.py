@@ -63,19 +63,19 @@ def draw_bars(axes: Axes, table: Table, plot: Plot) -> None:
     names = [str(row[0]) for row in rows]
     values = [float(row[index]) for row in rows]  # type: ignore[arg-type]
     colours = [OURS if is_ours(name, column.heading) else OTHERS for name in names]
-    places = range(len(rows))
-    axes.barh(places, values, color=colours, height=0.7)
-    axes.set_yticks(places, names)
+    positions = range(len(rows))
+    axes.barh(positions, values, color=colours, height=0.7)
+    axes.set_yticks(positions, names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     is_log = is_wide(values, WIDE)
     format_axis(axes, "x", column.unit, is_log)
     if is_log:
         axes.set_xlim(left=min(values) / 2)
-    for place, value in zip(places, values, strict=True):
+    for position, value in zip(positions, values, strict=True):
         axes.annotate(
             write_cell(value, column.unit),
-            (value, place),
+            (value, position),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -120,7 +120,9 @@ def scale_values(axes: Axes, unit: str) -> None:
 
 def draw_line(axes: Axes, x: Sequence[float], values: list, name: str) -> None:
     number = len(axes.get_lines())
-    known = [(place, value) for place, value in zip(x, values, strict=True) if value is not None]
+    known = [
+        (position, value) for position, value in zip(x, values, strict=True) if value is not None
+    ]
     axes.plot(
         *zip(*known, strict=True),
         color=LINES[number % len(LINES)],

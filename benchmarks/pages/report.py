@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 
+from measure.missing import MissingError, is_installed
 from measure.results import BUSY, MISSING, PARTS, Part, Results
 from measure.tables import Table, write_markdown
 from pages.budgets import write_budgets
@@ -35,17 +36,19 @@ python3 -m venv .venv && .venv/bin/pip install '.[test,bench]' && .venv/bin/{COM
 
 It takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two of its parts, which
 are {", ".join(PARTS[:-1])}
-and {PARTS[-1]}; `--quick` looks only whether all of it works. What a machine lacks (rsyslog,
-syslog-ng's `loggen`, valgrind) is left out; on Debian 12 `.ci/install DIRECTORY` gets all of it,
-some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
+and {PARTS[-1]}; `--quick` checks only that all of it works. Figures and pages go to `.benchmarks/`;
+with `--publish` they replace these. What a machine lacks (rsyslog, syslog-ng's `loggen`, valgrind,
+a competitor's package) is left out, and named at the end; on Debian 12 `.ci/install DIRECTORY` gets
+all of it, some into folders that the variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and
 SYSLOGFAST_FAIL2BAN (`DIRECTORY/fail2ban`, log files) have to name.
 
-How it is measured: where a table has a spread, contenders take turns (A B C, A B C, ...), on one
-CPU, with garbage collection off, after a turn that does not count. A time is the median of all
-turns; "against" is the ratio of two medians, and "spread" are the quartiles of that ratio, turn by
-turn. What cannot be repeated so often (processes, memory, latencies, relays) is measured once or a
-few times, as its part says. What each contender writes is parsed before it is timed; where that is
-not what the RFC wants, the table says so. Ratios travel from one machine to another, times do not.
+How it is measured: where a table has a spread, its rows are measured in interleaved rounds (A B C,
+A B C, ...), on one CPU, with garbage collection off, after a round that does not count. A time is
+the median of all rounds; "against" is the ratio of two medians, and "spread" are the quartiles of
+that ratio, round by round. What cannot be repeated so often (processes, memory, latencies, relays)
+is measured once or a few times, as its part says. What each competitor writes is parsed before it
+is timed; where that is not what the RFC wants, the table says so. Ratios travel from one machine to
+another, times do not.
 """
 QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 
@@ -54,6 +57,10 @@ def describe_busyness(part: Part) -> str:
     if part.busy <= BUSY:
         return ""
     return f"The machine was busy: others took {part.busy:.0%} of its CPUs meanwhile.\n\n"
+
+
+def describe_left_out(part: Part) -> str:
+    return f"Left out: {'; '.join(part.left_out)}.\n\n" if part.left_out else ""
 
 
 def write_table(table: Table) -> str:
@@ -66,7 +73,8 @@ def write_table(table: Table) -> str:
 
 def write_part(part: Part) -> str:
     tables = "\n".join(map(write_table, part.tables))
-    return f"## {part.question}\n\n{part.text}\n\n{describe_busyness(part)}{tables}"
+    notes = describe_busyness(part) + describe_left_out(part)
+    return f"## {part.question}\n\n{part.text}\n\n{notes}{tables}"
 
 
 def write_page(results: Results) -> str:
@@ -77,12 +85,12 @@ def write_page(results: Results) -> str:
 
 
 def quote_figures(page: str, name: str, text: str) -> str:
-    """Return a page with the figures of that name written anew; ValueError: it has no place."""
+    """Return a page with the figures of that name; ValueError: it lacks the comments."""
     pattern = re.escape(QUOTED.format(name=name, text="@")).replace("@", ".*?")
     quoted = QUOTED.format(name=name, text=text)
     page, count = re.subn(pattern, lambda _: quoted, page, flags=re.DOTALL)
     if count != 1:
-        raise ValueError(f"page must have one place for the figures of {name!r}, got {count}")
+        raise ValueError(f"page must have one pair of comments for {name!r}, got {count}")
     return page
 
 
@@ -102,11 +110,16 @@ def list_drawn(results: Results) -> list[Table]:
 
 
 def draw_pages(results: Results, root: pathlib.Path) -> None:
-    """Write the pages of a tree, and the pictures, of which none that is older is kept."""
-    from pages.plots import draw  # which needs matplotlib
+    """Write the pages of a tree, and the pictures, of which none that is older is kept.
 
+    MissingError: without matplotlib there are no pictures; the pages are written.
+    """
     for path, text in write_pages(results, root).items():
         (root / path).write_text(text)
+    if not is_installed("matplotlib"):
+        raise MissingError("the pictures: matplotlib is not installed")
+    from pages.plots import draw
+
     pictures = root / PAGE.with_suffix("")
     pictures.mkdir(exist_ok=True)
     for picture in pictures.glob("*.svg"):
@@ -115,12 +128,21 @@ def draw_pages(results: Results, root: pathlib.Path) -> None:
         draw(table, pictures)
 
 
-def check_pages(results: Results, directory: pathlib.Path) -> None:
-    """Draw all in a copy of what is drawn upon; ValueError: a figure was not measured."""
-    (directory / PAGE).parent.mkdir(parents=True)
+def draw_copy(results: Results, directory: pathlib.Path) -> list[str]:
+    """Draw all in a copy of what is drawn upon; return what was left out.
+
+    ValueError: a figure was not measured, and nothing that this machine lacks explains that.
+    """
+    (directory / PAGE).parent.mkdir(parents=True, exist_ok=True)
     for path in QUOTES:
         shutil.copy(ROOT / path, directory / path)
-    draw_pages(results, directory)
+    left_out = results.list_left_out()
+    try:
+        draw_pages(results, directory)
+    except MissingError as error:
+        left_out.append(str(error))
+    is_whole = set(results.parts) == set(PARTS)
     for path in write_pages(results, directory):
-        if MISSING in (directory / path).read_text():
+        if is_whole and not left_out and MISSING in (directory / path).read_text():
             raise ValueError(f"{path} must have all its figures, got one that is {MISSING}")
+    return left_out

@@ -10,7 +10,7 @@ from measure.tables import Column, Table, write_markdown
 import syslogfast
 
 EACH = (1, 10, 100)  # records a second of an emitter
-PLACES = {"host": 1000, "rack": 40_000, "fleet": 4_000_000}  # emitters
+SITES = {"host": 1000, "rack": 40_000, "fleet": 4_000_000}  # emitters
 RESERVE = 0.5  # the share of what was measured that is planned with
 QUEUE = 1 << 20  # bytes: queue_bytes, unless it is given
 OUTAGE = 60.0  # seconds
@@ -62,9 +62,9 @@ def size_queues(size: int) -> Table:
 
 def count_emitters(results: Results) -> Table:
     rows = []
-    for name, place in COLLECTORS.items():
+    for name, figure in COLLECTORS.items():
         try:
-            stored = results.find(*place)
+            stored = results.find(*figure)
         except KeyError:
             rows.append([name, MISSING, *[None for _ in EACH]])
             continue
@@ -83,11 +83,11 @@ def count_collectors(results: Results, size: int) -> Table:
         with contextlib.suppress(KeyError):  # the table above says that it was not measured
             planned[name] = results.find(*COLLECTORS[name]) * RESERVE
     rows = []
-    for place, emitters in PLACES.items():
+    for site, emitters in SITES.items():
         for rate in EACH:
             records = emitters * rate
             needed = [math.ceil(records / most) for most in planned.values()]
-            rows.append([f"{place}, emitters of {rate}/s", records, records * size, *needed])
+            rows.append([f"{site}, emitters of {rate}/s", records, records * size, *needed])
     return Table(
         "scale-places",
         "Records, bytes a second, and how many collectors or relays at half load that takes",

@@ -21,22 +21,23 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from adapters.adapter import Rival
-from adapters.competitors import LOGGERS, choose, is_installed, write_remarks
+from adapters.adapter import Adapter
+from adapters.competitors import LOGGERS, choose, make, write_remarks
 from adapters.ours import OurGatheringEmitter, OurHandler
 from adapters.transports import Transport, receive, unframe
 from measure.record import MESSAGE
-from measure.rounds import CALLS, Run, Turns, repeat_call, tabulate
+from measure.rounds import CALLS, Rounds, Run, repeat_call, tabulate
 from measure.tables import Table
-from receivers.receiver import Sink, run_sink
+from receivers.receiver import Receiver, run_receiver
 
 import syslogfast
 
 Publish = Callable[[Table], None]
+LeaveOut = Callable[[str], None]
 FLOOR, OFF = "floor: an empty handler", "floor: level too low"
 KINDS = {"udp": "UDP", "unix": "a unix datagram socket", "tcp": "TCP"}
 PARTS = 4  # of 1,000 records: each is less than an emitter gathers before it sends
-SINKS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
+RECEIVERS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
 
 pytestmark = pytest.mark.usefixtures("program")
 
@@ -57,20 +58,20 @@ def make_call(logger: object, calls: int = CALLS) -> Run:
     return repeat_call("logger.info(message)", calls, logger=logger, message=MESSAGE)
 
 
-def make_sent_calls(rival: Rival, logger: object) -> Run:
+def make_sent_calls(adapter: Adapter, logger: object) -> Run:
     """The same, with the time until all is sent."""
     call = make_call(logger)
 
     def run() -> float:
         seconds = call() or 0.0
         start = time.perf_counter()
-        rival.settle()
+        adapter.settle()
         return seconds + time.perf_counter() - start
 
     return run
 
 
-def make_gathered_calls(rival: OurGatheringEmitter, emitter: syslogfast.Emitter) -> Run:
+def make_gathered_calls(adapter: OurGatheringEmitter, emitter: syslogfast.Emitter) -> Run:
     """The same in parts that it gathers, without the time that sending them takes."""
     calls = CALLS // PARTS
     call = make_call(emitter, calls)
@@ -80,41 +81,39 @@ def make_gathered_calls(rival: OurGatheringEmitter, emitter: syslogfast.Emitter)
         for _ in range(PARTS):
             seconds += call() or 0.0
             assert emitter.stats["queued"] == calls
-            rival.settle()
+            adapter.settle()
         return seconds
 
     return run
 
 
-def check_call(rival: Rival, kind: str) -> int:
+def check_call(adapter: Adapter, kind: str) -> int:
     """Look at what one call sends; return its size."""
     witness = Witness()
-    witness.record = rival.make_record()  # for those who make none
+    witness.record = adapter.make_record()  # for those who make none
     slack = {"slack": 5.0}
 
     def send(transport: Transport) -> None:
-        with rival.open_logger(transport) as logger:
+        with adapter.open_logger(transport) as logger:
             if isinstance(logger, logging.Logger):
                 logger.addHandler(witness)
                 slack.clear()
             make_call(logger, 1)()
-            rival.settle()
+            adapter.settle()
 
     frame = receive(kind, send)
     record = unframe(frame) if kind == "tcp" else frame
-    rival.check(record, rival.expect(witness.record, **slack))
+    adapter.check(record, adapter.expect(witness.record, **slack))
     return len(frame)
 
 
-PAIRS = [(rival, kind) for rival in LOGGERS for kind in rival.transports if kind in KINDS]
+PAIRS = [(adapter, kind) for adapter in LOGGERS for kind in adapter.transports if kind in KINDS]
 
 
-@pytest.mark.parametrize(("rival", "kind"), PAIRS, ids=[f"{r.name}-{kind}" for r, kind in PAIRS])
-def test_rival(rival: type[Rival], kind: str) -> None:
-    """What arrives of a call is right, or wrong in the way that the rival's remark says."""
-    if not is_installed(rival):
-        pytest.skip(f"{rival.module}: {rival.why_missing}")
-    check_call(rival(), kind)
+@pytest.mark.parametrize(("adapter", "kind"), PAIRS, ids=[f"{r.name}-{kind}" for r, kind in PAIRS])
+def test_adapter(adapter: type[Adapter], kind: str) -> None:
+    """What arrives of a call is right, or wrong in the way that the adapter's remark says."""
+    check_call(make(adapter), kind)
 
 
 def make_floors() -> dict[str, Run]:
@@ -124,51 +123,52 @@ def make_floors() -> dict[str, Run]:
     return {row: make_call(logger) for row, logger in loggers.items()}
 
 
-def test_stubbed(turns: Turns, publish: Publish) -> None:
-    rivals = [rival for rival in choose(LOGGERS) if "stub" in rival.transports]
+def test_stubbed(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
+    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if "stub" in adapter.transports]
     rows = make_floors()
     with ExitStack() as stack:
-        for rival in rivals:
-            sink = stack.enter_context(run_sink("tcp")) if rival.sends_later else None
-            transport = Transport("stub", ("127.0.0.1", int(sink.port) if sink else 514))
-            logger = stack.enter_context(rival.open_logger(transport))
+        for adapter in adapters:
+            receiver = stack.enter_context(run_receiver("tcp")) if adapter.sends_later else None
+            transport = Transport("stub", ("127.0.0.1", int(receiver.port) if receiver else 514))
+            logger = stack.enter_context(adapter.open_logger(transport))
             logger.info(MESSAGE)
-            rival.settle()
-            if rival.is_seen:
-                rival.check(transport.stub.last, rival.expect(rival.make_record(), 5))
-            make = partial(make_gathered_calls, rival) if rival.sends_later else make_call
-            rows[rival.name] = make(logger)
-        times = turns.measure(rows, 10)
+            adapter.settle()
+            if adapter.is_seen:
+                adapter.check(transport.stub.last, adapter.expect(adapter.make_record(), 5))
+            make = partial(make_gathered_calls, adapter) if adapter.sends_later else make_call
+            rows[adapter.name] = make(logger)
+        times = rounds.measure(rows, 10)
     title = "logger.info, sends stubbed"
-    remarks = write_remarks(rivals)
+    remarks = write_remarks(adapters)
     publish(tabulate("call-stubbed", title, times, FLOOR, remarks=remarks))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_transport(turns: Turns, publish: Publish, kind: str) -> None:
-    rivals = [rival for rival in choose(LOGGERS) if kind in rival.transports]
+def test_transport(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: str) -> None:
+    adapters = [adapter for adapter in choose(LOGGERS, leave_out) if kind in adapter.transports]
     rows: dict[str, Run] = {}
-    sinks: list[Sink] = []
-    remarks = write_remarks(rivals)
+    receivers: list[Receiver] = []
+    remarks = write_remarks(adapters)
     with ExitStack() as stack:
         with ExitStack() as loggers:
-            sizes = [check_call(rival, kind) for rival in rivals]
-            for rival in rivals:
-                sink = stack.enter_context(run_sink(SINKS[kind]))
-                sinks.append(sink)
-                address = sink.path if kind == "unix" else ("127.0.0.1", int(sink.port))
-                logger = loggers.enter_context(rival.open_logger(Transport(kind, address)))
-                rows[rival.name] = make_sent_calls(rival, logger)
-            times = turns.measure(rows, 11)
-        for rival, sink, size in zip(rivals, sinks, sizes, strict=True):
-            calls = CALLS * (len(times[rival.name]) + (not turns.quick))  # a turn does not count
-            lost = 1 - sink.read_size() / (calls * size)
+            sizes = [check_call(adapter, kind) for adapter in adapters]
+            for adapter in adapters:
+                receiver = stack.enter_context(run_receiver(RECEIVERS[kind]))
+                receivers.append(receiver)
+                address = receiver.path if kind == "unix" else ("127.0.0.1", int(receiver.port))
+                logger = loggers.enter_context(adapter.open_logger(Transport(kind, address)))
+                rows[adapter.name] = make_sent_calls(adapter, logger)
+            times = rounds.measure(rows, 11)
+        for adapter, receiver, size in zip(adapters, receivers, sizes, strict=True):
+            # One round does not count.
+            calls = CALLS * (len(times[adapter.name]) + (not rounds.quick))
+            lost = 1 - receiver.read_size() / (calls * size)
             # A fraction of a second that is zero may be left out.
-            most = 0.5 if kind == "udp" and not turns.quick else 1e-3
-            assert -1e-3 < lost < most, (rival.name, lost)
+            most = 0.5 if kind == "udp" and not rounds.quick else 1e-3
+            assert -1e-3 < lost < most, (adapter.name, lost)
             if lost > 1e-3:
-                known = remarks.get(rival.name)
-                remarks[rival.name] = "; ".join(filter(None, [known, f"{lost:.1%} got lost"]))
+                known = remarks.get(adapter.name)
+                remarks[adapter.name] = "; ".join(filter(None, [known, f"{lost:.1%} got lost"]))
     title = f"logger.info, over {KINDS[kind]}"
     note = "Until all is sent."
     publish(tabulate(f"call-{kind}", title, times, OurHandler.name, remarks=remarks, note=note))

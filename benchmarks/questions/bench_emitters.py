@@ -34,8 +34,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from adapters import many_emitters
 from adapters.many_emitters import MESSAGE, PROCID, RECORDS, name_emitters
-from adapters.many_processes import CODES, FOLDER, count_affordable, run_fleet
-from measure.rounds import TIMED, Turns
+from adapters.many_processes import CODES, FOLDER, count_affordable, run_processes
+from measure.rounds import TIMED, Rounds
 from measure.tables import Cell, Column, Plot, Table
 
 import syslogfast
@@ -60,7 +60,7 @@ RECORD = re.compile(
 )
 
 
-def start_crowd(row: str, *arguments: str) -> "subprocess.Popen[str]":
+def start_emitters(row: str, *arguments: str) -> "subprocess.Popen[str]":
     kind, backend = KINDS[row]
     script = str(pathlib.Path(many_emitters.__file__))
     return subprocess.Popen(
@@ -74,8 +74,8 @@ def start_crowd(row: str, *arguments: str) -> "subprocess.Popen[str]":
 
 @contextmanager
 def run_cost(row: str, counts: list[int]) -> Iterator[Callable[[int], float]]:
-    """Give a function that lets so many emitters take their turns, and returns the seconds."""
-    with start_crowd(row, "cost", *map(str, counts)) as process:
+    """Give a function that lets so many emitters emit, and returns the seconds."""
+    with start_emitters(row, "cost", *map(str, counts)) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
@@ -83,28 +83,28 @@ def run_cost(row: str, counts: list[int]) -> Iterator[Callable[[int], float]]:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(process.pid, TIMED)
 
-        def take_turn(count: int) -> float:
+        def emit_each(count: int) -> float:
             stdin.write(f"{count}\n")
             stdin.flush()
             return float(stdout.readline())
 
         try:
-            yield take_turn
+            yield emit_each
         finally:
             process.kill()
 
 
-def test_cost(turns: Turns, publish: Publish) -> None:
+def test_cost(rounds: Rounds, publish: Publish) -> None:
     for row in KINDS:
         measure_memory(row, "memory", 10)  # which looks at what they send
     with ExitStack() as stack:
-        crowds = {row: stack.enter_context(run_cost(row, COUNTS)) for row in KINDS}
+        takes = {row: stack.enter_context(run_cost(row, COUNTS)) for row in KINDS}
         rows = {
             f"{row} {count}": lambda take=take, count=count: take(count)
-            for row, take in crowds.items()
+            for row, take in takes.items()
             for count in COUNTS
         }
-        times = turns.measure(rows, seconds=40)
+        times = rounds.measure(rows, seconds=40)
     medians = {row: statistics.median(seen) / RECORDS * 1e9 for row, seen in times.items()}
     cells: list[list[Cell]] = [
         [
@@ -142,7 +142,7 @@ def measure_memory(row: str, task: str, count: int) -> tuple[float, float]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(10)
-        with start_crowd(row, task, str(count), str(receiver.getsockname()[1])) as process:
+        with start_emitters(row, task, str(count), str(receiver.getsockname()[1])) as process:
             output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         for name in name_emitters(5):
@@ -164,9 +164,9 @@ def measure_strings(count: int) -> float:
     return statistics.mean(sizes)
 
 
-def test_memory(turns: Turns, publish: Publish) -> None:
+def test_memory(rounds: Rounds, publish: Publish) -> None:
     # Of one alone, the 80 bytes that Python keeps or gives back meanwhile would be too much.
-    counts = COUNTS[-1:] if turns.quick else COUNTS[1:]
+    counts = COUNTS[-1:] if rounds.quick else COUNTS[1:]
     rows = ["syslogfast", "Python twin", "standard library"]
     most = allow_descriptors() - SPARE
 
@@ -197,7 +197,7 @@ def test_memory(turns: Turns, publish: Publish) -> None:
                 *(Column(head, "bytes") for head in heads),
                 *(Column(f"{row}, descriptors", "count") for row in rows),
             ],
-            turns.benchmark.pedantic(measure_all, rounds=1),
+            rounds.benchmark.pedantic(measure_all, rounds=1),
             "" if most >= counts[-1] else f"This machine allows a process {most} sockets.",
             Plot("lines", heads[:4]),
         )
@@ -245,13 +245,13 @@ def deliver(count: int, records: int) -> list[Cell]:
     return [count, stats["offered"], dropped, arrived, missing, records / seconds]
 
 
-def test_delivery(turns: Turns, publish: Publish) -> None:
-    records = COUNTS[-1] * (1 if turns.quick else DELIVERED)
+def test_delivery(rounds: Rounds, publish: Publish) -> None:
+    records = COUNTS[-1] * (1 if rounds.quick else DELIVERED)
 
     def deliver_all() -> list[list[Cell]]:
         return [deliver(count, records) for count in COUNTS]
 
-    cells = turns.benchmark.pedantic(deliver_all, rounds=1)
+    cells = rounds.benchmark.pedantic(deliver_all, rounds=1)
     heads = ["emitters", "offered", "dropped", "arrived", "emitters that miss some or their order"]
     for row in cells:
         assert row[1:5] == [records, 0, records, 0]
@@ -266,28 +266,22 @@ def test_delivery(turns: Turns, publish: Publish) -> None:
     )
 
 
-@pytest.fixture
-def smaps() -> None:
-    if not pathlib.Path("/proc/self/smaps_rollup").exists():
-        pytest.skip("this kernel does not tell what memory processes share")
-
-
 @pytest.mark.usefixtures("smaps")
-def test_processes(turns: Turns, publish: Publish) -> None:
+def test_processes(rounds: Rounds, publish: Publish) -> None:
     most = count_affordable(PROCESSES[-1], PROCESS_SIZE)
     numbers = [number for number in PROCESSES if number < most] + [most]
-    if turns.quick:
+    if rounds.quick:
         numbers = [5]
 
     def run_all() -> "dict[tuple[str, int, str], object]":
-        places = [("udp", number) for number in numbers] + [("tcp", numbers[-2:][0])]
+        runs = [("udp", number) for number in numbers] + [("tcp", numbers[-2:][0])]
         return {
-            (scheme, number, row): run_fleet(row, scheme, number)
-            for scheme, number in places
+            (scheme, number, row): run_processes(row, scheme, number)
+            for scheme, number in runs
             for row in CODES
         }
 
-    figures = turns.benchmark.pedantic(run_all, rounds=1)
+    figures = rounds.benchmark.pedantic(run_all, rounds=1)
     columns = [
         Column(""),
         Column("proportional memory", "bytes"),

@@ -1,6 +1,6 @@
 """What does a constrained runtime pay?
 
-**Start.** A fresh interpreter imports, opens a transport over UDP and logs one record. Time and
+**Start.** A fresh interpreter imports, connects by UDP and logs one record. Time and
 memory are those of the process itself, without the interpreter's own start. What is not written of
 its memory are pages of files, which processes share. The files are those that Python opens. Once
 without site (`-S`), as in a unikernel, and once with it.
@@ -25,10 +25,9 @@ nothing is compared. A record of January or February takes some five more.
 import os
 import pathlib
 import re
-import shutil
 import socket
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from types import ModuleType
 
@@ -40,11 +39,13 @@ from measure import small_build
 from measure.calls import Call, list_calls
 from measure.installed import list_allocating, measure_installed, measure_stripped
 from measure.instructions import KEPT, MODULE, describe_toolchain, load_counts, measure_instructions
+from measure.missing import MissingError, find_program, is_installed, require_compiler
 from measure.record import IDENTITY, MESSAGE
-from measure.rounds import Turns, repeat_call, tabulate
+from measure.rounds import Rounds, repeat_call, tabulate
 from measure.tables import Cell, Column, Plot, Table
 
 Publish = Callable[[Table], None]
+LeaveOut = Callable[[str], None]
 
 SMALL = "syslogfast, small build"
 LIGHT = {"syslogfast", SMALL, "syslogfast, Python twin", "syslogfast.lifecycle"}
@@ -57,7 +58,13 @@ PACKAGES = (
     "structlog",
     "loguru",
 )
-MODULES = ("rfc5424logging", "hat.syslog", "structlog", "loguru", "syslog_rfc5424_formatter")
+MODULES = {  # of packages that may be missing
+    "syslog-rfc5424-formatter": "syslog_rfc5424_formatter",
+    "rfc5424-logging-handler": "rfc5424logging",
+    "hat-syslog": "hat.syslog.handler",
+    "structlog": "structlog",
+    "loguru": "loguru",
+}
 GROWTH = 1.05
 REPEATS = 100  # of a call whose allocations are counted: fewer than fill a block of the queue
 
@@ -73,6 +80,7 @@ def collector() -> Iterator[socket.socket]:
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
     """The compiled modules of the usual and the small build, each beside its Python files."""
+    require_compiler()
     folder = tmp_path_factory.mktemp("builds")
     modules = {
         name: small_build.build(folder / name, name == "small") for name in ("usual", "small")
@@ -81,14 +89,20 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
     return modules
 
 
-@pytest.fixture
-def all_rivals() -> None:
-    for module in MODULES:
-        pytest.importorskip(module)
+def find_usable(names: "Iterable[str]", leave_out: LeaveOut) -> list[str]:
+    """Return the names of programs and packages whose module can be imported here."""
+    found = []
+    for name in names:
+        package = name.partition(" + ")[0]
+        if package in MODULES and not is_installed(MODULES[package]):
+            leave_out(f"{package}: it is not installed")
+        else:
+            found.append(name)
+    return found
 
 
 def measure_starts(
-    turns: Turns,
+    rounds: Rounds,
     programs: dict[str, str],
     yardstick: str,
     names: tuple[str, str],
@@ -116,7 +130,7 @@ def measure_starts(
         watched[row] = start(row, watches=True)
         assert row not in LIGHT or not UNWANTED & set(watched[row].modules)
     runs = {row: lambda row=row: take(row) for row in programs}
-    table = tabulate(*names, turns.measure(runs, turns=40), yardstick, calls=1)
+    table = tabulate(*names, rounds.measure(runs, rounds=40), yardstick, calls=1)
     table.columns += [
         Column("memory", "bytes"),
         Column("of it written", "bytes"),
@@ -143,39 +157,46 @@ def check_record(row: str, record: bytes, is_awaited: bool) -> None:
 
 
 @pytest.mark.parametrize("site", [False, True], ids=["no site", "site"])
-@pytest.mark.usefixtures("all_rivals")
+@pytest.mark.usefixtures("smaps")
 def test_start(
-    turns: Turns,
+    request: pytest.FixtureRequest,
+    rounds: Rounds,
     publish: Publish,
+    leave_out: LeaveOut,
     collector: socket.socket,
     site: bool,
-    builds: dict[str, pathlib.Path],
 ) -> None:
     names = (
         ("start-site", "Import, connect by UDP, one record: with site")
         if site
         else ("start", "Import, connect by UDP, one record: without site")
     )
-    programs = PROGRAMS if site else {**PROGRAMS, SMALL: OURS}  # site would find the installed one
-    folder = str(builds["small"].parent.parent)
-    table = measure_starts(turns, programs, "logging.handlers", names, site, collector, folder)
-    table.remarks["hat-syslog"] = "a thread sends it: not timed"
+    programs = {name: PROGRAMS[name] for name in find_usable(PROGRAMS, leave_out)}
+    folder = FOLDER
+    if not site:  # which would find the installed one
+        try:
+            folder = str(request.getfixturevalue("builds")["small"].parent.parent)
+            programs[SMALL] = OURS
+        except MissingError as error:
+            leave_out(str(error))
+    table = measure_starts(rounds, programs, "logging.handlers", names, site, collector, folder)
+    remarks = {"hat-syslog": "a thread sends it: not timed"}
     for row in ("logging.handlers", "structlog + SysLogHandler", "loguru + SysLogHandler"):
-        table.remarks[row] = "no header"
+        remarks[row] = "no header"
+    table.remarks = {row: remark for row, remark in remarks.items() if row in programs}
     publish(table)
 
 
-def test_import(turns: Turns, publish: Publish) -> None:
+@pytest.mark.usefixtures("smaps")
+def test_import(rounds: Rounds, publish: Publish) -> None:
     names = ("import", "Import alone, without site")
-    publish(measure_starts(turns, IMPORTS, "logging", names))
+    publish(measure_starts(rounds, IMPORTS, "logging", names))
 
 
-@pytest.mark.usefixtures("all_rivals")
-def test_installed(publish: Publish) -> None:
-    if shutil.which("strip") is None:
-        pytest.skip("strip is not installed")
+def test_installed(publish: Publish, leave_out: LeaveOut) -> None:
+    find_program("strip")
     rows: list[list[Cell]] = []
-    for package in PACKAGES:
+    for package in find_usable(PACKAGES, leave_out):
         seen = measure_installed(package)
         assert seen.source
         sizes = [seen.source, seen.bytecode, seen.compiled, seen.stripped]
@@ -187,18 +208,17 @@ def test_installed(publish: Publish) -> None:
     publish(Table("installed", "Installed, with all that is needed", columns, rows))
 
 
-def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) -> None:
+def test_small(rounds: Rounds, publish: Publish, builds: dict[str, pathlib.Path]) -> None:
     """The small build beside the usual one: what it saves, and what that costs."""
     for program in ("strip", "valgrind"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+        find_program(program)
     runs = {}
     for row, module in builds.items():
         encoder = small_build.load(module).Encoder(**IDENTITY)
         names = {"encode": encoder.encode, "message": MESSAGE}
         runs[row] = repeat_call("encode(6, message)", **names)
     title = "The small build: encode, size and instructions"
-    table = tabulate("small", title, turns.measure(runs), "usual")
+    table = tabulate("small", title, rounds.measure(runs), "usual")
     calls = ("encode", "encode_into", "emit")
     table.columns.append(Column("compiled, stripped", "bytes"))
     table.columns += [Column(f"instructions of {call}", "count") for call in calls]
@@ -210,22 +230,22 @@ def test_small(turns: Turns, publish: Publish, builds: dict[str, pathlib.Path]) 
     publish(table)
 
 
-def list_formatting() -> dict[str, Call]:
-    """Return what rivals do for the same record, after a look at what they write."""
+def list_formatting(leave_out: LeaveOut) -> dict[str, Call]:
+    """Return what competitors do for the same record, after a look at what they write."""
     calls = {}
-    for rival in choose(FORMATTERS[1:-1] + BUILDERS[2:]):
-        write = rival.prepare()
-        record = rival.make_record()
-        rival.check(write(record), rival.expect(record))
-        calls[rival.name] = Call("write(record)", {"write": write, "record": record})
+    for adapter in choose(FORMATTERS[1:-1] + BUILDERS[2:], leave_out):
+        write = adapter.prepare()
+        record = adapter.make_record()
+        adapter.check(write(record), adapter.expect(record))
+        calls[adapter.name] = Call("write(record)", {"write": write, "record": record})
     return calls
 
 
-def list_all_calls() -> dict[str, Call]:
+def list_all_calls(leave_out: LeaveOut) -> dict[str, Call]:
     calls = list_calls(IDENTITY, MESSAGE, TEMPLATE, ARGS)
     far = calls["encode_into"].names
     calls["encode_into, at offset 1,000"] = Call("encode_into(buffer, 6, message, 1000)", far)
-    return {**calls, **list_formatting()}
+    return {**calls, **list_formatting(leave_out)}
 
 
 def count_allocations(module: ModuleType, call: Call) -> tuple[float, float]:
@@ -238,17 +258,16 @@ def count_allocations(module: ModuleType, call: Call) -> tuple[float, float]:
     return (twice[0] - once[0]) / made, (twice[1] - once[1]) / made
 
 
-@pytest.mark.usefixtures("all_rivals", "program")
-def test_allocations(publish: Publish, allocations_module: ModuleType) -> None:
-    if shutil.which("objdump") is None:
-        pytest.skip("objdump is not installed")
+@pytest.mark.usefixtures("program")
+def test_allocations(publish: Publish, leave_out: LeaveOut, allocations_module: ModuleType) -> None:
+    find_program("objdump")
     counter = allocations_module.count_allocations
     assert counter(lambda size: bytearray(size), 1000)[0] == 2  # the object, and what it holds
     # The C library's own, whose work would not be seen, is called by the import alone.
     assert list_allocating(MODULE) == {"__pyx_pymod_exec__encoder_c"}
     seen, again = (
         {row: count_allocations(allocations_module, call) for row, call in calls.items()}
-        for calls in (list_all_calls(), list_all_calls())
+        for calls in (list_all_calls(leave_out), list_all_calls(leave_out))
     )
     assert seen == again
     assert seen["encode_into"] == (0, 0)
@@ -261,8 +280,7 @@ def test_allocations(publish: Publish, allocations_module: ModuleType) -> None:
 
 def test_instructions(publish: Publish) -> None:
     """Compare with those kept: they are written anew by benchmarks/instructions.py."""
-    if shutil.which("valgrind") is None:
-        pytest.skip("valgrind is not installed")
+    find_program("valgrind")
     toolchain = describe_toolchain()
     kept = load_counts().get(toolchain)
     seen = measure_instructions()
@@ -277,7 +295,7 @@ def test_instructions(publish: Publish) -> None:
     note = f"Compiled for {toolchain}."
     publish(Table("instructions", title, columns, rows, note, plot))
     if kept is None:
-        pytest.skip(f"{KEPT.name} has no counts for {toolchain}")
+        raise MissingError(f"{KEPT.name} has no counts for {toolchain}")
     assert set(kept) == set(seen), how_to_keep()
     grown = [
         f"{row}: {count.own:,.2f}, {count.own / kept[row] - 1:+.1%}"

@@ -8,9 +8,9 @@ between all the time: what the machine itself takes now and then.
 
 What does not return within one to two seconds is ended by a signal; its row goes no further.
 Emitters have their default, a queue of a megabyte that drops the newest records when it is full;
-whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that can
-be told: what the kernel loses because nobody reads, it tells nobody, and a refusal is for whoever
-asks. Beside the 100,000 records there is one more, the first, which opens the transport.
+whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that is
+known: what the kernel loses because nobody reads, it reports to nobody, and a refusal to whoever
+asks. Beside the 100,000 records there is one more, the first, which connects.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ from time import perf_counter_ns
 
 import pytest
 from measure.record import IDENTITY, MESSAGE
-from measure.rounds import Turns, pause_collection
+from measure.rounds import Rounds, pause_collection
 from measure.tables import Cell, Column, Plot, Table
 
 import syslogfast
 
 CALLS = 100_000
-STRETCH = 10_000  # calls, or turns of the empty loop, in a row
+STRETCH = 10_000  # calls, or rounds of the empty loop, in a row
 BOUND = 2.0  # seconds that a call may take at most; at least half of them
 QUANTILES = {"median": 0.5, "99 %": 0.99, "99.99 %": 0.9999, "worst": 1}
 STATES = ["healthy", "stopped", "absent"]
@@ -158,7 +158,7 @@ class Contest:
             emitter.close(0)
         dropped = sum(stats["dropped"].values())
         assert row not in self.remarks  # it has not blocked
-        assert stats["offered"] > self.calls  # where some were dropped, a record more tells so
+        assert stats["offered"] > self.calls  # where some were dropped, one more record reports it
         assert stats["offered"] == stats["sent"] + stats["queued"] + dropped
         if state == "stopped" and self.transport == "tcp":
             assert stats["dropped"]["full"] > 0  # else it was no obstacle
@@ -200,12 +200,12 @@ def summarize(times: list[int]) -> list[float | None]:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "unix"])
 def test_away(
-    turns: Turns,
+    rounds: Rounds,
     publish: Callable[[Table], None],
     tmp_path: pathlib.Path,
     transport: str,
 ) -> None:
-    contest = Contest(transport, tmp_path, 2 * STRETCH if turns.quick else CALLS)
+    contest = Contest(transport, tmp_path, 2 * STRETCH if rounds.quick else CALLS)
 
     def time_all() -> None:
         for state in STATES:
@@ -215,7 +215,7 @@ def test_away(
             contest.time_handler(f"SysLogHandler, {state}", state)
 
     with pause_collection():
-        turns.benchmark.pedantic(time_all, rounds=1)
+        rounds.benchmark.pedantic(time_all, rounds=1)
     name = {"udp": "UDP", "tcp": "TCP", "unix": "a unix datagram socket"}[transport]
     cells: list[list[Cell]] = [[row, *summarize(times)] for row, times in contest.rows.items()]
     publish(

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from measure.missing import MissingError, find_program
 from measure.record import MESSAGE
-from measure.rounds import Turns
+from measure.rounds import Rounds
 from measure.tables import Cell, Column, Table
 
 RELAYS = pathlib.Path(__file__).parent.parent.parent / "examples" / "relays" / "relays.py"
@@ -31,7 +32,7 @@ DIRECT = 'queue.type="Direct"'
 IN_MEMORY = 'queue.type="LinkedList" queue.size="100000"'
 ON_DISK = 'queue.type="Disk" queue.fileName="relay" queue.checkpointInterval="1"'
 # The transport, how the relay ends, who hangs before that, and its queue.
-DEATHS = {
+CRASHES = {
     "TCP, relay killed": ("tcp", "kill", "", ""),
     "TCP, relay hangs, then killed": ("tcp", "kill", "relay", ""),
     "TCP, relay terminated": ("tcp", "terminate", "", ""),
@@ -58,7 +59,8 @@ def relays() -> ModuleType:
     spec.loader.exec_module(module)
     reason = module.find_missing()
     if reason:
-        pytest.skip(reason)
+        raise MissingError(reason)
+    find_program("setpriv")
     return module
 
 
@@ -73,7 +75,7 @@ def change_queue(queue: str) -> Callable[[str], str]:
 
 
 def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool) -> list[Cell]:
-    transport, end, hangs, queue = DEATHS[row]
+    transport, end, hangs, queue = CRASHES[row]
     accounts = [
         relays.lose_relay(
             *(transport, end, folder / row / str(kill), hangs),
@@ -94,22 +96,22 @@ def count_losses(relays: ModuleType, row: str, folder: pathlib.Path, quick: bool
     return [row, logged, logged - lost, lost, doubled, late, silence]
 
 
-def test_deaths(
-    turns: Turns, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
+def test_crashes(
+    rounds: Rounds, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
 ) -> None:
     def measure() -> list[list[Cell]]:
-        return [count_losses(relays, row, tmp_path, turns.quick) for row in DEATHS]
+        return [count_losses(relays, row, tmp_path, rounds.quick) for row in CRASHES]
 
     counted = ("logged", "stored", "lost", "doubled", "late")
     columns = [Column(""), *[Column(name, "count") for name in counted]]
     columns.append(Column("longest silence", "ns"))
-    rows = turns.benchmark.pedantic(measure, rounds=1)
-    title = f"One of two relays dies, {1 if turns.quick else KILLS} times each"
+    rows = rounds.benchmark.pedantic(measure, rounds=1)
+    title = f"One of two relays dies, {1 if rounds.quick else KILLS} times each"
     publish(Table("relays", title, columns, rows))
 
 
 def test_rates(
-    turns: Turns, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
+    rounds: Rounds, publish: Callable[[Table], None], relays: ModuleType, tmp_path: pathlib.Path
 ) -> None:
     def measure() -> list[list[Cell]]:
         return [
@@ -119,16 +121,16 @@ def test_rates(
                     relays.measure_rate(
                         transport,
                         tmp_path / row / str(trial),
-                        count // 20 if turns.quick else count,
+                        count // 20 if rounds.quick else count,
                         MESSAGE,
                         change_queue(queue),
                     )
-                    for trial in range(1 if turns.quick else TRIALS)
+                    for trial in range(1 if rounds.quick else TRIALS)
                 ),
             ]
             for row, (transport, queue, count) in RATES.items()
         ]
 
     columns = [Column(""), Column("records", "per second")]
-    rows = turns.benchmark.pedantic(measure, rounds=1)
+    rows = rounds.benchmark.pedantic(measure, rounds=1)
     publish(Table("relay-rates", "What one relay passes on", columns, rows))

@@ -3,8 +3,8 @@
 Records of a 102-character message, from one core: sender and receiver have a CPU each, where there
 are two. All that is sent was looked at before, and is counted.
 
-- TCP: a million records in one connection, octet-counted, to a sink that only reads. For all of
-  them the time is the sink's: from the begin of the connection to its end. So `loggen`, which
+- TCP: a million records in one connection, octet-counted, to a receiver that only reads. For all of
+  them the time is the receiver's: from the begin of the connection to its end. So `loggen`, which
   looks only twice a second whether it is done, is not charged for that, nor a command for its
   start. The slow send fewer records. The floor writes ready blocks of 64 KiB. `emit` is a Python
   loop, with `linger=0.05`; `syslogfast send` and `logger` send a file.
@@ -13,11 +13,11 @@ are two. All that is sent was looked at before, and is counted.
   record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
   other there; four guests are four such logs, line by line, as a host has them that speaks for
   many.
-- Other transports, each to a sink that only reads: a loop over `emit`. With `linger=0` each record
-is
-  sent at once, but those that must wait for a full transport go on together.
+- Other transports, each to a receiver that only reads: a loop over `emit`. With `linger=0` each
+record
+  is sent at once, but those that must wait for a full buffer go on together.
 - rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
-  to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not tell;
+  to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not report;
   "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
   there twice. Over UDP nothing holds back a sender that is faster than the collector, so it loses
   what the receive buffer (4 MB) cannot hold.
@@ -39,7 +39,6 @@ from adapters.senders import (
     CHECKED,
     HOSTNAME,
     LINGER,
-    MissingError,
     Send,
     check_frames,
     number_messages,
@@ -48,11 +47,15 @@ from adapters.senders import (
     read_numbers,
     receive_frames,
 )
+from measure.missing import MissingError, find_one
 from measure.record import MESSAGE
-from measure.rounds import Run, Times, Turns, compare
+from measure.rounds import Rounds, Run, Times, compare
 from measure.tables import Cell, Column, Plot, Table
 from receivers.collectors import Collector, Rsyslog, SyslogNg, run_collector
-from receivers.receiver import Sink, run_sink
+from receivers.receiver import Receiver, run_receiver
+
+Publish = Callable[[Table], None]
+LeaveOut = Callable[[str], None]
 
 RECORDS = 1_000_000
 STREAM_ROWS = {  # and how many times fewer records the slow send
@@ -102,8 +105,8 @@ def read_lines() -> list[bytes]:
     """Return the lines of fail2ban's sample logs, unpacked by .ci/install."""
     tree = os.environ.get("SYSLOGFAST_FAIL2BAN")
     if not tree:
-        pytest.skip("SYSLOGFAST_FAIL2BAN does not say where Debian's package is unpacked")
-    (logs,) = pathlib.Path(tree).rglob("fail2ban/tests/files/logs")
+        raise MissingError("SYSLOGFAST_FAIL2BAN does not say where Debian's package is unpacked")
+    logs = find_one(tree, "**/fail2ban/tests/files/logs")
     files = sorted(path for path in logs.rglob("*") if path.is_file())
     found = [line for path in files for line in path.read_bytes().splitlines() if line]
     assert len(found) > 2000
@@ -111,40 +114,37 @@ def read_lines() -> list[bytes]:
     return found
 
 
-def test_tcp(turns: Turns, publish: Callable[[Table], None], tmp_path: pathlib.Path) -> None:
-    records = RECORDS // 50 if turns.quick else RECORDS
-    missing = {}
+def test_tcp(rounds: Rounds, publish: Publish, leave_out: LeaveOut, tmp_path: pathlib.Path) -> None:
+    records = RECORDS // 50 if rounds.quick else RECORDS
 
-    def make_run(row: str, sink: Sink) -> Run:
+    def make_run(row: str, receiver: Receiver) -> Run:
         frames = receive_frames(prepare(row, number_messages(CHECKED), tmp_path))
         check_frames(row, frames)
         count = records // STREAM_ROWS[row]
         send = prepare(row, [MESSAGE] * count, tmp_path)
 
         def send_all() -> float:
-            send(f"tcp://127.0.0.1:{sink.port}?framing=octet")
-            assert sink.read_size() >= count * min(map(len, frames))
-            return sink.seconds / count
+            send(f"tcp://127.0.0.1:{receiver.port}?framing=octet")
+            assert receiver.read_size() >= count * min(map(len, frames))
+            return receiver.seconds / count
 
         return send_all
 
-    with run_sink() as sink:
+    with run_receiver() as receiver:
         rows = {}
         for row in STREAM_ROWS:
             try:
-                rows[row] = make_run(row, sink)
+                rows[row] = make_run(row, receiver)
             except MissingError as error:
-                missing[row] = str(error)
-        times = turns.measure(rows, turns=7)
+                leave_out(str(error))
+        times = rounds.measure(rows, rounds=7)
     remarks = {"standard SysLogHandler": PLAIN}
-    title = "TCP, to a sink that only reads"
-    publish(tabulate_rates("tcp-sink", title, times, ["loggen", "logger"], remarks))
-    if missing:
-        pytest.skip("; ".join(missing.values()))
+    title = "TCP, to a receiver that only reads"
+    publish(tabulate_rates("tcp-receiver", title, times, ["loggen", "logger"], remarks))
 
 
 @pytest.mark.parametrize("kind", ["equal", "mix", "guests"])
-def test_udp(turns: Turns, publish: Callable[[Table], None], kind: str) -> None:
+def test_udp(rounds: Rounds, publish: Publish, kind: str) -> None:
     messages: list[str] | list[bytes] = [MESSAGE] * EQUAL
     if kind != "equal":
         lines = messages = read_lines()
@@ -153,48 +153,60 @@ def test_udp(turns: Turns, publish: Callable[[Table], None], kind: str) -> None:
             lines[index - 97 * guest] for index in range(len(lines)) for guest in range(GUESTS)
         ]
     with run_datagrams(messages, any_order=kind != "equal") as rows:
-        times = turns.measure(rows, seconds=4)
+        times = rounds.measure(rows, seconds=4)
     title = {"equal": "equal sizes", "mix": "real mix", "guests": "real mix of four guests"}[kind]
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
 
-def emit_down(transport: str, sink: Sink, messages: list[str], linger: float) -> float:
-    """Return the seconds that the sink needs for one run of emit."""
+def emit_down(transport: str, receiver: Receiver, messages: list[str], linger: float) -> float:
+    """Return the seconds that the receiver needs for one run of emit."""
     send = prepare_emit(messages, linger)
     if transport == "pipe":
-        with open(sink.path, "wb", buffering=0) as pipe:
+        with open(receiver.path, "wb", buffering=0) as pipe:
             send(f"fd://{pipe.fileno()}")
     else:
-        send(sink.url)
-    size, rest = divmod(sink.read_size(), len(messages))
+        send(receiver.url)
+    size, rest = divmod(receiver.read_size(), len(messages))
     assert rest == 0  # all are of one length
     assert size > len(MESSAGE)
-    return sink.seconds
+    return receiver.seconds
 
 
-def test_transports(turns: Turns, publish: Callable[[Table], None]) -> None:
-    count = 2000 if turns.quick else 50_000
+def test_transports(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
+    count = 2000 if rounds.quick else 50_000
     messages = [MESSAGE] * count
     lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
-        sinks = {transport: stack.enter_context(run_sink(transport)) for transport in TRANSPORTS}
+        receivers = {}
+        for transport in TRANSPORTS:
+            try:
+                receivers[transport] = stack.enter_context(run_receiver(transport))
+            except MissingError as error:  # of the certificate for TLS
+                leave_out(str(error))
         rows = {
             f"{transport}, {name}": partial(
-                emit_down, transport, sinks[transport], messages, linger
+                emit_down, transport, receivers[transport], messages, linger
             )
-            for transport in TRANSPORTS
+            for transport in receivers
             for name, linger in lingers.items()
         }
-        times = turns.measure(rows, turns=7)
+        times = rounds.measure(rows, rounds=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
         [transport, *(1 / medians[f"{transport}, {name}"] for name in lingers)]
-        for transport in TRANSPORTS
+        for transport in receivers
     ]
     columns = [Column(""), *(Column(name, "per second") for name in lingers)]
     plot = Plot("bars", list(lingers))
     publish(
-        Table("transports", "Other transports, to a sink that only reads", columns, table, "", plot)
+        Table(
+            "transports",
+            "Other transports, to a receiver that only reads",
+            columns,
+            table,
+            "",
+            plot,
+        )
     )
 
 
@@ -257,30 +269,31 @@ def check_stored(row: str, collector: Collector, transport: str, directory: path
 
 @pytest.mark.parametrize("kind", [Rsyslog, SyslogNg], ids=lambda kind: kind.name)
 def test_collector(
-    turns: Turns, publish: Callable[[Table], None], tmp_path: pathlib.Path, kind: type[Collector]
+    rounds: Rounds,
+    publish: Publish,
+    leave_out: LeaveOut,
+    tmp_path: pathlib.Path,
+    kind: type[Collector],
 ) -> None:
-    count = 1000 if turns.quick else STORED
-    missing, watches = {}, {}
-    try:
-        with run_collector(kind, tmp_path) as collector:
-            for transport, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
-                if transport not in collector.transports or (
-                    transport in ("tls", "relp") and row != "emit_many"
-                ):
-                    continue
-                through = transport
-                if row == "standard SysLogHandler" and f"{transport}-lf" in collector.transports:
-                    through = f"{transport}-lf"
-                try:
-                    check_stored(row, collector, through, tmp_path)
-                    send = prepare(row, number_messages(count), tmp_path)
-                except MissingError as error:
-                    missing[row] = str(error)
-                    continue
-                watches[f"{transport}: {row}"] = Watch(collector, through, row, send, count)
-            turns.measure({name: watch.run for name, watch in watches.items()}, turns=RUNS)
-    except MissingError as error:
-        pytest.skip(str(error))
+    count = 1000 if rounds.quick else STORED
+    watches = {}
+    with run_collector(kind, tmp_path) as collector:
+        for transport, row in product(("tcp", "udp", "tls", "relp"), COLLECTOR_ROWS):
+            if transport not in collector.transports or (
+                transport in ("tls", "relp") and row != "emit_many"
+            ):
+                continue
+            through = transport
+            if row == "standard SysLogHandler" and f"{transport}-lf" in collector.transports:
+                through = f"{transport}-lf"
+            try:
+                check_stored(row, collector, through, tmp_path)
+                send = prepare(row, number_messages(count), tmp_path)
+            except MissingError as error:
+                leave_out(str(error))
+                continue
+            watches[f"{transport}: {row}"] = Watch(collector, through, row, send, count)
+        rounds.measure({name: watch.run for name, watch in watches.items()}, rounds=RUNS)
     rows = [[name, *watch.tabulate()] for name, watch in watches.items()]
     columns = [
         Column(""),
@@ -292,5 +305,3 @@ def test_collector(
     remarks = {name: PLAIN for name in watches if "standard" in name}
     plot = Plot("bars", ["stored"])
     publish(Table(f"collector-{kind.name}", f"To {kind.name}", columns, rows, "", plot, remarks))
-    if missing:
-        pytest.skip("; ".join(missing.values()))

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from types import ModuleType
 
 import pytest
-from measure.rounds import Turns, repeat_call, tabulate
+from measure.rounds import Rounds, repeat_call, tabulate
 from measure.tables import Table
 
 from syslogfast import _encoder_c, _encoder_py
@@ -62,7 +62,7 @@ def check_time(text: str, local_time: bool) -> None:
 @pytest.mark.parametrize("local_time", [False, True], ids=["UTC", "local"])
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
 def test_timestamp(
-    turns: Turns,
+    rounds: Rounds,
     publish: Callable[[Table], None],
     floor_module: ModuleType,
     protocol: str,
@@ -92,7 +92,7 @@ def test_timestamp(
         tabulate(
             f"timestamp-{protocol}-{'local' if local_time else 'utc'}",
             f"{protocol.replace('rfc', 'RFC ')}, {zone}",
-            turns.measure(rows),
+            rounds.measure(rows),
             "format_timestamp",
         )
     )

@@ -6,7 +6,6 @@ records, and flow control where the transport has it.
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,11 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.senders import MissingError
+from measure.missing import SBIN, MissingError, find_one, find_program
 from measure.rounds import move_away
 from receivers.receiver import make_certificate
 
-SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on the PATH of an ordinary user
 QUIET = 0.4  # seconds without a new record, after which none is awaited
 
 RSYSLOG = """
@@ -67,6 +65,7 @@ class Collector:
 
     def __init__(self, directory: pathlib.Path) -> None:
         command, variables = self.find(directory)
+        setpriv = find_program("setpriv")
         make_certificate(directory)
         self.directory = directory
         self.ports = dict(zip(self.transports, find_ports(len(self.transports)), strict=True))
@@ -77,7 +76,7 @@ class Collector:
         # The kernel ends it should the benchmark be killed; the other variables are not for it.
         with (directory / "output").open("wb") as output:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *command],
+                [setpriv, "--pdeathsig", "KILL", "--", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -142,9 +141,7 @@ class Rsyslog(Collector):
     configuration = RSYSLOG
 
     def find(self, directory: pathlib.Path) -> tuple[list[str], dict[str, str]]:
-        daemon = shutil.which("rsyslogd", path=os.environ.get("PATH", os.defpath) + ":" + SBIN)
-        if daemon is None:
-            raise MissingError("rsyslog is not on this machine")
+        daemon = find_program("rsyslogd", SBIN)
         for module, package in ("imrelp", "rsyslog-relp"), ("lmnsd_ossl", "rsyslog-openssl"):
             if not any(pathlib.Path("/usr/lib").glob(f"*/rsyslog/{module}.so")):
                 raise MissingError(f"Debian's {package} is not on this machine")
@@ -163,17 +160,15 @@ class SyslogNg(Collector):
 
     def find(self, directory: pathlib.Path) -> tuple[list[str], dict[str, str]]:
         unpacked = os.environ.get("SYSLOGFAST_SYSLOG_NG")
-        path, modules, variables = os.environ.get("PATH", os.defpath) + ":" + SBIN, [], {}
-        if unpacked:
+        if not unpacked:
+            daemon, modules, variables = find_program("syslog-ng", SBIN), [], {}
+        else:
             tree = pathlib.Path(unpacked).resolve()
-            path = f"{tree}/usr/sbin:{path}"
-            (module,) = tree.glob("usr/lib/**/libafsocket.so")
+            daemon = str(find_one(unpacked, "usr/sbin/syslog-ng"))
+            module = find_one(unpacked, "usr/lib/**/libafsocket.so")
             modules = [f"--module-path={module.parent}"]
             libraries = {str(found.parent) for found in tree.glob("**/lib*.so.[0-9]")}
-            variables["LD_LIBRARY_PATH"] = ":".join(sorted(libraries))
-        daemon = shutil.which("syslog-ng", path=path)
-        if daemon is None:
-            raise MissingError("syslog-ng is not on this machine")
+            variables = {"LD_LIBRARY_PATH": ":".join(sorted(libraries))}
         files = {"-f": "configuration", "-R": "persist", "-c": "control", "-p": "pid"}
         options = [text for flag, name in files.items() for text in (flag, str(directory / name))]
         return [daemon, *modules, "--foreground", "--stderr", "--no-caps", *options], variables

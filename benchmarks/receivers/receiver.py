@@ -1,11 +1,10 @@
 """Where the benchmarks send: processes of their own that only read, or do not even that.
 
-In a process of its own a sink does not wait for the benchmark's interpreter, nor that for it.
+In a process of its own a receiver does not wait for the benchmark's interpreter, nor that for it.
 """
 
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
+from measure.missing import find_program
 from measure.rounds import move_away
 
 KINDS = ("tcp", "tls", "unix-stream", "unix-dgram", "udp", "pipe")
 
 # What it reads has an end: that of a connection, or an empty datagram.
-SINK = """
+CODE = """
 import os, socket, sys, threading, time
 kind, directory = sys.argv[1:]
 
@@ -28,48 +27,48 @@ def end():
     os._exit(0)
 
 threading.Thread(target=end, daemon=True).start()
-place = directory + "/sink"
+path = directory + "/receiver"
 is_unix = kind.startswith("unix")
 family = socket.AF_UNIX if is_unix else socket.AF_INET
-where = place if is_unix else ("127.0.0.1", 0)
+where = path if is_unix else ("127.0.0.1", 0)
 buffer = bytearray(1 << 20)
 
-def tell(total, start):
+def report(total, start):
     print(total, time.perf_counter() - start, flush=True)
 
 def read(receive):
     start, total = time.perf_counter(), 0
     while size := receive(buffer):
         total += size
-    tell(total, start)
+    report(total, start)
 
 if kind == "pipe":
-    print(place, flush=True)
+    print(path, flush=True)
     while True:
-        with open(place, "rb", buffering=0) as pipe:
+        with open(path, "rb", buffering=0) as pipe:
             read(pipe.readinto)
 if kind in ("udp", "unix-dgram"):
-    sink = socket.socket(family, socket.SOCK_DGRAM)
-    sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-    sink.bind(where)
+    receiver = socket.socket(family, socket.SOCK_DGRAM)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    receiver.bind(where)
 else:
-    sink = socket.create_server(where, family=family)
-print(place if is_unix else sink.getsockname()[1], flush=True)
-if sink.type == socket.SOCK_DGRAM:
+    receiver = socket.create_server(where, family=family)
+print(path if is_unix else receiver.getsockname()[1], flush=True)
+if receiver.type == socket.SOCK_DGRAM:
     while True:
-        size = sink.recv_into(buffer)
+        size = receiver.recv_into(buffer)
         start = time.perf_counter()
         total = size
         while size:
-            size = sink.recv_into(buffer)
+            size = receiver.recv_into(buffer)
             total += size
-        tell(total, start)
+        report(total, start)
 if kind == "tls":
     import ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory + "/certificate", directory + "/key")
 while True:
-    connection, _ = sink.accept()
+    connection, _ = receiver.accept()
     with connection:
         if kind == "tls":
             with context.wrap_socket(connection, server_side=True) as connection:
@@ -79,7 +78,7 @@ while True:
 """
 
 
-class Sink:
+class Receiver:
     """Reads connections, or runs of datagrams, to their end, one after the other.
 
     port: for TCP, TLS and UDP; path: for unix sockets and the pipe; url: where connect() goes, and
@@ -88,13 +87,13 @@ class Sink:
 
     def __init__(self, kind: str, directory: pathlib.Path) -> None:
         self.kind = kind
-        self.seconds = 0.0  # how long it took to read what read_size() has told
+        self.seconds = 0.0  # how long it took to read what read_size() returned
         if kind == "tls":
             make_certificate(directory)
         if kind == "pipe":
-            os.mkfifo(directory / "sink")
+            os.mkfifo(directory / "receiver")
         self.process = subprocess.Popen(
-            [sys.executable, "-Ic", SINK, kind, str(directory)],
+            [sys.executable, "-Ic", CODE, kind, str(directory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -125,9 +124,7 @@ class Sink:
 
 def make_certificate(directory: pathlib.Path) -> None:
     """Make a certificate for this host that is its own authority, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the command openssl is not on this machine")
+    openssl = find_program("openssl")
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
@@ -135,12 +132,12 @@ def make_certificate(directory: pathlib.Path) -> None:
 
 
 @contextmanager
-def run_sink(kind: str = "tcp") -> Iterator[Sink]:
-    """Run a sink of one of KINDS."""
+def run_receiver(kind: str = "tcp") -> Iterator[Receiver]:
+    """Run a receiver of one of KINDS."""
     with tempfile.TemporaryDirectory() as directory:
-        sink = Sink(kind, pathlib.Path(directory))
-        with sink.process:
+        receiver = Receiver(kind, pathlib.Path(directory))
+        with receiver.process:
             try:
-                yield sink
+                yield receiver
             finally:
-                sink.process.kill()
+                receiver.process.kill()

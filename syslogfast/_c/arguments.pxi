@@ -28,16 +28,19 @@ cdef char *reserve(Scratch *scratch, Py_ssize_t size) except? NULL:
     """Return where `size` octets may be written; NULL, without an error, beyond the limit."""
     cdef char *larger
     cdef char *dst
+    cdef Py_ssize_t space
     if scratch.overflows or scratch.size + size > scratch.limit:
         scratch.overflows = True
         return NULL
     if scratch.size + size > scratch.space:
-        larger = <char *>PyMem_Malloc(scratch.limit)
+        space = min(max(2 * scratch.space, scratch.size + size), scratch.limit)
+        larger = <char *>PyMem_Malloc(space)
         if larger == NULL:
             raise MemoryError
         memcpy(larger, scratch.elements, scratch.size)
+        close_scratch(scratch)
         scratch.elements = larger
-        scratch.space = scratch.limit
+        scratch.space = space
     dst = scratch.elements + scratch.size
     scratch.size += size
     return dst
@@ -207,6 +210,19 @@ cdef int read_own_fields(
     if structured_data is not None:
         read_structured_data(layout, record, scratch, structured_data)
     return 0
+
+
+cdef int read_logged_fields(
+    const Layout *layout, Record *record, Scratch *scratch, object msgid, object structured_data
+) except -1:
+    """read_own_fields of a record of logging: what is wrong with its structured data is mended."""
+    try:
+        return read_own_fields(layout, record, scratch, msgid, structured_data)
+    except Exception:  # of a name, or of the __str__ of a value
+        structured_data = load_log_record().clean_elements(structured_data)
+    scratch.size = 0
+    scratch.overflows = False
+    return read_own_fields(layout, record, scratch, msgid, structured_data)
 
 
 cdef Py_ssize_t count_boms(object text) noexcept:

@@ -15,7 +15,7 @@ def note_fork():
     forks += 1
 
 
-call_at_fork(after_in_child=note_fork)
+call_at_fork("counters", "after_in_child", note_fork)
 
 
 # Of one record that finds no space.
@@ -50,6 +50,8 @@ cdef class Sequence:
         sequence_id = self.advance()
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
+        if type(structured_data) is dict and "meta" not in <dict>structured_data:
+            return {**<dict>structured_data, "meta": {"sequenceId": sequence_id}}
         from syslogfast._sequence import add_sequence_id  # rarely needed
 
         return add_sequence_id(structured_data, sequence_id)
@@ -94,6 +96,14 @@ cdef class EmitterBase:
         """
         emit_one(self, read_severity(severity), message, args, msgid, structured_data, time_ns)
 
+    def emit_record(self, record, message=None):
+        """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
+
+        message: what to write instead of the record's own text; TypeError: it is no text. Nothing
+        else raises.
+        """
+        encode_log_record(find_encoder(self), record, message, AS_BYTES, self)
+
     def emit_many(self, severity, messages):
         """Send one record for each message, as `emit` does.
 
@@ -101,13 +111,17 @@ cdef class EmitterBase:
         """
         cdef Timestamp timestamp
         cdef int code = read_severity(severity)
-        cdef bint is_read = False
+        cdef Span text
+        cdef bint is_text, is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
                 message = load_log_record().read_any_message(message)
             if not is_read:
                 read_clock(&timestamp)
-            is_read = not put_record(self, code, message, &timestamp, None, None)
+            is_text = has_octets(message, &text)
+            is_read = not put_record(
+                self, code, message, &text if is_text else NULL, &timestamp, None, None, NULL
+            )
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
@@ -132,7 +146,7 @@ cdef class EmitterBase:
             line.size = (end if line_feed == NULL else line_feed) - line.start
             if not is_read:
                 read_clock(&timestamp)
-            is_read = not put_span(self, code, None, &line, &timestamp, None, None)
+            is_read = not put_record(self, code, None, &line, &timestamp, None, None, NULL)
             line.start += line.size + 1
         return min(line.start, end) - first
 
@@ -170,9 +184,7 @@ cdef class EmitterBase:
 
     def _get_encoder(self):
         """Return the encoder, made anew if this is a process that was forked since."""
-        if self.forks != forks:
-            renew(self)
-        return self._encoder
+        return find_encoder(self)
 
 
 cdef int renew(EmitterBase emitter) except -1:
@@ -191,35 +203,40 @@ cdef int emit_one(
     EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
 ) except -1:
     cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_text
     if args:
-        text = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if text is None:
+        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
+        if formatted is None:
             log_record = load_log_record()
-            text = log_record.format_message(message, log_record.choose_arguments(args))
-        message = text
+            formatted = log_record.format_message(message, log_record.choose_arguments(args))
+        message = formatted
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
-    put_record(emitter, severity, message, &timestamp, msgid, structured_data)
+    is_text = has_octets(message, &text)
+    put_record(
+        emitter, severity, message, &text if is_text else NULL, &timestamp, msgid, structured_data,
+        NULL,
+    )
     return 0
 
 
+cdef inline Encoder find_encoder(EmitterBase emitter):
+    if emitter.forks != forks:
+        renew(emitter)
+    return emitter._encoder
+
+
 cdef bint put_record(
-    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
-) except -1:
-    """Queue one record; return True if the sender has been called to send."""
-    cdef Span text
-    cdef bint is_text = has_octets(message, &text)
-    return put_span(
-        emitter, severity, message, &text if is_text else NULL, timestamp, msgid, structured_data
-    )
-
-
-cdef inline bint put_span(
     EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
-    structured_data
+    structured_data, PyObject *logged
 ) except -1:
-    """Do so with a text that can be read as it is, unless that is NULL; `message`: None for it."""
+    """Queue one record; return True if the sender has been called to send.
+
+    text: the message, if it can be read as it is, else NULL; `message` may be None beside it.
+    logged: NULL, or the Encoder of a record of logging, which has its number.
+    """
     cdef Queue queue = emitter._queue
     cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
     cdef Layout *layout
@@ -228,16 +245,17 @@ cdef inline bint put_span(
     cdef char *dst
     cdef Patience patience
     cdef Section section
-    if emitter.forks != forks:
-        renew(emitter)
-    encoder = emitter._encoder
+    if logged == NULL:
+        if emitter.forks != forks:
+            renew(emitter)
+        encoder = emitter._encoder
+        if emitter._sequence is not None:
+            structured_data = emitter._sequence.number(structured_data)
+    else:
+        encoder = <Encoder>logged
     layout = &encoder.layout
-    if emitter._sequence is not None:
-        structured_data = emitter._sequence.number(structured_data)
-    elif msgid is None and structured_data is None and text != NULL:
+    if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
-    if not size and message is None:
-        message = PyBytes_FromStringAndSize(text.start, text.size)
     if size:
         frame_size = measure_frame(layout, size)
         patience.tries = 0
@@ -251,7 +269,12 @@ cdef inline bint put_span(
             if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
                 return True
     else:
-        state = put_any(emitter, severity, message, timestamp, msgid, structured_data)
+        if message is None:
+            message = PyBytes_FromStringAndSize(text.start, text.size)
+        state = put_any(
+            emitter, layout, severity, message, timestamp, msgid, structured_data,
+            logged != NULL,
+        )
         if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= 3:
@@ -263,26 +286,31 @@ cdef inline bint put_span(
 
 
 cdef int put_any(
-    EmitterBase emitter, int severity, object message, Timestamp *timestamp, msgid, structured_data
+    EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
+    msgid, structured_data, bint is_logged
 ) except -1:
-    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST.
+
+    is_logged: see `read_logged_fields`.
+    """
     cdef Queue queue = emitter._queue
-    cdef Encoder encoder = emitter._encoder   # referenced, as in put_span
-    cdef Layout *layout = &encoder.layout
     cdef Record record
     cdef Scratch scratch
-    cdef Py_ssize_t elements_size
+    cdef Py_buffer view
     cdef Patience patience
     cdef Section section
     cdef int state = NO_SPACE
     cdef char *dst
+    view.len = NOT_HELD
     open_scratch(&scratch, layout.max_size)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
-        read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, NULL)
-        elements_size = count_elements(layout, &record)
+        if is_logged:
+            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        else:
+            read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
         patience.tries = 0
         while state == NO_SPACE:
@@ -290,24 +318,14 @@ cdef int put_any(
             dst = claim(queue, record.frame_size, False)
             if dst != NULL:
                 write_record(dst, layout, &record)
-                state = commit(
-                    queue,
-                    record.frame_size,
-                    record.text.consumed < record.message.size
-                    or count_elements(layout, &record) < elements_size,
-                )
+                state = commit(queue, record.frame_size, record.is_truncated)
             leave(&section)
             if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
                 break
         return state
     finally:
         close_scratch(&scratch)
-
-
-cdef inline Py_ssize_t count_elements(const Layout *layout, const Record *record) noexcept:
-    if not record.is_own:
-        return layout.elements_size
-    return record.constant_elements.size + record.elements.size
+        release(&view)
 
 
 cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:

@@ -7,7 +7,9 @@ cdef object encode_any(
     const Timestamp *timestamp,
     object msgid,
     object structured_data,
+    bint is_logged=False,
 ):
+    """Return it; is_logged: see `read_logged_fields`."""
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
@@ -18,7 +20,10 @@ cdef object encode_any(
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
-        read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        if is_logged:
+            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        else:
+            read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)

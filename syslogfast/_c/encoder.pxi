@@ -321,7 +321,7 @@ cdef class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
-        return encode_log_record(self, record, message, AS_BYTES)
+        return encode_log_record(self, record, message, AS_BYTES, None)
 
     def header(self, severity, *, time_ns=None, msgid=None, structured_data=None):
         """Return all that precedes the message: prefix, header, STRUCTURED-DATA, SP and BOM.

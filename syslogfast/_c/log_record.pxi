@@ -7,7 +7,7 @@ cdef object load_log_record():
     """Return that module: to load it takes a program's start longer than it needs to."""
     global log_record
     if log_record is None:
-        from syslogfast import _log_record as log_record
+        import syslogfast._log_record as log_record
     return log_record
 
 
@@ -157,13 +157,17 @@ cdef Encoder make_encoder_for_process(Encoder encoder, object process):
     return other
 
 
-cdef object encode_log_record(Encoder encoder, object record, object message, Result form):
+cdef object encode_log_record(
+    Encoder encoder, object record, object message, Result form, EmitterBase emitter
+):
+    """Return a record of logging in this form; if there is an emitter, queue it there instead."""
     cdef Timestamp timestamp
     cdef Span text
     cdef Py_ssize_t size
     cdef const char *start
     cdef const char *end
     cdef int severity
+    cdef bint is_text
     check_ready(encoder)
     if is_plain_record(record):
         if message is None:
@@ -183,14 +187,30 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Re
         read_given_time(slow.read_created(slow.read_attribute(record, "created")), &timestamp)
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
+    if emitter is not None and emitter._sequence is not None:
+        if structured_data is None and not encoder.reads_attributes:
+            structured_data = emitter._sequence.number(None)
+        else:
+            structured_data = load_log_record().number_elements(structured_data, emitter._sequence)
     if encoder.reads_attributes:
-        structured_data = load_log_record().read_elements(record, encoder.options["attributes"])
+        structured_data = load_log_record().join_attributes(
+            structured_data, record, encoder.options["attributes"]
+        )
     if (
         encoder.process >= 0
         and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
     ):
         encoder = make_encoder_for_process(encoder, process)
-    if msgid is None and structured_data is None and has_octets(message, &text):
+    if msgid is not None:
+        msgid = load_log_record().print_value(msgid)
+    is_text = has_octets(message, &text)
+    if emitter is not None:
+        put_record(
+            emitter, severity, message, &text if is_text else NULL, &timestamp, msgid,
+            structured_data, <PyObject *>encoder,
+        )
+        return None
+    if msgid is None and structured_data is None and is_text:
         size = measure_plain(&encoder.layout, severity, &timestamp, text)
         if (
             size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
@@ -203,13 +223,7 @@ cdef object encode_log_record(Encoder encoder, object record, object message, Re
                 PyBytes_AS_STRING(data), &encoder.layout, severity, &timestamp, text, size
             )
             return data
-    if msgid is not None:
-        msgid = load_log_record().print_value(msgid)
-    try:
-        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
-    except Exception:  # of structured data, or of the __str__ of one of its values
-        structured_data = load_log_record().clean_elements(structured_data)
-        data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data)
+    data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data, True)
     if form == AS_BYTES:
         return data
     start = PyBytes_AS_STRING(data)
@@ -250,7 +264,7 @@ cdef class RecordFormatter:
             reject_unready()
         message = None if self._is_plain else self.format_text(record)
         return encode_log_record(
-            self._encoder, record, message, AS_TEXT if self._pri else AS_TEXT_WITHOUT_PRI
+            self._encoder, record, message, AS_TEXT if self._pri else AS_TEXT_WITHOUT_PRI, None
         )
 
     def format_text(self, record):

@@ -59,15 +59,15 @@ ctypedef struct Layout "syslogfast_layout_2":
     int32_t identity_size
     int32_t msgid_size
     int32_t elements_size       # 0: none, "-"
-    int32_t suffix_size           # fields and all that follows
-    int32_t plain_size          # prefix, TIMESTAMP and tail in RFC 5424 and UTC, else 0
+    int32_t suffix_size         # identity fields and all that follows
+    int32_t plain_size          # prefix, TIMESTAMP and suffix in RFC 5424 and UTC, else 0
     int32_t max_size            # from the prefix to the end of MSG
     uint8_t rules               # what to escape in MSG
     uint8_t lowest_priority     # PRIVAL of severity 0
     uint8_t[8] priority_sizes   # of PRI and VERSION
     uint8_t precision           # 0 to 6
     uint8_t framing
-    uint8_t separator_size           # 0 (RFC 3164), 1 or, with a BOM, 4
+    uint8_t separator_size      # 0 (RFC 3164), 1 or, with a BOM, 4
     uint8_t is_rfc5424
     uint8_t local_time
 
@@ -84,6 +84,7 @@ ctypedef struct Record:
     int repairs                 # REPAIR_UTF8 if the message is not from a str
     # From measure_record.
     Measure text
+    bint is_truncated           # some of the message, or of the structured data, is left out
     Py_ssize_t size             # from the prefix to the end of MSG
     Py_ssize_t frame_size
 
@@ -129,14 +130,15 @@ cdef inline char *write_msgid(char *dst, Span msgid) noexcept nogil:
 cdef inline Py_ssize_t measure_header(
     const Layout *layout, Record *record, Py_ssize_t limit
 ) noexcept nogil:
-    """Settle the time and measure all before MSG, the lead included.
+    """Settle the time and measure all before MSG, the separator included.
 
-    The record's own structured data is dropped if with it a header without the lead is longer than
-    `limit`, then all of it. Of what comes from the caller, the message is not looked at. To be
+    The record's own structured data is dropped if with it a header without the separator is longer
+    than `limit`, then all of it. Of what comes from the caller, the message is not looked at. To be
     called once for a record: its time is moved to the layout's zone.
     """
     cdef Py_ssize_t size = layout.prefix_size + layout.priority_sizes[record.severity]
     cdef Py_ssize_t elements
+    record.is_truncated = False
     if not layout.is_rfc5424:
         move_to_rfc3164_zone(&record.timestamp, layout.local_time)
         return size + 15 + layout.identity_size
@@ -145,6 +147,7 @@ cdef inline Py_ssize_t measure_header(
     if not record.is_own:
         if size + layout.suffix_size - layout.separator_size <= limit:
             return size + layout.suffix_size
+        record.is_truncated = layout.elements_size > 0
         record.is_own = True
         record.msgid = get_msgid(layout)
         record.constant_elements.size = 0
@@ -153,6 +156,7 @@ cdef inline Py_ssize_t measure_header(
     elements = record.constant_elements.size + record.elements.size
     if elements and size + elements <= limit:
         return size + elements + layout.separator_size
+    record.is_truncated = record.is_truncated or elements > 0
     record.elements.size = 0
     record.constant_elements = get_elements(layout)  # those too that the record gives anew
     elements = record.constant_elements.size
@@ -167,8 +171,8 @@ cdef inline char *write_header(
 ) noexcept nogil:
     """RFC 5424 6: PRI VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP SD
 
-    Then the lead, of the layout's size, or nothing if no message follows. The record is measured:
-    measure_header, with the same layout, says how many octets at dst are the caller's.
+    Then the separator, of the layout's size, or nothing if no message follows. The record is
+    measured: measure_header, with the same layout, says how many octets at dst are the caller's.
     """
     cdef const char *fields = layout.text + layout.prefix_size
     cdef Py_ssize_t suffix_size = layout.suffix_size - layout.separator_size
@@ -219,6 +223,7 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
         layout.rules | record.repairs,
         layout.max_size - header,
     )
+    record.is_truncated = record.is_truncated or record.text.consumed < record.message.size
     record.size = header + record.text.produced
     if not record.text.produced:  # of a message of which nothing fits, no trace is left
         record.size -= layout.separator_size

@@ -15,19 +15,21 @@ import os
 import sys
 
 from syslogfast._backend import BACKEND
-from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork
+from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork, catch_up_with_fork
 from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
+from syslogfast.constants import FOREVER
 from syslogfast.emitter import Emitter
+from syslogfast.lifecycle import hooks
 from syslogfast.lifecycle.records import (
     CRIT,
     ERR,
     booted,
     crashed,
-    emit,
-    emit_error,
-    emit_logged,
     ended,
     network_up,
+    send_error,
+    send_logged_error,
+    send_record,
     terminated,
 )
 from syslogfast.transports.exit_fork import Thread
@@ -36,6 +38,8 @@ from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False
+if TYPE_CHECKING or (BACKEND == "c" and HAS_FATAL_SIGNALS):
+    from syslogfast.lifecycle.fatal_signals import FatalTransport
 if not TYPE_CHECKING:
     import _signal as signal  # what it is made of: the module itself imports enum
 if TYPE_CHECKING:
@@ -44,15 +48,13 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-    from syslogfast.lifecycle.fatal_signals import FatalTransport
     from syslogfast.transports.network import Network
     from syslogfast.transports.url import Url
 
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 
 NETWORK_TIMEOUT = 60.0  # seconds
-FOREVER = float("inf")
-PATIENCE = 0.1  # seconds for a thread to end that has been told to
+JOIN_TIMEOUT = 0.1  # seconds for a thread to end that has been asked to
 RESERVE = 1 << 22  # bytes, never touched, to be given back when there is no memory left
 
 read_name: "Callable[[type], str]" = vars(type)["__name__"].__get__  # runs no metaclass's code
@@ -66,14 +68,14 @@ class Lifecycle:
     def __init__(self, emitter: "Emitter") -> None:
         self.emitter = emitter
         emitter._sender.outlives_block = True
-        self._process = os.getpid()
+        self._is_inherited = False  # set in a process that was forked: it has not booted
         self._is_over = False
         self._undo: list[Callable[[], None]] = []
-        self._busy: set[int] = set()  # threads that report: what befalls them then is not reported
-        self._crash = ""  # what has ended the main thread
+        self._busy: set[int] = set()  # threads that report: their own failures are not reported
+        self._crash = ""  # how the main thread has ended
         self._reserve = bytes(RESERVE)
-        self._network_told = _thread.allocate_lock()  # acquired by the first who tells of it
-        self._network_told.acquire()
+        self._network_reported = _thread.allocate_lock()  # acquired by the first that reports it
+        self._network_reported.acquire()
         self._fatal_transport: FatalTransport | None = None
 
     def uninstall(self) -> None:
@@ -86,7 +88,7 @@ class Lifecycle:
             self._undo.pop()()
 
     def _report(self, report: "Callable[..., None]", *args: "Any", **parameters: "Any") -> bool:
-        """Call what sends a record, unless this thread is at it already; False if that failed."""
+        """Call what sends a record, unless this thread does so already; False if that failed."""
         thread = _thread.get_ident()
         if thread in self._busy or self._is_over:
             return True
@@ -103,16 +105,14 @@ class Lifecycle:
 
     def _watch_exceptions(self) -> None:
         """Send a record of each exception that nobody catches."""
-        from syslogfast.lifecycle import hooks
-
         self._undo += [
-            hooks.attach_to_hook(sys, "excepthook", self._see_end_of_main),
-            hooks.attach_to_hook(sys, "unraisablehook", self._see_unraisable),
-            hooks.attach_to_threading(self._see_end_of_thread),
-            hooks.attach_to_asyncio(self._see_asyncio),
+            hooks.attach_to_hook(sys, "excepthook", self._on_main_exception),
+            hooks.attach_to_hook(sys, "unraisablehook", self._on_unraisable),
+            hooks.attach_to_threading(self._on_thread_exception),
+            hooks.attach_to_asyncio(self._on_asyncio_error),
         ]
 
-    def _see_end_of_main(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
+    def _on_main_exception(self, kind: "Any", error: "Any", trace: "TracebackType | None") -> None:
         if not isinstance(kind, type):
             kind = type(error)  # somebody has called the hook by hand
         name = read_name(kind)
@@ -121,41 +121,42 @@ class Lifecycle:
         if hasattr(sys, "ps1"):  # at a prompt, the program goes on
             if not issubclass(kind, KeyboardInterrupt):
                 what = "exception"
-                self._report(emit_error, ERR, "UNCAUGHT", what, kind, error, trace, source="prompt")
+                self._report(send_error, ERR, "UNCAUGHT", what, kind, error, trace, source="prompt")
         elif issubclass(kind, KeyboardInterrupt):
             self._crash = " after an interrupt"
             self._report(terminated, "SIGINT")
         else:
             self._crash = f" after an uncaught {name}"
             what = "about to crash"
-            if not self._report(emit_error, CRIT, "CRASHED", what, kind, error, trace):
-                self._report(emit, CRIT, "CRASHED", f"{what}: {name}", {})
+            if not self._report(send_error, CRIT, "CRASHED", what, kind, error, trace):
+                self._report(send_record, CRIT, "CRASHED", f"{what}: {name}", {})
 
-    def _see_end_of_thread(self, args: "Any") -> None:
+    def _on_thread_exception(self, args: "Any") -> None:
         if args.exc_type is not SystemExit:
             name = getattr(args.thread, "name", "unknown")
             what = f"thread {name} has ended"
             error = args.exc_type, args.exc_value, args.exc_traceback
-            self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="thread", thread=name)
+            self._report(send_error, ERR, "UNCAUGHT", what, *error, source="thread", thread=name)
 
-    def _see_unraisable(self, unraisable: "Any") -> None:
+    def _on_unraisable(self, unraisable: "Any") -> None:
         what = unraisable.err_msg or "exception ignored"
         error = unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
-        self._report(emit_error, ERR, "UNCAUGHT", what, *error, source="unraisable")
+        self._report(send_error, ERR, "UNCAUGHT", what, *error, source="unraisable")
 
-    def _see_asyncio(self, record: "Any") -> None:
-        self._report(emit_logged, record)
+    def _on_asyncio_error(self, record: "Any") -> None:
+        self._report(send_logged_error, record)
 
     # --- the end ---------------------------------------------------------------------------------
 
     def _watch_end(self) -> None:
         """Send a record when the interpreter ends in an orderly way."""
-        atexit.register(self._see_end)
-        self._undo.append(lambda: atexit.unregister(self._see_end))
+        atexit.register(self._on_exit)
+        self._undo.append(lambda: atexit.unregister(self._on_exit))
 
-    def _see_end(self) -> None:
-        if os.getpid() == self._process:  # not of one that was forked, which has not booted
-            self._tell_of_network(None)
+    def _on_exit(self) -> None:
+        catch_up_with_fork()
+        if not self._is_inherited:
+            self._report_network(None)
             self._report(ended, self._crash)
 
     def _watch_termination(self) -> None:
@@ -164,20 +165,20 @@ class Lifecycle:
         if former in (None, signal.SIG_IGN):
             return
         try:
-            signal.signal(signal.SIGTERM, self._see_termination)
+            signal.signal(signal.SIGTERM, self._on_termination)
         except ValueError:
             return  # this is not the main thread
         self._former = former
-        self._undo.append(self._leave_termination)
+        self._undo.append(self._restore_termination)
 
-    def _leave_termination(self) -> None:
-        if signal.getsignal(signal.SIGTERM) == self._see_termination:
+    def _restore_termination(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self._on_termination:
             try:
                 signal.signal(signal.SIGTERM, self._former)
             except ValueError:
-                pass  # this is not the main thread; the handler says nothing any more
+                pass  # this is not the main thread; the handler sends nothing any more
 
-    def _see_termination(self, number: int, frame: "FrameType | None") -> None:
+    def _on_termination(self, number: int, frame: "FrameType | None") -> None:
         sender = self.emitter._sender
         is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
         has_space = 2 * sender.queue.size <= sender.queue.limit
@@ -199,10 +200,10 @@ class Lifecycle:
         if callable(self._former):
             self._former(number, frame)
 
-    def _terminate(self, number: int, is_told: bool) -> None:
+    def _terminate(self, number: int, is_reported: bool) -> None:
         """End the process; what is emitted meanwhile neither delays that nor takes the space."""
         sender = self.emitter._sender
-        if not is_told:
+        if not is_reported:
             was_closed, sender.queue.closed = sender.queue.closed, True
             try:
                 sender.flush()
@@ -215,15 +216,14 @@ class Lifecycle:
     # --- fatal signals ---------------------------------------------------------------------------
 
     def _watch_fatal_signals(self, url: "Url | None") -> None:
-        """Send a record when the process ends by a signal that tells of a fault."""
-        from syslogfast.lifecycle.fatal_signals import FatalTransport
-
+        """Send a record when a signal ends the process, for a fault of its own."""
         self._fatal_transport = FatalTransport(self.emitter, url)
         self._undo.append(self._fatal_transport.disarm)
         self._fatal_transport.arm()
 
-    def _rearm(self) -> None:
+    def reset_after_fork(self) -> None:
         """Have the records of these signals name this process, which was forked."""
+        self._is_inherited = True
         if self._fatal_transport and not self._is_over:
             self._fatal_transport.arm()
 
@@ -231,12 +231,12 @@ class Lifecycle:
 
     def _watch_network(self, timeout: float, goes_on: bool) -> None:
         """Send a record of the network, now or when there is one; if asked, of each change, too."""
-        self._network_told.release()
+        self._network_reported.release()
         network = read_network()
         if not network or not network.gateway:
             network = None  # what is there may not be all
         elif not goes_on:
-            self._tell_of_network(network)
+            self._report_network(network)
             return
         self._watch = NetworkWatch(network)
         self._watching = _thread.allocate_lock()  # until that thread has ended
@@ -247,33 +247,34 @@ class Lifecycle:
             Thread(self, self._await_network, network, timeout, goes_on)
         except RuntimeError:
             self._watching.release()
-            self._tell_of_network(network)
+            self._report_network(network)
 
     def _await_network(self, network: "Network | None", timeout: float, goes_on: bool) -> None:
         try:
-            self._tell_of_network(network or self._watch.wait(timeout))
+            self._report_network(network or self._watch.wait(timeout))
             while goes_on and not self._is_over:
                 network = self._watch.wait(FOREVER)
                 if network is None:
                     break  # the watch is closed
                 self._report(network_up, network)
-                self._reach_out()
+                self._open_transports()
         finally:
             self._watching.release()
 
     def _stop_watching(self) -> None:
-        """See to it that the thread ends before the interpreter does, as Sender.close does."""
+        """Have the thread end before the interpreter does, as Sender.close does."""
         atexit.unregister(self._stop_watching)
         self._watch.close()
-        if os.getpid() == self._process:
-            self._watching.acquire(True, PATIENCE)
+        catch_up_with_fork()
+        if not self._is_inherited:
+            self._watching.acquire(True, JOIN_TIMEOUT)
 
-    def _tell_of_network(self, network: "Network | None") -> None:
-        if self._network_told.acquire(False):
+    def _report_network(self, network: "Network | None") -> None:
+        if self._network_reported.acquire(False):
             self._report(network_up, network)
-            self._reach_out()
+            self._open_transports()
 
-    def _reach_out(self) -> None:
+    def _open_transports(self) -> None:
         """Open what could not be opened before there was a network."""
         self.emitter._sender.send_soon(is_reachable=True)
         if self._fatal_transport:
@@ -355,10 +356,9 @@ def install(
     return lifecycle
 
 
-def after_fork_in_child() -> None:
-    """Have a process that was forked speak for itself."""
+def reset_after_fork() -> None:
     if _installed:
-        _installed._rearm()
+        _installed.reset_after_fork()
 
 
-call_at_fork(after_in_child=after_fork_in_child)
+call_at_fork("lifecycle", "after_in_child", reset_after_fork)

@@ -1,11 +1,11 @@
-"""What is prepared for the time when a signal ends the process; the rest is in C."""
+"""The records of fatal signals, prepared before there is one; the rest is in C."""
 
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
 from syslogfast._sequence import MAX_SEQUENCE_ID
 from syslogfast.lifecycle.records import CRIT, numbers
-from syslogfast.transports import open_transport
+from syslogfast.transports.retry import open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 
 TYPE_CHECKING = False
@@ -60,13 +60,13 @@ class FatalTransport:
         self.open()
         encoder = self._emitter._get_encoder().replace(**self._changes)
         records = render_records(encoder)
-        places = {record.find(PLACEHOLDER) for record in records if record}
-        if len(places) > 1:  # some have space for structured data, others not
+        offsets = {record.find(PLACEHOLDER) for record in records if record}
+        if len(offsets) > 1:  # some have space for structured data, others not
             records = render_records(encoder.replace(structured_data=None), has_elements=False)
-            places = {-1}
-        place = max(places, default=-1)
-        number, end = place + len(b'sequenceId="'), place + len(PLACEHOLDER) - 1
-        if place < 0:  # RFC 3164 has no structured data
+            offsets = {-1}
+        offset = max(offsets, default=-1)
+        number, end = offset + len(b'sequenceId="'), offset + len(PLACEHOLDER) - 1
+        if offset < 0:  # RFC 3164 has no structured data
             number = end = 0
         sequence = self._emitter._sequence or numbers
         arm(encoder, self._queue, sequence, tuple(records), number, end)
@@ -90,9 +90,9 @@ def is_handled(name: str) -> bool:
 
 
 def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes | None]":
-    """Return what is to be said of each signal, without framing and with a number to be replaced.
+    """Return the record of each signal, without framing and with a number to be replaced.
 
-    None: it is not to be touched.
+    None: the signal is left alone.
     """
     plain = encoder.replace(framing=None)
     records: list[bytes | None] = []

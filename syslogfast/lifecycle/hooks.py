@@ -1,8 +1,8 @@
-"""Where Python tells of exceptions that nobody has caught.
+"""Where Python reports exceptions that nobody has caught.
 
 Each `attach_...` puts something before what was there, which is still called, and returns what
 takes it away again. `threading` and `asyncio` are not imported for that: if they are not there
-yet, they are waited for.
+yet, a finder on sys.meta_path attaches to them later.
 """
 
 import sys
@@ -55,15 +55,15 @@ def attach_to_asyncio(report: "Callable[[Any], None]") -> "Undo":
     As a filter of its logger: with a handler, logging would no longer write it to standard error.
     """
 
-    def see(record: "Any") -> "bool":
+    def report_error(record: "Any") -> "bool":
         if record.levelno >= ERROR:
             report(record)
         return True
 
     def attach(log: "ModuleType") -> "Undo":
         logger = log.logger
-        logger.addFilter(see)
-        return lambda: logger.removeFilter(see)
+        logger.addFilter(report_error)
+        return lambda: logger.removeFilter(report_error)
 
     return attach_when_imported("asyncio.log", attach)
 
@@ -92,7 +92,7 @@ class ImportWatch:
         path: "Sequence[str] | None" = None,
         target: "ModuleType | None" = None,
     ) -> "ModuleSpec | None":
-        """Have the others find the module, and be told when it has run."""
+        """Have the others find the module, and watch its loader."""
         if name != self._name or self._is_asking:
             return None
         self._is_asking = True
@@ -124,7 +124,7 @@ class ImportWatch:
 
 
 class WatchedLoader:
-    """A loader that tells when its module has run; for all else it is the module's own."""
+    """A loader that calls `note` when its module has run; for all else it is the module's own."""
 
     def __init__(self, loader: "Any", note: "Callable[[ModuleType], None]") -> "None":
         self._loader = loader

@@ -5,6 +5,7 @@ import sys
 import time
 
 from syslogfast._backend import BACKEND, format_timestamp
+from syslogfast.constants import VERSION
 
 TYPE_CHECKING = False
 
@@ -13,7 +14,7 @@ MOST_TICKS = 1 << 32
 
 
 def read_uptime() -> "int | None":
-    """Return the nanoseconds since the machine has booted; None where no clock tells them."""
+    """Return the nanoseconds since the machine has booted; None where no clock has them."""
     for clock in ("CLOCK_BOOTTIME", "CLOCK_UPTIME_RAW", "CLOCK_UPTIME"):  # Linux, macOS, FreeBSD
         if hasattr(time, clock):
             try:
@@ -37,12 +38,10 @@ def list_meta() -> "dict[str, object]":
 
 def list_runtime() -> "dict[str, object]":
     """Return what this runs on, as structured data."""
-    from syslogfast import __version__
-
     uptime = read_uptime()
     runtime: dict[str, object] = {"kernel": read_kernel()}
     runtime["python"] = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
-    runtime["syslogfast"] = f"{__version__} {BACKEND}"
+    runtime["syslogfast"] = f"{VERSION} {BACKEND}"
     runtime["pid"] = os.getpid()
     if uptime is not None:
         runtime["booted"] = format_timestamp(time.time_ns() - uptime, precision=3)

@@ -1,10 +1,11 @@
-"""The records of a program's life, each with structured data beside a text that says the same."""
+"""The lifecycle events as records, each with structured data beside a text that says the same."""
 
 import sys
 
+from syslogfast._log_record import print_value, read_message
 from syslogfast._options import this_program
+from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_error, check_field
-from syslogfast.constants import NO_LIMIT
 from syslogfast.emitter import Sequence
 from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
 from syslogfast.transports.exit_fork import importing
@@ -54,8 +55,8 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
         origin.append(("swVersion", check_field("version", version)[:MAX_VERSION]))
     network = read_network()
     if network:
-        origin += list_addresses(network)
-    emit(emitter, NOTICE, "BOOTED", text, {"runtime@32473": runtime}, origin)
+        origin += list_ip_parameters(network)
+    send_record(emitter, NOTICE, "BOOTED", text, {"runtime@32473": runtime}, origin)
 
 
 def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
@@ -65,7 +66,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
     """
     network = network or read_network()
     if network is None:
-        emit(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_uptime()}", {})
+        send_record(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_uptime()}", {})
         return
     parts = [f"{network.interface or 'address'} {', '.join(network.addresses)}"]
     parameters: list[tuple[str, object]] = []
@@ -83,7 +84,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
         parts.append(f"name servers {', '.join(network.name_servers)}")
     text = f"up{describe_uptime()}, my IP configuration is {'; '.join(parts)}"
     elements = {"network@32473": parameters}
-    emit(emitter, NOTICE, "NETWORK-UP", text, elements, list_addresses(network))
+    send_record(emitter, NOTICE, "NETWORK-UP", text, elements, list_ip_parameters(network))
 
 
 def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
@@ -93,30 +94,30 @@ def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
     """
     error = sys.exc_info()[1] if error is None else check_error(error)
     if error is None:
-        emit(emitter, CRIT, "CRASHED", "about to crash", {})
+        send_record(emitter, CRIT, "CRASHED", "about to crash", {})
     else:
         trace = error.__traceback__
-        emit_error(emitter, CRIT, "CRASHED", "about to crash", type(error), error, trace)
+        send_error(emitter, CRIT, "CRASHED", "about to crash", type(error), error, trace)
 
 
 def terminated(emitter: "Emitter", signal: str) -> None:
     """Send a record that says which signal asks the program to end."""
-    emit(
+    send_record(
         emitter, NOTICE, "TERMINATED", f"about to end: {signal}", {"signal@32473": {"name": signal}}
     )
 
 
 def ended(emitter: "Emitter", reason: str = "") -> None:
     """Send a record that says that the program has come to its end."""
-    emit(emitter, NOTICE, "ENDED", f"ended{reason}", {})
+    send_record(emitter, NOTICE, "ENDED", f"ended{reason}", {})
 
 
-def list_addresses(network: "Network") -> "list[tuple[str, object]]":
-    """Return RFC 5424 7.2.1."""
+def list_ip_parameters(network: "Network") -> "list[tuple[str, object]]":
+    """Return the parameters `ip` of `origin`, one for each address (RFC 5424 7.2.1)."""
     return [("ip", address.partition("/")[0]) for address in network.addresses]
 
 
-def emit(
+def send_record(
     emitter: "Emitter",
     severity: str,
     msgid: str,
@@ -131,7 +132,7 @@ def emit(
     emitter.emit(severity, text, msgid=msgid, structured_data=data)
 
 
-def emit_error(
+def send_error(
     emitter: "Emitter",
     severity: str,
     msgid: str,
@@ -141,12 +142,10 @@ def emit_error(
     trace: "TracebackType | None",
     **parameters: object,
 ) -> None:
-    """Send a record of an exception: what it means for the program, and its traceback."""
+    """Send a record of an exception: how it affects the program, and its traceback."""
+    # May never be needed. A handler that interrupts this import reports nothing: see `_busy`.
     with importing:
-        from syslogfast.lifecycle.traceback import (  # may never be needed
-            describe_error,
-            list_elements,
-        )
+        from syslogfast.lifecycle.traceback import describe_error, list_elements
 
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
@@ -157,23 +156,22 @@ def emit_error(
     if 2 * space < encoder.max_size:
         elements = {}  # the text says the same, and more
         space = measure_space(encoder, msgid, elements)
-    emit(emitter, severity, msgid, describe_error(headline, kind, error, trace, space), elements)
+    send_record(
+        emitter, severity, msgid, describe_error(headline, kind, error, trace, space), elements
+    )
 
 
 def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
     """Return the octets that there are for a text, beside these elements and "meta"."""
-    unlimited = encoder.replace(max_size=NO_LIMIT)  # which leaves out none that are too long
-    header = unlimited.header(CRIT, msgid=msgid, structured_data=elements)
+    wider = encoder.replace(max_size=2 * encoder.max_size)  # which leaves out few that are too long
+    header = wider.header(CRIT, msgid=msgid, structured_data=elements)
     return encoder.max_size - len(header) - META_SPACE
 
 
-def emit_logged(emitter: "Emitter", record: "LogRecord") -> None:
+def send_logged_error(emitter: "Emitter", record: "LogRecord") -> None:
     """Send a record of an error that asyncio logs, with the exception if there is one."""
-    with importing:
-        from syslogfast._log_record import print_value, read_message
-
     what = print_value(read_message(record)).split("\n")[0]
     if record.exc_info and record.exc_info[0]:
-        emit_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
+        send_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
     else:
-        emit(emitter, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})
+        send_record(emitter, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})

@@ -1,41 +1,41 @@
-"""An exception as a record says it: type, message and place, and as much of the traceback as fits.
+"""An exception as a record has it: type, message, location, and what fits of the traceback.
 
 A record that is too long is truncated at its end; but the end of a traceback is what one wants to
 read.
 """
 
 from syslogfast._log_record import format_exception, list_frames, name_type, print_value
+from syslogfast.constants import WIDEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-MOST_OF_MESSAGE = 256  # characters of it that are repeated as structured data
-MOST_OF_NAME = 128
-MOST_OF_PATH = 128
-MOST_OF_LINE = 256  # characters, where not all lines fit
+MAX_MESSAGE = 256  # characters of it that are repeated as structured data
+MAX_NAME = 128
+MAX_PATH = 128
+MAX_LINE = 256  # characters, where not all lines fit
 ESCAPED = 4  # octets of a control character: "#012"
-WIDEST = 12  # octets of U+2028: "#342#200#250"
-MOST_OF_UTF_8 = 4
+MAX_UTF_8 = 4
 
 
-def list_place(trace: "TracebackType | None") -> "dict[str, object]":
+def list_location(trace: "TracebackType | None") -> "dict[str, object]":
     """Return where an exception was raised: file, line and function of the last frame."""
     if trace is None:
         return {}
     while trace.tb_next is not None:
         trace = trace.tb_next
     code = trace.tb_frame.f_code
-    path = code.co_filename[-MOST_OF_PATH:]
-    return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MOST_OF_NAME]}
+    path = code.co_filename[-MAX_PATH:]
+    return {"file": path, "line": trace.tb_lineno, "function": code.co_name[:MAX_NAME]}
 
 
 def list_elements(
     kind: "type", error: "BaseException | None", trace: "TracebackType | None"
 ) -> "dict[str, object]":
     """Return an exception as structured data."""
-    message = "" if error is None else print_value(error)[:MOST_OF_MESSAGE]
-    return {"type": name_type(kind)[:MOST_OF_NAME], "message": message, **list_place(trace)}
+    message = "" if error is None else print_value(error)[:MAX_MESSAGE]
+    return {"type": name_type(kind)[:MAX_NAME], "message": message, **list_location(trace)}
 
 
 def measure_line(line: "str") -> "int":
@@ -49,7 +49,7 @@ def measure_char(char: "str") -> "int":
     if " " <= char <= "~":
         return 1
     is_control = char < "\xa0" or char in "\u2028\u2029"
-    return WIDEST if is_control else MOST_OF_UTF_8
+    return WIDEST if is_control else MAX_UTF_8
 
 
 def keep_end(lines: "list[str]", space: "int") -> "list[str]":
@@ -84,7 +84,7 @@ def describe_error(
     space -= measure_line(headline)
     kept = keep_end(lines, space)
     if len(kept) < len(lines):
-        lines = [line[:MOST_OF_LINE] + ("..." if line[MOST_OF_LINE:] else "") for line in lines]
+        lines = [line[:MAX_LINE] + ("..." if line[MAX_LINE:] else "") for line in lines]
         kept = keep_end(lines, space)
     if len(kept) < len(lines):
         kept = ["...", *keep_end(lines, space - measure_line("..."))]

@@ -1,11 +1,11 @@
 """Transports: where bytes go. A transport knows framing and sockets, and nothing of headers."""
 
-from syslogfast.transports.exit_fork import importing
+import errno
+
 from syslogfast.transports.url import Url, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     from syslogfast.transports.queue_py import Queue
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         descriptor: "int"
 
         def push(self, queue: "Queue") -> "int":
-            """Hand over what can be without waiting: how many bytes are taken for good.
+            """Hand over what can be without waiting; return how many bytes need no other try.
 
             0: the transport is full. RejectedRecordError: it does not take the first record.
             OSError: it broke; what has not been taken is to be sent anew, from the start of a
@@ -34,13 +34,19 @@ if TYPE_CHECKING:
             """Wait until `push` may have success, or until so many seconds have passed."""
 
         def close(self, timeout: "float") -> "None":
-            """Make as sure as it can that all has arrived, then close. OSError: not all has."""
+            """Wait, if possible, until all has arrived, then close. OSError: not all has."""
 
         def abort(self) -> "None":
-            """Close the descriptor at once, and tell nobody: it may be another process's, too."""
+            """Close the descriptor, and send nothing: it may be another process's, too."""
 
 
-__all__ = ["PermanentError", "RejectedRecordError", "Url", "open_transport", "parse_url"]
+__all__ = ["PermanentError", "RejectedRecordError", "Url", "parse_url"]
+
+# Another host might take it.
+HOST_FAILURES = {
+    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EPERM, errno.EACCES),
+}
 
 
 class RejectedRecordError(OSError):
@@ -52,47 +58,8 @@ class RejectedRecordError(OSError):
 
     def is_of_host(self) -> "bool":
         """Return True if another host might take it."""
-        with importing:
-            from syslogfast.transports.poll import HOST_FAILURES  # rarely needed
-
         return self.errno in HOST_FAILURES
 
 
 class PermanentError(OSError):
-    """What waiting will not mend, such as a collector that cannot show that it is the right one."""
-
-
-def load_transport(url: "Url") -> "Callable[[Url, float], Transport]":
-    """Return what opens the transport that a URL names, given the seconds that it may take.
-
-    Each transport is imported on first use, so that nobody pays for another's.
-    """
-    with importing:
-        if url.scheme == "udp":
-            from syslogfast.transports.datagram import UdpTransport
-
-            return UdpTransport
-        if url.scheme == "unix" and url.framing is None:
-            from syslogfast.transports.datagram import UnixTransport
-
-            return UnixTransport
-        if url.scheme == "fd":
-            from syslogfast.transports.fd import FdTransport
-
-            return FdTransport
-        if url.scheme == "tls":
-            from syslogfast.transports.tls import TlsTransport
-
-            return TlsTransport
-        if url.scheme == "relp":
-            from syslogfast.transports.relp import RelpTransport
-
-            return RelpTransport
-        from syslogfast.transports.stream import StreamTransport
-
-        return StreamTransport
-
-
-def open_transport(url: "Url", timeout: "float") -> "Transport":
-    """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
-    return load_transport(url)(url, timeout)
+    """A failure that no retry repairs, such as a collector with the wrong certificate."""

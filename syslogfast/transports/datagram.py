@@ -1,43 +1,45 @@
-"""Datagrams: one record each, taken whole or not. UDP (RFC 5426) and unix sockets (unix(7))."""
+"""Datagrams: one record each, taken whole or not. UDP (RFC 5426) and unix sockets (unix(7)).
+
+All that a send may need is imported here: a signal's handler that logs must not find it half done.
+"""
 
 import _socket
+import errno
 import sys
 from time import monotonic, sleep
 
 from syslogfast._options import is_address
-from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu
+from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu, system
 from syslogfast.transports import RejectedRecordError
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.poll import Readiness
+from syslogfast.transports.resolve import look_up
+from syslogfast.transports.truncate import truncate_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from syslogfast.transports.poll import Readiness
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
 BYTE_ORDER = sys.byteorder
-NO_LIMIT = 1 << 62
+UNKNOWN_LIMIT = 1 << 62  # bytes: more than any datagram has
 MOST_SEGMENTS = 64
 # RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
 MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
-# What goes out at first where it is paced: so many datagrams, a pause, so many... Until the link
+# What goes out at first with slow start: so many datagrams, a pause, so many... Until the link
 # address of the next host is known, a stack may keep no more than the last three.
 SLOW_START = (1, 2, 4, 8, 16)
-PAUSE = 0.01  # seconds
+BURST_PAUSE = 0.01  # seconds
 
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
 
 
-def list_addresses(url: "Url") -> "list[tuple[int, Any]]":
+def list_udp_addresses(url: "Url") -> "list[tuple[int, Any]]":
     """Return family and address of each socket that the URL may mean."""
     if is_address(url.host) and "%" not in url.host:  # a zone's number has to be looked up
         family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
         return [(family, (url.host, url.port))]
-    with importing:
-        from syslogfast.transports.resolve import look_up
-
     return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
 
 
@@ -62,8 +64,8 @@ class DatagramTransport:
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self._limit = NO_LIMIT  # bytes of a datagram: what has been found out about it
-        self._readiness: Readiness | None = None  # until a send has failed
+        self._limit = UNKNOWN_LIMIT  # bytes of a datagram: what has been found out about it
+        self._readiness = Readiness()
         self._socket = self._connect()
         self.descriptor = self._socket.fileno()
 
@@ -72,7 +74,7 @@ class DatagramTransport:
         raise NotImplementedError
 
     def _reconnect(self, error: "OSError") -> "None":
-        """See what can be done about a refusal; OSError: nothing."""
+        """Connect anew after a refusal; OSError: that is not possible."""
         raise NotImplementedError
 
     def _find_limit(self, size: "int") -> "int":
@@ -86,7 +88,7 @@ class DatagramTransport:
         return self._send(queue, data)
 
     def _send(self, queue: "Queue", data: "memoryview", failures: "tuple[str, ...]" = ()) -> "int":
-        """Send one record; if the first try is refused, which is the one before's fault, again.
+        """Send one record; if it is refused, once more: that is about the record before it.
 
         failures: of the tries so far.
         """
@@ -100,7 +102,7 @@ class DatagramTransport:
         except RejectedRecordError:
             raise
         except OSError as error:
-            failure = self._get_readiness().name_failure(error)
+            failure = self._readiness.name_failure(error)
             if failure == "full":
                 return 0
             if failure == "refused":
@@ -110,30 +112,17 @@ class DatagramTransport:
                 self._reconnect(error)
                 queue.descriptor = self.descriptor = self._socket.fileno()
             elif failure == "too large" and failures.count(failure) < 2:
-                if failure in failures:  # the first time it may have been said of one before
+                if failure in failures:  # the first may be about the datagram before
                     self._limit = self._find_limit(len(data))
             else:
                 raise RejectedRecordError(failure, error) from None
         return self._send(queue, data, (*failures, failure))
-
-    def _get_readiness(self) -> "Readiness":
-        if self._readiness is None:
-            with importing:
-                from syslogfast.transports.poll import Readiness  # most never need it
-
-            self._readiness = Readiness()
-        return self._readiness
 
     def _confirm(self) -> "None":
         """Take note that a datagram has gone."""
         self._proven = True
 
     def _send_truncated(self, queue: "Queue", data: "memoryview") -> "int":
-        with importing:
-            import errno  # rarely needed
-
-            from syslogfast.transports.truncate import truncate_record
-
         record = truncate_record(bytes(data), self._limit)
         if record is None:
             error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
@@ -143,7 +132,7 @@ class DatagramTransport:
         return len(data)
 
     def wait(self, timeout: "float") -> "None":
-        self._get_readiness().wait(self._socket.fileno(), timeout)
+        self._readiness.wait(self._socket.fileno(), timeout)
 
     def abort(self) -> "None":
         self._socket.close()
@@ -156,7 +145,7 @@ class UdpTransport(DatagramTransport):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
-        self._addresses = list_addresses(url)
+        self._addresses = list_udp_addresses(url)
         super().__init__(url, timeout)
         self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
         self._coming_bursts = list(SLOW_START)  # that are still to come
@@ -205,11 +194,11 @@ class UdpTransport(DatagramTransport):
         try:
             return self._socket.sendmsg((data,), ancillary)
         except OSError:
-            pass  # it may have been said of one before
+            pass  # it may be about the datagram before
         try:
             return self._socket.sendmsg((data,), ancillary)
         except OSError as error:
-            failure = self._get_readiness().name_segment_failure(error)
+            failure = self._readiness.name_segment_failure(error)
         if failure == "full":
             return 0
         if failure:
@@ -225,7 +214,7 @@ class UdpTransport(DatagramTransport):
             if not self._coming_bursts:
                 self._in_slow_start = False
                 return True
-            self._next_burst = monotonic() + PAUSE
+            self._next_burst = monotonic() + BURST_PAUSE
             self._burst = self._coming_bursts.pop(0)
         self._burst -= 1
         return True
@@ -237,7 +226,7 @@ class UdpTransport(DatagramTransport):
             super().wait(timeout)
 
     def _confirm(self) -> "None":
-        """A refusal on this host is known at once: if the first is not refused, it is heard."""
+        """A refusal on this host is known at once: if the first is not refused, it has arrived."""
         self._raise_pending()
         super()._confirm()
 
@@ -247,12 +236,10 @@ class UdpTransport(DatagramTransport):
             refused.close()
 
     def _raise_pending(self) -> "None":
-        """Raise what became of the datagram before."""
+        """Raise the error of the datagram before, if it had one."""
         error = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if error:
-            from os import strerror
-
-            raise OSError(error, strerror(error))
+            raise OSError(error, system.strerror(error))
 
     def _find_limit(self, size: "int") -> "int":
         is_ipv6 = self._socket.family == _socket.AF_INET6

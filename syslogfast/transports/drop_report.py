@@ -1,4 +1,4 @@
-"""Telling, in the log itself, how many records it lacks."""
+"""Reports, in the log itself, of how many records it lacks."""
 
 from time import monotonic
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     ReportRenderer: TypeAlias = "Callable[[dict[str, int], int], bytes]"
 
-INTERVAL = 1.0  # seconds at least between two reports
+REPORT_INTERVAL = 1.0  # seconds at least between two reports
 
 
 class DropReporter:
-    """Queues a record that tells of drops, when the transport moves again.
+    """Queues a record that reports drops, when the transport moves again.
 
     render: returns that record for {reason: records} and the time of the first drop, in
         nanoseconds since the epoch.
@@ -26,13 +26,13 @@ class DropReporter:
         self._queue = queue
         self._keeps_last = keeps_last
         self._render = render
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()
 
     def find_delay(self) -> float | None:
         """Return the seconds until there is something to report; None: nothing has to be."""
-        # That the report itself was dropped is told with the next, but is no reason for one.
+        # A report that was dropped itself is counted by the next, but is no reason for one.
         if not self._queue.drops_since or self._queue.count_all()["offered"] == self._offered:
             return None
         return max(0.0, self._next - monotonic())
@@ -45,19 +45,19 @@ class DropReporter:
         queue = self._queue
         if not is_last and (delay or (queue.count and not self._keeps_last)):
             return False
-        self._next = monotonic() + INTERVAL
+        self._next = monotonic() + REPORT_INTERVAL
         since, queue.drops_since = queue.drops_since, 0
         dropped: dict[str, int] = queue.count_all()["dropped"]
         lost = {
-            reason: count - self._told.get(reason, 0)
+            reason: count - self._reported.get(reason, 0)
             for reason, count in dropped.items()
-            if count > self._told.get(reason, 0)
+            if count > self._reported.get(reason, 0)
         }
         if not lost:
             return True  # of one that came between the two lines above
         if not queue.put(self._render(lost, since), even_closed=is_last):
             queue.drops_since = since  # there is no space for it
             return False
-        self._told = dropped
+        self._reported = dropped
         self._offered = queue.count_all()["offered"]
         return True

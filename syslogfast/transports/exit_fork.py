@@ -6,28 +6,41 @@ import atexit
 import sys
 from time import monotonic
 
-from syslogfast._platform import call_at_fork
+from syslogfast._platform import call_at_fork, run_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from syslogfast.transports.sender import Sender
 
 # Held while something is imported that is not needed by all. A fork waits for that: in the child,
-# where the thread that imports it is not, it would stay half imported for ever.
+# where the thread that imports it is not, it would stay half imported.
 importing = _thread.RLock()
+
+_holds_importing = False  # set by the thread that forks, while it does so
 
 _has_ended = False
 
-# By id(), and weakly: a sender that nobody needs any more may go.
+# By id(), and weakly: what nobody needs any more may go.
 _senders: "dict[int, _weakref.ReferenceType[Sender]]" = {}
+_inherited: "dict[int, _weakref.ReferenceType[Any]]" = {}  # others that a fork has to reset
+
+
+def refer_weakly(registry: "dict[int, Any]", owner: object) -> None:
+    key = id(owner)
+    registry[key] = _weakref.ref(owner, lambda reference: registry.pop(key, None))
 
 
 def register(sender: "Sender") -> None:
     """Have a sender closed at the end of the process, and begin anew in one that is forked."""
-    key = id(sender)
-    _senders[key] = _weakref.ref(sender, lambda reference: _senders.pop(key, None))
+    refer_weakly(_senders, sender)
+
+
+def register_for_fork(owner: "Any") -> None:
+    """Have `owner.reset_after_fork` called in a process that is forked."""
+    refer_weakly(_inherited, owner)
 
 
 def unregister(sender: "Sender") -> None:
@@ -35,15 +48,19 @@ def unregister(sender: "Sender") -> None:
     _senders.pop(id(sender), None)
 
 
+def list_owners(registry: "dict[int, _weakref.ReferenceType[Any]]") -> "list[Any]":
+    found = [reference() for reference in list(registry.values())]
+    return [owner for owner in found if owner is not None]
+
+
 def list_senders() -> "list[Sender]":
-    found = [reference() for reference in list(_senders.values())]
-    return [sender for sender in found if sender is not None]
+    return list_owners(_senders)
 
 
 def close_all() -> None:
-    """Close them, within the time that the most patient of them has; logging closes its own."""
+    """Close them, within the longest of their timeouts; logging closes its own."""
     global _has_ended
-    close([sender for sender in list_senders() if sender.closes_at_exit])
+    close_senders([sender for sender in list_senders() if sender.closes_at_exit])
     _has_ended = True
     join_threads()
 
@@ -54,10 +71,10 @@ def has_ended() -> bool:
 
 
 def close_all_as_child() -> None:
-    close(list_senders())
+    close_senders(list_senders())
 
 
-def close(senders: "list[Sender]") -> None:
+def close_senders(senders: "list[Sender]") -> None:
     started = monotonic()
     for sender in senders:
         sender.send_soon()
@@ -85,7 +102,7 @@ _of_thread = _thread._local()
 
 
 class Thread:
-    """A thread of a sender, or of another `owner`, and what tells that all of it is gone."""
+    """A thread of a sender, or of another `owner`, whose end can be waited for."""
 
     def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
         """Start it; RuntimeError: there can be no threads here, or not now."""
@@ -102,12 +119,22 @@ class Thread:
 
     def _run(self, work: "Callable[..., object]", arguments: "tuple[object, ...]") -> None:
         # CPython drops what is local to a thread when it destroys the thread's state, and runs no
-        # code in Python between the two: nobody sees the lock free and the state there.
+        # code in Python between the two: the lock is never free while the state is there.
         mark: set[object] = set()
         _of_thread.mark = mark
-        self._mark = _weakref.ref(mark, self._has_gone.__exit__)  # type: ignore[arg-type]
+        self._mark = _weakref.ref(mark, self._bind_release())
         del mark
         work(*arguments)
+
+    def _bind_release(self) -> "Callable[[object], object]":
+        """Return what releases the lock, takes one argument, and is not written in Python.
+
+        From Python 3.15 on a lock's `__exit__` insists on its three. A bound method puts one before
+        those that it is called with.
+        """
+        lock: Any = self._has_gone
+        bind: Any = type(self.join)
+        return bind(bind(lock.__exit__, lock), lock)  # type: ignore[no-any-return]
 
     def is_there(self) -> bool:
         return self._has_gone.locked()
@@ -126,7 +153,7 @@ def join_threads() -> None:
     left = [thread for thread in _threads.copy() if thread.is_there()]
     if left and not is_main_interpreter():
         for thread in left:
-            if id(thread.owner()) not in _senders:  # one that is open works on for ever
+            if id(thread.owner()) not in _senders:  # the thread of an open one never ends
                 thread.join()
 
 
@@ -136,24 +163,38 @@ def is_main_interpreter() -> bool:
     try:
         import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
     except ImportError:
-        return True  # as far as one can tell
+        return True  # as far as is known
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
 # --- fork ----------------------------------------------------------------------------------------
 
 
-def after_fork_in_child() -> None:
-    importing.release()
+def acquire_importing() -> None:
+    global _holds_importing
+    importing.acquire()
+    _holds_importing = True
+
+
+def release_importing() -> None:
+    """Release that lock as it is found: a host in C may call the hooks of a child alone."""
+    global _holds_importing
+    if _holds_importing:
+        _holds_importing = False
+        importing.release()
+    elif not importing._is_owned() and hasattr(importing, "_at_fork_reinit"):  # type: ignore[attr-defined]
+        importing._at_fork_reinit()  # by whichever thread of the parent it is held
+
+
+def reset_after_fork() -> None:
     _threads.clear()
-    for sender in list_senders():
-        sender.reset_after_fork()
+    owners = [*list_senders(), *list_owners(_inherited)]
+    run_each([owner.reset_after_fork for owner in owners])
 
 
 # Once, and early: what the program registers later is called before this, and may still emit.
 atexit.register(close_all)
-call_at_fork(
-    before=importing.acquire,
-    after_in_parent=importing.release,
-    after_in_child=after_fork_in_child,
-)
+call_at_fork("locks", "before", acquire_importing)
+call_at_fork("locks", "after_in_parent", release_importing)
+call_at_fork("locks", "after_in_child", release_importing)
+call_at_fork("senders", "after_in_child", reset_after_fork)

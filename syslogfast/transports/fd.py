@@ -1,6 +1,7 @@
 """An open file descriptor: standard output, a pipe, a serial console. It stays open."""
 
 import errno
+import select  # noqa: F401  # `push` asks at once whether there is space
 from time import sleep
 
 from syslogfast._platform import system

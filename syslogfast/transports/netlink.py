@@ -1,4 +1,4 @@
-"""What Linux tells of its network, and each change: rtnetlink, RFC 3549 and rtnetlink(7)."""
+"""What Linux reports of its network, and each change: rtnetlink, RFC 3549 and rtnetlink(7)."""
 
 import _socket
 import sys

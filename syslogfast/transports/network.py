@@ -1,7 +1,7 @@
 """What this machine's network is: the kernel is asked; no program is run, no name looked up.
 
-Linux tells it, and each change of it, over rtnetlink (RFC 3549). Where that is missing or refused,
-as on other systems and in some sandboxes, a socket tells the address that it would send from.
+Linux reports it, and each change, over rtnetlink (RFC 3549). Where that is missing or refused, as
+on other systems and in some sandboxes, a socket knows the address that it would send from.
 """
 
 import _socket
@@ -12,7 +12,10 @@ import sys
 from time import monotonic, sleep
 
 from syslogfast._options import has_hostname, is_address, this_host
+from syslogfast._platform import catch_up_with_fork
 from syslogfast._validation import check_timeout
+from syslogfast.constants import FOREVER, LONGEST_WAIT
+from syslogfast.transports.exit_fork import register_for_fork
 from syslogfast.transports.netlink import (
     DATAGRAM,
     RTM_GETADDR,
@@ -27,23 +30,21 @@ from syslogfast.transports.netlink import (
     subscribe,
 )
 
-GRACE = 1.0  # seconds that an address waits for its default route, which comes some ms later
-PAUSES = (0.05, 1.0)  # seconds: the first and the longest, where changes have to be looked for
+ROUTE_DELAY = 1.0  # seconds that an address waits for its default route, which comes ms later
+SCAN_PAUSES = (0.05, 1.0)  # seconds: the first and the longest, where changes have to be looked for
 
 RESOLV_CONF = "/etc/resolv.conf"
-KERNEL_RESOLV_CONF = "/proc/net/pnp"  # what the kernel was told by DHCP, with ip= at its boot
+KERNEL_RESOLV_CONF = "/proc/net/pnp"  # what the kernel has from DHCP, with ip= at its boot
 KERNEL_COMMAND_LINE = "/proc/cmdline"
 ROUTES = "/proc/net/route"
 LINKS = "/sys/class/net"
 LONGEST_FILE = 1 << 16  # characters
 HOSTNAME_WORDS = ("hostname", "systemd.hostname")
 
-BURST = 1000  # events that are taken as one
-LONGEST_WAIT = 1e6  # seconds: poll() takes no more
-FOREVER = float("inf")
+MAX_EVENTS = 1000  # events that are taken as one
 
 # Nothing is sent there: RFC 5737, RFC 3849.
-ELSEWHERE = ((_socket.AF_INET, "192.0.2.1"), (_socket.AF_INET6, "2001:db8::1"))
+UNUSED_ADDRESSES = ((_socket.AF_INET, "192.0.2.1"), (_socket.AF_INET6, "2001:db8::1"))
 
 
 class Network:
@@ -98,7 +99,7 @@ def read_network() -> Network | None:
 def wait_for_network(timeout: float) -> Network | None:
     """Return the network as soon as there is one; None if there is none for `timeout` seconds.
 
-    Up to GRACE seconds are given to a default route. With a link-local address alone, which
+    Up to ROUTE_DELAY seconds are given to a default route. With a link-local address alone, which
     most interfaces have from the start, a better one is waited for until the time is over.
     """
     with NetworkWatch() as watch:
@@ -106,10 +107,10 @@ def wait_for_network(timeout: float) -> Network | None:
 
 
 class NetworkWatch:
-    """Tells of changes of the network: what makes no difference to a Network is none.
+    """Reports changes of the network: what makes no difference to a Network is none.
 
     One thread may wait at a time; any may close, and a fork has its own. known: the network that
-    need not be told any more.
+    has been reported already.
     """
 
     def __init__(self, known: Network | None = None) -> None:
@@ -117,25 +118,34 @@ class NetworkWatch:
         self._is_closed = False
         self._events: _socket.socket | None = None
         self._begin()
+        register_for_fork(self)
 
     def _begin(self) -> None:
         """Begin with locks of this process; what happens from now on is not missed."""
-        self._process = os.getpid()
+        self._is_inherited = False  # set in a process that was forked since
         self._waiting = _thread.allocate_lock()  # held by the thread that waits
         self._closing = _thread.RLock()  # held while the socket is closed, or woken
         self._close_events()
         if not self._is_closed:
             self._events = subscribe()
 
+    def reset_after_fork(self) -> None:
+        """Begin anew, but not before somebody needs it: most forks do not."""
+        self._is_inherited = True
+
+    def _catch_up(self) -> None:
+        catch_up_with_fork()
+        if self._is_inherited:
+            self._begin()
+
     def wait(self, timeout: float) -> Network | None:
         """Return the network when it differs from that returned last; at first, when there is one.
 
-        It sleeps in the kernel until something has changed; where the kernel tells of no changes
+        It sleeps in the kernel until something has changed; where the kernel reports no changes
         it looks for them, at least each second. None: not within `timeout` seconds, or closed.
         """
         deadline = monotonic() + check_timeout(timeout)
-        if self._process != os.getpid():
-            self._begin()
+        self._catch_up()
         try:
             with self._waiting:
                 return self._wait_until(deadline)
@@ -144,17 +154,17 @@ class NetworkWatch:
                 self._close_events()
 
     def _wait_until(self, deadline: float) -> Network | None:
-        seen = self._latest
+        found = self._latest
         since = 0.0
-        pause, longest = PAUSES
+        pause, longest = SCAN_PAUSES
         while not self._is_closed:
-            network, patience = find_network()
+            network, delay = find_network()
             now = monotonic()
             end = deadline
             if network is not None and network != self._latest:
-                if network != seen:
-                    seen, since = network, now
-                end = min(deadline, since + patience)
+                if network != found:
+                    found, since = network, now
+                end = min(deadline, since + delay)
                 if now >= end:
                     self._latest = network
                     return network
@@ -178,7 +188,7 @@ class NetworkWatch:
                 if concerns_network(events.recv(DATAGRAM)):
                     break
             events.settimeout(0)
-            for _ in range(BURST):
+            for _ in range(MAX_EVENTS):
                 events.recv(DATAGRAM)
         except (TimeoutError, BlockingIOError):
             pass
@@ -195,8 +205,7 @@ class NetworkWatch:
     def close(self) -> None:
         """Have the thread that waits return None. This itself waits for nothing."""
         self._is_closed = True
-        if self._process != os.getpid():
-            self._begin()
+        self._catch_up()
         if self._waiting.acquire(False):
             self._close_events()
             self._waiting.release()
@@ -213,7 +222,7 @@ class NetworkWatch:
 
 
 def find_hostname() -> str | None:
-    """Return the kernel's name for this machine, else one to tell it from its siblings by.
+    """Return the kernel's name for this machine, else one that its siblings do not have.
 
     Where nobody has given it a name, as in a microVM without an init system, that is "(none)" or
     "localhost" for all; and behind the NAT of a virtual machine monitor all have the same address
@@ -291,19 +300,19 @@ def choose_network(
     addresses = list(dict.fromkeys([text for _, text in found[key]]))
     if is_local:
         # An IPv4 one may be all that a microVM is given; an IPv6 one precedes the others.
-        patience = 0.0 if _socket.AF_INET in families else FOREVER
+        delay = 0.0 if _socket.AF_INET in families else FOREVER
     else:
-        patience = 0.0 if families else GRACE
+        delay = 0.0 if families else ROUTE_DELAY
     gateway = gateways[0] if gateways else None
-    return Network(link.name, link.address, addresses, gateway, name_servers), patience
+    return Network(link.name, link.address, addresses, gateway, name_servers), delay
 
 
 # --- without netlink -----------------------------------------------------------------------------
 
 
 def find_network_by_socket() -> tuple[Network | None, float]:
-    """Return what `find_network` does, as far as a socket and the files of the kernel tell it."""
-    addresses = [ask_socket(family, elsewhere) for family, elsewhere in ELSEWHERE]
+    """Return what `find_network` does, as far as a socket and the files of the kernel know it."""
+    addresses = [ask_socket(family, unused) for family, unused in UNUSED_ADDRESSES]
     found = [address for address in addresses if address]
     if not found:
         return None, 0.0
@@ -312,14 +321,14 @@ def find_network_by_socket() -> tuple[Network | None, float]:
     return Network(interface, link_address, found, gateway, read_name_servers()), 0.0
 
 
-def ask_socket(family: int, elsewhere: str) -> str | None:
-    """Return the address that a datagram for `elsewhere` would be sent from; none is sent."""
+def ask_socket(family: int, target: str) -> str | None:
+    """Return the address that a datagram for `target` would be sent from; none is sent."""
     try:
         datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
     except OSError:
         return None
     try:
-        datagrams.connect((elsewhere, 9))
+        datagrams.connect((target, 9))
         address = str(datagrams.getsockname()[0]).partition("%")[0]
         octets = _socket.inet_pton(family, address)
     except OSError:
@@ -367,7 +376,7 @@ def read_file(path: str) -> str:
 
 
 def read_name_servers() -> list[str]:
-    """Return the addresses of resolv.conf(5), else those that the kernel was told at its boot."""
+    """Return the addresses of resolv.conf(5), else those that the kernel got at its boot."""
     for path in (RESOLV_CONF, KERNEL_RESOLV_CONF):
         lines = [line.split() for line in read_file(path).splitlines()]
         found = [words[1] for words in lines if words[:1] == ["nameserver"] and words[1:]]

@@ -1,23 +1,18 @@
-"""What the error of a send means, and waiting; `select` is imported by those who wait: few do."""
+"""What the error of a send means, and waiting; `select` is imported by threads that wait."""
 
 import errno
 from time import sleep
 
-from syslogfast import _platform
+from syslogfast._platform import poll_descriptor
+from syslogfast.constants import LONGEST_WAIT
 from syslogfast.transports.exit_fork import importing
 
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 OUT_OF_BUFFERS = (errno.ENOBUFS, errno.ENOMEM)
-LONGEST_WAIT = 1e6  # seconds: poll() takes no more
-PAUSE = 0.01  # seconds that a shortage is given
+SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memory
 
 # There is nobody on the other side, or not any more.
 REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
-# Another host might take it.
-HOST_FAILURES = {
-    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
-    *(errno.EPERM, errno.EACCES),
-}
 
 
 def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
@@ -25,7 +20,7 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
     with importing:
         import select  # noqa: F401  # for what is called here
 
-    return _platform.wait_ready(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
+    return poll_descriptor(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
 
 
 class Readiness:
@@ -40,7 +35,7 @@ class Readiness:
         return self._is_short or isinstance(error, BlockingIOError)
 
     def name_failure(self, error: "OSError") -> "str":
-        """Return in a word what befell a datagram; "full": it has to be tried again."""
+        """Return the reason for which a datagram failed; "full": it has to be tried again."""
         if self.is_full(error):
             return "full"
         if error.errno in REFUSALS:
@@ -48,7 +43,7 @@ class Readiness:
         return "too large" if error.errno == errno.EMSGSIZE else "error"
 
     def name_segment_failure(self, error: "OSError") -> "str":
-        """Return what befell datagrams that were to be segmented: "" if that is not the fault."""
+        """Return which segments the kernel refuses; "": it does not refuse segmenting."""
         if self.is_full(error):
             return "full"
         if error.errno in (errno.EINVAL, errno.EMSGSIZE):
@@ -58,6 +53,6 @@ class Readiness:
     def wait(self, fd: "int", timeout: "float") -> "None":
         if self._is_short:
             self._is_short = False
-            sleep(min(timeout, PAUSE))
+            sleep(min(timeout, SHORTAGE_PAUSE))
         else:
             wait_ready(fd, timeout)

@@ -11,7 +11,7 @@ from time import monotonic
 
 from syslogfast._platform import find_constant
 from syslogfast.transports.poll import Readiness, wait_ready
-from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_stream
+from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_stream, list_tcp_addresses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RelpTransport:
         self._flight: deque[int] = deque()
         self._oldest = 1  # its number
         self._early: set[int] = set()  # numbers of those acknowledged before an older one
-        self._taken = 0  # bytes acknowledged that the caller has not been told of
+        self._taken = 0  # bytes acknowledged that `push` has not returned yet
         self._unsent = memoryview(b"")  # rest of the frames that the kernel did not take
         self._received = b""  # start of a frame
         self._response = b""  # data of the last
@@ -55,7 +55,7 @@ class RelpTransport:
         self._failure: OSError | None = None
         self._readiness = Readiness()
         deadline = monotonic() + timeout
-        self._socket = connect_stream(url, timeout)
+        self._socket = connect_stream(list_tcp_addresses(url), deadline)
         try:
             self._socket.settimeout(0)
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -67,7 +67,7 @@ class RelpTransport:
             raise
 
     def push(self, queue: "Queue") -> "int":
-        """Tell what has been acknowledged; if nothing has, send what the window has space for."""
+        """Return what has been acknowledged; if nothing, send what the window has space for."""
         taken = self._take()
         if not taken:
             # Where half of the window is in flight, more of it would only make smaller batches.

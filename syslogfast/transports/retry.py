@@ -3,13 +3,14 @@
 import sys
 from time import monotonic
 
-from syslogfast._options import is_address
 from syslogfast._platform import system
-from syslogfast.transports import PermanentError, open_transport
+from syslogfast.constants import FOREVER as FOREVER
+from syslogfast.transports import PermanentError
+from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from syslogfast.transports import Transport, Url
 
@@ -17,7 +18,6 @@ FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
 MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
-FOREVER = float("inf")
 
 
 def add_jitter(delay: float) -> float:
@@ -27,9 +27,30 @@ def add_jitter(delay: float) -> float:
 
 def needs_waiting(url: "Url") -> bool:
     """Return True if this transport takes time to open: a name to look up, a connection to make."""
-    if url.scheme == "udp":
-        return not is_address(url.host)
-    return url.scheme != "fd" and not (url.scheme == "unix" and url.framing is None)
+    return not url.opens_at_once()
+
+
+def load_transport(url: "Url") -> "Callable[[Url, float], Transport]":
+    """Return the class that the URL's row of SCHEMES names; nobody pays for another's import."""
+    module, _, name = url.find_transport_scheme().loader.partition(":")
+    with importing:
+        return getattr(__import__(module, None, None, [name]), name)  # type: ignore[no-any-return]
+
+
+def load_transport_early(url: "Url") -> None:
+    """Import what `emit` will need, so that no signal's handler finds it half imported.
+
+    What cannot be imported, such as an `ssl` that is missing, is an error when it is opened.
+    """
+    try:
+        load_transport(url)
+    except ImportError:
+        pass
+
+
+def open_transport(url: "Url", timeout: float) -> "Transport":
+    """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
+    return load_transport(url)(url, timeout)
 
 
 class RetryPolicy:
@@ -43,7 +64,7 @@ class RetryPolicy:
         self.urls = urls
         self.timeout = timeout  # seconds that opening a transport may take
         self._failed: Url = urls[0]  # where `error` was
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -74,7 +95,7 @@ class RetryPolicy:
         self._delay = FIRST_DELAY
 
     def retry_soon(self) -> None:
-        """Try soon: somebody waits."""
+        """Try soon: a thread waits for that."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
     def open(self) -> "Transport | None":
@@ -146,11 +167,11 @@ class RetryPolicy:
         self.on_connected(self.urls[index])
 
     def note_failure(self, url: "Url", error: OSError) -> None:
-        """Take note of what has gone wrong; what will not mend by itself is said aloud, once."""
+        """Take note of what has gone wrong; what no retry repairs goes to standard error, once."""
         self._failed, self.error = url, error
         text = f"{url}: {error}"
-        if isinstance(error, PermanentError) and text not in self._said:
-            self._said.add(text)  # nobody would look at the statistics for this
+        if isinstance(error, PermanentError) and text not in self._reported:
+            self._reported.add(text)  # nobody would look at the statistics for this
             try:
                 sys.stderr.write(f"syslogfast: {text}; records wait in the queue\n")
             except (AttributeError, OSError, ValueError):

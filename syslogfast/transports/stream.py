@@ -5,17 +5,25 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.poll import Readiness
 from syslogfast.transports.resolve import look_up
 
+try:
+    import termios
+    from fcntl import ioctl
+
+    UNSENT: int = termios.TIOCOUTQ
+except ImportError:
+    UNSENT = 0  # Windows
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
+
+    StreamAddress: TypeAlias = "tuple[int, int, Any]"  # family, protocol, address
 
 # A program may have given SIGPIPE its default, which is the end of it.
 NO_SIGNAL = find_constant("MSG_NOSIGNAL") or 0
@@ -23,7 +31,7 @@ SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose coll
 SHORTEST_TIMEOUT = 0.001  # seconds
 IDLE_TIMEOUT = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time
-OPTIONS = (
+KEEPALIVE_OPTIONS = (
     ("SOL_SOCKET", "SO_KEEPALIVE", 1),
     ("IPPROTO_TCP", "TCP_KEEPIDLE", IDLE_TIMEOUT),
     ("IPPROTO_TCP", "TCP_KEEPINTVL", IDLE_TIMEOUT // PROBES),
@@ -32,35 +40,32 @@ OPTIONS = (
 )
 
 
-def list_addresses(url: "Url") -> "Iterator[tuple[int, int, int, Any]]":
-    """Yield family, kind, protocol and address of each socket that the URL may mean."""
-    if url.scheme == "unix":
-        yield _socket.AF_UNIX, _socket.SOCK_STREAM, 0, url.host
-    elif url.scheme == "vsock":
-        yield _socket.AF_VSOCK, _socket.SOCK_STREAM, 0, (int(url.host), url.port)
-    else:
-        for family, kind, protocol, _, address in look_up(url, _socket.SOCK_STREAM):
-            yield family, kind, protocol, address
+def list_tcp_addresses(url: "Url") -> "list[StreamAddress]":
+    """Return each address of the host, in the order in which they are to be tried."""
+    found = look_up(url, _socket.SOCK_STREAM)
+    return [(family, protocol, address) for family, _, protocol, _, address in found]
 
 
-def watch_over(stream: "_socket.socket") -> "None":
-    """Have the kernel find out when the peer has died without a word."""
+def enable_keepalive(stream: "_socket.socket") -> "None":
+    """Have the kernel find out when the peer has died without closing."""
     if stream.family in (_socket.AF_INET, _socket.AF_INET6):
-        for level, option, value in OPTIONS:
+        for level, option, value in KEEPALIVE_OPTIONS:
             number = find_constant(option)
             if number is not None:
                 stream.setsockopt(getattr(_socket, level), number, value)
 
 
-def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
-    """Return a socket connected to the first of the host's addresses that answers."""
+def connect_stream(addresses: "list[StreamAddress]", deadline: "float") -> "_socket.socket":
+    """Return a socket connected to the first of these addresses that answers.
+
+    deadline: by monotonic().
+    """
     failure = None
-    deadline = monotonic() + timeout
-    for family, kind, protocol, address in list_addresses(url):
-        stream = _socket.socket(family, kind, protocol)
+    for family, protocol, address in addresses:
+        stream = _socket.socket(family, _socket.SOCK_STREAM, protocol)
         try:
             stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER)
-            watch_over(stream)
+            enable_keepalive(stream)
             stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
             stream.connect(address)
             return stream
@@ -72,18 +77,19 @@ def connect_stream(url: "Url", timeout: "float") -> "_socket.socket":
 
 def count_unacknowledged(stream: "_socket.socket") -> "int":
     """Return how many bytes the peer's kernel has not confirmed; 0 where nobody can say."""
+    if not UNSENT:
+        return 0
     try:
-        with importing:
-            from fcntl import ioctl
-            from termios import TIOCOUTQ
-
-        return int.from_bytes(ioctl(stream.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
-    except (ImportError, OSError):
+        return int.from_bytes(ioctl(stream.fileno(), UNSENT, bytes(4)), sys.byteorder)
+    except OSError:
         return 0  # vsock
 
 
 class StreamTransport:
-    """A connection, never waited for but in `wait` and `close`."""
+    """A connection, never waited for but in `wait` and `close`.
+
+    Each kind of stream says by `_list_addresses` where it leads.
+    """
 
     pinned = 0
     is_draining = False
@@ -91,9 +97,13 @@ class StreamTransport:
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._readiness = Readiness()
-        self._socket = connect_stream(url, timeout)
+        deadline = monotonic() + timeout
+        self._socket = connect_stream(self._list_addresses(url), deadline)
         self._socket.settimeout(0)
         self.descriptor = self._socket.fileno()
+
+    def _list_addresses(self, url: "Url") -> "list[StreamAddress]":
+        raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
         """Look first whether the collector has gone: TCP takes bytes for it all the same."""
@@ -142,3 +152,24 @@ class StreamTransport:
             if monotonic() >= deadline:
                 left = count_unacknowledged(self._socket)
                 raise TimeoutError(f"{left} bytes are not acknowledged")
+
+
+class TcpTransport(StreamTransport):
+    """A connection to one of a host's addresses."""
+
+    def _list_addresses(self, url: "Url") -> "list[StreamAddress]":
+        return list_tcp_addresses(url)
+
+
+class UnixStreamTransport(StreamTransport):
+    """A connection to a unix socket of the kind SOCK_STREAM."""
+
+    def _list_addresses(self, url: "Url") -> "list[StreamAddress]":
+        return [(_socket.AF_UNIX, 0, url.host)]
+
+
+class VsockTransport(StreamTransport):
+    """A connection from a virtual machine to its host, or the other way round."""
+
+    def _list_addresses(self, url: "Url") -> "list[StreamAddress]":
+        return [(_socket.AF_VSOCK, 0, (int(url.host), url.port))]

@@ -1,12 +1,13 @@
 """TLS (RFC 5425): a stream whose collector proves who it is, and may ask for the same."""
 
+import encodings.idna  # noqa: F401  # what names are checked by
 import signal
 import ssl
 from time import monotonic
 
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
-from syslogfast.transports.stream import StreamTransport, connect_stream
+from syslogfast.transports.stream import TcpTransport, connect_stream, list_tcp_addresses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
-SHORTEST_HEARING = 0.05  # seconds
+MIN_REFUSAL_WAIT = 0.05  # seconds
 SIGPIPE: int = getattr(signal, "SIGPIPE", 0)  # Windows has none
 # Reasons, as OpenSSL names them, for which the collector does not want us.
 ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
@@ -38,8 +39,8 @@ def make_context(url: "Url") -> "ssl.SSLContext":
     return context
 
 
-def explain(error: "Exception") -> "Exception":
-    """Return a PermanentError if it is about who is who, else the error itself."""
+def explain_error(error: "Exception") -> "Exception":
+    """Return a PermanentError if it is about identities, else the error itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return PermanentError(f"its certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
@@ -50,7 +51,7 @@ def explain(error: "Exception") -> "Exception":
 class WithoutSignal:
     """While OpenSSL writes, nobody gets SIGPIPE, which ends a program that has reset it.
 
-    Python itself ignores it, and the sockets of the other transports are told not to send it.
+    Python itself ignores it, and the sockets of the other transports do not send it.
     """
 
     def __enter__(self) -> "None":
@@ -67,7 +68,7 @@ class WithoutSignal:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
-class TlsTransport(StreamTransport):
+class TlsTransport(TcpTransport):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # what goes there is encrypted first
@@ -81,32 +82,32 @@ class TlsTransport(StreamTransport):
         name = url.options.get("name", url.host)
         name.encode("idna")  # UnicodeError now rather than from within a handshake
         deadline = monotonic() + timeout
-        stream = connect_stream(url, timeout)
+        stream = connect_stream(list_tcp_addresses(url), deadline)
         started = monotonic()
         try:
-            stream.settimeout(max(0.0, deadline - started) or SHORTEST_HEARING)
+            stream.settimeout(max(0.0, deadline - started) or MIN_REFUSAL_WAIT)
             self._socket = context.wrap_socket(
                 stream,  # type: ignore[arg-type]  # no more is needed than _socket has
                 server_hostname=name,
             )
         except (OSError, ValueError) as error:
             stream.close()
-            raise explain(error) from None
+            raise explain_error(error) from None
         self._socket.settimeout(0)
-        self._hear_out(2 * (monotonic() - started))
+        self._await_refusal(2 * (monotonic() - started))
 
-    def _hear_out(self, seconds: "float") -> "None":
+    def _await_refusal(self, seconds: "float") -> "None":
         """Give the collector time to refuse us.
 
         In TLS 1.3 it sees our certificate, or that there is none, only after our handshake is
-        over (RFC 8446 4.6.1); if it is content it mostly says so by a ticket.
+        over (RFC 8446 4.6.1); if it accepts, it mostly sends a ticket.
         """
         try:
-            wait_ready(self._socket.fileno(), max(seconds, SHORTEST_HEARING), to_read=True)
+            wait_ready(self._socket.fileno(), max(seconds, MIN_REFUSAL_WAIT), to_read=True)
             self._look_for_end()
         except OSError as error:
             self._socket.close()
-            raise explain(error) from None
+            raise explain_error(error) from None
 
     def _look_for_end(self) -> "None":
         """Raise that the collector has gone, if it has: TCP takes bytes for it all the same."""
@@ -136,21 +137,21 @@ class TlsTransport(StreamTransport):
         except OSError as error:
             self.pinned = 0
             if not taken:
-                raise explain(error) from None
-        return taken  # if it has broken, the next call will see that, too
+                raise explain_error(error) from None
+        return taken  # if it has broken, the next call finds that, too
 
     def wait(self, timeout: "float") -> "None":
         wait_ready(self._socket.fileno(), timeout, self._wants_to_read)
 
     def close(self, timeout: "float") -> "None":
-        """Say that this is the end (RFC 5425 4.4), and wait until that has arrived."""
+        """Send close_notify (RFC 5425 4.4), and wait until that has arrived."""
         deadline = monotonic() + timeout
         while True:
             try:
                 with WithoutSignal():
                     self._socket.unwrap()
             except ssl.SSLWantReadError:
-                break  # it has been said, and is not answered
+                break  # close_notify has been sent, and is not answered
             except ssl.SSLWantWriteError:
                 if monotonic() >= deadline:
                     self._socket.close()

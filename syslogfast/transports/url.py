@@ -2,49 +2,166 @@
 
 import sys
 
-from syslogfast._platform import has_transport, read_variable, system
-from syslogfast._validation import reject_url, reject_url_kind
+from syslogfast._options import is_address
+from syslogfast._platform import has_socket_family, read_variable, system
+from syslogfast._validation import reject_loader, reject_url, reject_url_kind
+from syslogfast.constants import MAX_SIZE_UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 STREAM_FRAMINGS = ("lf", "octet", "nul")
+FILES = ("ca", "cert", "key")
+MAX_PORT = 65535
+MAX_FD = (1 << 31) - 1
+MAX_VSOCK = (1 << 32) - 1
+
+
+def always(host: "str") -> "bool":
+    return True
+
+
+def never(host: "str") -> "bool":
+    return False
+
+
+def read_path(parts: "Url", address: "str") -> "None":
+    """Take a path, such as /dev/log."""
+    if not address.startswith("/"):
+        reject_url("have a path from / on", parts.text)
+    try:
+        address.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+    except UnicodeError:
+        reject_url("have a path that can be encoded", parts.text)
+    parts.host = address
+
+
+def read_descriptor(parts: "Url", address: "str") -> "None":
+    """Take the number of a file descriptor."""
+    if not is_number(address, MAX_FD):
+        reject_url("have the number of a file descriptor", parts.text)
+    parts.host = address
+
+
+def read_host(parts: "Url", address: "str") -> "None":
+    """Take "host:port" or "host"."""
+    parts.host, port = split_host_and_port(address, parts.text)
+    if port is not None:
+        parts.port = parse_port(port, MAX_PORT, parts.text)
+
+
+def read_context(parts: "Url", address: "str") -> "None":
+    """Take "CID:port" or "CID": vsock(7)."""
+    parts.host, port = split_host_and_port(address, parts.text)
+    if not is_number(parts.host, MAX_VSOCK):
+        reject_url("have the number of a context, such as 2, the hypervisor's host", parts.text)
+    if port is not None:
+        parts.port = parse_port(port, MAX_VSOCK, parts.text)
 
 
 class Scheme:
-    """What there is to know of a kind of transport before it is opened.
+    """All that is to be known of a kind of transport before it is loaded.
 
-    port: where collectors listen if the URL does not say. framings: those it can have, the default
-    first. options: what may stand after "?" beside "framing".
+    loader: module and class of the transport, "package.module:Class"; called with a Url and the
+        seconds that opening may take.
+    stream: the Scheme of URLs that have a framing, where others have none; None: this one.
+    address: what stands after "://", for help texts. read_address: takes it into a Url's parts.
+    port: where collectors listen if the URL does not say; None: there are no ports.
+    framings: those it can have, the default first.
+    options: what may stand after "?" beside "framing".
+    protocol: what its collectors take; max_size: a limit that they have, unless one is given.
+    family: name of the socket family that it needs, where not every system has that.
+    opens_at_once: whether the transport to a host opens without waiting.
     """
 
     def __init__(
         self,
-        port: "int | None",
+        *,
+        loader: "str",
+        address: "str" = "HOST",
+        read_address: "Callable[[Url, str], None]" = read_host,
+        port: "int | None" = None,
         framings: "tuple[str | None, ...]",
         options: "tuple[str, ...]" = (),
         protocol: "str" = "rfc5424",
+        max_size: "int | None" = None,
+        family: "str | None" = None,
+        opens_at_once: "Callable[[str], bool]" = never,
+        stream: "Scheme | None" = None,
     ) -> "None":
+        module, _, name = loader.partition(":")
+        if not module or not name:
+            reject_loader(loader)
+        self.loader = loader
+        self.address = address
+        self.read_address = read_address
         self.port = port
         self.framings = framings
         self.options = options
         self.protocol = protocol
+        self.max_size = max_size
+        self.family = family
+        self.opens_at_once = opens_at_once
+        self.stream = stream
 
 
-# Every collector takes "lf" on TCP, and as the encoder escapes it no text can forge it.
+# What is unknown, or has no loader, is refused. Every collector takes "lf" on TCP, and as the
+# encoder escapes it no text can forge it.
 SCHEMES = {
-    "udp": Scheme(514, (None,), ("order",)),  # RFC 5426 3.1, 3.3: one record, one datagram
-    "tcp": Scheme(601, STREAM_FRAMINGS),  # RFC 6587
-    "tls": Scheme(6514, ("octet", "lf"), ("ca", "cert", "key", "name", "insecure")),  # RFC 5425
-    # A stock rsyslog or journald takes RFC 5424 for a text of the sender's.
-    "unix": Scheme(None, (None, *STREAM_FRAMINGS), protocol="local"),
-    "vsock": Scheme(514, STREAM_FRAMINGS),
-    "relp": Scheme(2514, (None,)),  # it has a framing of its own
-    "fd": Scheme(None, STREAM_FRAMINGS),
+    "udp": Scheme(  # RFC 5426 3.1, 3.3: one record, one datagram
+        loader="syslogfast.transports.datagram:UdpTransport",
+        port=514,
+        framings=(None,),
+        options=("order",),
+        max_size=MAX_SIZE_UDP,
+        opens_at_once=is_address,
+    ),
+    "tcp": Scheme(  # RFC 6587
+        loader="syslogfast.transports.stream:TcpTransport",
+        port=601,
+        framings=STREAM_FRAMINGS,
+    ),
+    "tls": Scheme(  # RFC 5425
+        loader="syslogfast.transports.tls:TlsTransport",
+        port=6514,
+        framings=("octet", "lf"),
+        options=(*FILES, "name", "insecure"),
+    ),
+    "unix": Scheme(
+        loader="syslogfast.transports.datagram:UnixTransport",
+        address="/PATH",
+        read_address=read_path,
+        framings=(None, *STREAM_FRAMINGS),
+        protocol="local",  # a stock rsyslog or journald takes RFC 5424 for a text of the sender's
+        family="AF_UNIX",
+        opens_at_once=always,
+        stream=Scheme(
+            loader="syslogfast.transports.stream:UnixStreamTransport", framings=STREAM_FRAMINGS
+        ),
+    ),
+    "vsock": Scheme(
+        loader="syslogfast.transports.stream:VsockTransport",
+        address="CID",
+        read_address=read_context,
+        port=514,
+        framings=STREAM_FRAMINGS,
+        family="AF_VSOCK",
+    ),
+    "relp": Scheme(
+        loader="syslogfast.transports.relp:RelpTransport",
+        port=2514,
+        framings=(None,),  # it has a framing of its own
+    ),
+    "fd": Scheme(
+        loader="syslogfast.transports.fd:FdTransport",
+        address="NUMBER",
+        read_address=read_descriptor,
+        framings=STREAM_FRAMINGS,
+        opens_at_once=always,
+    ),
 }
-FILES = ("ca", "cert", "key")
-MAX_VSOCK = (1 << 32) - 1
 
 
 class Url:
@@ -71,6 +188,15 @@ class Url:
         self.options = options
         self.context: Any = None
         self.uses_slow_start = False
+
+    def find_transport_scheme(self) -> "Scheme":
+        """Return the row of SCHEMES, or of a row's streams, that says how to open this."""
+        scheme = SCHEMES[self.scheme]
+        return scheme.stream if scheme.stream and self.framing is not None else scheme
+
+    def opens_at_once(self) -> "bool":
+        """Return True if there is nothing to wait for: no name to look up, no connection."""
+        return self.find_transport_scheme().opens_at_once(self.host)
 
     def __str__(self) -> "str":
         return self.text
@@ -121,18 +247,18 @@ def parse_port(text: "str", most: "int", url: "str") -> "int":
     return read_number(text)
 
 
-def split_place(place: "str", url: "str") -> "tuple[str, str | None]":
+def split_host_and_port(address: "str", url: "str") -> "tuple[str, str | None]":
     """Return host and port of "host:port", "host" or "[::1]:port"."""
-    if place.startswith("["):
-        host, bracket, rest = place[1:].partition("]")
+    if address.startswith("["):
+        host, bracket, rest = address[1:].partition("]")
         colon, port = rest[:1], rest[1:]
         if not bracket or (colon and colon != ":"):
             reject_url("have an IPv6 address within [ and ]", url)
     else:
-        host, colon, port = place.partition(":")
+        host, colon, port = address.partition(":")
         if ":" in port:
             reject_url("have an IPv6 address within [ and ]", url)
-    if not host or "/" in place or "@" in place:
+    if not host or "/" in address or "@" in address:
         reject_url("have a host, and nothing after it but a port and options", url)
     return host, port if colon else None
 
@@ -151,31 +277,14 @@ def parse_url(url: "str | Url") -> "Url":
     if not separator or scheme not in SCHEMES:
         known = ", ".join([name + "://" for name in SCHEMES])
         reject_url(f"begin with one of {known}", url)
-    if not has_transport(scheme):
+    family = SCHEMES[scheme].family
+    if family and not has_socket_family(family):
         reject_url(f"be of a transport that this system has, which lacks {scheme}", url)
-    place, _, query = rest.partition("?")
+    address, _, query = rest.partition("?")
     options = parse_options(query, url)
     check_options(scheme, options, url)
     parts = Url(url, scheme, options)
-    if scheme == "unix":
-        if not place.startswith("/"):
-            reject_url("have a path from / on", url)
-        try:
-            place.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
-        except UnicodeError:
-            reject_url("have a path that can be encoded", url)
-        parts.host = place
-    elif scheme == "fd":
-        if not is_number(place, (1 << 31) - 1):
-            reject_url("have the number of a file descriptor", url)
-        parts.host = place
-    else:
-        parts.host, port = split_place(place, url)
-        most = MAX_VSOCK if scheme == "vsock" else 65535
-        if scheme == "vsock" and not is_number(parts.host, MAX_VSOCK):
-            reject_url("have the number of a context, such as 2, the hypervisor's host", url)
-        if port is not None:
-            parts.port = parse_port(port, most, url)
+    SCHEMES[scheme].read_address(parts, address)
     return parts
 
 
@@ -203,6 +312,16 @@ def agree_on_protocol(urls: "list[Url]") -> "str":
         if SCHEMES[url.scheme].protocol != protocol:
             reject_url(f"be for the protocol {protocol}, unless one is given", url.text)
     return protocol
+
+
+def choose_max_size(urls: "list[Url]", protocol: "str") -> "int | None":
+    """Return the most bytes of a record that all of these take, unless another is given.
+
+    None: the encoder's own; that of RFC 3164 is lower than any of these.
+    """
+    limits = [SCHEMES[url.scheme].max_size for url in urls]
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known and protocol != "rfc3164" else None
 
 
 def read_urls() -> "list[str]":

@@ -21,6 +21,8 @@ from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 from syslogfast import BACKEND
 from syslogfast.commands.demo import SecondProcess
 
+pytestmark = pytest.mark.surroundings
+
 COMMAND = [sys.executable, "-Im", "syslogfast", "demo"]
 SMALL = ["--emitters", "50", "--records", "20"]
 RATE = r"; [\d,]+ records/s, \d+\.\d\d us of CPU a record"
@@ -101,6 +103,7 @@ def sink() -> Iterator[Sink]:
     receiver.close()
 
 
+@pytest.mark.slow
 def test_default(backend: str) -> None:
     """A thousand emitters with a hundred records each: none is lost, and none malformed."""
     result = run(backend)
@@ -289,6 +292,7 @@ def test_help() -> None:
         assert part in result.stdout
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal(backend: str) -> None:
     """On a terminal it shows how far it is, in one line that is gone in the end."""
     shown, terminal = pty.openpty()

@@ -19,6 +19,7 @@ from types import ModuleType
 import pytest
 from support import malicious_input
 from support.grammar import parse_rfc3164, parse_rfc5424
+from support.pairwise import choose_pairs
 
 from syslogfast.commands.frames import MAX_FRAME
 from syslogfast.constants import FACILITIES, SEVERITIES
@@ -145,8 +146,12 @@ def expect(data: bytes, protocol: str) -> dict[str, object]:
 # --- what is shown -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("framing", [None, "octet", "lf", "nul"])
-@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164", "local"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("protocol", "framing", "encoder_module"),
+    choose_pairs(["rfc5424", "rfc3164", "local"], [None, "octet", "lf", "nul"], ["c", "python"]),
+    indirect=["encoder_module"],
+)
 def test_every_field_arrives(
     encoder_module: ModuleType, protocol: str, framing: "str | None"
 ) -> None:
@@ -327,6 +332,7 @@ def test_a_stream_may_come_in_any_pieces() -> None:
         listener.end()
 
 
+@pytest.mark.slow
 def test_many_records_in_order() -> None:
     """A stream of several megabytes, and nothing is lost or out of place."""
     count = 50_000
@@ -398,6 +404,7 @@ def test_a_framing_error_closes_its_connection_only(stream: bytes, message: str)
         assert listener.errors.read() == b"3 records, 1 malformed\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rest", "message"),
     [

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from support import malicious_input
 from support.grammar import parse_rfc3164, parse_rfc5424
-from support.test_grammar import RFC5424_EXAMPLES
+from support.rfc_examples import RFC5424_EXAMPLES
 
 from syslogfast.commands import frames, parse
 from syslogfast.commands.frames import MAX_FRAME, measure_frame, split_frames
@@ -328,6 +328,7 @@ def mutate(record: bytes, chance: random.Random) -> bytes:
     return record
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_grammar() -> None:
     """Of records with small mutations both take the same ones, with the same fields.
 

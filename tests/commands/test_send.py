@@ -358,6 +358,7 @@ def test_a_wrong_url_in_the_environment_is_a_bad_argument(backend: str) -> None:
     assert b"url must begin with one of" in result.stderr
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal(backend: str, tmp_path: pathlib.Path) -> None:
     """On a terminal the figures are shown while it goes on, in one line."""
     path = tmp_path / "lines"

@@ -1091,6 +1091,7 @@ def test_there_are_pages() -> None:
     assert sum(len(section.left) for section in SECTIONS.values()) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "title", sorted(CHECKS.keys() | {title for title in SECTIONS if SECTIONS[title].left})
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 from support.grammar import Rfc5424Record, parse_rfc5424
+from support.pages import list_blocks
 from support.receivers import LIMIT, Sink, collect, url_of, wait_until
 
 import syslogfast
@@ -22,11 +23,6 @@ CRIT, WARNING, NOTICE, INFO = 2, 4, 5, 6
 NETWORK = ("NETWORK-UP", "NETWORK-DOWN")  # one of them, when this machine's is known
 
 Ask = Callable[[bytes], str]
-
-
-def list_blocks(readme: pathlib.Path, language: str) -> list[str]:
-    text = readme.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def ask(port: int, request: bytes) -> str:

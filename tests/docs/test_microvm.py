@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import StartCollector
 from hypothesis import given
 from hypothesis import strategies as st
-from support.collectors import Record, Rsyslog
+from support.collectors import Record, Rsyslog, StartCollector
 from support.grammar import Rfc5424Record, parse_rfc5424
 from support.receivers import collect, url_of
+
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
 LIMIT = 240.0  # seconds for one machine, and for what may have to be built before
 LIMIT_EACH = 15.0  # more for each that boots beside it

@@ -11,15 +11,11 @@ from collections.abc import Callable
 
 import pytest
 from support.grammar import parse_rfc5424
+from support.pages import list_blocks
 
 import syslogfast
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def list_blocks(root: pathlib.Path, language: str) -> list[str]:
-    text = (root / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 RUN_SESSION = """
@@ -32,7 +28,7 @@ print(result.attempted, result.failed)
 
 def test_sessions(root: pathlib.Path, backend: str, run_python: Run) -> None:
     """Every Python session gives what it shows."""
-    blocks = list_blocks(root, "pycon")
+    blocks = list_blocks(root / "README.md", "pycon")
     assert len(blocks) == 4
     session = "\n".join(blocks)
     result = run_python(RUN_SESSION, session, backend=backend)
@@ -50,7 +46,7 @@ def test_in_a_unikernel(
     root: pathlib.Path, backend: str, run_python: Run, receiver: socket.socket
 ) -> None:
     """The lines send what the text says, up to the crash that comes after them."""
-    (program,) = list_blocks(root, "python")
+    (program,) = list_blocks(root / "README.md", "python")
     place = f"127.0.0.1:{receiver.getsockname()[1]}"
     assert program.count("192.0.2.1:514") == 1
     program = program.replace("192.0.2.1:514", place) + "log.info('sold')\nraise ValueError\n"
@@ -64,7 +60,7 @@ def test_in_a_unikernel(
 
 def test_the_first_command_does_its_main_job(root: pathlib.Path) -> None:
     """Its last part, run here: one record for each line of this README."""
-    command = list_blocks(root, "sh")[0].strip()
+    command = list_blocks(root / "README.md", "sh")[0].strip()
     setup, _, job = command.rpartition(" && .venv/bin/")
     assert setup == "python3 -m venv .venv && .venv/bin/pip install ."
     words = shlex.split(job)
@@ -81,14 +77,15 @@ def test_the_first_command_does_its_main_job(root: pathlib.Path) -> None:
 
 def test_the_second_command_is_the_one_that_runs_these_tests(root: pathlib.Path) -> None:
     """CI takes it from here and runs it as it stands."""
-    assert list_blocks(root, "sh")[1].strip() == (
-        "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -Im pytest"
+    assert list_blocks(root / "README.md", "sh")[1].strip() == (
+        "python3 -m venv .venv && .venv/bin/pip install '.[test]' && "
+        ".venv/bin/python -Im pytest -n auto"
     )
 
 
 def test_the_command_with_a_collector(root: pathlib.Path) -> None:
     """The options of the third command are understood: only the collector is missing."""
-    words = shlex.split(list_blocks(root, "sh")[3])
+    words = shlex.split(list_blocks(root / "README.md", "sh")[3])
     words = [word.replace("collector:601", "collector.invalid:601") for word in words]
     words[-1] = "README.md"
     result = subprocess.run(
@@ -100,7 +97,7 @@ def test_the_command_with_a_collector(root: pathlib.Path) -> None:
 
 def test_the_command_that_listens(root: pathlib.Path) -> None:
     """It listens where the text says, or says that somebody else does, until it is told to end."""
-    words = shlex.split(list_blocks(root, "sh")[4])
+    words = shlex.split(list_blocks(root / "README.md", "sh")[4])
     process = subprocess.Popen([sys.executable, "-Im", *words], stderr=subprocess.PIPE, text=True)
     with process:
         assert process.stderr is not None
@@ -116,7 +113,7 @@ def test_the_command_that_listens(root: pathlib.Path) -> None:
 
 def test_the_command_that_demonstrates(root: pathlib.Path) -> None:
     """Its last line is as the text shows it, but for the speed."""
-    words = shlex.split(list_blocks(root, "sh")[5])
+    words = shlex.split(list_blocks(root / "README.md", "sh")[5])
     result = subprocess.run(
         [sys.executable, "-Im", *words], capture_output=True, text=True, check=True, timeout=60
     )
@@ -126,11 +123,12 @@ def test_the_command_that_demonstrates(root: pathlib.Path) -> None:
     assert last.startswith("offered 100000 received 100000 lost 0; ")
 
 
+@pytest.mark.slow
 def test_cython_example(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """It compiles against the installed package and writes what the Encoder writes."""
     if syslogfast.BACKEND != "c":
         pytest.skip("the compiled encoder is not built")
-    (source,) = list_blocks(root, "cython")
+    (source,) = list_blocks(root / "README.md", "cython")
     (tmp_path / "example.pyx").write_text(source)
     site = pathlib.Path(syslogfast.__file__).parent.parent
     (tmp_path / "setup.py").write_text(

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
+
 MILLISECOND = 1_000_000
 HANGS = 300 * MILLISECOND  # how long before the relay ends what hangs begins to
 SLACK = 200 * MILLISECOND  # of a busy machine

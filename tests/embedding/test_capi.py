@@ -26,6 +26,7 @@ import pytest
 import syslogfast
 
 INSTALLED = pathlib.Path(syslogfast.__file__).parent
+IS_EDITABLE = str(INSTALLED.parent) not in sys.path
 FOLDER = pathlib.Path(__file__).parent / "capi"
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
@@ -77,10 +78,13 @@ pytestmark = pytest.mark.skipif(
 
 def run_in(folder: pathlib.Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run this interpreter in a folder, whose modules it finds."""
+    environment = {**os.environ, "CFLAGS": "-O0 -Wall -Wextra -Wno-unused-parameter"}
+    if IS_EDITABLE:  # Cython looks for .pxd files in folders, not where an import hook points
+        environment["PYTHONPATH"] = str(INSTALLED.parent)
     return subprocess.run(
-        [sys.executable, "-Es", *arguments],
+        [sys.executable, "-s" if IS_EDITABLE else "-Es", *arguments],
         cwd=folder,
-        env={**os.environ, "CFLAGS": "-O0 -Wall -Wextra -Wno-unused-parameter"},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -154,6 +158,7 @@ def make_encoder(**options: object) -> object:
     return Encoder(**IDENTITY, **options)
 
 
+@pytest.mark.slow
 def test_cython(built: pathlib.Path, set_zone: Callable[[str], None]) -> None:
     """Other Cython code cimports the encoder from where it is installed, and writes alike."""
     set_zone("Asia/Kathmandu")
@@ -395,6 +400,7 @@ def read_timestamp(text: str) -> int:
     return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
 
 
+@pytest.mark.slow
 def test_example_cimport(tmp_path: pathlib.Path) -> None:
     """Each thread logs the readings above the limit, in order."""
     records = run_example("cimport", tmp_path)
@@ -406,6 +412,7 @@ def test_example_cimport(tmp_path: pathlib.Path) -> None:
     assert sum(after < before for before, after in itertools.pairwise(numbers)) == 3
 
 
+@pytest.mark.slow
 def test_example_capi(tmp_path: pathlib.Path) -> None:
     """The thread beats while the interpreter is held."""
     records = run_example("capi", tmp_path)

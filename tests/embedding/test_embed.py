@@ -12,9 +12,9 @@ import sys
 import sysconfig
 
 import pytest
-from docs.test_examples import list_blocks
 from support.grammar import parse_rfc5424, split_frames
 from support.namespaces import isolate, need_programs
+from support.pages import list_blocks
 
 import syslogfast
 
@@ -128,6 +128,7 @@ def isolate_start(start: str) -> str:
     return start
 
 
+@pytest.mark.slow
 def test_where_there_is_nothing(embedded: Embedded) -> None:
     """The README's program does its work alone in a folder that is its root, without network."""
     embedded.check(embedded.run(isolate_start(embedded.start)))

@@ -15,6 +15,8 @@ from support.receivers import Sink, stay_silent, url_of, wait_until
 
 import syslogfast
 
+pytestmark = pytest.mark.versions
+
 COUNT = 8  # interpreters at a time
 RECORDS = 100_000  # of each
 
@@ -130,6 +132,7 @@ assert done == [True] * len(codes), done
 """
 
 
+@pytest.mark.slow
 def test_eight_at_a_time(run_main: RunCode, sink: Sink, promise: "tuple[bool, str]") -> None:
     """Eight interpreters, each in a thread, 100,000 records each: all of them whole, none lost."""
     has_own_gil, backend = promise

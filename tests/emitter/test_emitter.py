@@ -5,7 +5,6 @@ nowhere whose queue is read.
 """
 
 import gc
-import importlib.util
 import inspect
 import os
 import pathlib
@@ -16,91 +15,34 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from conftest import load_backend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.grammar import parse_rfc5424, split_frames
+from support.backends import load_emitter_module
+from support.emitters import (
+    HEAVY,
+    IDENTITY,
+    LEVELS,
+    TIME,
+    make_emitter,
+    take,
+    take_one,
+    take_text,
+)
+from support.grammar import parse_rfc5424
+from support.strategies import elements, messages
 
 import syslogfast
-from syslogfast import _backend
 from syslogfast.constants import SEVERITIES
 
-TIME = 1_065_910_455_003_000_000
-IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
+pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
+
 NOWHERE = "tcp://127.0.0.1:9?framing=lf"  # a linger that does not end keeps all in the queue
-LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"]
 Run = Callable[..., "object"]
-
-emitter_modules: dict[str, ModuleType] = {}
-
-
-def load_emitter_module(name: str) -> ModuleType:
-    """Return the module syslogfast.emitter as it is with this backend, whichever one is active."""
-    encoder = load_backend(name)
-    if name not in emitter_modules:
-        path = importlib.util.find_spec("syslogfast.emitter").origin
-        spec = importlib.util.spec_from_file_location(f"emitter_{name}", path)
-        module = importlib.util.module_from_spec(spec)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_backend, "BACKEND", name)
-            patch.setattr(_backend, "Encoder", encoder.Encoder)
-            spec.loader.exec_module(module)
-        assert module.Encoder is encoder.Encoder
-        emitter_modules[name] = module
-    return emitter_modules[name]
-
-
-class IdleSender:
-    """Leaves all in the queue."""
-
-    class route:  # noqa: N801
-        reconnects = 0
-        failure = None
-
-    outlives_block = False
-
-    def pump(self) -> None:
-        pass
-
-    start_lingering = pump
-
-    def apply_overflow(self, size: int, deadline: float | None) -> None:
-        return None
-
-    def flush(self, timeout: float | None = None) -> bool:
-        return False
-
-    def close(self, timeout: float | None = None) -> None:
-        pass
 
 
 @pytest.fixture
 def module(backend: str) -> ModuleType:
     return load_emitter_module(backend)
-
-
-def make_emitter(module: ModuleType, limit: int = 1 << 24, **options: object) -> object:
-    """Return an emitter whose records stay in the queue."""
-    encoder = module.Encoder(**{**IDENTITY, "framing": "lf", **options})
-    return module.Emitter(encoder, module.Queue(limit), IdleSender())
-
-
-def take(emitter: object) -> list[bytes]:
-    """Return the records that are queued, without their LF."""
-    data = bytearray()
-    while view := emitter._queue.peek():
-        data += view
-        emitter._queue.consume(len(view))
-    return split_frames(bytes(data), "lf")
-
-
-def take_one(emitter: object) -> bytes:
-    (record,) = take(emitter)
-    return record
-
-
-def take_text(emitter: object) -> str | None:
-    return parse_rfc5424(take_one(emitter)).message
 
 
 # --- one record ----------------------------------------------------------------------------------
@@ -566,6 +508,7 @@ def count_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 def test_children_are_small(module: ModuleType, backend: str, record_property: Run) -> None:
     """10,000 of them, with their names, take 350 bytes each and no descriptor."""
     parent = module.connect(NOWHERE, hostname="host")
@@ -641,23 +584,6 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
             assert emitter.stats["truncated"] == number + 1
 
 
-pieces = ["", "x", "\u20ac", "\n", "\ud800", "\ufeff", '"', "\U0001f600", "y" * 30, "\u0436" * 40]
-texts = st.lists(st.sampled_from(pieces), max_size=12).map("".join)
-messages = st.one_of(
-    texts,
-    texts.map(lambda text: text.encode("utf-8", "replace")),
-    st.binary(max_size=150),
-    st.sampled_from([None, 5, "x" * 10_000, "\u20ac" * 5000]),
-)
-elements = st.one_of(
-    st.none(),
-    st.dictionaries(
-        st.sampled_from(["a", "b@2", "bad name"]),
-        st.dictionaries(st.sampled_from(["n", "m"]), texts, max_size=2),
-        max_size=2,
-    ),
-    st.sampled_from([b"-", b"", b'[a@1 x="y"]', b"[a@1]" * 40]),
-)
 calls = st.fixed_dictionaries(
     {
         "message": messages,
@@ -1074,6 +1000,7 @@ attempt(lambda: emitter.info('x'))
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABUSES)
 def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
     """However the classes are abused, there is an exception at worst, and no SystemError."""
@@ -1083,7 +1010,6 @@ def test_nothing_crashes(run_python: Run, backend: str, name: str) -> None:
 
 # --- what is loaded ------------------------------------------------------------------------------
 
-HEAVY = ["logging", "socket", "ssl", "re", "enum", "datetime", "typing", "threading"]
 SPEAK = """
 import sys, time, _thread
 sys.path.append(sys.argv[2])  # -S has left it out

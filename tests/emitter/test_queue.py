@@ -14,11 +14,13 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from conftest import load_backend
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.backends import load_backend
 
 from syslogfast.transports.queue_py import arrange_runs
+
+pytestmark = [pytest.mark.native, pytest.mark.threads]
 
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
@@ -476,6 +478,7 @@ def test_space_is_made(backend: str) -> None:
     assert line.drain() == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [100, 1000, 60_000, BLOCK])
 def test_drop_oldest(backend: str, size: int) -> None:
     """Only as many go as must, the oldest first."""

@@ -5,8 +5,6 @@ import inspect
 import logging
 import os
 import socket
-import sys
-import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -14,18 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.backends import load_emitter_module
+from support.emitters import IDENTITY, LEVELS, TIME, IdleSender, take
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.receivers import LIMIT, Sink, check_counts, parse_lines, stall, wait_until
-from test_emitter import (
-    IDENTITY,
-    LEVELS,
-    TIME,
-    IdleSender,
-    elements,
-    load_emitter_module,
-    messages,
-    take,
-)
+from support.strategies import elements, messages
+from support.threads import run_threads
+
+pytestmark = pytest.mark.versions
 
 MAX_SEQUENCE_ID = 2147483647
 Connect = Callable[..., Any]
@@ -183,10 +177,8 @@ def test_wrap(module: ModuleType) -> None:
 def test_threads(module: ModuleType) -> None:
     """No number is given twice and none is left out, however many threads there are."""
     emitter = make_emitter(module)
-    start = threading.Barrier(8)
 
     def speak(kind: int) -> None:
-        start.wait(LIMIT)
         for number in range(500):
             if kind % 4 == 0:
                 emitter.emit_many("info", ["a", "b"])
@@ -197,17 +189,7 @@ def test_threads(module: ModuleType) -> None:
             else:
                 emitter.emit_record(make_record())
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=speak, args=(kind,)) for kind in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(6 * LIMIT)
-            assert not thread.is_alive()
-    finally:
-        sys.setswitchinterval(before)
+    run_threads(speak, 8)
     numbers = take_numbers(emitter)
     assert sorted(numbers) == list(range(1, 2 * 1000 + 6 * 500 + 1))
 

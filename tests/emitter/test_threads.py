@@ -2,58 +2,25 @@
 
 import re
 import sys
-import sysconfig
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
 from support.grammar import parse_rfc5424
 from support.receivers import LIMIT, Sink, check_balance, check_counts, collect, wait_until
+from support.threads import HAS_GIL, run_threads
+
+pytestmark = pytest.mark.threads
 
 THREADS = 8
 RECORDS = 2_000
 MANY_THREADS = 16
-MANY_RECORDS = 100_000  # of each of them
+# Of each of them; with the GIL they take turns, and there is less to find.
+MANY_RECORDS = 20_000 if HAS_GIL else 100_000
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 DAY = 86_400  # seconds
 RECORD = re.compile(rb"<14>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z web1 shop 42 - - (\d+) (\d+)\n")
-HAS_GIL = not sysconfig.get_config_var("Py_GIL_DISABLED")
-
-
-def is_gil_enabled() -> bool:
-    return getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-@pytest.fixture
-def run_threads() -> Iterator[Callable[..., None]]:
-    """Give a function that calls another in so many threads at once, and raises what that did."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-
-    def run(work: Callable[[int], None], count: int = MANY_THREADS) -> None:
-        start = threading.Barrier(count)
-        failures: list[BaseException] = []
-
-        def begin(thread: int) -> None:
-            start.wait()
-            try:
-                work(thread)
-            except BaseException as error:
-                failures.append(error)
-
-        threads = [threading.Thread(target=begin, args=(thread,)) for thread in range(count)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-        assert is_gil_enabled() == HAS_GIL
-
-    yield run
-    sys.setswitchinterval(interval)
 
 
 def check_lines(data: bytes, threads: int) -> list[int]:
@@ -69,19 +36,12 @@ def check_lines(data: bytes, threads: int) -> list[int]:
     return counts
 
 
-def test_threads_share_an_encoder(
-    encoder_module: ModuleType, request: pytest.FixtureRequest
-) -> None:
+def test_threads_share_an_encoder(encoder_module: ModuleType) -> None:
     """Every record is whole and has its own text, time and structured data, whoever is at work."""
     encoder = encoder_module.Encoder(hostname="h", app_name="a", procid=1)
-    interval = sys.getswitchinterval()
-    request.addfinalizer(lambda: sys.setswitchinterval(interval))
-    sys.setswitchinterval(1e-6)
     wrong: list[object] = []
-    start = threading.Barrier(THREADS)
 
     def work(thread: int) -> None:
-        start.wait()
         for number in range(RECORDS):
             seconds = 86_400 * thread + number
             record = parse_rfc5424(
@@ -101,11 +61,7 @@ def test_threads_share_an_encoder(
             if (record.timestamp, record.message, record.structured_data) != expected:
                 wrong.append((expected, record))
 
-    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(work, THREADS)
     assert wrong == []
 
 
@@ -119,10 +75,9 @@ def test_gil_stays_off(run_python: Callable[..., Any], backend: str) -> None:
     assert (result.stdout, result.stderr) == (f"{HAS_GIL}\n", "")
 
 
-def test_many_records_of_one_encoder(
-    encoder_module: ModuleType, run_threads: Callable[..., None]
-) -> None:
-    """16 threads x 100,000, each at a time of its own: each byte is the right one."""
+@pytest.mark.slow
+def test_many_records_of_one_encoder(encoder_module: ModuleType) -> None:
+    """16 threads, each at a time of its own: each byte is the right one."""
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)
 
     def work(thread: int) -> None:
@@ -139,20 +94,19 @@ def test_many_records_of_one_encoder(
         lines = [f"{start}{number}\n" for number in range(MANY_RECORDS // 2) for _ in range(2)]
         assert written == "".join(lines).encode()
 
-    run_threads(work)
+    run_threads(work, MANY_THREADS, 1e-5)
 
 
-def test_many_records_of_one_emitter(
-    connect: Callable[..., Any], sink: Sink, run_threads: Callable[..., None]
-) -> None:
-    """16 threads x 100,000 over one connection: each once, whole, in its thread's order."""
+@pytest.mark.slow
+def test_many_records_of_one_emitter(connect: Callable[..., Any], sink: Sink) -> None:
+    """16 threads over one connection: each once, whole, in its thread's order."""
     emitter = connect(f"tcp://127.0.0.1:{sink.port}", linger=0.01, overflow="block", timeout=60)
 
     def work(thread: int) -> None:
         for number in range(MANY_RECORDS):
             emitter.info("%d %d", thread, number)
 
-    run_threads(work)
+    run_threads(work, MANY_THREADS, 1e-5)
     emitter.close()
     stats = check_counts(emitter)
     total = MANY_THREADS * MANY_RECORDS
@@ -163,7 +117,7 @@ def test_many_records_of_one_emitter(
 
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_counts_hold_whatever_else_is_done(
-    connect: Callable[..., Any], sink: Sink, run_threads: Callable[..., None], overflow: str
+    connect: Callable[..., Any], sink: Sink, overflow: str
 ) -> None:
     """Statistics, flushes, children, numbers and a close in the middle: each record is counted."""
     emitter = connect(
@@ -188,7 +142,7 @@ def test_counts_hold_whatever_else_is_done(
             else:
                 emitter.info("%d %d", thread, number)
 
-    run_threads(work, THREADS)
+    run_threads(work, THREADS, 1e-5)
     emitter.close()
     stats = check_counts(emitter)
     assert (stats["queued"], emitter._queue.size) == (0, 0)
@@ -197,17 +151,17 @@ def test_counts_hold_whatever_else_is_done(
     assert len(records) == stats["sent"]
 
 
-def test_many_datagrams_of_one_emitter(
-    connect: Callable[..., Any], receiver: Any, run_threads: Callable[..., None]
-) -> None:
+def test_many_datagrams_of_one_emitter(connect: Callable[..., Any], receiver: Any) -> None:
     """What arrives is whole, and all is counted."""
     url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
     emitter = connect(url, overflow="block")
+
+    def work(thread: int) -> None:
+        for number in range(RECORDS):
+            emitter.info("%d %d", thread, number)
+
     with collect(receiver) as datagrams:
-        run_threads(
-            lambda thread: [emitter.info("%d %d", thread, n) for n in range(RECORDS)] and None,
-            THREADS,
-        )
+        run_threads(work, THREADS, 1e-5)
         emitter.close()
     stats = check_counts(emitter)
     assert (stats["sent"], stats["dropped"]) == (THREADS * RECORDS, {})
@@ -215,25 +169,24 @@ def test_many_datagrams_of_one_emitter(
     assert 0 < len(places) == len(datagrams)
 
 
-def test_numbers_are_each_given_once(
-    connect: Callable[..., Any], sink: Sink, run_threads: Callable[..., None]
-) -> None:
+def test_numbers_are_each_given_once(connect: Callable[..., Any], sink: Sink) -> None:
     """A collector that looks for gaps finds none."""
     emitter = connect(
         f"tcp://127.0.0.1:{sink.port}", linger=0.01, overflow="block", sequence_ids=True
     )
-    run_threads(
-        lambda thread: [emitter.info("spoken") for _ in range(RECORDS)] and None, MANY_THREADS
-    )
+
+    def work(_: int) -> None:
+        for _ in range(RECORDS):
+            emitter.info("spoken")
+
+    run_threads(work, MANY_THREADS, 1e-5)
     emitter.close()
     assert wait_until(lambda: sink.size == emitter.stats["bytes"], LIMIT)
     numbers = re.findall(rb'sequenceId="(\d+)"', sink.received)
     assert sorted(map(int, numbers)) == list(range(1, MANY_THREADS * RECORDS + 1))
 
 
-def test_threads_share_a_buffer(
-    encoder_module: ModuleType, run_threads: Callable[..., None]
-) -> None:
+def test_threads_share_a_buffer(encoder_module: ModuleType) -> None:
     """Each writes where it may, while the buffer grows at the hands of another."""
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)
     size = len(encoder.encode(6, "0 000000", time_ns=0))
@@ -251,13 +204,12 @@ def test_threads_share_a_buffer(
             if thread == 0 and may_grow:
                 encoder.encode_into(buffer, 6, "x" * number, places * size, time_ns=0)
 
-    run_threads(work, THREADS)
+    run_threads(work, THREADS, 1e-5)
     assert check_lines(bytes(buffer[: places * size]), THREADS) == [RECORDS] * THREADS
 
 
-def test_what_is_encoded_may_change_meanwhile(
-    encoder_module: ModuleType, run_threads: Callable[..., None]
-) -> None:
+@pytest.mark.slow
+def test_what_is_encoded_may_change_meanwhile(encoder_module: ModuleType) -> None:
     """A list of messages, a buffer that is one, structured data: the record is whole."""
     encoder = encoder_module.Encoder(framing="lf", **IDENTITY)
     messages: list[object] = ["a"] * 20
@@ -283,4 +235,4 @@ def test_what_is_encoded_may_change_meanwhile(
                 parse_rfc5424(record[:-1])
                 assert record.count(b"\n") == 1
 
-    run_threads(work, 4)
+    run_threads(work, 4, 1e-5)

@@ -10,6 +10,9 @@ from types import ModuleType
 
 import pytest
 from support.grammar import parse_rfc5424, split_frames
+from support.names import name_type
+
+pytestmark = [pytest.mark.portable, pytest.mark.native]
 
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "  # 44 octets
@@ -396,7 +399,7 @@ def test_many_have_one_time(encoder_module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)], ids=repr
+    "messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)], ids=name_type
 )
 def test_many_messages_are_a_list_or_a_tuple(encoder_module: ModuleType, messages: object) -> None:
     """A str would be taken for its characters, an iterator could not be counted: TypeError."""
@@ -642,6 +645,7 @@ for call in (
 }
 
 
+@pytest.mark.no_sanitizer
 @pytest.mark.parametrize("misuse", MISUSES)
 def test_an_encoder_never_changes(encoder_module: ModuleType, run_python, misuse: str) -> None:
     """A constructor that is called again, whether it fails or not, leaves it as it was."""
@@ -658,6 +662,7 @@ assert encoder.encode("info", "a message of some length", time_ns=0) == before
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.no_sanitizer
 def test_an_encoder_of_a_subclass_is_whole_or_not_there(
     encoder_module: ModuleType, run_python
 ) -> None:

@@ -1,9 +1,9 @@
 """Whatever goes in, a record comes out that a strict parser takes, or a documented error.
 
-Every protocol, framing and treatment of control characters sees every input of malicious_input.py.
+Every input of malicious_input.py goes into encoders in which each protocol, framing and treatment
+of control characters meets each of the others, and either backend.
 """
 
-import itertools
 import random
 from types import ModuleType
 
@@ -22,20 +22,24 @@ from support.malicious_input import (
     TIMES,
     ZONES,
 )
+from support.pairwise import choose_pairs
+
+pytestmark = pytest.mark.native
 
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 
-TRANSPORTS = list(itertools.product(PROTOCOLS, FRAMINGS, ("escape", "keep")))
-each_transport = pytest.mark.parametrize(
-    ("protocol", "framing", "controls"),
-    TRANSPORTS,
-    ids=["-".join(map(str, transport)) for transport in TRANSPORTS],
+VARIANTS = choose_pairs(["c", "python"], PROTOCOLS, FRAMINGS, ["escape", "keep"])
+each_variant = pytest.mark.parametrize(
+    ("encoder_module", "protocol", "framing", "controls"),
+    VARIANTS,
+    ids=["-".join(map(str, variant)) for variant in VARIANTS],
+    indirect=["encoder_module"],
 )
 
 
-class Transport:
+class Variant:
     """The options that every encoder of a test has, and what its records must then be."""
 
     def __init__(
@@ -68,23 +72,24 @@ class Transport:
 
 
 @pytest.fixture
-def transport(
+def variant(
     encoder_module: ModuleType, protocol: str, framing: "str | None", controls: str
-) -> Transport:
-    return Transport(encoder_module, protocol, framing, controls)
+) -> Variant:
+    return Variant(encoder_module, protocol, framing, controls)
 
 
-@each_transport
-def test_texts(transport: Transport) -> None:
+@pytest.mark.slow
+@each_variant
+def test_texts(variant: Variant) -> None:
     """Every text, alone and in a batch, with a BOM, and cut at small sizes."""
-    smallest = transport.find_smallest(bom=True)
+    smallest = variant.find_smallest(bom=True)
     for options in ({}, {"bom": True}, {"max_size": smallest}, {"max_size": smallest + 41}):
-        encoder = transport.make_encoder(**options)
+        encoder = variant.make_encoder(**options)
         stream = bytearray()
         for text in (*TEXTS, *OCTETS):
             record = encoder.encode("info", text, time_ns=0)
-            parsed = transport.judge(record, options.get("max_size"))
-            if "bom" in options and transport.protocol == "rfc5424" and parsed.message:
+            parsed = variant.judge(record, options.get("max_size"))
+            if "bom" in options and variant.protocol == "rfc5424" and parsed.message:
                 assert parsed.bom
                 assert not parsed.message.startswith("\ufeff")
             end = encoder.encode_into(stream, "info", text, len(stream), time_ns=0)
@@ -95,47 +100,48 @@ def test_texts(transport: Transport) -> None:
         result = encoder.encode_many_into(batch, "info", messages, time_ns=0)
         assert result == (len(stream), len(messages))
         assert batch == stream
-        if transport.framing:
-            assert len(split_frames(bytes(stream), transport.framing)) == len(messages)
+        if variant.framing:
+            assert len(split_frames(bytes(stream), variant.framing)) == len(messages)
 
 
-@each_transport
-def test_header_fields(transport: Transport) -> None:
+@each_variant
+def test_header_fields(variant: Variant) -> None:
     """Every field holds every value, whatever it looks like, in the constructor and per record."""
     for value in HEADER_FIELDS:
         for field in ("hostname", "app_name", "procid", "msgid"):
-            transport.judge(transport.make_encoder(**{field: value}).encode("info", "x", time_ns=0))
-        encoder = transport.make_encoder(hostname=value, app_name=value, procid=value)
-        transport.judge(encoder.encode("info", "x", time_ns=0, msgid=value))
+            variant.judge(variant.make_encoder(**{field: value}).encode("info", "x", time_ns=0))
+        encoder = variant.make_encoder(hostname=value, app_name=value, procid=value)
+        variant.judge(encoder.encode("info", "x", time_ns=0, msgid=value))
 
 
-@each_transport
-def test_times(transport: Transport, set_zone) -> None:
+@pytest.mark.slow
+@each_variant
+def test_times(variant: Variant, set_zone) -> None:
     """Every time in every zone, local or not, at any precision."""
     for zone in ZONES:
         set_zone(zone)
         for precision, local_time in ((6, True), (0, True), (3, False), (6, None)):
-            encoder = transport.make_encoder(precision=precision, local_time=local_time)
+            encoder = variant.make_encoder(precision=precision, local_time=local_time)
             for time_ns in (*TIMES, None):
-                transport.judge(encoder.encode("info", "x", time_ns=time_ns))
-                transport.judge(encoder.encode("info", "a message of some length", time_ns=time_ns))
+                variant.judge(encoder.encode("info", "x", time_ns=time_ns))
+                variant.judge(encoder.encode("info", "a message of some length", time_ns=time_ns))
 
 
-@each_transport
-def test_structured_data(transport: Transport) -> None:
+@pytest.mark.slow
+@each_variant
+def test_structured_data(variant: Variant) -> None:
     """Every element, constant, for one record, and both at once."""
-    constant = transport.make_encoder(
-        structured_data={"constant@1": {"replaced": 1}}, max_size=2000
-    )
-    plain = transport.make_encoder()
+    constant = variant.make_encoder(structured_data={"constant@1": {"replaced": 1}}, max_size=2000)
+    plain = variant.make_encoder()
     for data in STRUCTURED_DATA:
-        transport.judge(transport.make_encoder(structured_data=data).encode("info", "x"))
-        transport.judge(plain.encode("info", "x", structured_data=data))
-        transport.judge(constant.encode("info", "x" * 3000, structured_data=data), 2000)
+        variant.judge(variant.make_encoder(structured_data=data).encode("info", "x"))
+        variant.judge(plain.encode("info", "x", structured_data=data))
+        variant.judge(constant.encode("info", "x" * 3000, structured_data=data), 2000)
 
 
-@each_transport
-def test_all_at_once(transport: Transport, set_zone) -> None:
+@pytest.mark.slow
+@each_variant
+def test_all_at_once(variant: Variant, set_zone) -> None:
     """Random combinations of all of it, with the same seed each time, at random sizes."""
     chance = random.Random("syslogfast")
     for _ in range(150):
@@ -153,8 +159,8 @@ def test_all_at_once(transport: Transport, set_zone) -> None:
             "facility": chance.randrange(24),
             "prefix": prefix,
         }
-        max_size = transport.find_smallest(**options) + int(chance.expovariate(0.01))
-        encoder = transport.make_encoder(**options, max_size=max_size)
+        max_size = variant.find_smallest(**options) + int(chance.expovariate(0.01))
+        encoder = variant.make_encoder(**options, max_size=max_size)
         severity = chance.randrange(8)
         for _ in range(4):
             record = encoder.encode(
@@ -164,14 +170,14 @@ def test_all_at_once(transport: Transport, set_zone) -> None:
                 msgid=chance.choice([None, *HEADER_FIELDS]),
                 structured_data=chance.choice(STRUCTURED_DATA),
             )
-            parsed = transport.judge(record, max_size, prefix)
+            parsed = variant.judge(record, max_size, prefix)
             assert parsed.priority == options["facility"] * 8 + severity
 
 
-@each_transport
-def test_what_is_refused(transport: Transport) -> None:
+@each_variant
+def test_what_is_refused(variant: Variant) -> None:
     """TypeError and ValueError, as documented, and no byte of a record anywhere."""
-    encoder = transport.make_encoder()
+    encoder = variant.make_encoder()
     buffer = bytearray(b"as it was")
     view = memoryview(bytearray(b"as it was" * 2000))
 
@@ -193,9 +199,9 @@ def test_what_is_refused(transport: Transport) -> None:
     for data in BAD_STRUCTURED_DATA:
         refuse(structured_data=data)
         with pytest.raises((TypeError, ValueError)):
-            transport.make_encoder(structured_data=data)
+            variant.make_encoder(structured_data=data)
     for facility in BAD_FACILITIES:
         with pytest.raises((TypeError, ValueError)):
-            transport.make_encoder(facility=facility)
+            variant.make_encoder(facility=facility)
     assert buffer == b"as it was"
     assert view == b"as it was" * 2000

@@ -7,14 +7,13 @@ makes them fail: Debian's python3 and python.org's installers have it.
 import contextlib
 import gc
 import itertools
-import resource
-import socket
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
+from support.pairwise import take_turns
 
 TIME = 1_065_910_455_003_000_000
 PROTOCOLS = ["rfc5424", "rfc3164", "local"]
@@ -58,8 +57,9 @@ SILENT_CALLS = {
         lambda: write(to, 6, NON_ASCII, 3, time_ns=TIME, msgid="ID47", structured_data=ELEMENTS)
     ),
 }
+# What a frame takes does not depend on the protocol.
 OPTIONS = [
-    *[{"protocol": p, "framing": f} for p in PROTOCOLS for f in FRAMINGS],
+    *[{"protocol": p, "framing": f} for p, f in take_turns(PROTOCOLS, FRAMINGS)],
     {"local_time": True, "precision": 3},
     {"bom": True, "controls": "keep", "framing": "lf"},
     {"structured_data": {"origin": {"ip": "::1"}}, "prefix": b"TOKEN "},
@@ -67,9 +67,9 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(params=OPTIONS, ids=str)
-def encoder(request: pytest.FixtureRequest, compiled: ModuleType) -> object:
-    return compiled.Encoder(**IDENTITY, **request.param)
+@pytest.fixture
+def encoder(options: dict[str, object], compiled: ModuleType) -> object:
+    return compiled.Encoder(**IDENTITY, **options)
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def fail_allocations() -> Iterator[tuple[Callable[..., None], Callable[[], None]
     api.remove_mem_hooks()
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("name", SILENT_CALLS)
 def test_encode_into_needs_no_memory(encoder, fail_allocations, name) -> None:
     """With a buffer that is large enough, a record is written while every allocation fails."""
@@ -116,12 +117,17 @@ def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", SILENT_CALLS)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*take_turns(list(SILENT_CALLS)[:-1], OPTIONS), *take_turns(["all"], OPTIONS)],
+    ids=str,
+)
 def test_encode_into_takes_no_memory(encoder, name) -> None:
-    """100,000 records need no more than as many calls of a function that does nothing."""
+    """20,000 records need no more than as many calls of a function that does nothing."""
     call = SILENT_CALLS[name](encoder.encode_into, bytearray(600))
     (idle_peak, idle_blocks), (peak, blocks) = (
-        measure_peak(function, 100_000) for function in (lambda: None, call)
+        measure_peak(function, 20_000) for function in (lambda: None, call)
     )
     assert peak <= idle_peak
     assert blocks - idle_blocks < 10  # Python's own free lists come and go
@@ -335,6 +341,7 @@ def try_often(call: Callable[[], object], times: int) -> None:
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEADY_NAMES)
 def test_nothing_leaks(compiled, name) -> None:
     """After 10,000 calls there are as many objects and as much memory as before them."""
@@ -362,77 +369,3 @@ def test_nothing_leaks(compiled, name) -> None:
         tracemalloc.stop()
     BYTEARRAY.append(0)  # fails if a message is still held
     BYTEARRAY[:] = content
-
-
-# --- many emitters -------------------------------------------------------------------------------
-
-EMITTERS = 2000
-QUEUE_BYTES = 1 << 14
-OTHER_BYTES = 1 << 16  # what an emitter may take beside its queue: its thread, its socket's objects
-STALL = """
-import os, resource, sys, time
-import syslogfast
-
-url, emitters, queue_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_NOFILE, (emitters + 100, emitters + 100))
-text = "x" * (queue_bytes // 4)
-
-def connect():
-    return syslogfast.connect(
-        url, queue_bytes=queue_bytes, hostname="web1", app_name="shop", procid=42
-    )
-
-def read_resident():
-    with open("/proc/self/smaps_rollup") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("Rss:"))
-
-def fill(log):
-    # Tell whether its queue and the kernels had no space for even one record.
-    before = log.stats["dropped"].get("full", 0)
-    count = 0
-    while log.stats["dropped"].get("full", 0) == before:
-        log.info(text)
-        count += 1
-    return count == 1
-
-with connect() as log:  # what the first one loads is not the others'
-    log.info(text)
-    assert log.flush(10)
-before = read_resident()
-logs = [connect() for _ in range(emitters)]
-for log in logs:
-    log.info("up")
-for log in logs:
-    assert log.flush(60)
-deadline = time.monotonic() + 60
-while not all([fill(log) for log in logs]):
-    assert time.monotonic() < deadline
-    time.sleep(1)
-connections = sum(log._sender._transport is not None for log in logs)
-queued = sum(log._queue.size for log in logs)
-print(read_resident() - before, connections, queued, flush=True)
-os._exit(0)  # closing all of them would be waited for
-"""
-
-
-def test_stopped_collector_and_memory(run_python: Callable[..., object], backend: str) -> None:
-    """2,000 emitters on connections of their own, which nobody reads, have what they may have.
-
-    That is the bound of their queues, all of which are full, and 64 KiB each, thread and all.
-    """
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limits[1] < EMITTERS + 100:
-        pytest.skip(f"this user may not open {EMITTERS:,} descriptors")
-    with socket.socket() as listener:
-        # Nobody accepts: to a peer, that is no different from a process that is stopped.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(2 * EMITTERS)
-        url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        result = run_python(STALL, url, str(EMITTERS), str(QUEUE_BYTES), backend=backend)
-    assert result.stderr == ""
-    growth, connections, queued = map(int, result.stdout.split())
-    assert connections == EMITTERS
-    assert queued > EMITTERS * QUEUE_BYTES // 2  # or they were not full
-    assert growth <= EMITTERS * (QUEUE_BYTES + OTHER_BYTES)
-    assert growth > queued  # or it was not measured

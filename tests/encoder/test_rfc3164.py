@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from support.grammar import parse_rfc3164
 
+pytestmark = [pytest.mark.portable, pytest.mark.native]
+
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 OCTOBER = 1_065_910_455_003_000_000  # 2003-10-11T22:14:15.003Z
 

@@ -12,6 +12,8 @@ from support.grammar import parse_rfc5424
 from syslogfast import Facility, Severity
 from syslogfast.constants import FACILITIES, SEVERITIES
 
+pytestmark = [pytest.mark.portable, pytest.mark.native]
+
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 OCTOBER = 1_065_910_455_003_000_000  # 2003-10-11T22:14:15.003Z, as in RFC 5424 6.5
 

@@ -7,6 +7,9 @@ from types import ModuleType
 
 import pytest
 from support.grammar import parse_rfc5424
+from support.names import name_type
+
+pytestmark = [pytest.mark.portable, pytest.mark.native]
 
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - "
@@ -91,7 +94,7 @@ class Unpaired:
         (Unpaired(), b'an \\"object\\"'),
         (ValueError("no\n"), b"no#012"),
     ],
-    ids=str,
+    ids=name_type,
 )
 def test_6_3_3_values_of_any_type(
     encoder_module: ModuleType, value: object, written: bytes
@@ -388,7 +391,9 @@ def test_names_of_another_type(encoder_module: ModuleType, name: object) -> None
 
 
 @pytest.mark.parametrize(
-    "data", ["[a]", 7, [("a", {})], ("a",), bytearray(b"[a]"), memoryview(b"[a]"), {"a"}], ids=repr
+    "data",
+    ["[a]", 7, [("a", {})], ("a",), bytearray(b"[a]"), memoryview(b"[a]"), {"a"}],
+    ids=name_type,
 )
 def test_structured_data_of_another_type(encoder_module: ModuleType, data: object) -> None:
     """It is a dict or bytes; the error shows nothing of it, for it may hold a token."""
@@ -418,7 +423,7 @@ def test_structured_data_of_another_type(encoder_module: ModuleType, data: objec
         ([("b", "c"), None], "NoneType"),
         (iter([("b", "secret")]), "list_iterator"),
     ],
-    ids=repr,
+    ids=name_type,
 )
 def test_parameters_of_another_type(
     encoder_module: ModuleType, parameters: object, kind: str

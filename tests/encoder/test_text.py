@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424
 
+pytestmark = [pytest.mark.portable, pytest.mark.native]
+
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "
 BOM = b"\xef\xbb\xbf"
@@ -633,6 +635,7 @@ def test_default_sizes(encoder_module: ModuleType) -> None:
 HUNDRED_MB = 100_000_000
 
 
+@pytest.mark.no_sanitizer
 @pytest.mark.parametrize("bom", [pytest.param(False, id="plain"), pytest.param(True, id="bom")])
 @pytest.mark.parametrize(
     ("kind", "size"),
@@ -670,6 +673,7 @@ def test_a_huge_message_takes_no_memory(both_modules, kind: str, size: int, bom:
     assert peak < 1_000_000
 
 
+@pytest.mark.no_sanitizer
 def test_a_huge_message_is_no_matter_for_the_python_twin(both_modules) -> None:
     """Of a str, the twin looks at what can fit, too."""
     message = "x" * HUNDRED_MB

@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424
 
+pytestmark = pytest.mark.native
+
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 SECOND = 1_000_000_000
 FIRST = -62_135_596_800  # 0001-01-01T00:00:00Z
@@ -46,6 +48,7 @@ def list_days() -> Iterator[datetime]:
     yield datetime(9999, 12, 31)
 
 
+@pytest.mark.slow
 def test_6_2_3_every_day(encoder_module: ModuleType) -> None:
     """The date is right on every day of 400 years and of the years 1 and 9999."""
     count = 0
@@ -70,6 +73,7 @@ def test_6_2_3_first_and_last_second_of_days(encoder_module: ModuleType) -> None
             assert written == write_date(midnight) + ".000000Z"
 
 
+@pytest.mark.slow
 def test_6_2_3_every_second_of_a_day(encoder_module: ModuleType) -> None:
     """The time of day is right, and never has a second 60 (RFC 5424 6.2.3)."""
     start = 1_709_164_800  # 2024-02-29
@@ -82,6 +86,7 @@ def test_6_2_3_every_second_of_a_day(encoder_module: ModuleType) -> None:
         assert written == f"Feb 29 {hour:02d}:{minute:02d}:{second % 60:02d}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rfc3164", "local"])
 def test_4_1_2_every_day(encoder_module: ModuleType, protocol: str) -> None:
     """RFC 3164 4.1.2: month and day, on every day of the same years."""
@@ -366,6 +371,7 @@ def write_offset(offset: int) -> tuple[int, str]:
     return minutes, f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
+@pytest.mark.slow
 def test_6_2_3_every_zone(encoder_module: ModuleType, set_zone) -> None:
     """Local time in every zone, before and after each change of its offset since 1840.
 

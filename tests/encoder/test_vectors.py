@@ -19,6 +19,8 @@ from vectors import generate, replay
 import syslogfast
 from syslogfast.constants import FACILITIES, SEVERITIES
 
+pytestmark = pytest.mark.portable
+
 FOLDER = generate.PATH.parent
 PACKAGE = pathlib.Path(syslogfast.__file__).parent
 CASES = list(replay.read_cases(generate.PATH))

@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from support.collectors import Collector
+from support.collectors import Collector, escape
+
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +35,6 @@ def daemon_logs(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     return files
 
 
-def escape(line: bytes) -> str:
-    """Return a line as a collector must store it: control characters as #ooo, UTF-8 repaired."""
-    text = []
-    for char in line.decode("utf-8", "replace"):
-        code = ord(char)
-        control = (code < 32 and char != "\t") or 127 <= code < 160 or code in (0x2028, 0x2029)
-        text.append("".join(f"#{octet:03o}" for octet in char.encode()) if control else char)
-    return "".join(text)
-
-
 def list_lines(files: list[pathlib.Path]) -> list[bytes]:
     """Return the lines of files as the command counts them: a last one need not end in LF."""
     lines = []
@@ -62,6 +54,7 @@ def send(backend: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["octet", "lf"])
 def test_lines_of_real_daemons_arrive_intact_and_in_order(
     collector: Collector, daemon_logs: list[pathlib.Path], framing: str, backend: str

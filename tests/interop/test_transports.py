@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import StartCollector
-from emitter.test_emitter import load_emitter_module
+from support.backends import load_emitter_module
 from support.certificates import Certificates, Pair
 from support.collectors import (
     TLS_TRANSPORTS,
@@ -22,13 +21,15 @@ from support.collectors import (
     Rsyslog,
     RsyslogRelp,
     RsyslogStock,
+    StartCollector,
+    escape,
 )
 from support.receivers import check_counts, wait_until
-from test_collectors import escape
 
 import syslogfast
-from syslogfast import transports
 from syslogfast.transports import retry
+
+pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
 RECORDS = 10_000
 PORTION = 2_500  # records that the receive buffer of a collector's UDP socket has space for
@@ -239,10 +240,11 @@ def test_a_stock_dev_log(start_collector: StartCollector) -> None:
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs that were tried, in order."""
     tried = []
+    open_really = retry.open_transport
 
     def open_transport(url: object, timeout: float) -> object:
         tried.append(str(url))
-        return transports.open_transport(url, timeout)
+        return open_really(url, timeout)
 
     monkeypatch.setattr(retry, "open_transport", open_transport)
     return tried

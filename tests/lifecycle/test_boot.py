@@ -24,6 +24,8 @@ from support.crashes import (
 from support.grammar import Rfc5424Record
 from support.namespaces import isolate, need_programs
 
+pytestmark = pytest.mark.surroundings
+
 CLONE_NEWNET = 0x40000000  # setns(2)
 # RFC 5737: the collector is behind the gateway, so that nothing arrives without a default route.
 GUEST, GATEWAY, COLLECTOR = "192.0.2.2", "192.0.2.1", "198.51.100.1"
@@ -184,6 +186,7 @@ def check_boot(
     assert "ip" not in list_parameters(booted, "origin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["udp", "octet"])
 def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> None:
     def write_name_servers() -> None:
@@ -204,6 +207,7 @@ def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> 
     assert dict(up.structured_data)["origin"] == [("ip", GUEST)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["udp", "octet"])
 def test_the_route_comes_after_the_address(cable: Cable, transport: str, backend: str) -> None:
     """As DHCP clients do it: the record waits a time, and names the gateway."""
@@ -213,6 +217,7 @@ def test_the_route_comes_after_the_address(cable: Cable, transport: str, backend
     assert list_parameters(records[BETWEEN + 1], "network@32473")["gateway"] == GATEWAY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["udp", "octet"])
 def test_the_route_comes_much_later(cable: Cable, transport: str) -> None:
     """The record does not wait for it any longer, but for the transport."""

@@ -14,7 +14,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import load_backend
+from support.backends import load_backend
 from support.crashes import (
     TRANSPORTS,
     collect_deaths,
@@ -130,6 +130,7 @@ def allocator(tmp_path_factory: pytest.TempPathFactory) -> "dict[str, str]":
     return {"LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("transport", [*TRANSPORTS, "rfc3164", "standard error"])
 def test_the_allocator_is_left_alone(

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from conftest import load_backend
+from support.backends import load_backend
 from support.certificates import Certificates
 from support.crashes import (
     LIVE,
@@ -35,12 +35,12 @@ from support.crashes import (
     read_sequence_id,
 )
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
-from support.receivers import find_free_port
-from transports.test_fork_and_exit import TlsSink
+from support.receivers import TlsSink, find_free_port
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "SIGKILL"), reason="there are no signals to die of"
-)
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there are no signals to die of"),
+]
 
 CRASHED = ("CRASHED", SEVERITIES["crit"])
 UNCAUGHT = ("UNCAUGHT", SEVERITIES["err"])
@@ -220,6 +220,7 @@ def check_likeness(death: Death, program: Program) -> None:
     assert leave_out_ours(death.stderr) == leave_out_ours(control.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", ORDERLY)
 def test_an_orderly_death(name: str, transport: str, backend: str) -> None:
@@ -249,6 +250,7 @@ def test_a_fatal_death(name: str, transport: str, backend: str) -> None:
         assert records[-1].message == f"about to crash: {name} ({meaning})"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["before", "after"])
 @pytest.mark.parametrize("name", FATAL)
 def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> None:
@@ -304,6 +306,7 @@ for index in range(len(kept)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_no_memory_is_left(transport: str, backend: str) -> None:
@@ -380,6 +383,7 @@ def test_rfc3164(transport: str, needs_c: None) -> None:
     assert record.message == "about to crash: SIGSEGV (Segmentation fault)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
 @pytest.mark.parametrize("zone", ["<+0545>-5:45", "<-0930>9:30"])
 def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
@@ -493,6 +497,7 @@ ctypes.string_at(0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["lf", "octet"])
 def test_a_crash_amid_the_stream(needs_c: None, framing: str) -> None:
     """Whatever the other threads do then: each frame is valid, but that the last may be cut off.
@@ -659,6 +664,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_threads_crash_at_once(needs_c: None, transport: str) -> None:
     for _ in range(10):
@@ -827,6 +833,7 @@ while True: log.info("x" * 1000)
 """
 
 
+@pytest.mark.slow
 def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
     """It ends, however much it emits meanwhile, and says so, though the queue may be full."""
     with collect_deaths("lf") as collector:
@@ -850,6 +857,7 @@ def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
         assert list_msgids(read_records(collector)) == [CRASHED]
 
 
+@pytest.mark.slow
 def test_space_for_some_of_the_records_only(needs_c: None) -> None:
     """SIGSEGV and SIGABRT are an octet longer: if these go without structured data, all do."""
     sizes = range(85, 140)

@@ -5,6 +5,7 @@ import importlib.util
 import ipaddress
 import json
 import os
+import pathlib
 import signal
 import sys
 import traceback
@@ -13,16 +14,21 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from emitter.test_emitter import HEAVY, load_emitter_module, make_emitter, take, take_one
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.backends import load_emitter_module
+from support.emitters import HEAVY, make_emitter, take, take_one
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
+from support.pairwise import choose_pairs
 from support.receivers import LIMIT, parse_lines
 
+import syslogfast
 from syslogfast import lifecycle
 from syslogfast.lifecycle import hooks, host, records
 from syslogfast.lifecycle.traceback import describe_error
 from syslogfast.transports.network import Network, read_network
+
+pytestmark = pytest.mark.versions
 
 UPTIME = 5_123_456_789  # nanoseconds
 NETWORK = Network(
@@ -388,6 +394,7 @@ def throw(error: BaseException) -> None:
     raise error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
 @pytest.mark.parametrize("name", ERRORS)
 def test_exceptions(module: ModuleType, name: str, protocol: str) -> None:
@@ -423,23 +430,25 @@ def raise_long(text: str) -> None:
     raise ValueError(text)
 
 
-@pytest.mark.parametrize("controls", ["escape", "keep"])
-@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
+LONG_ERRORS = {
+    "deep": lambda: recurse_apart(120),
+    "two lines": lambda: raise_long("first\nlast"),
+    "long": lambda: raise_long("m" * 300),
+    "almost long": lambda: raise_long("m" * 240),
+}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "raises",
-    [
-        lambda: recurse_apart(120),
-        lambda: raise_long("first\nlast"),
-        lambda: raise_long("m" * 300),
-        lambda: raise_long("m" * 240),
-    ],
-    ids=["deep", "two lines", "long", "almost long"],
+    ("raises", "backend", "protocol", "controls"),
+    choose_pairs(list(LONG_ERRORS), ["c", "python"], ["rfc5424", "rfc3164"], ["escape", "keep"]),
+    indirect=["backend"],
 )
 def test_the_end_survives_every_size(
-    module: ModuleType, raises: Callable[[], object], protocol: str, controls: str
+    module: ModuleType, raises: str, protocol: str, controls: str
 ) -> None:
     """From the smallest record on, each has the end of it, and all that there is space for."""
-    error = catch(raises)
+    error = catch(LONG_ERRORS[raises])
     whole = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     separator = "#012" if controls == "escape" else "\n"
     smallest = find_smallest(module, protocol)
@@ -495,19 +504,24 @@ def test_a_description_fits(lines: list[str], space: int) -> None:
 # --- install: each in a process of its own -------------------------------------------------------
 
 # `install` begins with all switched off; what is told comes back beside the records.
-LIVE = """
+LIVE = f"""
 import json, sys
+sys.path.append({str(pathlib.Path(syslogfast.__file__).parents[1])!r})  # -S has left it out
 import syslogfast.lifecycle
 from syslogfast import connect, lifecycle
 log = connect("fd://1", hostname="web1", app_name="shop")
 PARTS = ["boot", "network", "exceptions", "termination", "end", "fatal_signals", "pace"]
 def install(**parts):
-    return lifecycle.install(log, **{**dict.fromkeys(PARTS, False), **parts})
+    return lifecycle.install(log, **{{**dict.fromkeys(PARTS, False), **parts}})
 def tell(*values):
     print("TOLD", json.dumps(values), file=sys.stderr, flush=True)
 def count():
     return log.stats["offered"]
 """
+
+
+# Without what the packages of this Python import at its start, which may be what is looked for.
+BARE = ("-I", "-S")
 
 
 class Life:
@@ -566,6 +580,7 @@ SENT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", [None, *SENT, "fatal_signals", "pace"])
 def test_switches(live: Callable[..., Life], backend: str, switch: str | None) -> None:
     """All is on unless it is switched off, and each switch is for one thing."""
@@ -1035,7 +1050,7 @@ install(fatal_signals=True, fatal_url="unix://" + sys.argv[1])
 life = lifecycle._installed
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector:
     collector.bind(sys.argv[1])
-    life._reach_out()
+    life._open_transports()
     if life._fatal_transport:
         os.kill(os.getpid(), 11)
 """,
@@ -1092,6 +1107,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["asyncio", "install"])
 @pytest.mark.parametrize(
     "configure", ["", "logging.basicConfig()", "asyncio.log.logger.propagate = False"]
@@ -1176,7 +1192,7 @@ for name in names:
 
 def test_imports_are_as_ever(live: Callable[..., Life]) -> None:
     """A module that is waited for has its own spec and loader, can be looked for, and reloaded."""
-    life, control = live(IMPORTS, "install"), live(IMPORTS)
+    life, control = live(IMPORTS, "install", options=BARE), live(IMPORTS, options=BARE)
     assert life.told == control.told
     assert (life.status, life.stderr) == (control.status, control.stderr) == (0, "")
 
@@ -1223,7 +1239,7 @@ BEFORE = {
 @pytest.mark.parametrize("before", BEFORE)
 def test_a_module_is_waited_for(live: Callable[..., Life], before: str) -> None:
     """Until it has been imported, whatever was tried before."""
-    life = live(FIND_FIRST.format(before=BEFORE[before]))
+    life = live(FIND_FIRST.format(before=BEFORE[before]), options=BARE)
     assert life.told == ([["failed"]] if "failed" in before else [])
     assert life.list_ids() == ["UNCAUGHT"] * 2
     assert life.status == 0
@@ -1238,7 +1254,7 @@ import asyncio, threading, concurrent.futures
 """
     lists = []
     for argument in ("watched", ""):
-        life = live(code, argument, options=("-I", "-X", "importtime"))
+        life = live(code, argument, options=(*BARE, "-X", "importtime"))
         lines = life.stderr.partition("START\n")[2].splitlines()
         lists.append([line.rpartition("|")[2] for line in lines])
     assert lists[0] == lists[1]

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 from support.grammar import parse_rfc5424, split_frames
+from support.pairwise import choose_pairs
 from support.receivers import Sink, url_of, wait_until
 
 import syslogfast
@@ -167,8 +168,12 @@ def check_transport(
         check_records(b"".join(receiver.recv(65536) + b"\n" for _ in range(6)))
 
 
-@pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "transport", "backend"),
+    choose_pairs(list(LOSSES), ["fd", "tcp", "udp"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_without(
     name: str, transport: str, backend: str, sink: Sink, receiver: socket.socket
 ) -> None:

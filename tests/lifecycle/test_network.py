@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.backends import load_emitter_module
 from support.grammar import parse_rfc5424
 from support.namespaces import isolate, need_programs
 from support.receivers import LIMIT, wait_until
@@ -34,6 +35,8 @@ from syslogfast.transports.network import (
     read_network,
     wait_for_network,
 )
+
+pytestmark = pytest.mark.surroundings
 
 Ip = Callable[..., str]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -280,6 +283,7 @@ def test_link_local_where_there_is_no_other(up: Ip) -> None:
     assert (network.interface, network.addresses) == ("peer", ["10.0.3.1/24"])
 
 
+@pytest.mark.slow
 def test_duplicate_address(up: Ip) -> None:
     """An IPv6 address counts once nobody else has it; one that is a duplicate never does."""
     up("addr add 2001:db8:7::5/64 dev eth7")
@@ -403,6 +407,7 @@ def test_ipv4_link_local_with_route(up: Ip) -> None:
     assert wait_for_network(float("inf")) == expected
 
 
+@pytest.mark.slow
 def test_wait_sleeps_in_the_kernel(tmp_path: pathlib.Path) -> None:
     """Until the address comes after 3 s, the process makes no system call at all."""
     need_programs("ip", "strace")
@@ -673,7 +678,7 @@ def test_interpreter_ends_while_waiting(run_python: Run) -> None:
 def test_little_is_imported(run_python: Run) -> None:
     """Beside the package itself it loads what is built in."""
     code = (
-        "import sys, syslogfast.transports\n"
+        "import sys, syslogfast.transports.exit_fork\n"
         "before = set(sys.modules)\n"
         "import syslogfast.transports.network\n"
         "print(*sorted(set(sys.modules) - before))\n"
@@ -724,6 +729,7 @@ def collect_answers() -> list[list[bytes]]:
         pytest.skip(f"no netlink here: {error}")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.data())
 def test_damaged_answers(data: st.DataObject) -> None:
@@ -961,6 +967,7 @@ def test_fallback_without_network(
     assert wait_for_network(0.1) is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80) | st.lists(st.sampled_from(["0", "3", "eth0", "x"])).map(" ".join))
 def test_any_table_of_routes(text: str) -> None:
     """A table of routes that is none gives no route."""
@@ -1175,8 +1182,6 @@ def test_nameless_emitter(
 @pytest.fixture
 def connect_bare(backend: str) -> Iterator[Callable[..., object]]:
     """connect() of one backend, then of the other, without an identity."""
-    from emitter.test_emitter import load_emitter_module
-
     with contextlib.ExitStack() as stack:
         module = load_emitter_module(backend)
         yield lambda *urls, **options: stack.enter_context(module.connect(*urls, **options))

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.versions
+
 CASES = ["SysLogHandlerTest", "UnixSysLogHandlerTest", "IPv6SysLogHandlerTest"]
 SHORTEST_WAIT = 10  # seconds that a test which gets no record waits, in place of minutes
 

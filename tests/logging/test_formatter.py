@@ -349,6 +349,7 @@ def test_times_that_asctime_refuses(handlers, created) -> None:
     assert text.startswith("1 - web1 ")
 
 
+@pytest.mark.slow
 def test_every_hostile_text(handlers) -> None:
     """Every text goes through fmt=None and through a format, as one record."""
     plain = handlers.Formatter(**IDENTITY)
@@ -748,6 +749,7 @@ def test_copies(backend, run_python, way) -> None:
     assert (done.stdout, done.returncode) == ("equal\n", 0), done.stderr
 
 
+@pytest.mark.slow
 def test_local_time(handlers, set_zone) -> None:
     """The header's local time and asctime's agree, in any zone."""
     for zone in ("UTC", "America/St_Johns", "Asia/Kathmandu"):

@@ -25,6 +25,8 @@ from support.receivers import LIMIT, Sink, check_counts, wait_until
 
 import syslogfast
 
+pytestmark = [pytest.mark.versions, pytest.mark.threads]
+
 Library = logging.handlers.SysLogHandler
 CREATED = 1_065_910_455.003
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}

@@ -30,6 +30,8 @@ from support.malicious_input import (
     Text,
 )
 
+pytestmark = pytest.mark.native
+
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 CREATED, STAMP = 1_065_910_455.003, "2003-10-11T22:14:15.003000Z"
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
@@ -433,6 +435,7 @@ def test_what_is_no_exception(encoder_module, error) -> None:
     assert encoder.encode_record(make_record()).endswith(b" - - sold")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_hostile_text(both_modules, protocol) -> None:
     """Every text and every octet string is the message or its argument, whole or cut."""
@@ -627,6 +630,7 @@ def test_times_that_cannot_be_written(encoder_module, created) -> None:
         assert parse_rfc3164(data, has_hostname).timestamp in (before, after)
 
 
+@pytest.mark.slow
 @few_examples
 @given(microseconds=st.integers(-(10**15), 4 * 10**15), digits=st.integers(0, 6))
 def test_microseconds(both_modules, microseconds, digits) -> None:
@@ -766,6 +770,7 @@ ERRORS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__[:9])
 def test_exceptions(both_modules, error) -> None:
     """The text is that of logging.Formatter, and is left in the record as that leaves it."""
@@ -1431,6 +1436,7 @@ identities = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @few_examples
 @given(options=identities, record_fields=st.lists(fields, min_size=1, max_size=5))
 def test_any_record(both_modules, options, record_fields) -> None:
@@ -1456,6 +1462,7 @@ def test_any_record(both_modules, options, record_fields) -> None:
 good_names = st.sampled_from(["a", "b", "a@1", "n" * 32])
 
 
+@pytest.mark.slow
 @few_examples
 @given(
     msg=st.lists(st.sampled_from(PIECES), max_size=5).map("".join),

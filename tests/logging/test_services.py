@@ -4,13 +4,13 @@ import logging
 import pathlib
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from support.certificates import Certificates
 from support.grammar import parse_rfc3164, parse_rfc5424
-from support.receivers import LIMIT, Sink, check_counts, find_free_port, wait_until
-from transports.test_fork_and_exit import TlsSink
+from support.pairwise import choose_pairs, take_turns
+from support.receivers import LIMIT, Sink, TlsSink, check_counts, find_free_port, wait_until
 
 from syslogfast import services
 
@@ -41,6 +41,21 @@ ELEMENTS = {"loggly": b"@41058", "solarwinds": b"@41058", "sumologic": b"@41123"
 WITH_TOKEN = (*PREFIXED, *ELEMENTS)
 
 Call = Callable[..., object]
+
+
+def in_turns(names: str, *axes: Sequence[object]) -> pytest.MarkDecorator:
+    """Parametrize with what does not interact: the services, in turn with either backend.
+
+    All of them are one function's calls, so that each case is tried with some service, and each
+    service with some case.
+    """
+    rows = take_turns(*axes)
+    backends = [("c", "python")[index % 2] for index in range(len(rows))]
+    return pytest.mark.parametrize(
+        ("backend", *names.split()),
+        [(backend, *row) for backend, row in zip(backends, rows, strict=True)],
+        indirect=["backend"],
+    )
 
 
 @pytest.fixture
@@ -101,7 +116,7 @@ def receive_lines(emitter: object, sink: Sink) -> list[bytes]:
 # --- the forms -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", HOSTED)
+@in_turns("name", list(HOSTED))
 def test_hosted(name: str, call: Call, tls_sink: TlsSink, certificates: Certificates) -> None:
     """Over TLS, in lines, as the service's page says and the docstring shows."""
     arguments, options, line = HOSTED[name]
@@ -113,7 +128,7 @@ def test_hosted(name: str, call: Call, tls_sink: TlsSink, certificates: Certific
     assert line.decode() in getattr(services, name).__doc__
 
 
-@pytest.mark.parametrize("name", OWN)
+@in_turns("name", list(OWN))
 def test_own(name: str, call: Call, sink: Sink) -> None:
     """Over TCP, with octet counts."""
     emitter = call(name, "127.0.0.1", sink.port)
@@ -161,9 +176,10 @@ def test_places(
     assert not {"region", "tags", "url"} & kept.keys()
 
 
-@pytest.mark.parametrize(
-    ("options", "separator"),
-    [("?framing=octet", None), ("?framing=nul", b"\0"), ("?framing=lf", b"\n"), ("", None)],
+@in_turns(
+    "options separator",
+    ["?framing=octet", "?framing=nul", "?framing=lf", ""],
+    [None, b"\0", b"\n", None],
 )
 def test_framing_of_the_url(options: str, separator: bytes | None, call: Call, sink: Sink) -> None:
     """What the URL says holds: one's own relay may want another framing than the service."""
@@ -186,7 +202,7 @@ def test_framing_option(call: Call, sink: Sink) -> None:
         call("graylog", url=tcp_url(sink) + "?framing=nul", framing="lf")
 
 
-@pytest.mark.parametrize("name", [*HOSTED, *OWN])
+@in_turns("name", [*HOSTED, *OWN])
 def test_datagrams(name: str, call: Call, receiver: socket.socket) -> None:
     """Over UDP a datagram is a record, without delimiter or count."""
     arguments, options, line = HOSTED.get(name, ((), {}, HEADER + b"- sold out"))
@@ -195,7 +211,7 @@ def test_datagrams(name: str, call: Call, receiver: socket.socket) -> None:
     assert receiver.recv(65536) == line
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_unix_datagrams(name: str, call: Call, tmp_path: pathlib.Path) -> None:
     """A local relay gets the service's form, too: the older one has no place for some tokens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as relay:
@@ -208,17 +224,17 @@ def test_unix_datagrams(name: str, call: Call, tmp_path: pathlib.Path) -> None:
 # --- sizes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "size"),
-    [
-        ("papertrail", {}, 976),  # and 48 for the headers of IPv6 and UDP: 1024
-        ("papertrail", {"max_size": None}, 976),
-        ("papertrail", {"max_size": 700}, 700),
-        ("graylog", {}, 2048),
-        ("loggly", {"token": SECRET}, 2048),
-        ("logentries", {"token": SECRET, "max_size": 900}, 900),
-    ],
-)
+SIZES = [
+    ("papertrail", {}, 976),  # and 48 for the headers of IPv6 and UDP: 1024
+    ("papertrail", {"max_size": None}, 976),
+    ("papertrail", {"max_size": 700}, 700),
+    ("graylog", {}, 2048),
+    ("loggly", {"token": SECRET}, 2048),
+    ("logentries", {"token": SECRET, "max_size": 900}, 900),
+]
+
+
+@in_turns("name options size", *zip(*SIZES, strict=True))
 def test_size_of_datagrams(
     name: str, options: dict, size: int, call: Call, receiver: socket.socket
 ) -> None:
@@ -231,7 +247,7 @@ def test_size_of_datagrams(
         check_line(name, data)
 
 
-@pytest.mark.parametrize("name", [*HOSTED, *OWN])
+@in_turns("name", ["datadog", "loggly", "sumologic", "graylog"])
 def test_size_of_lines(name: str, call: Call, sink: Sink) -> None:
     """8192 bytes unless told otherwise, with the token; then what is told."""
     arguments, options, _ = HOSTED.get(name, ((), {}, b""))
@@ -243,7 +259,7 @@ def test_size_of_lines(name: str, call: Call, sink: Sink) -> None:
         assert len(sink.connections.pop()) == size + 1
 
 
-@pytest.mark.parametrize("name", ELEMENTS)
+@in_turns("name", list(ELEMENTS))
 def test_the_token_has_space(name: str, call: Call, receiver: socket.socket) -> None:
     """A size that could make the encoder leave the token out is refused, whatever the names."""
     url = udp_url(receiver)
@@ -262,7 +278,7 @@ def test_the_token_has_space(name: str, call: Call, receiver: socket.socket) -> 
         call(name, SECRET, url=url, max_size="much")
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_a_record_with_too_much(name: str, call: Call, sink: Sink) -> None:
     """Structured data for which there is no space is left out; the token is not."""
     emitter = call(name, SECRET, url=tcp_url(sink), structured_data={"a@1": {"n": 1}})
@@ -285,20 +301,24 @@ def test_a_record_with_too_much(name: str, call: Call, sink: Sink) -> None:
 # --- the token, and what else is in a record -----------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ELEMENTS)
+DATA = [
+    ({"a@1": {"n": '"\n]'}}, b'[a@1 n="\\"#012\\]"]'),
+    ({"a@1": [("n", 1), ("n", 2)]}, b'[a@1 n="1" n="2"]'),
+    (b'[a@1 n="1"]', b'[a@1 n="1"]'),
+    (b"-", b""),
+    ({}, b""),
+    (None, b""),
+]
+
+
 @pytest.mark.parametrize(
-    ("given", "rendered"),
-    [
-        ({"a@1": {"n": '"\n]'}}, b'[a@1 n="\\"#012\\]"]'),
-        ({"a@1": [("n", 1), ("n", 2)]}, b'[a@1 n="1" n="2"]'),
-        (b'[a@1 n="1"]', b'[a@1 n="1"]'),
-        (b"-", b""),
-        ({}, b""),
-        (None, b""),
-    ],
+    ("backend", "data", "name"),
+    choose_pairs(["c", "python"], DATA, ["loggly", "sumologic"]),
+    indirect=["backend"],
 )
-def test_structured_data(name: str, given: object, rendered: bytes, call: Call, sink: Sink) -> None:
+def test_structured_data(name: str, data: tuple[object, bytes], call: Call, sink: Sink) -> None:
     """One's own stands beside the token's, whoever brings it: the emitter, a record, a child."""
+    given, rendered = data
     url = tcp_url(sink)
     element = mark(name) + b"]"
     emitter = call(name, SECRET, url=url, structured_data=given)
@@ -318,7 +338,7 @@ def test_structured_data(name: str, given: object, rendered: bytes, call: Call, 
     ]
 
 
-@pytest.mark.parametrize("name", ELEMENTS)
+@in_turns("name", list(ELEMENTS))
 def test_the_same_element_again(name: str, call: Call, sink: Sink) -> None:
     """A record that brings an element of the token's own SD-ID has it once."""
     emitter = call(name, SECRET, url=tcp_url(sink))
@@ -328,7 +348,7 @@ def test_the_same_element_again(name: str, call: Call, sink: Sink) -> None:
     assert receive_lines(emitter, sink) == 2 * [HEADER + element + b" sold out"]
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_all_records_have_the_token(name: str, call: Call, sink: Sink) -> None:
     """Whatever they come from."""
     emitter = call(name, SECRET, url=tcp_url(sink), attributes={"code@1": {"logger": "name"}})
@@ -352,7 +372,7 @@ def test_all_records_have_the_token(name: str, call: Call, sink: Sink) -> None:
     assert b'[code@1 logger="till"]' in lines[5]
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_numbered_records(name: str, call: Call, sink: Sink) -> None:
     """A sequence number, which each record brings, displaces no token."""
     emitter = call(name, SECRET, url=tcp_url(sink), sequence_ids=True)
@@ -366,7 +386,7 @@ def test_numbered_records(name: str, call: Call, sink: Sink) -> None:
         assert line.count(b'[meta sequenceId="' + number + b'"]') == 1
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_the_report_of_drops_has_the_token(name: str, call: Call) -> None:
     port = find_free_port()
     emitter = call(name, SECRET, url=f"tcp://127.0.0.1:{port}", queue_bytes=1000)
@@ -383,9 +403,12 @@ def test_the_report_of_drops_has_the_token(name: str, call: Call) -> None:
         receiver.close()
 
 
-@pytest.mark.parametrize("option", ["prefix", "protocol"])
-@pytest.mark.parametrize("value", [b"", b"x", "rfc5424", "rfc3164", None])
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns(
+    "name option value",
+    WITH_TOKEN,
+    [*["prefix"] * 5, *["protocol"] * 5],
+    [None, b"", b"x", "rfc5424", "rfc3164"],
+)
 def test_what_is_the_services(name: str, option: str, value: object, call: Call) -> None:
     """Either could displace the token."""
     with pytest.raises(ValueError, match=f"^{option} must be left out: it is the service's$"):
@@ -401,8 +424,11 @@ def test_the_older_protocol(call: Call, receiver: socket.socket) -> None:
 # --- no escape -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("controls", ["escape", "keep"])
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@pytest.mark.parametrize(
+    ("backend", "controls", "name"),
+    choose_pairs(["c", "python"], ["escape", "keep"], WITH_TOKEN),
+    indirect=["backend"],
+)
 def test_no_line_is_forged(name: str, controls: str, call: Call, sink: Sink) -> None:
     """Nothing that a program logs ends the line, or gets before the token."""
     other = "0" * 36
@@ -467,90 +493,89 @@ BAD_TOKENS = [
 ]
 
 
-def list_errors(error: BaseException | None) -> list[BaseException]:
-    """Return an error and those that a traceback shows with it."""
-    errors = []
+def check_secrecy(error: BaseException | None) -> None:
+    """Neither an error nor those that a traceback shows with it have the token."""
     while error is not None:
-        errors.append(error)
+        assert "s3cr3t" not in repr(error)
         error = error.__cause__ or error.__context__
-    return errors
 
 
-@pytest.mark.parametrize(("kind", "token"), BAD_TOKENS)
-@pytest.mark.parametrize("name", WITH_TOKEN)
-def test_bad_tokens(name: str, kind: type, token: object, call: Call) -> None:
+@in_turns("name", WITH_TOKEN)
+def test_bad_tokens(name: str, call: Call) -> None:
     """They are refused by the name of the field, and not shown."""
     field = "api_key" if name == "datadog" else "token"
-    with pytest.raises(kind, match=f"^{field} must be .*, got {type(token).__name__}$") as caught:
-        call(name, token, url="tcp://192.0.2.1")
-    for error in list_errors(caught.value):
-        assert "s3cr3t" not in repr(error)
+    for kind, token in BAD_TOKENS:
+        text = f"^{field} must be .*, got {type(token).__name__}$"
+        with pytest.raises(kind, match=text) as caught:
+            call(name, token, url="tcp://192.0.2.1")
+        check_secrecy(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        (TypeError, {"colour": 1}),
-        (TypeError, {"hostname": 5}),
-        (TypeError, {"structured_data": 5}),
-        (ValueError, {"structured_data": {"a b": {}}}),
-        (TypeError, {"attributes": 5}),
-        (ValueError, {"facility": "none"}),
-        (ValueError, {"controls": "lose"}),
-        (ValueError, {"controls": "lose", "structured_data": {"a@1": {"n": 1}}}),
-        (ValueError, {"framing": "stx"}),
-        (ValueError, {"framing": "stx", "controls": "keep", "structured_data": {}}),
-        (ValueError, {"max_size": 9}),
-        (ValueError, {"max_size": 1 << 40}),
-        (TypeError, {"max_size": "9"}),
-        (ValueError, {"linger": -1}),
-        (ValueError, {"overflow": "flood"}),
-        (ValueError, {"prefix": b"x"}),
-        (ValueError, {"url": "http://192.0.2.1"}),
-        (ValueError, {"url": "tcp://192.0.2.1?framing=stx"}),
-        (TypeError, {"url": b"tcp://192.0.2.1"}),
+WRONG_OPTIONS = [
+    (TypeError, {"colour": 1}),
+    (TypeError, {"hostname": 5}),
+    (TypeError, {"structured_data": 5}),
+    (ValueError, {"structured_data": {"a b": {}}}),
+    (TypeError, {"attributes": 5}),
+    (ValueError, {"facility": "none"}),
+    (ValueError, {"controls": "lose"}),
+    (ValueError, {"controls": "lose", "structured_data": {"a@1": {"n": 1}}}),
+    (ValueError, {"framing": "stx"}),
+    (ValueError, {"framing": "stx", "controls": "keep", "structured_data": {}}),
+    (ValueError, {"max_size": 9}),
+    (ValueError, {"max_size": 1 << 40}),
+    (TypeError, {"max_size": "9"}),
+    (ValueError, {"linger": -1}),
+    (ValueError, {"overflow": "flood"}),
+    (ValueError, {"prefix": b"x"}),
+    (ValueError, {"url": "http://192.0.2.1"}),
+    (ValueError, {"url": "tcp://192.0.2.1?framing=stx"}),
+    (TypeError, {"url": b"tcp://192.0.2.1"}),
+]
+
+
+@pytest.mark.parametrize("name", ["datadog", "solarwinds"])
+def test_errors_have_no_token(name: str, call: Call) -> None:
+    """Neither one that would be at the line's start nor one in an element."""
+    for kind, options in WRONG_OPTIONS:
+        with pytest.raises(kind) as caught:
+            call(name, SECRET, **{"url": "tcp://192.0.2.1", **options})
+        check_secrecy(caught.value)
+
+
+ADDRESSED = ("papertrail", *OWN)  # those that have a host and a port
+WRONG_HOSTS = [
+    (ValueError, ""),
+    (ValueError, "h?insecure=yes"),
+    (TypeError, None),
+    (TypeError, b"h"),
+]
+OTHER_ERRORS = [
+    *[
+        (ValueError, "^region must be one of 'us", name, (SECRET,), {"region": "mars"})
+        for name in ("logentries", "datadog", "sumologic")
     ],
-)
-@pytest.mark.parametrize("name", WITH_TOKEN)
-def test_errors_have_no_token(name: str, kind: type, options: dict, call: Call) -> None:
-    with pytest.raises(kind) as caught:
-        call(name, SECRET, **{"url": "tcp://192.0.2.1", **options})
-    for error in list_errors(caught.value):
-        assert "s3cr3t" not in repr(error)
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "name", "arguments", "options"),
-    [
-        *[
-            (ValueError, "^region must be one of 'us", name, (SECRET,), {"region": "mars"})
-            for name in ("logentries", "datadog", "sumologic")
-        ],
-        (ValueError, "^region must be one of 'na-01'", "solarwinds", (SECRET,), {"region": "us"}),
-        (TypeError, "^tags must be a list or a tuple", "loggly", (SECRET,), {"tags": "web"}),
-        (TypeError, "^tags must be a list or a tuple", "loggly", (SECRET,), {"tags": ["a", 5]}),
-        *[
-            (kind, f"^host must be a .*, got {re.escape(repr(host))}$", name, (host, 5), {})
-            for name in ("papertrail", *OWN)
-            for kind, host in (
-                *((ValueError, ""), (ValueError, "h?insecure=yes"), (TypeError, None)),
-                (TypeError, b"h"),
-            )
-        ],
-        *[
-            (ValueError, r"^url must have a port in 1\.\.65535", name, ("h", port), {})
-            for name in ("papertrail", *OWN)
-            for port in (0, 65536, True)
-        ],
-        *[
-            (TypeError, "^port must be an int unless url is given, got ", name, ("h", port), {})
-            for name in ("papertrail", *OWN)
-            for port in (None, "514", "514?framing=nul", 5.0)
-        ],
-        (ValueError, "^url must have an IPv6 address within", "graylog", ("h:514",), {}),
-        (ValueError, "^url must have a host, and nothing after it", "graylog", ("h/x",), {}),
+    (ValueError, "^region must be one of 'na-01'", "solarwinds", (SECRET,), {"region": "us"}),
+    (TypeError, "^tags must be a list or a tuple", "loggly", (SECRET,), {"tags": "web"}),
+    (TypeError, "^tags must be a list or a tuple", "loggly", (SECRET,), {"tags": ["a", 5]}),
+    *[
+        (kind, f"^host must be a .*, got {re.escape(repr(host))}$", name, (host, 5), {})
+        for name, (kind, host) in take_turns(ADDRESSED, WRONG_HOSTS)
     ],
-)
+    *[
+        (ValueError, r"^url must have a port in 1\.\.65535", name, ("h", port), {})
+        for name, port in take_turns(ADDRESSED, (0, 65536, True))
+    ],
+    *[
+        (TypeError, "^port must be an int unless url is given, got ", name, ("h", port), {})
+        for name, port in take_turns(ADDRESSED, (None, "514", "514?framing=nul", 5.0))
+    ],
+    (ValueError, "^url must have an IPv6 address within", "graylog", ("h:514",), {}),
+    (ValueError, "^url must have a host, and nothing after it", "graylog", ("h/x",), {}),
+]
+
+
+@in_turns("kind text name arguments options", *zip(*OTHER_ERRORS, strict=True))
 def test_other_errors(
     kind: type, text: str, name: str, arguments: tuple, options: dict, call: Call
 ) -> None:
@@ -559,7 +584,7 @@ def test_other_errors(
     assert "s3cr3t" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_nothing_shows_the_token(
     name: str, call: Call, sink: Sink, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -585,7 +610,7 @@ def test_nothing_shows_the_token(
     assert "s3cr3t" not in "".join(shown)
 
 
-@pytest.mark.parametrize("name", WITH_TOKEN)
+@in_turns("name", WITH_TOKEN)
 def test_a_stranger_does_not_get_the_token(
     name: str,
     call: Call,

@@ -29,6 +29,8 @@ INSTALLED = pathlib.Path(syslogfast.__file__).parent
 SHOW_BACKEND = "import syslogfast; print(syslogfast.BACKEND)"
 # For a copy of the package in the folder that is the first argument.
 FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv[1])\n"
+# Without site-packages: a package that is installed to be edited is found there file by file.
+COPIED = ("-I", "-S")
 ENCODE = """
 from syslogfast import Encoder
 encoder = Encoder(hostname="web1", app_name="shop", procid=42)
@@ -93,6 +95,7 @@ def test_bogus_backend_is_an_error(run_python: Run, name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_garbage_is_collected_during_the_import(run_python: Run) -> None:
     """At each step of it, for a program's own garbage makes that come at any."""
     for threshold in range(1, 60):
@@ -105,9 +108,11 @@ def test_without_the_compiled_module(run_python: Run, tmp_path: pathlib.Path) ->
     """Where it was not built the twin is used; who asks for it by name gets an error."""
     copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     for name in ("", "python"):
-        result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(tmp_path), backend=name)
+        result = run_python(
+            FROM_FOLDER + SHOW_BACKEND + ENCODE, str(tmp_path), backend=name, options=COPIED
+        )
         assert (result.stdout, result.stderr) == ("python\n", "")
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend="c")
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend="c", options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1] == f"ModuleNotFoundError: No module named '{COMPILED}'"
@@ -122,7 +127,7 @@ def test_broken_module_is_an_error(
     package = copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     (package / f"_encoder_c{suffix}").write_bytes(content)
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name)
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name, options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("ImportError: ")
@@ -145,7 +150,7 @@ def test_module_that_fails_is_an_error(
     """So does one that is there but fails while it is loaded, whatever the reason."""
     package = copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")
     (package / "_encoder_c.py").write_text(line)  # stands in for a compiled one
-    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name)
+    result = run_python(FROM_FOLDER + SHOW_BACKEND, str(tmp_path), backend=name, options=COPIED)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith(error)
@@ -316,6 +321,7 @@ def unpack_wheel(tree: pathlib.Path) -> tuple[str, list[str], pathlib.Path]:
         return wheel.name, archive.namelist(), tree / "unpacked"
 
 
+@pytest.mark.slow
 def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """The wheel has the compiled encoder and all that is installed, and none of its C source."""
     built = build_wheel(tree, SYSLOGFAST_REQUIRE_C="1", CFLAGS="-O0")
@@ -325,10 +331,11 @@ def test_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert not set(list_needed(tree)) - set(files)
     assert not [file for file in files if file.endswith((".c", ".pyc"))]
     assert not [file for file in files if not file.startswith("syslogfast")]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("c\n", "")
 
 
+@pytest.mark.slow
 def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_PURE=1 builds a wheel for every Python, which uses the twin."""
     built = build_wheel(tree, SYSLOGFAST_PURE="1", CC="/bin/false")
@@ -337,7 +344,7 @@ def test_pure_wheel(tree: pathlib.Path, run_python: Run) -> None:
     assert name == f"syslogfast-{syslogfast.__version__}-py3-none-any.whl"
     assert not set(list_needed(tree)) - set(files)
     assert not [file for file in files if file.endswith((".c", ".so", ".pyd", ".pyc"))]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
@@ -354,6 +361,7 @@ replay.main(generate.PATH)
 )
 
 
+@pytest.mark.slow
 def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_SMALL=1 makes a module of two thirds of the size that gives the vectors."""
     need_compiled()
@@ -368,10 +376,11 @@ def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) ->
         subprocess.run(["strip", "-o", str(tree / "stripped"), str(module)], check=True)
         sizes.append((tree / "stripped").stat().st_size)
     assert sizes[0] < 0.7 * sizes[1]
-    replayed = run_python(REPLAY, str(folder), str(root / "tests" / "encoder"))
+    replayed = run_python(REPLAY, str(folder), str(root / "tests" / "encoder"), options=COPIED)
     assert (replayed.returncode, replayed.stderr) == (0, ""), replayed.stdout
 
 
+@pytest.mark.slow
 def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     """Where nothing can be compiled the wheel has the twin, unless SYSLOGFAST_REQUIRE_C=1."""
     required = build_wheel(tree, CC="/bin/false", SYSLOGFAST_REQUIRE_C="1")
@@ -381,7 +390,7 @@ def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     assert built.returncode == 0, built.stdout
     _, files, folder = unpack_wheel(tree)
     assert not [file for file in files if file.endswith((".so", ".pyd"))]
-    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder))
+    result = run_python(FROM_FOLDER + SHOW_BACKEND + ENCODE, str(folder), options=COPIED)
     assert (result.stdout, result.stderr) == ("python\n", "")
 
 
@@ -459,6 +468,7 @@ def test_one_version_of_cython(root: pathlib.Path) -> None:
 # --- the source archive --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_source_archive(tree: pathlib.Path) -> None:
     """The source archive has what a build and the tests need, and nothing that was built."""
     code = "from setuptools import build_meta; print(build_meta.build_sdist('archive'))"

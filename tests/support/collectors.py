@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 from support.certificates import CLIENT, Certificates, Pair
@@ -48,6 +49,16 @@ class Record(NamedTuple):
     msgid: str
     structured_data: StructuredData
     message: str
+
+
+def escape(line: bytes) -> str:
+    """Return a line as a collector must store it: control characters as #ooo, UTF-8 repaired."""
+    text = []
+    for char in line.decode("utf-8", "replace"):
+        code = ord(char)
+        control = (code < 32 and char != "\t") or 127 <= code < 160 or code in (0x2028, 0x2029)
+        text.append("".join(f"#{octet:03o}" for octet in char.encode()) if control else char)
+    return "".join(text)
 
 
 class Collector:
@@ -586,3 +597,6 @@ source tls {
 };
 log { source(tls); destination(records); flags(flow-control); };
 """
+
+
+StartCollector = Callable[..., Collector]

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -10,6 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.backends import load_emitter_module
+from support.certificates import Certificates
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 
 import syslogfast.emitter
@@ -125,6 +128,10 @@ class Sink:
             thread.join(LIMIT)
             assert not thread.is_alive()
 
+    def count_lines(self) -> int:
+        """Return how many lines have come: to parse them again and again takes long."""
+        return sum(bytes(received).count(b"\n") for received in self.connections)
+
     def read_records(self, framing: str = "lf") -> list[Rfc5424Record]:
         """Return each record that arrived; only a connection's last may be cut off."""
         records = []
@@ -138,6 +145,24 @@ class Sink:
 
     def read_texts(self, framing: str = "lf") -> list[str]:
         return [record.message or "" for record in self.read_records(framing)]
+
+
+class TlsSink(Sink):
+    """A sink that speaks TLS, and keeps what went wrong: an end without close_notify, too."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.load_cert_chain(*certificates.server)
+        self.failures: list[OSError] = []
+        super().__init__()
+
+    def read(self, connection: socket.socket, received: bytearray) -> None:
+        try:
+            with self.context.wrap_socket(connection, server_side=True) as session:
+                while data := session.recv(1 << 16):
+                    received += data
+        except OSError as error:
+            self.failures.append(error)
 
 
 def find_free_port() -> int:
@@ -258,8 +283,6 @@ def open_emitters(module: ModuleType) -> Iterator[Callable[..., object]]:
 @pytest.fixture
 def connect(backend: str) -> Iterator[Callable[..., object]]:
     """connect() of one backend, then of the other; what it returned is closed at the end."""
-    from emitter.test_emitter import load_emitter_module
-
     yield from open_emitters(load_emitter_module(backend))
 
 

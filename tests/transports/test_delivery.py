@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from emitter.test_emitter import load_emitter_module
+from support.backends import load_emitter_module
 from support.grammar import parse_rfc5424, split_frames
 from support.receivers import (
     IDENTITY,
@@ -31,13 +31,14 @@ from support.receivers import (
     url_of,
     wait_until,
 )
+from support.threads import run_threads
 
 from syslogfast.transports import retry as route_module
 from syslogfast.transports import stream
 
 SEPARATORS = {"lf": b"\n", "nul": b"\0"}
 RECORDS = 1000  # of 8,000 bytes each: more than the kernels of a stalled connection take
-pytestmark = pytest.mark.usefixtures("no_thread_fails")
+pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("no_thread_fails")]
 
 LONG = 1000.0  # seconds: a linger that does not end
 
@@ -214,6 +215,7 @@ def test_collector_that_comes_back(connect: Callable) -> None:
         second.close()
 
 
+@pytest.mark.slow
 def test_a_record_sent_in_part_is_sent_again(connect: Callable, small_sink: Sink) -> None:
     """A new connection begins with a whole record, however the old one broke off."""
     emitter = connect(url_of(small_sink), queue_bytes=1 << 24)
@@ -235,6 +237,7 @@ def test_a_record_sent_in_part_is_sent_again(connect: Callable, small_sink: Sink
     assert second == texts[len(texts) - len(second) :]
 
 
+@pytest.mark.slow
 def test_breaks_lose_nothing_uncounted(connect: Callable, sink: Sink) -> None:
     """Whatever breaks while whoever logs: counts agree, and no broken record is in the middle."""
     emitter = connect(url_of(sink), queue_bytes=1 << 22)
@@ -545,6 +548,7 @@ def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
     assert count - 1 not in numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue_bytes", [20_000, 100_000, 1 << 19])
 def test_drop_oldest(connect: Callable, small_sink: Sink, queue_bytes: int) -> None:
     """What has waited longest is dropped; the newest records are kept, whatever the limit."""
@@ -566,6 +570,7 @@ def test_drop_oldest(connect: Callable, small_sink: Sink, queue_bytes: int) -> N
     assert numbers[-kept:] == list(range(count - kept, count))
 
 
+@pytest.mark.slow
 def test_block(connect: Callable, small_sink: Sink) -> None:
     """A record that finds the queue full waits, and all arrive if the reader goes on."""
     emitter = connect(url_of(small_sink), queue_bytes=1 << 16, overflow="block")
@@ -650,22 +655,13 @@ def test_first_record_lingers_no_longer_for_a_second(
 
 def test_block_loses_nothing_to_other_threads(connect: Callable, sink: Sink) -> None:
     """Space that one thread was promised may be taken by another: then it waits on."""
-    interval = sys.getswitchinterval()
     emitter = connect(url_of(sink), queue_bytes=1000, overflow="block")
 
     def speak(name: int) -> None:
         for number in range(300):
             emitter.info("%d %d %s", name, number, "x" * 300)
 
-    sys.setswitchinterval(1e-6)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(6)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 6)
     assert emitter.flush()
     stats = check_counts(emitter)
     assert (stats["offered"], stats["dropped"]) == (1800, {})
@@ -806,7 +802,7 @@ def test_at_exit_all_is_sent(
     result = run_python(EXIT + ending, url_of(sink), linger, backend=backend)
     assert (result.stdout, result.returncode) == ("", int(bool(ending)))
     assert "Error" not in result.stderr.replace("LookupError", "")
-    assert wait_until(lambda: len(sink.read_texts()) == 10_000)
+    assert wait_until(lambda: sink.count_lines() == 10_000)
     assert sink.read_texts() == [str(number) for number in range(10_000)]
 
 
@@ -840,28 +836,18 @@ def test_logging_at_exit(run_python: Callable, backend: str, sink: Sink, is_earl
 # --- threads and signals -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger", [0, 0.01])
 def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
     """8 threads with 2,000 records each: all arrive, whole and in each thread's order."""
     emitter = connect(url_of(sink), linger=linger, queue_bytes=1 << 24)
-    start = threading.Barrier(8)
 
     def speak(name: int) -> None:
         child = emitter.child(app_name=f"thread-{name}")
-        start.wait()
         for number in range(2000):
             child.emit(number % 8, "%d %d", name, number)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(8)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 8, 1e-5)
     assert emitter.flush()
     stats = check_counts(emitter)
     assert (stats["offered"], stats["sent"], stats["dropped"]) == (16_000, 16_000, {})
@@ -874,34 +860,22 @@ def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
 
 def test_threads_that_linger_are_not_forgotten(connect: Callable, receiver: socket.socket) -> None:
     """However two first records meet, neither waits for a third one."""
-    interval = sys.getswitchinterval()
     emitter = connect(url_of(receiver), linger=0.001)
     start = threading.Barrier(4)
     rounds = 100
     stuck = []
 
-    def speak() -> None:
-        for number in range(rounds):
-            start.wait()
-            emitter.info("x")
-            start.wait()
-            if not wait_until(lambda: not emitter.stats["queued"], 2):
-                stuck.append(number)
-                start.abort()
-
-    def speak_on() -> None:
+    def speak(_: int) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            speak()
+            for number in range(rounds):
+                start.wait()
+                emitter.info("x")
+                start.wait()
+                if not wait_until(lambda: not emitter.stats["queued"]):
+                    stuck.append(number)
+                    start.abort()
 
-    sys.setswitchinterval(1e-6)
-    try:
-        speakers = [threading.Thread(target=speak_on) for _ in range(4)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 4)
     assert stuck == []
     assert check_counts(emitter)["offered"] == 4 * rounds
 
@@ -940,6 +914,7 @@ print(offered, stats["bytes"], calls["handler"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger", ["0", "0.002"])
 def test_signal_handlers_may_log(
     run_python: Callable, backend: str, sink: Sink, linger: str

@@ -25,7 +25,7 @@ from support.receivers import (
 
 from syslogfast.transports import retry as route_module
 
-pytestmark = pytest.mark.usefixtures("no_thread_fails")
+pytestmark = [pytest.mark.surroundings, pytest.mark.usefixtures("no_thread_fails")]
 
 # --- names ---------------------------------------------------------------------------------------
 
@@ -104,6 +104,7 @@ def test_a_transport_that_cannot_even_be_loaded(
 # --- several URLs --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_back_to_the_first(connect_once: Callable, sink: Sink) -> None:
     """The second stands in for the first until that is back; no record is lost or doubled."""
     port = find_free_port()

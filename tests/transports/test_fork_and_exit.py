@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -22,9 +21,21 @@ from collections.abc import Callable
 import pytest
 from support.certificates import Certificates
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
-from support.receivers import LIMIT, Sink, check_counts, stall, url_of, wait_until
+from support.receivers import (
+    LIMIT,
+    Sink,
+    TlsSink,
+    check_counts,
+    sort_out,
+    stall,
+    url_of,
+    wait_until,
+)
+from support.threads import run_threads, switch_often
 
 pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.threads,
     pytest.mark.usefixtures("no_thread_fails"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
@@ -93,6 +104,7 @@ def test_a_fork_speaks_for_itself(connect: Callable, sink: Sink) -> None:
     assert {record.procid for record in childs} == {str(child)}
 
 
+@pytest.mark.slow
 def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
     """Whatever the other threads do at that time: a child can speak, and the parent speaks on."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
@@ -114,24 +126,22 @@ def test_forks_amid_the_stream(connect: Callable, sink: Sink) -> None:
         emitter.close()
 
     speakers = [threading.Thread(target=speak, args=(name,)) for name in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for speaker in speakers:
-            speaker.start()
-        children = [run_in_child(speak_once) for _ in range(20)]
-    finally:
-        goes_on = False
-        for speaker in speakers:
-            speaker.join(LIMIT)
-        sys.setswitchinterval(interval)
+    with switch_often(1e-5):
+        try:
+            for speaker in speakers:
+                speaker.start()
+            children = [run_in_child(speak_once) for _ in range(20)]
+        finally:
+            goes_on = False
+            for speaker in speakers:
+                speaker.join(LIMIT)
     assert emitter.flush()
     emitter.close()
     stats = check_counts(emitter)
     assert (stats["offered"], stats["sent"], stats["dropped"]) == (sum(counts), sum(counts), {})
     assert stats["reconnects"] == 0
     assert wait_until(lambda: len(sink.connections) == 21)
-    assert wait_until(lambda: sum(map(len, list_records(sink))) == sum(counts) + 20)
+    assert wait_until(lambda: sink.count_lines() == sum(counts) + 20)
     connections = list_records(sink)
     own = [records for records in connections if records[0].procid == str(os.getpid())]
     assert len(own) == 1
@@ -179,6 +189,7 @@ def test_a_fork_while_all_locks_are_held(connect: Callable, sink: Sink) -> None:
     assert len(list_records(sink)[0]) == 2
 
 
+@pytest.mark.slow
 def test_a_fork_in_a_signals_handler(connect: Callable, sink: Sink) -> None:
     """A handler that forks amid a record: parent and child go on, each for itself."""
     emitter = connect(url_of(sink), queue_bytes=1 << 24, **OWN_PROCESS)
@@ -212,24 +223,6 @@ def test_a_fork_in_a_signals_handler(connect: Callable, sink: Sink) -> None:
     assert wait_until(lambda: sum(map(len, list_records(sink))) == count + 10)
     own = [records for records in list_records(sink) if records[0].procid == str(os.getpid())]
     assert [record.message for record in own[0]] == [str(number) for number in range(count)]
-
-
-class TlsSink(Sink):
-    """A sink that speaks TLS, and keeps what went wrong: an end without close_notify, too."""
-
-    def __init__(self, certificates: Certificates) -> None:
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.context.load_cert_chain(*certificates.server)
-        self.failures: list[OSError] = []
-        super().__init__()
-
-    def read(self, connection: socket.socket, received: bytearray) -> None:
-        try:
-            with self.context.wrap_socket(connection, server_side=True) as session:
-                while data := session.recv(1 << 16):
-                    received += data
-        except OSError as error:
-            self.failures.append(error)
 
 
 def test_a_fork_of_a_tls_connection(connect_once: Callable, certificates: Certificates) -> None:
@@ -282,6 +275,7 @@ for turn in range(30):
 """
 
 
+@pytest.mark.slow
 def test_a_fork_amid_the_first_import(run_python: Callable, backend: str, sink: Sink) -> None:
     """A worker imports its transport when it is first needed: a fork meanwhile can send, too."""
     result = run_python(
@@ -381,13 +375,15 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
     small_sink.reads.set()
     sent = int(result.stdout.split()[0])
     assert wait_until(lambda: len(small_sink.read_records()) >= sent)
-    texts = small_sink.read_texts()
-    assert [int(text.split()[0]) for text in texts] == list(range(len(texts)))
+    # The transport may have moved once more before the end: then there is a report of the drops.
+    numbers, *_ = sort_out(small_sink.read_records())
+    assert numbers == list(range(len(numbers)))
 
 
 PIPE = """
 import signal, socket, ssl, sys, threading, time
-from syslogfast.transports import open_transport, parse_url
+from syslogfast.transports.retry import open_transport
+from syslogfast.transports.url import parse_url
 from syslogfast.transports.queue_py import Queue
 
 class Witness:  # the collector goes after the look whether it is there, amid the sends
@@ -454,6 +450,7 @@ sys.exit(3)
 """
 
 
+@pytest.mark.slow
 def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sink) -> None:
     """Threads that log on while the program exits neither stop it nor break a record."""
     result = run_python(THREADS, url_of(sink), backend=backend)
@@ -475,29 +472,39 @@ def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sin
 
 # --- threads -------------------------------------------------------------------------------------
 
+ONE_AFTER_THE_OTHER = """
+import sys, syslogfast
+from syslogfast.transports import exit_fork
+for number in range(100):
+    emitter = syslogfast.connect(sys.argv[1], hostname="h", app_name="a", procid=1, timeout=20)
+    emitter.info("%d", number)
+    emitter.close()
+    assert emitter.stats["sent"] == 1, emitter.stats
+for thread in exit_fork._threads.copy():
+    thread.join()
+print(sum([thread.is_there() for thread in exit_fork._threads]), len(exit_fork._threads) < 10)
+"""
 
+
+def test_threads_leave_nothing(run_python: Callable, backend: str, sink: Sink) -> None:
+    """That a thread has gone is noticed; CPython 3.15 once printed a traceback for each instead."""
+    result = run_python(ONE_AFTER_THE_OTHER, url_of(sink), backend=backend)
+    assert (result.stdout, result.stderr, result.returncode) == ("0 True\n", "", 0)
+    assert wait_until(lambda: sink.received.count(b"\n") == 100)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overflow: str) -> None:
     """Each record arrives once, in its thread's order, or is counted as dropped, and told of."""
     emitter = connect(url_of(sink), overflow=overflow, queue_bytes=20_000)
-    start = threading.Barrier(16)
 
     def speak(name: int) -> None:
         own = emitter.child(app_name=f"thread-{name}") if name % 2 else emitter
-        start.wait()
         for number in range(300):
             own.emit(number % 8, "%d %d %s", name, number, "x" * (number % 700))
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        speakers = [threading.Thread(target=speak, args=(name,)) for name in range(16)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join(2 * LIMIT)
-    finally:
-        sys.setswitchinterval(interval)
+    run_threads(speak, 16, 1e-5)
     assert emitter.flush()
     emitter.close()
     stats = check_counts(emitter)
@@ -519,6 +526,7 @@ def test_sixteen_threads_and_a_small_queue(connect: Callable, sink: Sink, overfl
 # --- code that runs amid other code --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_a_handler_that_logs_while_one_waits(
     connect: Callable, small_sink: Sink, overflow: str
@@ -561,6 +569,7 @@ class InterruptError(Exception):
     """What a handler raises amid everything, as Python's own does at Ctrl-C."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_handlers_that_raise(connect: Callable, sink: Sink, overflow: str) -> None:
     """Wherever that is: no lock is left held, no record is broken, and the counts agree."""

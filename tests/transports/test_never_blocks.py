@@ -11,6 +11,7 @@ let pass, and any other is a fault. The twin's queue has a lock, which nobody ho
 call: with the twin, waiting for a lock without a time limit is let pass, too.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -23,6 +24,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.pairwise import choose_pairs
+
+pytestmark = pytest.mark.surroundings
 
 RECORDS = 1500
 MESSAGE = "x" * 8000  # so large that the kernels of a stopped connection do not take all of them
@@ -217,10 +221,22 @@ def trace_emitting(
     return trace, json.loads(output.splitlines()[-1])
 
 
-@pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest"])
-@pytest.mark.parametrize("linger", [0, 0.01])
-@pytest.mark.parametrize("state", ["healthy", "stopped", "absent"])
-@pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
+# Each transport in each state with each backend; in which order records go and which are dropped
+# meets each of these.
+CASES = choose_pairs(
+    list(itertools.product(["tcp", "udp", "unix"], ["healthy", "stopped", "absent"])),
+    ["c", "python"],
+    [0, 0.01],
+    ["drop-newest", "drop-oldest"],
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("transport", "state", "backend", "linger", "overflow"),
+    [(*case, *others) for case, *others in CASES],
+    indirect=["backend"],
+)
 def test_emit_never_blocks(
     tmp_path: pathlib.Path, backend: str, transport: str, state: str, linger: float, overflow: str
 ) -> None:
@@ -259,6 +275,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTROLS)
 def test_blocking_is_noticed(tmp_path: pathlib.Path, name: str) -> None:
     """What waits, or could, beside `emit` does not go unnoticed, not once."""
@@ -267,6 +284,7 @@ def test_blocking_is_noticed(tmp_path: pathlib.Path, name: str) -> None:
     assert len(trace.list_blocking()) >= RECORDS
 
 
+@pytest.mark.slow
 def test_overflow_block_is_noticed(tmp_path: pathlib.Path) -> None:
     """It is what one asks for by overflow="block"."""
     options = {"overflow": "block", "queue_bytes": 1 << 17, "timeout": 0.001}

@@ -37,7 +37,7 @@ from support.receivers import (
     wait_until,
 )
 
-pytestmark = pytest.mark.usefixtures("no_thread_fails")
+pytestmark = [pytest.mark.surroundings, pytest.mark.usefixtures("no_thread_fails")]
 
 PATIENCE = 30.0  # seconds for what daemons and traced processes do
 MANY = 3000  # records of 4,000 bytes: more than kernels and a collector that sleeps take
@@ -87,6 +87,7 @@ def find_gaps(numbers: list[int], count: int) -> list[range]:
     return [run for run in runs if run]
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_killed(collector: Collector, connect_once: Callable) -> None:
     """Away at first, then killed under load, twice: each time one run of records may be lost.
 
@@ -294,6 +295,7 @@ def test_a_unix_socket_that_nobody_reads(connect: Callable, tmp_path: pathlib.Pa
 # ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "unix"])
 def test_a_datagram_is_shortened(
@@ -362,6 +364,7 @@ def run_with_fault(fault: str, linger: str, *urls: str) -> dict:
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
 
 
+@pytest.mark.slow
 @needs_strace
 @pytest.mark.parametrize(
     ("scheme", "linger", "fault"),

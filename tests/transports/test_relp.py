@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from conftest import StartCollector, load_backend
-from emitter.test_emitter import load_emitter_module
-from support.collectors import RsyslogRelp
+from support.backends import load_backend, load_emitter_module
+from support.collectors import RsyslogRelp, StartCollector
 from support.grammar import parse_rfc5424
 from support.receivers import Sink, open_emitters, wait_until
 
 import syslogfast.emitter
 from syslogfast.transports import parse_url, queue_py, relp, retry, stream
+
+pytestmark = pytest.mark.surroundings
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 LIMIT = 20.0  # seconds that anything may take
@@ -425,6 +426,7 @@ def test_an_idle_session_that_has_ended(connect: Callable, peer: RelpPeer) -> No
     assert [session.texts for session in peer.sessions] == [["0"], ["1"]]
 
 
+@pytest.mark.slow
 def test_a_record_that_is_always_refused(connect_once: Callable, peer: RelpPeer) -> None:
     """It is tried again, with pauses; those before it are through, and none is lost."""
 
@@ -472,6 +474,7 @@ def test_silence_of_an_idle_collector(
     assert wait_for_sent(emitter, 2)["reconnects"] == 0
 
 
+@pytest.mark.slow
 def test_random_breaks(connect: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is acknowledged when, and wherever it breaks: all arrive, in order."""
     monkeypatch.setattr(retry, "LONGEST_DELAY", 0.05)
@@ -766,6 +769,7 @@ def test_back_to_the_first_url(connect: Callable, peer: RelpPeer) -> None:
         assert peer.last.texts == numbers(number + 1)
 
 
+@pytest.mark.slow
 def test_back_to_the_first_url_under_load(connect: Callable, peer: RelpPeer) -> None:
     """There is always something in flight; it is not waited for that there is nothing."""
     peer.on_open = lambda session: session.respond(1, b"500 not yet")
@@ -788,6 +792,7 @@ def test_back_to_the_first_url_under_load(connect: Callable, peer: RelpPeer) -> 
 # --- rsyslog -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rsyslog(connect: Callable, start_collector: StartCollector) -> None:
     collector = start_collector(RsyslogRelp)
     with connect(collector.url("relp"), overflow="block") as emitter:
@@ -800,6 +805,7 @@ def test_rsyslog(connect: Callable, start_collector: StartCollector) -> None:
     assert texts == [f"{number} grüße, 日本" for number in range(10_000)]
 
 
+@pytest.mark.slow
 def test_rsyslog_is_killed(connect: Callable, start_collector: StartCollector) -> None:
     """It has no queue: what it acknowledges is stored. So nothing is lost, and little comes twice.
 

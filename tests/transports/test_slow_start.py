@@ -97,7 +97,7 @@ def test_bursts(receiver: socket.socket, clock: Clock) -> None:
     transport.abort()
     assert bursts == [1, 2, 4, 8, 16, 169]
     # From the beginning of a burst to that of the next.
-    assert clock.pauses == pytest.approx([datagram.PAUSE] * 5)
+    assert clock.pauses == pytest.approx([datagram.BURST_PAUSE] * 5)
     assert read_numbers(receive_all(receiver)) == list(range(200))
 
 
@@ -108,7 +108,7 @@ def test_time_that_passes_is_a_pause(receiver: socket.socket, clock: Clock) -> N
     while records.records:
         assert transport.push(records)  # type: ignore[arg-type]
         records.advance()
-        clock.now += datagram.PAUSE
+        clock.now += datagram.BURST_PAUSE
     transport.abort()
     assert clock.pauses == []
 
@@ -118,11 +118,11 @@ def test_a_wait_is_no_longer_than_asked(receiver: socket.socket, clock: Clock) -
     transport = open_transport(receiver, uses_slow_start=True)
     records = Records(10)
     assert send_burst(transport, records) == 1
-    transport.wait(datagram.PAUSE / 4)
-    assert clock.pauses == [datagram.PAUSE / 4]
+    transport.wait(datagram.BURST_PAUSE / 4)
+    assert clock.pauses == [datagram.BURST_PAUSE / 4]
     assert send_burst(transport, records) == 0
     transport.wait(LIMIT)
-    assert clock.pauses[1:] == pytest.approx([datagram.PAUSE * 3 / 4])
+    assert clock.pauses[1:] == pytest.approx([datagram.BURST_PAUSE * 3 / 4])
     assert send_burst(transport, records) == 2
     transport.abort()
 
@@ -150,7 +150,7 @@ def test_the_whole_way(connect: Connect, receiver: socket.socket, clock: Clock) 
         assert (stats["sent"], stats["dropped"]) == (200, {})
     assert read_numbers(datagrams) == list(range(200))
     assert len(clock.pauses) >= 5
-    assert all(0 <= pause <= datagram.PAUSE for pause in clock.pauses)
+    assert all(0 <= pause <= datagram.BURST_PAUSE for pause in clock.pauses)
 
 
 @pytest.mark.parametrize("linger", [0.0, 100.0])
@@ -291,7 +291,7 @@ collector = threading.Thread(target=collect)
 collector.start()
 import syslogfast.lifecycle
 from syslogfast.transports import datagram
-datagram.PAUSE = 0.5
+datagram.BURST_PAUSE = 0.5
 log = syslogfast.connect("udp://192.0.2.1:5514", hostname="guest", timeout=30)
 lifecycle = syslogfast.lifecycle.install(
     log, boot=False, network=False, exceptions=False, end=False, pace=sys.argv[1] == "paced"
@@ -307,6 +307,7 @@ print(json.dumps([log.stats["sent"], arrived]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces and TAP devices are Linux's")
 @pytest.mark.parametrize("pace", ["paced", "at once"])
 def test_a_neighbour_that_answers_late(run_python: Connect, backend: str, pace: str) -> None:

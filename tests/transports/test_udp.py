@@ -12,6 +12,8 @@ from support.receivers import check_counts
 from syslogfast.transports import datagram
 from syslogfast.transports.queue_py import arrange_runs
 
+pytestmark = pytest.mark.native
+
 LINGER = 100.0  # seconds: until flush
 
 

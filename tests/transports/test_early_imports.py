@@ -1,0 +1,139 @@
+"""What an emitter needs is loaded before it is used: a signal's handler may log at any time.
+
+An import that is interrupted leaves its module half done in `sys.modules`, where a handler that
+logs would find it.
+"""
+
+import pathlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.grammar import parse_rfc5424
+from support.receivers import Sink, url_of
+
+import syslogfast
+
+Run = Callable[..., Any]
+
+FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
+
+# Whatever an emitter is used for, in a process where nothing else has been imported. From when it
+# is there, no module of the package may be looked for by this thread.
+USE = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if is_watching and _thread.get_ident() == main and name.partition(".")[0] != "__main__":
+            found.append(name)
+
+import _thread
+main = _thread.get_ident()
+is_watching = False
+found = []
+sys.meta_path.insert(0, Finder())
+sys.path.append(sys.argv[1])
+import syslogfast
+log = syslogfast.connect(sys.argv[2], hostname="h", app_name="a", sequence_ids=True, timeout=20)
+child = log.child(app_name="b")
+
+class Record:
+    msg = "%d"
+    args = (1,)
+    levelno = 20
+    created = 1.5
+    exc_info = exc_text = stack_info = None
+    structured_data = {"shop@32473": {"order": 17}}
+
+is_watching = True
+for emitter in (log, child):
+    emitter.info("text")
+    emitter.error("%d sold", 3, msgid="SALE", structured_data={"shop@32473": {"order": 17}})
+    emitter.info(b"bytes", structured_data=b'[shop@32473 order="17"]')
+    emitter.info(object())
+    emitter.info("%s", object(), time_ns=0)
+    emitter.info("x" * 100000)
+    emitter.emit_many("info", ["one", 2])
+    emitter.emit_record(Record())
+    emitter.emit_record(Record(), "a text of one's own")
+    emitter.stats
+log.flush()
+is_watching = False
+log.close()
+print(*found)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["udp", "refused", "tcp", "unix", "fd"])
+def test_nothing_is_imported_by_a_use(
+    run_python: Run, backend: str, sink: Sink, receiver: socket.socket, tmp_path, scheme: str
+) -> None:
+    """Also where datagrams are refused, or are too long for the socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix:
+        unix.bind(str(tmp_path / "socket"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            refused = url_of(free)
+        urls = {
+            "udp": url_of(receiver) + "?order=any",
+            "refused": refused,
+            "tcp": url_of(sink),
+            "unix": f"unix://{tmp_path}/socket",
+            "fd": "fd://2",
+        }
+        result = run_python(USE, FOLDER, urls[scheme], backend=backend, options=("-I", "-S"))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "\n"
+
+
+# A handler that logs in the middle of every import of the first use, at each line of a module.
+INTERRUPTED = """
+import sys
+sys.path.append(sys.argv[1])
+import syslogfast
+
+def log_now(frame, event, argument):
+    global is_inside
+    name = frame.f_globals.get("__name__", "")
+    if not is_inside and name.startswith("syslogfast") and frame.f_code.co_name == "<module>":
+        is_inside = True
+        for emitter in emitters:
+            emitter.info("from the handler of %s", "a signal")
+            emitter.emit_record(Record())
+        is_inside = False
+    return log_now
+
+class Record:
+    msg = "%s"
+    args = ("a record",)
+    levelno = 20
+    created = 1.5
+    exc_info = exc_text = stack_info = None
+
+emitters = []
+is_inside = False
+sys.settrace(log_now)
+log = syslogfast.connect(sys.argv[2], hostname="h", app_name="a")
+emitters.append(log)
+log.info("%d", 1)
+log.emit_record(Record())
+emitters.append(syslogfast.connect("fd://2", hostname="h", app_name="a"))
+log.info("%d", 2)
+sys.settrace(None)
+log.close()
+print(log.stats["offered"], log.stats["sent"])
+"""
+
+
+def test_a_handler_that_logs_amid_the_first_use(
+    run_python: Run, backend: str, receiver: socket.socket
+) -> None:
+    result = run_python(INTERRUPTED, FOLDER, url_of(receiver), backend=backend)
+    assert (result.stderr, result.returncode) == ("", 0)
+    offered, sent = map(int, result.stdout.split())
+    assert offered == sent > 3
+    receiver.settimeout(20)
+    texts = {parse_rfc5424(receiver.recv(4096)).message for _ in range(sent)}
+    assert texts == {"1", "2", "a record", "from the handler of a signal"}

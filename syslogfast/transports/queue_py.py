@@ -4,6 +4,7 @@ import _thread
 from time import time_ns
 
 from syslogfast._validation import check_queue_bytes
+from syslogfast.constants import FIRST, NO_SPACE, QUEUED
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes
-NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into the queue
 ALL = 1 << 62  # frames that are pinned while it is not yet known how many are to be
 
 

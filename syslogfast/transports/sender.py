@@ -9,6 +9,7 @@ import _thread
 from time import monotonic, sleep
 
 from syslogfast._validation import check_timeout
+from syslogfast.constants import FIRST, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
 from syslogfast.transports.retry import FOREVER, RetryPolicy, needs_waiting
 
@@ -25,12 +26,8 @@ BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
 POLL_INTERVAL = 0.05  # seconds after which somebody who waits looks again, come what may
 STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
-LONGEST_WAIT = 1e6  # seconds: what a lock takes for a timeout
 
-URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 PATIENCE = 1 << 18  # bytes that one who emits sends for others, before the worker has to
-TRIES = 1000  # to get the space that was made before another thread takes it
-FIRST = 2  # what the queue says of a record before which there was none
 EMPTY, FULL, BROKEN, MORE = "empty", "full", "broken", "more"  # how a push ends
 
 
@@ -144,7 +141,7 @@ class Sender:
         queue = self.queue
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
-        for _ in range(TRIES):
+        for _ in range(PUT_TRIES):
             if state or queue.closed or len(frame) > queue.limit:
                 break
             deadline = self.apply_overflow(len(frame), deadline)

@@ -49,7 +49,8 @@ class SharedLayout:
         version = "1 " if self.protocol == "rfc5424" else ""
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
         self.starts = [
-            settings.prefix + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+            settings.prefix + f"<{settings.lowest_priority + code}>{version}".encode()
+            for code in range(8)
         ]
         self.timestamp = choose_renderer(self.protocol)
         self.timestamp_format = TIMESTAMP_FORMATS[settings.local_time, settings.precision]
@@ -61,7 +62,7 @@ class SharedLayout:
         self.bom = len(settings.msg_separator) > 1
         self.max_size = settings.max_size
         # What the names may take, and the message, if there is no more in the header than can be.
-        self.space = settings.max_size - settings.longest + len(settings.identity_fields)
+        self.space = settings.space
         self.elements = b""
         if self.options["structured_data"] is not None:
             self.elements = render_elements(self.options["structured_data"], self.param_escapes)

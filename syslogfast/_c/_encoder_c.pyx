@@ -142,7 +142,7 @@ from syslogfast._options import (
     restore_names,
 )
 from syslogfast._platform import call_at_fork, system
-from syslogfast.constants import IDENTITY, PROTOCOLS
+from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
 
 
 cdef extern from "cython_internals.h":

@@ -29,6 +29,7 @@ class DropReporter:
         self._reported: dict[str, int] = {}
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()
+        self.is_due = False  # a report that could not be queued before
 
     def find_delay(self) -> float | None:
         """Return the seconds until there is something to report; None: nothing has to be."""
@@ -38,10 +39,12 @@ class DropReporter:
         return max(0.0, self._next - monotonic())
 
     def report(self, is_last: bool = False) -> bool:
-        """Queue a report if one is due, or if it is the last; False: it has to be done later."""
+        """Queue a report if it is time, or if it is the last; False: it has to be done later."""
         delay = self.find_delay()
-        if delay is None:
-            return True
+        self.is_due = not (delay is None or self._queue_report(delay, is_last))
+        return not self.is_due
+
+    def _queue_report(self, delay: float, is_last: bool) -> bool:
         queue = self._queue
         if not is_last and (delay or (queue.count and not self._keeps_last)):
             return False

@@ -113,7 +113,7 @@ class Thread:
         _threads.add(self)
         try:
             _thread.start_new_thread(self._run, (work, arguments))
-        except RuntimeError:
+        except BaseException:
             _threads.discard(self)
             raise
 

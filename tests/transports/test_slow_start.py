@@ -1,5 +1,6 @@
 """Pacing: the first datagrams go out in growing bursts, and none is lost or late for it."""
 
+import _thread
 import json
 import socket
 import sys
@@ -10,7 +11,7 @@ import pytest
 from support.grammar import parse_rfc5424
 from support.receivers import LIMIT, check_counts, collect, read_numbers, url_of
 
-from syslogfast.transports import datagram, sender
+from syslogfast.transports import datagram
 from syslogfast.transports.url import parse_url
 
 Connect = Callable[..., Any]
@@ -178,7 +179,7 @@ def test_where_no_thread_can_be_had(
     emitter = connect(url_of(receiver))
     emitter._sender.retry_policy.enable_slow_start()
     with monkeypatch.context() as patch:
-        patch.setattr(sender._thread, "start_new_thread", refuse)
+        patch.setattr(_thread, "start_new_thread", refuse)
         for number in range(40):
             emitter.info("%d", number)
         assert emitter.flush()
@@ -210,17 +211,25 @@ raise ValueError("text")
     assert [r.msgid for r in records if r.msgid != "-"] == ["BOOTED", "CRASHED", "ENDED"]
 
 
-def test_transports_that_are_opened_later(connect_once: Connect, receiver: socket.socket) -> None:
+def test_transports_that_are_opened_later(
+    connect_once: Connect, receiver: socket.socket, clock: Clock
+) -> None:
     """A transport that is open goes on as it is; the next one is paced."""
+
+    def break_off(queue: object) -> int:
+        raise OSError("it is over")
+
     emitter = connect_once(url_of(receiver))
     emitter.info("0")
     emitter._sender.retry_policy.enable_slow_start()
-    assert not emitter._sender._transport._in_slow_start
-    emitter._sender._leave_transport(emitter._sender._transport, OSError("it is over"))
-    emitter.info("1")
+    emitter.emit_many("info", map(str, range(1, 50)))
     assert emitter.flush()
-    assert emitter._sender._transport._in_slow_start
-    assert read_numbers(receive_all(receiver)) == [0, 1]
+    assert clock.pauses == []
+    emitter._sender._transport.push = break_off
+    emitter.emit_many("info", map(str, range(50, 100)))
+    assert emitter.flush()
+    assert len(clock.pauses) >= 4
+    assert read_numbers(receive_all(receiver)) == list(range(100))
 
 
 def test_a_collector_that_is_not_there(connect_once: Connect, receiver: socket.socket) -> None:

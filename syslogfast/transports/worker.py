@@ -1,0 +1,205 @@
+"""A sender's thread: it waits for what has to be waited for, and sends what is left to it."""
+
+# `Worker.run` is the thread. It is started by `wake` when there is none, survives any exception,
+# and ends when the sender is closed; `_running` is held as long as there is one. All other methods
+# are called by other threads, those that emit, flush or close, by signal's handlers among them.
+# They take no lock that the thread holds for longer than a step; a handler that interrupts one of
+# them, and calls it, does no harm:
+#
+# - `_wakeup` is a lock that is released to wake the thread, which acquires it to wait. To release
+#   it once more than needed makes the thread look around in vain, once.
+# - `_waiting` has a lock for each who waits in `wait`. It is there before the thread is woken,
+#   which releases it at its next progress. Who waits looks again after POLL_INTERVAL all the same.
+# - `_is_idle` is set before the thread looks whether there is a record, so whoever queues the first
+#   one either is seen or sees that it has to wake it.
+#
+# The sender's lock is taken for a push only, never over a wait.
+
+import _thread
+from time import monotonic, sleep
+
+from syslogfast.transports import exit_fork
+from syslogfast.transports.retry import needs_waiting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.transports.sender import Sender
+
+PAUSE = 0.1  # seconds that the thread waits after an exception, before it goes on
+POLL_INTERVAL = 0.05  # seconds after which one who waits looks again, woken or not
+STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
+
+
+class Worker:
+    """The thread of one sender, whether it runs or not."""
+
+    def __init__(self, sender: "Sender") -> None:
+        self._sender = sender
+        self._running = _thread.allocate_lock()
+        self._wakeup = _thread.allocate_lock()
+        self._wakeup.acquire()
+        self._waiting: list[_thread.LockType] = []
+        self._is_idle = False
+        self._is_urgent = False
+        self._lingering_since = 0.0  # when the first of those that linger came, by monotonic()
+
+    # --- for other threads -----------------------------------------------------------------------
+
+    def wake(self, is_urgent: bool = False) -> bool:
+        """Wake the thread, started if need be; False where none can be had.
+
+        is_urgent: what is queued does not linger any more.
+        """
+        if is_urgent:
+            self._is_urgent = True
+        if not self._running.locked():
+            self._sender._expect_end()
+            try:
+                exit_fork.Thread(self._sender, self.run)
+            except (RuntimeError, MemoryError):
+                return False
+        self._notify()
+        return True
+
+    def start_lingering(self) -> bool:
+        """Have the thread send the first record in time; False where there can be none."""
+        self._lingering_since = monotonic()
+        return bool(not self._is_idle and self._running.locked()) or self.wake()
+
+    def wait(self, deadline: float) -> bool:
+        """Wait for a sign of progress; False if the deadline has passed."""
+        left = deadline - monotonic()
+        if left <= 0:
+            return False
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        self._waiting.append(lock)
+        try:
+            if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
+                self.open()
+            lock.acquire(True, min(left, POLL_INTERVAL))
+        finally:
+            self._waiting.remove(lock)
+        return True
+
+    def join(self, timeout: float) -> None:
+        """Wait for the end of the thread of a sender that is closed; not for long, if it is stuck.
+
+        A thread that wakes while the interpreter ends is ended by pthread_exit, for which glibc
+        loads a library: where an image lacks that, the process would abort.
+        """
+        self._notify()
+        if self._running.acquire(True, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
+            self._running.release()
+
+    def open(self) -> None:
+        """Open a transport, which takes its time: nobody who emits waits for this."""
+        sender = self._sender
+        urls = sender.retry_policy.urls
+        if sender._transport or sender.is_closed():
+            return
+        if not needs_waiting(urls[0]):
+            with sender._send_lock:  # whoever emits may open it, too
+                if sender._transport or sender._open_at_once() or len(urls) == 1:
+                    return
+        transport = sender.retry_policy.open()
+        with sender._send_lock:
+            if sender._transport is None and not sender.is_closed():
+                sender._use_transport(transport)
+                transport = None
+        if transport:  # somebody else has opened one, or closed all, meanwhile
+            transport.abort()
+
+    def _notify(self) -> None:
+        try:
+            self._wakeup.release()
+        except RuntimeError:
+            pass  # it is awake already
+
+    # --- the thread ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Send, and wait, until the sender is closed."""
+        if not self._running.acquire(False):
+            return  # another one has been started, too
+        sender = self._sender
+        try:
+            while not sender.is_closed():
+                try:
+                    self._do_next()
+                except BaseException as error:  # for want of memory, or by a transport's fault
+                    sleep(PAUSE)
+                    self._note_failure(error)
+        finally:
+            sender.queue.threshold = sender._threshold  # so that the next to emit starts another
+            self._running.release()
+
+    def _do_next(self) -> None:
+        """Wait for a record, or send all there are."""
+        sender = self._sender
+        self._is_idle = True
+        if not sender.queue.count:
+            self._is_urgent = False
+            self._report_progress()
+            self._await_wakeup()
+            return
+        self._is_idle = False
+        if sender._transport is None:
+            self._await_next_try()
+            self.open()
+        if sender._state == "open":
+            self._linger()
+        self._send_all()
+
+    def _note_failure(self, error: BaseException) -> None:
+        policy = self._sender.retry_policy
+        try:
+            policy.note_failure(policy.urls[0], OSError(f"{type(error).__name__}: {error}"))
+        except Exception:
+            pass  # there is no memory for that, either
+
+    def _await_wakeup(self) -> None:
+        """Wait until there is a record; if that is long, queue the report that is due."""
+        sender = self._sender
+        reporter = sender._reporter
+        delay = None
+        if reporter and reporter.is_due and sender._transport:
+            delay = reporter.find_delay()
+        if not self._wakeup.acquire(True, -1 if delay is None else delay):
+            with sender._send_lock:
+                sender._report_drops()
+
+    def _await_next_try(self) -> None:
+        """Wait until a transport may be tried, or the sender is closed."""
+        policy = self._sender.retry_policy
+        while not self._sender.is_closed() and not policy.is_due():
+            self._wakeup.acquire(True, max(0.0, policy.next_try - monotonic()))
+
+    def _linger(self) -> None:
+        """Wait as long as what is queued may wait for more."""
+        sender = self._sender
+        while sender.queue.count and not self._is_urgent and not self._waiting:
+            left = self._lingering_since + sender._linger - monotonic()
+            if left <= 0:
+                break
+            self._wakeup.acquire(True, left)
+
+    def _send_all(self) -> None:
+        """Send all that is queued, waiting where the transport is full, until it breaks."""
+        sender = self._sender
+        while True:
+            with sender._send_lock:
+                result, transport = sender._push(sender._budget), sender._transport
+            self._report_progress()
+            if result == "empty" or transport is None:
+                return
+            if result == "full":
+                try:
+                    transport.wait(STALL_INTERVAL)
+                except (OSError, ValueError):
+                    pass  # another thread has found it broken, and closed it
+
+    def _report_progress(self) -> None:
+        for lock in self._waiting.copy():
+            if lock.locked():
+                lock.release()

@@ -1,0 +1,200 @@
+"""What a worker survives: any exception of a push, whoever pushes, once or for a while.
+
+Nothing that is queued may wait for another call, and nothing is lost or doubled meanwhile.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from support.receivers import LIMIT, Sink, check_counts, find_free_port, url_of, wait_until
+
+from syslogfast.transports import retry
+
+pytestmark = pytest.mark.usefixtures("no_thread_fails")
+
+FAILURES = [MemoryError, RuntimeError, TypeError, RecursionError, KeyboardInterrupt, SystemExit]
+
+
+class Fault:
+    """What makes the pushes of all transports that are opened from now on fail, where wanted.
+
+    on_worker: it is in threads other than the one that has made this; else in that one.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, on_worker: bool) -> None:
+        self.error: type[BaseException] | None = None
+        self.left = 0
+        self.failed = 0
+        self._own = threading.get_ident()
+        self._on_worker = on_worker
+        self._open_transport = retry.open_transport
+        monkeypatch.setattr(retry, "open_transport", self._open)
+
+    def arm(self, error: type[BaseException], times: int) -> None:
+        self.left, self.error = times, error
+
+    def _open(self, url: object, timeout: float) -> object:
+        transport = self._open_transport(url, timeout)  # type: ignore[arg-type]
+        push = transport.push
+
+        def push_or_fail(queue: object) -> int:
+            if self.left and self._on_worker and threading.get_ident() == self._own:
+                return 0  # so that it is left to the worker
+            if self.left and self._on_worker == (threading.get_ident() != self._own):
+                self.left -= 1
+                self.failed += 1
+                raise self.error  # type: ignore[misc]
+            return push(queue)
+
+        transport.push = push_or_fail
+        return transport
+
+
+@pytest.mark.parametrize("times", [1, 6])
+@pytest.mark.parametrize("linger", [0, 0.05])
+@pytest.mark.parametrize("error", FAILURES)
+def test_a_worker_goes_on(
+    connect_once: Callable,
+    sink: Sink,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    linger: float,
+    times: int,
+) -> None:
+    """What waits when a push fails goes out soon after the last failure; nobody has to ask."""
+    if times > 1 and error is not MemoryError:
+        times = 3  # the pauses grow: the other side may be at fault
+    fault = Fault(monkeypatch, on_worker=True)
+    emitter = connect_once(url_of(sink), linger=linger)
+    emitter.info("0")
+    assert emitter.flush()
+    fault.arm(error, times)
+    emitter.info("1")
+    assert wait_until(lambda: fault.failed)
+    emitter.info("2")
+    assert wait_until(lambda: not emitter.stats["queued"])
+    assert fault.failed == times
+    emitter.info("3")  # the worker is there as before
+    assert wait_until(lambda: not emitter.stats["queued"])
+    assert wait_until(lambda: len(sink.read_texts()) == 4)
+    assert sorted(sink.read_texts()) == ["0", "1", "2", "3"]
+    check_counts(emitter)
+
+
+def test_failures_have_a_name(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it fails, the statistics tell why."""
+    fault = Fault(monkeypatch, on_worker=True)
+    emitter = connect_once(url_of(sink))
+    emitter.info("0")
+    assert emitter.flush()
+    fault.arm(ZeroDivisionError, 1 << 30)
+    emitter.info("1")
+    assert wait_until(lambda: "ZeroDivisionError" in str(emitter.stats["failure"]))
+    fault.left = 0
+    assert wait_until(lambda: not emitter.stats["queued"])
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+@pytest.mark.parametrize("times", [1, 5])
+@pytest.mark.parametrize("linger", [0, 0.05])
+def test_no_memory_is_no_concern_of_who_emits(
+    connect: Callable,
+    sink: Sink,
+    receiver: object,
+    monkeypatch: pytest.MonkeyPatch,
+    linger: float,
+    times: int,
+    scheme: str,
+) -> None:
+    """A push on the thread that emits raises nothing; its record stays queued, and is sent."""
+    fault = Fault(monkeypatch, on_worker=False)
+    emitter = connect(url_of(sink if scheme == "tcp" else receiver), linger=linger)
+    emitter.error("0")
+    assert emitter.flush()
+    fault.arm(MemoryError, times)
+    for number in range(1, 6):
+        emitter.error("%d", number)
+    assert fault.failed
+    assert wait_until(lambda: not emitter.stats["queued"])
+    stats = check_counts(emitter)
+    assert (stats["sent"], stats["dropped"]) == (6, {})
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_other_exceptions_are_for_who_emits(
+    connect: Callable,
+    sink: Sink,
+    receiver: object,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    """A signal's handler may have raised it; the record is sent all the same."""
+    fault = Fault(monkeypatch, on_worker=False)
+    emitter = connect(url_of(sink if scheme == "tcp" else receiver))
+    emitter.info("0")
+    assert emitter.flush()
+    fault.arm(LookupError, 1)
+    with pytest.raises(LookupError):
+        emitter.info("1")
+    assert wait_until(lambda: not emitter.stats["queued"])
+    assert check_counts(emitter)["sent"] == 2
+
+
+def test_no_memory_for_a_thread(
+    connect_once: Callable, receiver: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a thread cannot be started for want of memory, the next to emit sends both."""
+    fault = Fault(monkeypatch, on_worker=False)
+    emitter = connect_once(url_of(receiver))
+    emitter.info("0")
+    fault.arm(MemoryError, 1)
+
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", refuse)
+        emitter.info("1")
+        assert emitter.stats["queued"] == 1
+        assert wait_until(lambda: emitter.info("x") or not emitter.stats["queued"])
+    check_counts(emitter)
+
+
+def test_the_way_back_is_tried_again(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception amid the return to the first URL leaves the other in use, and is no end."""
+    port = find_free_port()
+    emitter = connect_once(f"tcp://127.0.0.1:{port}", url_of(sink))
+    emitter.info("0")
+    assert emitter.flush()
+    open_transport = retry.open_transport
+    failed = []
+
+    def fail_once(url: object, timeout: float) -> object:
+        if not failed:
+            failed.append(url)
+            raise SystemExit  # which is no Exception
+        return open_transport(url, timeout)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(retry, "open_transport", fail_once)
+    first = Sink(port)
+    try:
+        count = 1
+        deadline = time.monotonic() + LIMIT
+        while not first.received and time.monotonic() < deadline:
+            emitter.info("%d", count)
+            count += 1
+            time.sleep(0.02)
+        assert failed
+        assert wait_until(lambda: not emitter.stats["queued"])
+        assert wait_until(lambda: len(sink.read_texts() + first.read_texts()) == count)
+        texts = sink.read_texts() + first.read_texts()
+        assert sorted(map(int, texts)) == list(range(count))
+        assert first.read_texts()
+    finally:
+        first.close()

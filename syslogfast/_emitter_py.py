@@ -9,9 +9,17 @@ import time
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
-from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
+from syslogfast._sequence import add_sequence_id
 from syslogfast._validation import check_severity
-from syslogfast.transports.queue_py import FIRST, NO_SPACE, Queue
+from syslogfast.constants import (
+    FIRST,
+    FRAMING_SIZE,
+    MAX_SEQUENCE_ID,
+    NO_SPACE,
+    PUT_TRIES,
+    URGENT,
+)
+from syslogfast.transports.queue_py import Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +28,6 @@ if TYPE_CHECKING:
 
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.sender import Sender
-
-FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
-TRIES = 1000  # to get the space that was made before another thread takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -213,7 +218,7 @@ class EmitterBase:
                 queue.drop("too large")
                 return True
             deadline: float | None = None
-            for _ in range(TRIES):
+            for _ in range(PUT_TRIES):
                 if state != NO_SPACE:
                     break
                 deadline = self._sender.apply_overflow(len(frame), deadline)
@@ -223,7 +228,7 @@ class EmitterBase:
             if state == NO_SPACE:
                 queue.drop("closed" if queue.closed else "full")
                 return True
-        if queue.size >= queue.threshold or severity <= 3:
+        if queue.size >= queue.threshold or severity <= URGENT:
             self._sender.pump()
             return True
         if state == FIRST:

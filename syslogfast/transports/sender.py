@@ -7,8 +7,8 @@
 # Both are parts of a sender and use its private names; nobody else does.
 #
 # Lock. Who sends has `_send_lock`, and so has who changes `_state`, `_transport`, `_failback` or
-# `_reporter`; to read one of them needs no lock. Nobody who emits waits for it: whoever has it
-# looks at the queue once more after its release. (`close` waits until its deadline, no longer.)
+# `_reporter`; to read them needs none. Nobody who emits waits for it: whoever has it looks at the
+# queue once more after its release. `close` waits as long as it may, then goes on without.
 #
 # Re-entry. A signal's handler, a __del__ or a weakref's callback may run at any call in here, and
 # may log, flush, close, or fork. If this thread has the lock by then (`is_sending_here`), it finds
@@ -19,32 +19,28 @@
 # State. One word, besides which `queue.threshold` is set: the size of the queue from which on those
 # who emit call `pump`. It is out of reach as long as the worker is at it.
 #
-#     state        what is there                   who sends                 threshold
-#     idle         no transport, and no need yet   the next to emit          that of `linger`
-#     connecting   no transport, and records       the worker, once it has   out of reach
-#                                                  opened one
-#     open         a transport that takes all      each who emits            that of `linger`
-#     backlog      a transport, and more records   the worker                out of reach
-#                  than it takes at once
-#     closed       nothing, for good               nobody
+#     state        what is there                           who sends            threshold
+#     idle         no transport, and nothing is queued     the next to emit     that of `linger`
+#     connecting   no transport, and records wait for one  the worker           out of reach
+#     open         a transport that takes all              each who emits       that of `linger`
+#     backlog      a transport, and more than it takes     the worker           out of reach
+#     closed       nothing, for good                       nobody
 #
-#     state            event                                                       next state
-#     idle             a transport was opened                                      open
-#     idle             none can be opened without waiting                          connecting
-#     connecting       the worker, or one who waits, has opened a transport        backlog
-#     connecting       the queue is found empty: all was dropped                   idle
-#     open, backlog    a push ends: empty                                          open
-#     open, backlog    a push ends: full, or more                                  backlog
-#     open, backlog    a push ends: broken                                         connecting
-#                      ... while a preferred transport is there (switching)        backlog
-#     any of those     `close`                                                     closed
-#     any of those     a fork, in the child                                        idle
+#     state            event                                                     next state
+#     idle             a transport was opened                                    open
+#     idle             none can be opened without waiting                        connecting
+#     connecting       the worker, or one who waits, has opened a transport      backlog
+#     connecting       the queue is found empty: all was dropped                 idle
+#     open, backlog    a push ends: empty / full or more / broken                open / backlog /
+#                                                                                connecting
+#     open, backlog    the transport breaks while a preferred one is there       backlog
+#     all but closed   `close` / a fork, in the child                            closed / idle
 
 import _thread
 from time import monotonic
 
 from syslogfast._validation import check_timeout
-from syslogfast.constants import FOREVER, LONGEST_WAIT
+from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
 from syslogfast.transports.retry import RetryPolicy, needs_waiting
 
@@ -64,11 +60,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1 << 16  # bytes that are gathered before a send, if linger allows
 NEVER = 1 << 62  # bytes: a threshold that no queue reaches
-URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker has to
-TRIES = 1000  # to get the space that was made before another thread takes it
 INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memory for it then
-FIRST = 2  # what the queue says of a record before which there was none
 
 
 class Sender:
@@ -109,9 +102,9 @@ class Sender:
         self._state: State = "idle"
         with exit_fork.importing:  # here, so that `emit` imports nothing
             if linger or len(urls) > 1 or needs_waiting(urls[0]):
-                import syslogfast.transports.worker
+                from syslogfast.transports import worker  # noqa: F401
             if len(urls) > 1:
-                import syslogfast.transports.failback  # noqa: F401
+                from syslogfast.transports import failback  # noqa: F401
         self._begin()
         exit_fork.register(self)
 
@@ -120,7 +113,6 @@ class Sender:
         # would be wrong for a signal's handler that comes between the two, so this private method
         # stays. threading.Condition needs it, too: PyPy's RLock has it.
         self._send_lock: Any = _thread.RLock()
-        # Whether this thread is sending: a signal's handler, or the like, has interrupted that.
         self.is_sending_here: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
         self._failback: Failback | None = None
         self._reporter: DropReporter | None = None
@@ -130,8 +122,9 @@ class Sender:
 
     def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        others = self._failback.list_transports() if self._failback else ()
-        transports = [self._transport, *others]
+        transports = [self._transport]
+        if self._failback:
+            transports += self._failback.list_transports()
         self.queue.reset()
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
@@ -151,8 +144,7 @@ class Sender:
                 return  # what has been interrupted looks once more
             try:
                 if not lock.acquire(False):
-                    # Whoever holds it looks once more after its release. Meanwhile a call for each
-                    # record would cost more than the record; the linger holds all the same.
+                    # A call for each record meanwhile would cost more than the record.
                     if self._threshold:
                         self.queue.threshold = self.queue.size + BATCH_SIZE
                     return
@@ -181,7 +173,7 @@ class Sender:
         queue = self.queue
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
-        for _ in range(TRIES):
+        for _ in range(PUT_TRIES):
             if state or queue.closed or len(frame) > queue.limit:
                 break
             deadline = self.apply_overflow(len(frame), deadline)
@@ -197,7 +189,7 @@ class Sender:
             self.start_lingering()
 
     def start_lingering(self) -> None:
-        """See to it that the first record of an empty queue lingers no longer than it may."""
+        """Have the first record of an empty queue sent once it has lingered."""
         worker = self._get_worker()
         if worker is None or not worker.start_lingering():
             self.pump()  # where no thread can be had, nothing lingers
@@ -223,7 +215,7 @@ class Sender:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
-        deadline = monotonic() + self._choose_timeout(timeout)
+        deadline = self._find_deadline(timeout)
         if self.is_sending_here():
             return not self.queue.count  # what has been interrupted has to go on first
         self.retry_policy.retry_soon()
@@ -254,7 +246,7 @@ class Sender:
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the transport. What is left then, and what comes after, is dropped."""
-        deadline = monotonic() + self._choose_timeout(timeout)
+        deadline = self._find_deadline(timeout)
         lock = self._send_lock
         self.queue.closed = True
         if self.is_sending_here():
@@ -288,8 +280,8 @@ class Sender:
         if exit_fork.has_ended():
             exit_fork.join_threads()
 
-    def _choose_timeout(self, timeout: float | None) -> float:
-        return self.timeout if timeout is None else check_timeout(timeout)
+    def _find_deadline(self, timeout: float | None) -> float:
+        return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
 
     def is_closed(self) -> bool:
         """Return True if nothing is sent any more."""
@@ -342,16 +334,13 @@ class Sender:
         if queue.count:
             self._enter("backlog")
             return "more"
-        if self._transport is None:
-            self._enter("idle")
-        else:  # as _enter does: this is where each datagram ends
-            self._state = "open"
-            queue.threshold = self._threshold
+        if self._threshold or self._state != "open":  # else nothing changes: most datagrams
+            self._enter("open" if self._transport else "idle")
         return "empty"
 
     def _enter(self, state: "State") -> None:
         """Change the state, and whether those who emit call `pump`; "closed" stays."""
-        if self.is_closed():
+        if self._state == "closed":  # no call before the change: `close` may have no lock
             return
         self._state = state
         if state == "open" or state == "idle":
@@ -445,6 +434,5 @@ class Sender:
         return worker is not None and worker.wake(is_urgent)
 
     def _wait(self, deadline: float) -> bool:
-        """Wait for a sign of progress; False if the deadline has passed."""
         worker = self._get_worker()
         return worker is not None and worker.wait(deadline)

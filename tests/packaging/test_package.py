@@ -267,7 +267,7 @@ def list_needed(root: pathlib.Path) -> list[str]:
     package = root / "syslogfast"
     kinds = ("*.py", "*.pxd", "*.h", "py.typed")
     found = [path for kind in kinds for path in package.rglob(kind)]
-    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "record.pxd", "syslogfast.h"):
+    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "_c/record.pxd", "syslogfast.h"):
         assert package / name in found
     return sorted(path.relative_to(root).as_posix() for path in found)
 

@@ -18,6 +18,8 @@ from support.receivers import Sink, url_of
 
 import syslogfast
 
+pytestmark = pytest.mark.versions
+
 Run = Callable[..., Any]
 
 # Few datagrams need these. Whoever finds one half done does without: test_half_a_worker.

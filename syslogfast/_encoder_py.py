@@ -6,7 +6,6 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 
 import time
 
-from syslogfast._batch import encode_each
 from syslogfast._buffer import measure_buffer, store
 from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
@@ -115,21 +114,23 @@ class Encoder:
         if hasattr(self, "_suffix"):
             reject_change()
         settings = Settings(
-            protocol,
-            facility,
-            hostname,
-            app_name,
-            procid,
-            msgid,
-            structured_data,
-            framing,
-            local_time,
-            precision,
-            controls,
-            bom,
-            max_size,
-            prefix,
-            attributes,
+            {
+                "protocol": protocol,
+                "facility": facility,
+                "hostname": hostname,
+                "app_name": app_name,
+                "procid": procid,
+                "msgid": msgid,
+                "structured_data": structured_data,
+                "framing": framing,
+                "local_time": local_time,
+                "precision": precision,
+                "controls": controls,
+                "bom": bom,
+                "max_size": max_size,
+                "prefix": prefix,
+                "attributes": attributes,
+            }
         )
         self._keep_names(settings.names, settings.identity_fields)
         self._layout = SharedLayout(settings)
@@ -230,8 +231,15 @@ class Encoder:
         if not isinstance(offset, int) or not 0 <= offset <= size:
             reject_offset(offset, size)
         space = None if isinstance(buffer, bytearray) else size - offset
-        data, count = encode_each(self, severity, messages, time_ns, space)
-        return store(buffer, offset, data), count
+        records = []
+        for message in tuple(messages):  # it may change meanwhile
+            record, _ = self._encode(severity, message, time_ns, None, None)
+            if space is not None:
+                space -= len(record)
+                if space < 0:
+                    break
+            records.append(record)
+        return store(buffer, offset, b"".join(records)), len(records)
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.

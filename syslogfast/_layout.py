@@ -2,9 +2,10 @@
 
 from syslogfast._options import clean_msgid, this_process
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._text import BOM, ESCAPES, read_text
+from syslogfast._text import ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
 from syslogfast._validation import check_field, reject_message
+from syslogfast.constants import BOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class SharedLayout:
         version = "1 " if self.protocol == "rfc5424" else ""
         # RFC 5424 6.2.1: PRI = "<" PRIVAL ">", without leading zeros
         self.starts = [
-            settings.prefix + f"<{settings.lowest + code}>{version}".encode() for code in range(8)
+            settings.prefix + f"<{settings.lowest_priority + code}>{version}".encode()
+            for code in range(8)
         ]
         self.timestamp = choose_renderer(self.protocol)
         self.timestamp_format = TIMESTAMP_FORMATS[settings.local_time, settings.precision]
@@ -61,7 +63,7 @@ class SharedLayout:
         self.bom = len(settings.msg_separator) > 1
         self.max_size = settings.max_size
         # What the names may take, and the message, if there is no more in the header than can be.
-        self.space = settings.max_size - settings.longest + len(settings.identity_fields)
+        self.space = settings.space
         self.elements = b""
         if self.options["structured_data"] is not None:
             self.elements = render_elements(self.options["structured_data"], self.param_escapes)

@@ -14,10 +14,12 @@ from syslogfast._validation import (
     check_max_size,
     check_precision,
     check_prefix,
+    reject_option,
 )
 from syslogfast.constants import (
     CONTROLS,
     FRAMINGS,
+    IDENTITY,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
@@ -33,9 +35,6 @@ from syslogfast.constants import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-# What is escaped in a text: all control characters, or the delimiter of a framing.
-RULES = (None, "octet", "lf", "nul", "escape")
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
@@ -181,99 +180,85 @@ def render_fields(
     return f" {host} {tag}{process}: "
 
 
+# The options of an Encoder, in their order, with their defaults; Settings has the checks. The
+# signatures of both encoders say the same, which a test sees to.
+OPTIONS: "dict[str, Any]" = {
+    "protocol": "rfc5424",
+    "facility": "user",
+    "hostname": None,
+    "app_name": None,
+    "procid": None,
+    "msgid": None,
+    "structured_data": None,
+    "framing": None,
+    "local_time": None,
+    "precision": 6,
+    "controls": "escape",
+    "bom": False,
+    "max_size": None,
+    "prefix": b"",
+    "attributes": None,
+}
+
+
 class Settings:
     """What is constant in the records of one identity, but for its structured data.
 
-    `names` and `options` are the arguments as they were given: the former differ between 10,000
-    siblings, which share the latter.
+    given: the arguments; those that are left out have their defaults.
+    names, options: all of them as they were given. The former, which are those of IDENTITY, differ
+    between 10,000 siblings, which share the latter.
+    rule: what is escaped in a text, "escape" for all control characters, else the framing's
+    delimiter. is_rfc5424: else it is one of the older protocols.
+    space: octets that the names, and a message beside the longest header, may take.
     """
 
     __slots__ = (
-        "identity_fields",
-        "local_time",
-        "longest",
-        "lowest",
-        "max_size",
-        "msg_separator",
-        "msgid",
-        "names",
-        "options",
-        "precision",
-        "prefix",
-        "rule",
+        *("framing", "identity_fields", "is_rfc5424", "local_time", "longest", "lowest_priority"),
+        *("max_size", "msg_separator", "msgid", "names", "options", "precision", "prefix"),
+        *("rule", "space"),
     )
 
-    def __init__(
-        self,
-        protocol: "Any",
-        facility: "Any",
-        hostname: "Any",
-        app_name: "Any",
-        procid: "Any",
-        msgid: "Any",
-        structured_data: "Any",
-        framing: "Any",
-        local_time: "Any",
-        precision: "Any",
-        controls: "Any",
-        bom: "Any",
-        max_size: "Any",
-        prefix: "Any",
-        attributes: "Any",
-    ) -> "None":
-        if attributes is not None:
-            attributes = check_attributes(attributes)
-        self.names = (hostname, app_name, procid)
-        self.options = {
-            "protocol": protocol,
-            "facility": facility,
-            "msgid": msgid,
-            "structured_data": structured_data,
-            "framing": framing,
-            "local_time": local_time,
-            "precision": precision,
-            "controls": controls,
-            "bom": bom,
-            "max_size": max_size,
-            "prefix": prefix,
-            "attributes": attributes,
-        }
+    def __init__(self, given: "dict[str, Any]") -> "None":
+        for name in given:
+            if name not in OPTIONS:
+                reject_option(name)
+        options = dict(OPTIONS)
+        options.update(given)
+        if options["attributes"] is not None:
+            options["attributes"] = check_attributes(options["attributes"])
+        self.names = tuple([options.pop(name) for name in IDENTITY])
+        self.options = options
+        protocol = options["protocol"]
         check_choice("protocol", protocol, PROTOCOLS)
-        check_choice("framing", framing, FRAMINGS)
-        check_choice("controls", controls, CONTROLS)
-        is_rfc5424 = protocol == "rfc5424"
-        self.lowest = check_facility(facility) * 8  # PRIVAL of severity 0
-        self.prefix = check_prefix(prefix)
-        self.precision = check_precision(precision)
-        self.identity_fields = render_fields(protocol, hostname, app_name, procid)
-        self.msgid = NILVALUE if msgid is None else clean_msgid(check_field("msgid", msgid))
-        self.local_time = not is_rfc5424 if local_time is None else bool(local_time)
+        check_choice("framing", options["framing"], FRAMINGS)
+        self.framing: str | None = options["framing"]
+        check_choice("controls", options["controls"], CONTROLS)
+        self.is_rfc5424 = protocol == "rfc5424"
+        self.lowest_priority = check_facility(options["facility"]) * 8  # PRIVAL of severity 0
+        self.prefix = check_prefix(options["prefix"])
+        self.precision = check_precision(options["precision"])
+        self.identity_fields = render_fields(protocol, *self.names)
+        self.msgid = NILVALUE
+        if options["msgid"] is not None:
+            self.msgid = clean_msgid(check_field("msgid", options["msgid"]))
+        self.local_time = not self.is_rfc5424
+        if options["local_time"] is not None:
+            self.local_time = bool(options["local_time"])
         # A delimiter is always escaped, so that no text can end a record.
-        self.rule = "escape" if controls == "escape" else framing
+        self.rule = "escape" if options["controls"] == "escape" else self.framing
         # RFC 5424 6: [SP MSG], where MSG-UTF8 = BOM UTF-8-STRING (6.4).
-        self.msg_separator = b"" if not is_rfc5424 else b" \xef\xbb\xbf" if bom else b" "
-        self.longest = self._measure_longest_header(is_rfc5424)
+        self.msg_separator = b""
+        if self.is_rfc5424:
+            self.msg_separator = b" \xef\xbb\xbf" if options["bom"] else b" "
+        self.longest = self._measure_longest_header(self.is_rfc5424)
+        max_size = options["max_size"]
         if max_size is None:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         self.max_size = check_max_size(max_size, self.longest)
-
-    def list_numbers(self) -> "tuple[int, ...]":
-        """Return all that is a number, for C."""
-        return (
-            self.lowest,
-            self.precision,
-            self.local_time,
-            FRAMINGS.index(self.options["framing"]),
-            RULES.index(self.rule),
-            self.max_size,
-            self.max_size - self.longest + len(self.identity_fields),
-            len(self.prefix),
-            len(self.identity_fields),
-            len(self.msg_separator),
-        )
+        self.space = self.max_size - self.longest + len(self.identity_fields)
 
     def _measure_longest_header(self, is_rfc5424: "bool") -> "int":
-        size = len(self.prefix) + len(f"<{self.lowest + 7}>") + len(self.identity_fields)
+        size = len(self.prefix) + len(f"<{self.lowest_priority + 7}>") + len(self.identity_fields)
         if not is_rfc5424:
             return size + len("Mmm dd hh:mm:ss")
         size += len("1 yyyy-mm-ddThh:mm:ss") + (self.precision + 1 if self.precision else 0)

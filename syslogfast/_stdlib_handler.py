@@ -18,14 +18,14 @@ def open_socket(address: "Any", kind: int, timeout: float | None) -> tuple[socke
     """Return a socket for the first of a host's addresses that will do, and its kind; OSError."""
     host, port = address
     failure = OSError("the host has no address")
-    for family, found, protocol, _, place in socket.getaddrinfo(host, port, 0, kind):
+    for family, found, protocol, _, found_address in socket.getaddrinfo(host, port, 0, kind):
         opened = None
         try:
             opened = socket.socket(family, found, protocol)
             if timeout:
                 opened.settimeout(timeout)
             if found == socket.SOCK_STREAM:
-                opened.connect(place)
+                opened.connect(found_address)
             return opened, found
         except OSError as error:
             failure = error

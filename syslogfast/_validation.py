@@ -60,6 +60,10 @@ def check_facility(value: "object") -> "int":
     return check_code("facility", value, FACILITIES)
 
 
+def reject_option(name: "object") -> "NoReturn":
+    raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
+
+
 def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "None":
     if value not in choices:
         known = ", ".join([repr(choice) for choice in choices])

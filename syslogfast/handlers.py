@@ -44,12 +44,12 @@ class SysLogHandler(StandardSysLogHandler):
     """A logging.handlers.SysLogHandler, which it is bit for bit until one asks for more.
 
     address, facility, socktype: as there. `address` may also be one of the URLs of `connect`, or
-        a list of them to fail over, for all that is told below.
+        a list of them to fail over, for all that is described below.
     timeout: seconds that connecting may take, as from Python 3.14 on; with delivery: connecting,
         flushing and closing, 5.0 if it is None.
     protocol: "rfc5424", "rfc3164" or "local": write a whole header, as Encoder does. The text is
         `ident` and what the formatter makes, or the record's own; no NUL follows. Over a stream
-        each record ends with a newline, so that they can be told apart.
+        each record ends with a newline, so that they can be separated.
     framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
         expected) and insecure, as in the URLs; asks for delivery.
@@ -106,7 +106,7 @@ class SysLogHandler(StandardSysLogHandler):
             transports = use_urls(urls, socktype, tls)
             if not urls:
                 transports = [make_url(address, socktype, framing, tls)]
-            if not self._has_header:  # but the record that tells of others that were dropped
+            if not self._has_header:  # but the record that reports dropped ones
                 options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
             delivery["timeout"] = 5.0 if timeout is None else timeout
             self._emitter = connect(*transports, framing=framing, **delivery, **options)
@@ -155,7 +155,7 @@ class SysLogHandler(StandardSysLogHandler):
             self._emitter.flush()
 
     def close(self) -> None:
-        """Close the socket, which the next record opens anew; or deliver the rest, for good."""
+        """Close the socket, which the next record opens anew; or deliver the rest and end that."""
         if self._emitter is not None:
             self._emitter.close()
         super().close()
@@ -304,10 +304,10 @@ def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tl
         query = f"?framing={framing or 'lf'}" if is_stream else ""
         return parse_url(f"unix://{os.fsdecode(address)}{query}")
     host, port = address
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if not has_tls:
-        return parse_url(f"tcp://{place}" if is_stream else f"udp://{place}")
-    url = parse_url(f"tls://{place}")
+        return parse_url(f"tcp://{authority}" if is_stream else f"udp://{authority}")
+    url = parse_url(f"tls://{authority}")
     url.context = check_context(tls)
     if isinstance(tls, dict):
         url.options = read_tls_options(tls, url)

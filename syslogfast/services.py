@@ -2,7 +2,7 @@
 
 All of them return an Emitter and take the options of `connect`. `url` is another collector that
 takes the same form: another region, a relay, a collector with an authority of its own, as in
-"tls://127.0.0.1:6514?ca=/etc/ca.pem". What it says of framing holds; if it says nothing, the
+"tls://127.0.0.1:6514?ca=/etc/ca.pem". A framing that it names holds; if it names none, the
 framing is the service's. A token is in the records and nowhere else: not in a URL, a `repr`, an
 error or the statistics. Children carry it, too.
 

@@ -1,5 +1,5 @@
-# The buffer that a caller has for records, and many of them in one go: `_buffer.py` and
-# `_batch.py` are the specification.
+# The buffer that a caller has for records, and many of them in one go: `_buffer.py` is the
+# specification, and `encode_many_into` of `_encoder_py.py`.
 
 cdef inline void release(Py_buffer *view) noexcept:
     if view.len != NOT_HELD:
@@ -45,14 +45,15 @@ cdef char *make_space(
             cold_path()
             reject_space(size, view.len - offset)
         return <char *>view.buf + offset
-    if NO_GIL and offset > PyByteArray_GET_SIZE(buffer):
-        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # another thread has made it shorter
+    if offset > PyByteArray_GET_SIZE(buffer):
+        cold_path()
+        reject_offset(offset, PyByteArray_GET_SIZE(buffer))  # it has been made shorter meanwhile
     if offset + size > PyByteArray_GET_SIZE(buffer):
         PyByteArray_Resize(buffer, offset + size)
     return PyByteArray_AS_STRING(buffer) + offset
 
 
-cdef bint are_safe(const Layout *layout, object messages, Py_ssize_t space) except -1:
+cdef bint are_safe(const Layout *layout, tuple messages, Py_ssize_t space) except -1:
     """Return True if encoding the messages that `space` may hold cannot fail.
 
     A call that fails must leave the buffer as it was: what could fail when others have been
@@ -106,7 +107,7 @@ cdef struct Batch:
 cdef Batch write_many(
     const Layout *layout,
     int severity,
-    object messages,
+    tuple messages,
     const Timestamp *timestamp,
     char *dst,
     Py_ssize_t space,

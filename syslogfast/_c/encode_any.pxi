@@ -76,3 +76,35 @@ cdef object encode_any_into(
         close_scratch(&scratch)
         release(&view)
         release(&destination)
+
+
+cdef object encode_each_into(
+    Encoder encoder, object buffer, int severity, tuple messages, Py_ssize_t start,
+    const Timestamp *timestamp,
+):
+    """Do what encode_many_into does, for messages of which the encoding may fail, or run code.
+
+    All that fit are encoded before the first is written: the buffer may be one of the messages.
+    """
+    cdef Py_buffer view
+    cdef Py_ssize_t space, size = 0
+    cold_path()
+    view.len = NOT_HELD
+    records = []
+    try:
+        space = MAX_LENGTH
+        if not PyByteArray_Check(buffer):
+            space = open_buffer(buffer, &view) - start
+        for message in messages:
+            record = encode_any(encoder, severity, message, timestamp, None, None)
+            if PyBytes_GET_SIZE(record) > space - size:
+                break
+            size += PyBytes_GET_SIZE(record)
+            records.append(record)
+        data = b"".join(records)
+        result = (start + size, len(records))
+        with cython.critical_section(buffer):
+            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
+        return result
+    finally:
+        release(&view)

@@ -43,6 +43,12 @@ cdef char *write_timestamp_apart "syslogfast_write_timestamp_apart"(
     return write_timestamp(dst, <const Layout *>layout, <const Timestamp *>timestamp)
 
 
+# What `rule` of Settings means.
+ESCAPED = {
+    None: 0, "octet": 0, "lf": ESCAPE_LF, "nul": ESCAPE_NUL, "escape": ESCAPE_CONTROLS
+}
+
+
 cdef class Encoder:
     """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
     msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
@@ -87,55 +93,31 @@ cdef class Encoder:
     b'<14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out'
     """
 
-    def __init__(
-        self,
-        *,
-        protocol="rfc5424",
-        facility="user",
-        hostname=None,
-        app_name=None,
-        procid=None,
-        msgid=None,
-        structured_data=None,
-        framing=None,
-        local_time=None,
-        precision=6,
-        controls="escape",
-        bom=False,
-        max_size=None,
-        prefix=b"",
-        attributes=None,
-    ):
+    def __init__(self, **given):
         # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
         cdef Layout layout
         cdef Scratch scratch
-        cdef Py_ssize_t[10] numbers
-        cdef Py_ssize_t i = 0, given = -1, process
+        cdef Py_ssize_t i, read = -1, process
         cold_path()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
-        settings = Settings(
-            protocol, facility, hostname, app_name, procid, msgid, structured_data, framing,
-            local_time, precision, controls, bom, max_size, prefix, attributes,
-        )
-        for number in <tuple?>settings.list_numbers():
-            numbers[i] = number
-            i += 1
-        layout.is_rfc5424 = numbers[9] > 0
-        layout.lowest_priority = numbers[0]
+        settings = Settings(given)
+        options = settings.options
+        layout.is_rfc5424 = settings.is_rfc5424
+        layout.lowest_priority = settings.lowest_priority
         for i in range(8):
             # "<n>", and "1 " after it in RFC 5424
             layout.priority_sizes[i] = 2 + count_digits(layout.lowest_priority + i)
             layout.priority_sizes[i] += 2 * layout.is_rfc5424
-        layout.precision = numbers[1]
-        layout.local_time = numbers[2]
-        layout.framing = numbers[3]
-        layout.rules = <Py_ssize_t>(0, 0, ESCAPE_LF, ESCAPE_NUL, ESCAPE_CONTROLS)[numbers[4]]
-        layout.max_size = numbers[5]
-        layout.prefix_size = numbers[7]
-        layout.identity_size = numbers[8]
-        layout.separator_size = numbers[9]
+        layout.precision = settings.precision
+        layout.local_time = settings.local_time
+        layout.framing = <Py_ssize_t>FRAMINGS.index(settings.framing)
+        layout.rules = <Py_ssize_t>ESCAPED[settings.rule]
+        layout.max_size = settings.max_size
+        prefix = <bytes?>settings.prefix
+        separator = <bytes?>settings.msg_separator
+        structured_data = options["structured_data"]
         elements = b""
         if isinstance(structured_data, bytes):
             elements = b"".join([structured_data])
@@ -152,33 +134,35 @@ cdef class Encoder:
                 close_scratch(&scratch)
         if len(elements) > layout.max_size:
             elements = b""
-        tail = <bytes?>settings.identity_fields.encode()
+        suffix = <bytes?>settings.identity_fields.encode()
+        layout.prefix_size = len(prefix)
+        layout.identity_size = len(suffix)
+        layout.separator_size = len(separator)
         if layout.is_rfc5424:
-            tail += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", settings.msg_separator)
+            suffix += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", separator)
             layout.msgid_size = len(<str?>settings.msgid)
             layout.elements_size = len(elements)
-        text = <bytes?>settings.prefix + tail
+        text = prefix + suffix
         layout.text = text
-        layout.suffix_size = len(tail)
+        layout.suffix_size = len(suffix)
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
         if layout.is_rfc5424:
-            given = <Py_ssize_t>read_back(settings.names, settings.identity_fields)
-        names = settings.names if given < 0 else None
-        process = <Py_ssize_t>system.getpid() if procid is None else -1
-        options = settings.options
+            read = <Py_ssize_t>read_back(settings.names, settings.identity_fields)
+        names = settings.names if read < 0 else None
+        process = <Py_ssize_t>system.getpid() if settings.names[2] is None else -1
         with cython.critical_section(self):
             if self.text is not None:
                 reject_change()
             self.text = text
             self.options = options
-            self.given = given
+            self.given = read
             self.names = names
-            self.identity_space = numbers[6]
+            self.identity_space = settings.space
             self.process = process
             self.is_ascii = <bint>text.isascii()
-            self.reads_attributes = attributes is not None
+            self.reads_attributes = options["attributes"] is not None
             self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
@@ -273,6 +257,7 @@ cdef class Encoder:
         cdef Py_buffer view
         cdef Batch batch
         cdef bint grows
+        cdef tuple texts
         cdef char *dst
         cdef Py_ssize_t start, size, space
         cdef int code = read_severity(severity)
@@ -280,25 +265,25 @@ cdef class Encoder:
         read_time(time_ns, &timestamp)
         if not self.layout.is_rfc5424 and not is_writable(&timestamp, self.layout.local_time):
             read_clock(&timestamp)  # RFC 3164 has no NILVALUE: it is the present time, for all
-            time_ns = None
         if not isinstance(messages, (list, tuple)):
             cold_path()
             reject_messages(messages)
-        if NO_GIL:
-            messages = tuple(messages)  # it is read twice, and the same has to be in it
+        # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
+        # what a subclass iterates over is its own affair.
+        texts = <tuple>messages if type(messages) is tuple else tuple(messages)
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)
         try:
             start = read_offset(offset, size)
             grows = view.len == NOT_HELD
             space = MAX_LENGTH if grows else size - start
-            if not are_safe(&self.layout, messages, space):
-                return encode_long_way(self, buffer, severity, messages, start, time_ns, &timestamp)
-            batch = write_many(&self.layout, code, messages, &timestamp, NULL, space)
+            if not are_safe(&self.layout, texts, space):
+                return encode_each_into(self, buffer, code, texts, start, &timestamp)
+            batch = write_many(&self.layout, code, texts, &timestamp, NULL, space)
             result = (start + batch.size, batch.count)  # what can fail comes before the first octet
             with cython.critical_section(buffer):
                 dst = make_space(buffer, &view, start, batch.size)
-                write_many(&self.layout, code, messages, &timestamp, dst, batch.size)
+                write_many(&self.layout, code, texts, &timestamp, dst, batch.size)
             return result
         finally:
             release(&view)
@@ -404,32 +389,6 @@ cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
     cold_path()
     return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
-
-
-cdef object encode_long_way(
-    Encoder encoder, object buffer, severity, messages, Py_ssize_t start, time_ns,
-    Timestamp *timestamp
-):
-    """Encode all that fit before the first is written: the buffer may be one of the messages."""
-    cdef Py_buffer view
-    cdef Py_ssize_t space, size
-    cold_path()
-    view.len = NOT_HELD
-    space = open_buffer(buffer, &view) - start
-    try:
-        if time_ns is None:
-            time_ns = <object>timestamp.seconds * 1_000_000_000 + timestamp.nanoseconds
-        grows = PyByteArray_Check(buffer)
-        from syslogfast._batch import encode_each  # rarely needed
-
-        data, count = encode_each(encoder, severity, messages, time_ns, None if grows else space)
-        size = PyBytes_GET_SIZE(data)
-        result = (start + size, count)
-        with cython.critical_section(buffer):
-            memcpy(make_space(buffer, &view, start, size), PyBytes_AS_STRING(data), size)
-        return result
-    finally:
-        release(&view)
 
 
 cdef inline int check_ready(Encoder encoder) except -1:

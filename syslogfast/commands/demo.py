@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LINGER = 0.02  # seconds
 TIMEOUT = 2.0  # seconds that a record may wait for space
-PATIENCE = 60.0  # seconds for the collector to count what has arrived
+COUNT_TIMEOUT = 60.0  # seconds for the collector to count what has arrived
 
 
 class SecondProcess:
@@ -49,7 +49,7 @@ class SecondProcess:
     def end(self) -> str:
         """Let it count to the end; return what was wrong with it, or nothing."""
         self._input.close()
-        self._reader.join(PATIENCE)
+        self._reader.join(COUNT_TIMEOUT)
         if not self.has_ended:
             self._process.kill()
         status = self._process.wait()
@@ -58,8 +58,8 @@ class SecondProcess:
         return f"the collector ended with status {status}" if status else ""
 
 
-class Watch:
-    """Shows how far it is, and looks whether there is any hope."""
+class ProgressWatch:
+    """Shows how far it is, and checks that the records are taken."""
 
     def __init__(self, log: Emitter, total: int, second: SecondProcess | None) -> None:
         self._log = log
@@ -85,7 +85,7 @@ class Watch:
         self._line.clear()
 
 
-def speak(emitter: Emitter, step: int, records: int) -> None:
+def emit_step(emitter: Emitter, step: int, records: int) -> None:
     """Emit the record of one step in an emitter's life."""
     if step == 0:
         data = {"demo@32473": {"records": records}}
@@ -98,7 +98,7 @@ def speak(emitter: Emitter, step: int, records: int) -> None:
 
 def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess | None) -> bool:
     """Let all emitters live, in turn; False if the collector has died or takes nothing."""
-    watch = Watch(log, emitters * records, second)
+    watch = ProgressWatch(log, emitters * records, second)
     children = [
         log.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
         for number in range(1, emitters + 1)
@@ -106,7 +106,7 @@ def run_lives(log: Emitter, emitters: int, records: int, second: SecondProcess |
     offered = 0
     for step in range(records):
         for child in children:
-            speak(child, step, records)
+            emit_step(child, step, records)
             offered += 1
             if not watch.look(offered):
                 watch.end()

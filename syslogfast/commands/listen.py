@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Protocol
 
-    class Form(Protocol):
+    class Renderer(Protocol):
         """Renders what arrives as a line."""
 
         def render(self, record: Parsed, peer: str) -> str: ...
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
         def render_malformed(self, error: MalformedError, data: bytes, peer: str) -> str: ...
 
 
-DEFAULT_PLACES = [("udp", ("127.0.0.1", 5514)), ("tcp", ("127.0.0.1", 5514))]
+DEFAULT_ADDRESSES = [("udp", ("127.0.0.1", 5514)), ("tcp", ("127.0.0.1", 5514))]
 READ_SIZE = 1 << 16  # bytes taken at a time: no datagram is longer
 MAX_DATAGRAMS = 64  # taken at a time from one socket
 RECEIVE_BUFFER = 4 << 20  # bytes that the kernel is asked to keep for UDP
 MAX_CONNECTIONS = 1000  # at a time; more of them wait
-PAUSE = 0.5  # seconds until connections are accepted again if that failed
+ACCEPT_PAUSE = 0.5  # seconds until connections are accepted again if that failed
 DRAIN_TIME = 1.0  # seconds to read what had arrived before the end was asked for
 SHOWN_SIZE = 1 << 16  # bytes that are shown of a malformed record
 MAX_WIDTH = 32  # of a column; a longer field stands out
@@ -80,7 +80,7 @@ def show_octets(data: bytes) -> str:
     return f"{text}... and {more:,} more bytes" if more > 0 else text
 
 
-class TextForm:
+class TextRenderer:
     """Fields in columns, each as wide as the widest that has come."""
 
     def __init__(self, coloured: bool) -> None:
@@ -129,7 +129,7 @@ def quote(value: str) -> str:
     return escape(value.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]"))
 
 
-class JsonForm:
+class JsonRenderer:
     """One JSON object a line, all of it ASCII."""
 
     def __init__(self) -> None:
@@ -186,8 +186,8 @@ def write_all(fd: int, data: bytes) -> None:
 class Printer:
     """Writes and counts what arrives."""
 
-    def __init__(self, form: "Form") -> None:
-        self.form = form
+    def __init__(self, renderer: "Renderer") -> None:
+        self.renderer = renderer
         self.lines: list[str] = []
         self.records = 0
         self.malformed = 0
@@ -199,11 +199,11 @@ class Printer:
             self.add_malformed(error, data, peer)
             return
         self.records += 1
-        self.lines.append(self.form.render(record, peer))
+        self.lines.append(self.renderer.render(record, peer))
 
     def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
         self.malformed += 1
-        self.lines.append(self.form.render_malformed(error, data, peer))
+        self.lines.append(self.renderer.render_malformed(error, data, peer))
 
     def flush(self) -> None:
         """Write what was added. OSError: it could not be written."""
@@ -251,8 +251,8 @@ def open_socket(scheme: str, address: tuple[str, int]) -> socket.socket:
             raise
     except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
         reason = getattr(error, "strerror", None) or error
-        place = f"{scheme}://{show_address(address)}"
-        raise UnboundError(f"cannot listen on {place}: {reason}") from None
+        url = f"{scheme}://{show_address(address)}"
+        raise UnboundError(f"cannot listen on {url}: {reason}") from None
     opened.setblocking(False)
     return opened
 
@@ -278,7 +278,7 @@ class Ending:
         self.came = True
 
 
-class Receiver:
+class Server:
     """Reads from all sockets whatever they have, in one thread."""
 
     def __init__(self, printer: Printer) -> None:
@@ -288,7 +288,7 @@ class Receiver:
         self.accepting = True
         self.connections: dict[socket.socket, Connection] = {}
 
-    def add(self, scheme: str, address: tuple[str, int]) -> str:
+    def listen(self, scheme: str, address: tuple[str, int]) -> str:
         """Listen on this address; return it as a URL, with the port that it has got."""
         opened = open_socket(scheme, address)
         read: Callable[[socket.socket], None] = self._read_datagrams
@@ -303,7 +303,7 @@ class Receiver:
         self.selector.register(ending.woken, selectors.EVENT_READ, lambda _: None)
         while not ending.came:
             paused = not self.accepting
-            self._step(PAUSE if paused else None)
+            self._step(ACCEPT_PAUSE if paused else None)
             if paused and len(self.connections) < MAX_CONNECTIONS:
                 self._set_accepting(True)
         self.selector.unregister(ending.woken)
@@ -382,13 +382,13 @@ def show_records(options: "Namespace") -> int:
     wanted += [("tcp", address) for address in options.tcp]
     try:
         os.fstat(1)  # OSError now rather than at the first record
-        printer = Printer(JsonForm() if options.json else TextForm(coloured))
-        receiver = Receiver(printer)
+        printer = Printer(JsonRenderer() if options.json else TextRenderer(coloured))
+        server = Server(printer)
         ending = Ending()
-        places = [receiver.add(*place) for place in wanted or DEFAULT_PLACES]
-        for place in places:
-            sys.stderr.write(f"listening on {place}\n")
-        receiver.run(ending)
+        urls = [server.listen(*address) for address in wanted or DEFAULT_ADDRESSES]
+        for url in urls:
+            sys.stderr.write(f"listening on {url}\n")
+        server.run(ending)
     except UnboundError as error:
         sys.stderr.write(f"{prog}: {error}\n")
         return 1

@@ -2,7 +2,7 @@
 
 The grammar is a table of steps, read from left to right. Joined, they are one regular expression
 that takes an ordinary header apart at once; where it does not match, the steps are gone through
-one by one, and the first that fails tells what is wrong, and where. So no step may match in two
+one by one, and the first that fails names what is wrong, and where. So no step may match in two
 ways of which the one, but not the other, lets those after it match.
 """
 
@@ -10,6 +10,7 @@ import re
 
 from syslogfast._options import is_address
 from syslogfast.constants import (
+    BOM,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     Steps = list[tuple[str, str]]
     Elements = list[tuple[str, list[tuple[str, str]]]]
-
-BOM = "\ufeff"  # RFC 5424 6.4
 
 
 class MalformedError(ValueError):

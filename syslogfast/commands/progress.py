@@ -1,9 +1,9 @@
-"""A line on a terminal that tells how far a long command is; nothing where nobody looks."""
+"""A line on a terminal that shows how far a long command is; nothing where nobody looks."""
 
 import sys
 from time import monotonic
 
-INTERVAL = 0.1  # seconds
+REFRESH_INTERVAL = 0.1  # seconds
 
 
 class ProgressLine:
@@ -15,7 +15,7 @@ class ProgressLine:
 
     def is_due(self) -> bool:
         """Return True if it is time to look again; once each time."""
-        if monotonic() - self._shown < INTERVAL:
+        if monotonic() - self._shown < REFRESH_INTERVAL:
             return False
         self._shown = monotonic()
         return True
@@ -26,7 +26,7 @@ class ProgressLine:
             sys.stderr.flush()
 
     def end(self, text: str) -> None:
-        """Leave this in its place, for those who do not look at a terminal, too."""
+        """Leave this there instead, for those who do not look at a terminal, too."""
         sys.stderr.write(f"\r{text}\x1b[K\n" if self.is_shown else f"{text}\n")
 
     def clear(self) -> None:

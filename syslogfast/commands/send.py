@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that the comman
 READ_SIZE = 1 << 16  # bytes of input taken at a time
 QUEUE_SIZE = 1 << 23  # bytes
 LINGER = 0.05  # seconds
-WAIT = 0.2  # seconds between two looks whether there is any hope
+CHECK_INTERVAL = 0.2  # seconds between two looks whether the transport has failed
 
 
 class UnreadableError(Exception):
@@ -122,10 +122,10 @@ class BrokenError(Exception):
 
 def check_transport(log: Emitter) -> None:
     """BrokenError: something has gone wrong, so that records are lost, or may be."""
-    route = log._sender.retry_policy
-    if route.error:
-        raise BrokenError(route.error.strerror or str(route.error))
-    if route.reconnects:
+    retry_policy = log._sender.retry_policy
+    if retry_policy.error:
+        raise BrokenError(retry_policy.error.strerror or str(retry_policy.error))
+    if retry_policy.reconnects:
         raise BrokenError("the connection broke")
 
 
@@ -141,7 +141,7 @@ def send_batch(log: Emitter, severity: int, lines: bytes) -> None:
 
 def finish(log: Emitter) -> None:
     """Wait until all is sent, however long that takes; BrokenError: it cannot be."""
-    while not log.flush(WAIT):
+    while not log.flush(CHECK_INTERVAL):
         check_transport(log)
 
 
@@ -168,8 +168,8 @@ def send_lines(options: "Namespace") -> int:
         options.parser.error(str(error))
     interruption = Interruption()
     signal.signal(signal.SIGINT, interruption)
-    place = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
-    tally = Tally(place, log)
+    name = "standard output" if target.scheme == "fd" and target.host == "1" else str(target)
+    tally = Tally(name, log)
     try:
         log._sender.open()
         check_transport(log)
@@ -184,7 +184,7 @@ def send_lines(options: "Namespace") -> int:
     except (BrokenError, UnreadableError) as error:
         log.close(0)
         tally.close()
-        what = f"cannot send to {place}: {error}" if isinstance(error, BrokenError) else str(error)
+        what = f"cannot send to {name}: {error}" if isinstance(error, BrokenError) else str(error)
         sys.stderr.write(f"{options.parser.prog}: {what}\n")
         return 1
     except KeyboardInterrupt:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.queue_py import Queue
 
     class Transport(Protocol):
-        """Takes records from a queue, as they are framed there."""
+        """Takes records from a queue, as they are framed there.
+
+        Its class may have a static method `prepare`, to import early what only some URLs need.
+        """
 
         url: "Url"
         # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.

@@ -11,12 +11,12 @@ from time import monotonic, sleep
 from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu, system
 from syslogfast.transports import RejectedRecordError
+from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.poll import Readiness
-from syslogfast.transports.resolve import look_up
-from syslogfast.transports.truncate import truncate_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from syslogfast.transports.queue_py import Queue
@@ -35,11 +35,24 @@ BURST_PAUSE = 0.01  # seconds
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
 
 
+def is_literal(host: "str") -> "bool":
+    """Return True if a host is an address, and without a zone, whose number has to be found."""
+    return is_address(host) and "%" not in host
+
+
+def load_look_up() -> "Callable[[Url, int], list[tuple[Any, ...]]]":
+    with importing:
+        from syslogfast.transports.resolve import look_up  # which a literal address does not need
+
+    return look_up
+
+
 def list_udp_addresses(url: "Url") -> "list[tuple[int, Any]]":
     """Return family and address of each socket that the URL may mean."""
-    if is_address(url.host) and "%" not in url.host:  # a zone's number has to be looked up
+    if is_literal(url.host):
         family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
         return [(family, (url.host, url.port))]
+    look_up = load_look_up()
     return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
 
 
@@ -143,6 +156,11 @@ class DatagramTransport:
 
 class UdpTransport(DatagramTransport):
     """A connected UDP socket, so that a host without a collector can at least refuse."""
+
+    @staticmethod
+    def prepare(url: "Url") -> "None":
+        if not is_literal(url.host):
+            load_look_up()
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self._addresses = list_udp_addresses(url)
@@ -272,3 +290,48 @@ class UnixTransport(DatagramTransport):
 
     def _find_limit(self, size: "int") -> "int":
         return self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF) - UNIX_OVERHEAD
+
+
+# --- a record that is encoded already, and longer than the transport takes -----------------------
+
+OCTAL = b"01234567"
+
+
+def find_message(record: "bytes") -> "int":
+    """Return where the text begins of a record as this package writes it."""
+    start = record.find(b">") + 1
+    if record[start : start + 2] != b"1 ":  # RFC 3164 4.1.3: TAG, colon
+        return max(start, record.find(b": ", start) + 2)
+    for _ in range(6):  # RFC 5424 6: VERSION to MSGID
+        start = record.find(b" ", start) + 1
+    if record[start : start + 1] == b"-":
+        return start + 1
+    is_quoted = is_escaped = False
+    for index in range(start, len(record)):
+        char = record[index : index + 1]
+        if is_escaped or char == b"\\":
+            is_escaped = not is_escaped  # RFC 5424 6.3.3
+        elif char == b'"':
+            is_quoted = not is_quoted
+        elif char == b"]" and not is_quoted and record[index + 1 : index + 2] != b"[":
+            return index + 1
+    return len(record)
+
+
+def truncate_record(record: "bytes", size: "int") -> "bytes | None":
+    """Return a record truncated to so many bytes, within its text alone; None: that is not enough.
+
+    No character and no "#ooo" is broken.
+
+    >>> truncate_record("<14>1 - web1 shop 42 - - 3 €".encode(), 29)
+    b'<14>1 - web1 shop 42 - - 3 '
+    """
+    start = find_message(record)
+    if size < start:
+        return None
+    while size > start and size < len(record) and record[size] & 0xC0 == 0x80:
+        size -= 1
+    sharp = record.rfind(b"#", max(start, size - 3), size)
+    if sharp >= 0 and all(octet in OCTAL for octet in record[sharp + 1 : sharp + 4]):
+        size = sharp
+    return record[:size]

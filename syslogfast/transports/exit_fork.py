@@ -82,12 +82,15 @@ def close_senders(senders: "list[Sender]") -> None:
         sender.close(max(0.0, sender.timeout - (monotonic() - started)))
 
 
-def expect_end() -> None:
-    """Have all closed at the end of a process that was forked, by multiprocessing perhaps.
+def expect_end(sender: "Sender") -> None:
+    """Have all closed at the end of this process if it was forked, by multiprocessing perhaps.
 
     That forgets what was registered with atexit before, logging's end included, and calls nothing
     of it before 3.12.
     """
+    if not sender.is_inherited:
+        return
+    sender.is_inherited = False
     atexit.register(close_all_as_child)
     multiprocessing = sys.modules.get("multiprocessing.util")
     if multiprocessing:

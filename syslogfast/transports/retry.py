@@ -43,7 +43,9 @@ def load_transport_early(url: "Url") -> None:
     What cannot be imported, such as an `ssl` that is missing, is an error when it is opened.
     """
     try:
-        load_transport(url)
+        prepare = getattr(load_transport(url), "prepare", None)
+        if prepare:
+            prepare(url)
     except ImportError:
         pass
 

@@ -41,7 +41,7 @@ import _thread
 from time import monotonic
 
 from syslogfast._validation import check_timeout
-from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, MAX_TRIES, URGENT
+from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
 from syslogfast.transports.retry import RetryPolicy, needs_waiting
 
@@ -99,7 +99,7 @@ class Sender:
         self._has_alternatives = len(urls) > 1
         self.closes_at_exit = True  # unless somebody else does
         self.outlives_block = False  # a `with` statement: there is something to say after it
-        self._is_inherited = False  # from the process that has forked this one
+        self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
         with exit_fork.importing:  # here, so that `emit` imports nothing
             if linger or len(urls) > 1 or needs_waiting(urls[0]):
@@ -130,7 +130,7 @@ class Sender:
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
         self._begin()  # its lock, too: whoever held it is not in this process
-        self._is_inherited = True
+        self.is_inherited = True
         for transport in transports:
             if transport:
                 transport.abort()
@@ -174,7 +174,7 @@ class Sender:
         queue = self.queue
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
-        for _ in range(MAX_TRIES):
+        for _ in range(PUT_TRIES):
             if state or queue.closed or len(frame) > queue.limit:
                 break
             deadline = self.apply_overflow(len(frame), deadline)
@@ -285,7 +285,7 @@ class Sender:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
 
     def is_closed(self) -> bool:
-        """Return True if nothing is sent any more, for good."""
+        """Return True if nothing is sent any more."""
         return self._state == "closed"
 
     # --- sending: the caller has the lock --------------------------------------------------------
@@ -394,12 +394,12 @@ class Sender:
                 self._failback = Failback(self)
             self._failback.start(self._transport)
 
-    # --- opening ---------------------------------------------------------------------------------
+    # --- opening, and the worker ------------------------------------------------------------------
 
     def _open_at_once(self) -> bool:
         """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
         if not self.is_closed() and self.retry_policy.can_open_at_once():
-            self._expect_end()
+            exit_fork.expect_end(self)
             self._use_transport(self.retry_policy.open())
         return self._transport is not None
 
@@ -414,13 +414,6 @@ class Sender:
         worker = self._get_worker()
         if worker:
             worker.open()
-
-    def _expect_end(self) -> None:
-        if self._is_inherited:
-            self._is_inherited = False
-            exit_fork.expect_end()
-
-    # --- the worker ------------------------------------------------------------------------------
 
     def _get_worker(self) -> "Worker | None":
         """Return the worker, made if need be; None if that is impossible now."""

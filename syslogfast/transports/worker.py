@@ -53,7 +53,7 @@ class Worker:
         if is_urgent:
             self._is_urgent = True
         if not self._running.locked():
-            self._sender._expect_end()
+            exit_fork.expect_end(self._sender)
             try:
                 exit_fork.Thread(self._sender, self.run)
             except (RuntimeError, MemoryError):

@@ -2,10 +2,12 @@
 
 import array
 import copy
+import gc
 import mmap
 import os
 import pickle
 import random
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
@@ -846,3 +848,74 @@ def test_repr_shows_no_token(encoder_module: ModuleType) -> None:
         with pytest.raises(TypeError) as caught:
             encoder_module.Encoder(**options)
         assert "s3cret" not in str(caught.value)
+
+
+# --- many messages that are not what they seem ---------------------------------------------------
+
+
+class Changing(list):  # type: ignore[type-arg]
+    """A list whose iteration is its own: each time another function says what is in it."""
+
+    def __init__(self, *runs: Callable[[], object]) -> None:
+        super().__init__(["not this"])
+        self.runs = list(runs)
+
+    def __iter__(self) -> Iterator[object]:
+        run = self.runs.pop(0) if len(self.runs) > 1 else self.runs[0]
+        return iter(run())  # type: ignore[call-overload]
+
+
+def list_texts(count: int) -> list[str]:
+    return [f"text number {number} of many" for number in range(count)]
+
+
+@pytest.mark.parametrize("name", ["clear", "fewer", "more", "views", "raises"])
+def test_many_messages_are_read_once(encoder_module: ModuleType, name: str) -> None:
+    """What a subclass of list gives in its first iteration is encoded, and nothing else."""
+    encoder = make_encoder(encoder_module, framing="lf")
+    buffer = bytearray()
+
+    def clear() -> list[str]:
+        buffer.clear()
+        return []
+
+    def fail() -> list[str]:
+        raise AssertionError("it is read twice")
+
+    others = {
+        "clear": clear,
+        "fewer": lambda: list_texts(1),
+        "more": lambda: list_texts(5000),
+        "views": lambda: [memoryview(bytearray(b"x" * 99)) for _ in range(2000)],
+        "raises": fail,
+    }
+    changing = Changing(lambda: list_texts(2000), others[name])
+    expected = bytearray()
+    assert encoder.encode_many_into(buffer, "info", changing, time_ns=0) == (
+        encoder.encode_many_into(expected, "info", list_texts(2000), time_ns=0)
+    )
+    assert buffer == expected
+
+
+def test_many_messages_whose_str_changes_the_buffer(encoder_module: ModuleType) -> None:
+    """A finalizer that the garbage collector runs amid the call may shrink the list and buffer."""
+    encoder = make_encoder(encoder_module, framing="lf")
+    buffer = bytearray(b"before")
+    messages = [*list_texts(50), "gr\u00fc\u00df dich"]
+
+    class Trap:
+        def __del__(self) -> None:
+            messages.clear()
+
+    thresholds = gc.get_threshold()
+    try:
+        trap = Trap()
+        trap.itself = trap  # type: ignore[attr-defined]
+        del trap
+        gc.set_threshold(1, 1, 1)
+        end, count = encoder.encode_many_into(buffer, "info", messages, 6, time_ns=0)
+    finally:
+        gc.set_threshold(*thresholds)
+    lines = bytes(buffer[6:end]).splitlines()
+    assert len(lines) == count
+    assert all(line.startswith(HEADER[:20]) for line in lines)

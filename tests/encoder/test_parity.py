@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from support.malicious_input import BigInt, Octets, Text
 
 import syslogfast
+from syslogfast import _options
 
 pytestmark = [pytest.mark.portable, pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
 
@@ -742,6 +743,20 @@ def test_signatures_and_docstrings(both_modules, name) -> None:
     assert describe_parameters(compiled) == describe_parameters(python)
     assert inspect.getdoc(compiled) == inspect.getdoc(python)
     assert inspect.getdoc(python)
+
+
+def test_one_list_of_options(both_modules) -> None:
+    """Both encoders take what OPTIONS lists, with its defaults; another name is refused by name."""
+    for module in both_modules:
+        parameters = describe_parameters(module.Encoder)
+        assert [(name, default) for name, _, default in parameters] == list(
+            _options.OPTIONS.items()
+        )
+        assert {kind for _, kind, _ in parameters} == {inspect.Parameter.KEYWORD_ONLY}
+        with pytest.raises(TypeError, match="unexpected keyword argument 'hostnam'"):
+            module.Encoder(hostnam="h")
+        encoder = module.Encoder(**_options.OPTIONS)
+        assert encoder._list_options() == module.Encoder()._list_options() == _options.OPTIONS
 
 
 def test_doctests(encoder_module) -> None:

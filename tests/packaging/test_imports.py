@@ -23,7 +23,7 @@ STOREYS = [
     ("emitter", "_emitter_py"),
     ("transports",),
     (
-        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_batch", "_buffer"),
+        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_buffer"),
         *("_sequence", "_structured_data", "_text", "_timestamp"),
     ),
     ("_options",),

@@ -4,7 +4,7 @@ import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424
 
 from syslogfast import Encoder
-from syslogfast.transports.truncate import truncate_record
+from syslogfast.transports.datagram import truncate_record
 
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 DATA = {"a@32473": {"quote": 'x"] [b@1 c="', "back": "\\"}, "b@32473": [("n", "1"), ("n", "2")]}

@@ -127,7 +127,7 @@ def run_each(steps: "list[Callable[[], object]]") -> "None":
 
 
 def run_fork_steps(when: "str") -> "None":
-    """Call the steps of one moment, in the order of their stages."""
+    """Call the steps of one time, in the order of their stages."""
     run_each([step for _, step_when, step in _fork_steps if step_when == when])
 
 
@@ -145,7 +145,7 @@ def after_fork_in_child() -> "None":
 
 
 def catch_up_with_fork() -> "None":
-    """Take the steps of a fork that Python has not been told of, such as that of a host in C."""
+    """Take the steps of a fork that Python does not know of, such as that of a host in C."""
     if get_process() != _process:
         after_fork_in_child()
 

@@ -20,7 +20,7 @@ call_at_fork("counters", "after_in_child", note_fork)
 
 
 # Of one record that finds no space.
-cdef struct Patience:
+cdef struct SpaceWait:
     int tries
     double deadline     # from the first on, by time.monotonic()
 
@@ -244,7 +244,7 @@ cdef bint put_record(
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_SPACE
     cdef char *dst
-    cdef Patience patience
+    cdef SpaceWait wait
     cdef Section section
     if logged == NULL:
         if emitter.forks != forks:
@@ -259,7 +259,7 @@ cdef bint put_record(
         size = measure_plain(layout, severity, timestamp, text[0])
     if size:
         frame_size = measure_frame(layout, size)
-        patience.tries = 0
+        wait.tries = 0
         while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, frame_size, False)
@@ -267,7 +267,7 @@ cdef bint put_record(
                 write_plain(dst, layout, severity, timestamp, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
-            if state == NO_SPACE and not find_space(emitter, frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, frame_size, &wait):
                 return True
     else:
         if message is None:
@@ -298,7 +298,7 @@ cdef int put_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
-    cdef Patience patience
+    cdef SpaceWait wait
     cdef Section section
     cdef int state = NO_SPACE
     cdef char *dst
@@ -313,7 +313,7 @@ cdef int put_any(
             read_own_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_body(layout, &record, message, &view)
         measure_record(layout, &record)
-        patience.tries = 0
+        wait.tries = 0
         while state == NO_SPACE:
             enter(&section, queue)
             dst = claim(queue, record.frame_size, False)
@@ -321,7 +321,7 @@ cdef int put_any(
                 write_record(dst, layout, &record)
                 state = commit(queue, record.frame_size, record.is_truncated)
             leave(&section)
-            if state == NO_SPACE and not find_space(emitter, record.frame_size, &patience):
+            if state == NO_SPACE and not find_space(emitter, record.frame_size, &wait):
                 break
         return state
     finally:
@@ -329,16 +329,16 @@ cdef int put_any(
         release(&view)
 
 
-cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) except -1:
+cdef bint find_space(EmitterBase emitter, Py_ssize_t size, SpaceWait *wait) except -1:
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = emitter._queue
     cold_path()
-    if patience.tries < PUT_TRIES and not queue.closed and size <= queue.limit:
-        deadline = patience.deadline if patience.tries else None
+    if wait.tries < PUT_TRIES and not queue.closed and size <= queue.limit:
+        deadline = wait.deadline if wait.tries else None
         deadline = emitter._sender.apply_overflow(size, deadline)
         if deadline is not None:
-            patience.deadline = deadline
-            patience.tries += 1
+            wait.deadline = deadline
+            wait.tries += 1
             return True
     queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
     return False

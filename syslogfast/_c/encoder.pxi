@@ -321,16 +321,16 @@ cdef class Encoder:
         """
         cdef Record record
         cdef Scratch scratch
-        cdef Py_ssize_t lead = self.layout.separator_size
+        cdef Py_ssize_t separator_size = self.layout.separator_size
         check_ready(self)
         open_scratch(&scratch, self.layout.max_size)
         try:
             record.severity = read_severity(severity)
             read_time(time_ns, &record.timestamp)
             read_own_fields(&self.layout, &record, &scratch, msgid, structured_data)
-            size = measure_header(&self.layout, &record, self.layout.max_size - lead)
+            size = measure_header(&self.layout, &record, self.layout.max_size - separator_size)
             result = PyBytes_FromStringAndSize(NULL, size)
-            write_header(PyBytes_AS_STRING(result), &self.layout, &record, lead)
+            write_header(PyBytes_AS_STRING(result), &self.layout, &record, separator_size)
             return result
         finally:
             close_scratch(&scratch)

@@ -1,5 +1,5 @@
-# "About to crash", said by the process that does. A signal's handler sends one record, then leaves
-# the signal to whoever had it before.
+# "About to crash", reported by the process that does. A signal's handler sends one record, then
+# leaves the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
 # raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to
@@ -75,7 +75,7 @@ cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
             if not write_part(fd, <const char *>parts[index].iov_base, parts[index].iov_len):
                 return False
         return True
-    if sent < 0:  # it may have been said of the datagram before
+    if sent < 0:  # it may be the error of the datagram before
         sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
     return sent == size
 
@@ -210,10 +210,10 @@ cdef void find_zone() noexcept nogil:
     crash_state.ahead += zone.seconds
 
 
-cdef void keep(PyObject **place, object value) noexcept:
-    cdef PyObject *former = NULL if crash_state.is_orphan else place[0]
+cdef void keep(PyObject **address, object value) noexcept:
+    cdef PyObject *former = NULL if crash_state.is_orphan else address[0]
     Py_INCREF(value)
-    place[0] = <PyObject *>value
+    address[0] = <PyObject *>value
     Py_XDECREF(former)
 
 
@@ -222,7 +222,7 @@ cdef bint is_main_interpreter() noexcept:
 
 
 cdef void note_end "syslogfast_note_end"() noexcept:
-    """Leave nothing behind of an interpreter that ends: others may have objects in its place.
+    """Leave nothing behind of an interpreter that ends: others may have objects at its address.
 
     What the main one has armed stays, as C may still crash; no other can free it.
     """

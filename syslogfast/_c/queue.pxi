@@ -106,9 +106,9 @@ cdef class Queue:
     def sort(self):
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         cdef Block block = self.oldest
-        cdef Py_ssize_t first = block.first, end, index, start, size, place, used
+        cdef Py_ssize_t first = block.first, end, index, start, size, offset, used
         cdef Py_ssize_t longest = 0
-        cdef Py_ssize_t *places
+        cdef Py_ssize_t *offsets
         cdef Py_ssize_t *tails
         cdef char *scratch
         if self.pinned or block.position > find_start(block, first):
@@ -121,33 +121,33 @@ cdef class Queue:
         for index in range(first, end):
             longest = max(longest, block.ends[index] - find_start(block, index))
         used = block.ends[end - 1] - block.position
-        places = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
-        if places == NULL:
+        offsets = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
+        if offsets == NULL:
             return  # in the order in which they came, then
         if not swap(&self.pinned, 0, 1):
-            PyMem_Free(places)  # a signal's handler has them
+            PyMem_Free(offsets)  # a signal's handler has them
             return
-        tails = places + longest + 1
+        tails = offsets + longest + 1
         scratch = <char *>(tails + longest + 1)
         memcpy(scratch, block.start + block.position, used)
         for index in range(first, end):
-            places[block.ends[index] - find_start(block, index)] += 1
-        arrange_runs(places, tails, longest, block.position)
+            offsets[block.ends[index] - find_start(block, index)] += 1
+        arrange_runs(offsets, tails, longest, block.position)
         start = block.position
         for index in range(first, end):
             size = block.ends[index] - start
-            place = places[size]
-            if place < 0:
-                place = tails[~place] - size
-                places[size] -= 1
+            offset = offsets[size]
+            if offset < 0:
+                offset = tails[~offset] - size
+                offsets[size] -= 1
             else:
-                places[size] += size
-            memcpy(block.start + place, scratch + start - block.position, size)
+                offsets[size] += size
+            memcpy(block.start + offset, scratch + start - block.position, size)
             start += size
-        note_ends(block, end, places, tails, longest)
+        note_ends(block, end, offsets, tails, longest)
         block.in_order = end
         self.pinned = 0
-        PyMem_Free(places)
+        PyMem_Free(offsets)
 
     @cython.critical_section
     def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
@@ -265,44 +265,44 @@ cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
 
 
 cdef void arrange_runs(
-    Py_ssize_t *places, Py_ssize_t *tails, Py_ssize_t longest, Py_ssize_t start
+    Py_ssize_t *offsets, Py_ssize_t *tails, Py_ssize_t longest, Py_ssize_t start
 ) noexcept nogil:
-    """Turn the number of records of each size into the place where the first of them goes.
+    """Turn the number of records of each size into the offset where the first of them goes.
 
     Where each of them ends a run of longer ones, it is ~the first of these runs; `tails` are the
-    places where the runs end, from the longest on.
+    offsets where the runs end, from the longest on.
     """
     cdef Py_ssize_t size, count, runs = 0, ended = 0
     for size in range(longest, 0, -1):
-        count = places[size]
+        count = offsets[size]
         if count > runs - ended:
             runs += 1
         elif count:
-            places[size] = ~ended
+            offsets[size] = ~ended
             while count:
                 tails[ended] = size
                 ended += 1
                 count -= 1
     runs = 0
     for size in range(longest, 0, -1):
-        count = places[size]
+        count = offsets[size]
         if count > 0:
-            places[size] = start
+            offsets[size] = start
             start += count * size + tails[runs]
             tails[runs] = start
             runs += 1
 
 
 cdef void note_ends(
-    Block block, Py_ssize_t end, const Py_ssize_t *places, const Py_ssize_t *tails,
+    Block block, Py_ssize_t end, const Py_ssize_t *offsets, const Py_ssize_t *tails,
     Py_ssize_t longest
 ) noexcept nogil:
     """Take note where the records end that have been put there."""
     cdef Py_ssize_t index = block.first, start = block.position, run = 0, size
     for size in range(longest, 0, -1):
-        if places[size] <= 0:
+        if offsets[size] <= 0:
             continue
-        while start < places[size]:
+        while start < offsets[size]:
             start += size
             block.ends[index] = start
             index += 1
@@ -409,7 +409,7 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
 
 
 cdef inline int commit(Queue queue, Py_ssize_t size, bint is_truncated) noexcept:
-    """Take note that a frame has been written where `claim` said: QUEUED or FIRST."""
+    """Note that a frame has been written where `claim` said: QUEUED or FIRST."""
     cdef Block block = queue.newest
     block.used += size
     block.ends[block.count] = block.used

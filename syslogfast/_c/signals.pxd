@@ -8,11 +8,11 @@ cdef extern from *:
 
     #ifdef _MSC_VER
     #include <intrin.h>
-    #define SYSLOGFAST_SWAP(place, before, after) (_InterlockedCompareExchangePointer( \
-        (void *volatile *)(place), (void *)(after), (void *)(before)) == (void *)(before))
+    #define SYSLOGFAST_SWAP(address, before, after) (_InterlockedCompareExchangePointer( \
+        (void *volatile *)(address), (void *)(after), (void *)(before)) == (void *)(before))
     #else
-    #define SYSLOGFAST_SWAP(place, before, after) \
-        __sync_bool_compare_and_swap(place, before, after)
+    #define SYSLOGFAST_SWAP(address, before, after) \
+        __sync_bool_compare_and_swap(address, before, after)
     #endif
 
     #ifdef _WIN32
@@ -66,4 +66,4 @@ cdef extern from *:
     ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
     ssize_t write(int fd, const void *data, size_t size) nogil
     int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
-    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *place, Py_ssize_t before, Py_ssize_t after) nogil
+    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *address, Py_ssize_t before, Py_ssize_t after) nogil

@@ -159,8 +159,8 @@ cdef int join_elements(Span constant, Record *record, Scratch *scratch) except -
         if sd_id.size and has_element(record.elements, sd_id):
             continue
         append(scratch, element.start, element.size)
-    if start:
-        record.elements.start = scratch.elements  # they were rendered there; it may have moved
+        if start:
+            record.elements.start = scratch.elements  # rendered there, which may have moved
     record.constant_elements.start = scratch.elements + start
     record.constant_elements.size = scratch.size - start
     return 0

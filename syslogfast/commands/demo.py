@@ -42,7 +42,7 @@ class SecondProcess:
 
     def _read(self) -> None:
         for line in self._output:
-            if line.endswith("\n"):  # else it was cut off by a signal
+            if line.endswith("\n"):  # else a signal has interrupted it
                 self.received, self.malformed = map(int, line.split())
         self.has_ended = True
 

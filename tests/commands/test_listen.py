@@ -155,7 +155,7 @@ def expect(data: bytes, protocol: str) -> dict[str, object]:
 def test_every_field_arrives(
     encoder_module: ModuleType, protocol: str, framing: "str | None"
 ) -> None:
-    """What the encoder makes of hostile texts and fields comes out field by field, over UDP, TCP.
+    """What the encoder makes of malicious texts and fields comes out field by field, over UDP, TCP.
 
     One line for each record: nothing that is in one makes a second.
     """

@@ -130,7 +130,7 @@ def test_repr() -> None:
 @pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164", "local"])
 @pytest.mark.parametrize("controls", ["escape", "keep"])
 def test_what_the_encoder_writes(encoder_module: ModuleType, protocol: str, controls: str) -> None:
-    """Every hostile text and field, encoded, is taken, and means what grammar.py says it means."""
+    """Every malicious text and field, encoded, is taken and means what grammar.py says it means."""
     texts = [*malicious_input.TEXTS, *malicious_input.OCTETS]
     fields = malicious_input.HEADER_FIELDS
     make = encoder_module.Encoder

@@ -12,7 +12,7 @@ import time
 import pytest
 from support.c_extension import build_module
 from support.grammar import parse_rfc5424, split_frames
-from support.other_interpreters import NAMES, find_node_modules, run_elsewhere
+from support.other_interpreters import NAMES, find_node_modules, run_in_interpreter
 from support.page_sections import Page, Run, Section, Stage
 
 import syslogfast
@@ -107,8 +107,8 @@ def check_other_pythons(section: Section, stage: Stage) -> None:
     sizes = [sum((files / name).stat().st_size for name in names)]
     program, printed = section.take("python"), section.take("text")
     for name in NAMES:
-        assert run_elsewhere(name, program, files).stdout == printed
-    heap, loaded = run_elsewhere("micropython", ENCODER_SIZE, files).stdout.splitlines()
+        assert run_in_interpreter(name, program, files).stdout == printed
+    heap, loaded = run_in_interpreter("micropython", ENCODER_SIZE, files).stdout.splitlines()
     assert {name.partition(".")[2] or "__init__" for name in loaded.split()} == {
         name.removesuffix(".py") for name in names
     }
@@ -116,7 +116,7 @@ def check_other_pythons(section: Section, stage: Stage) -> None:
     assert f"these {len(names)} files" in section.text
     stated = [float(number) for number in re.findall(r"(\d[\d.]*) KB", section.text)]
     assert [size / 1000 for size in sizes] == pytest.approx(stated, rel=0.1)
-    lacks = run_elsewhere("micropython", LACKS, files).stdout.splitlines()
+    lacks = run_in_interpreter("micropython", LACKS, files).stdout.splitlines()
     assert lacks == ["AttributeError False", "TypeError False", "BufferError True"]
 
 

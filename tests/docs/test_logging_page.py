@@ -11,8 +11,8 @@ import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
 from support.page_sections import (
     HARMLESS,
-    HOSTILE,
     LOCAL0,
+    MALICIOUS,
     SEVERITIES,
     USER,
     Broken,
@@ -171,11 +171,11 @@ def check_levels(section: Section, stage: Stage) -> None:
 def check_structlog(section: Section, stage: Stage) -> None:
     pytest.importorskip("structlog", reason="structlog is not installed")
     run = stage.run_quiet(
-        section.take("python") + HOSTILE + "log = structlog.get_logger()\n"
+        section.take("python") + MALICIOUS + "log = structlog.get_logger()\n"
         "for name in LEVELS:\n"
         "    getattr(log, name)('%s {a}\\n')\n"
-        "log.info(17, **HOSTILE)\n"
-        "log.bind(**HOSTILE).info(Broken())\n"
+        "log.info(17, **MALICIOUS)\n"
+        "log.bind(**MALICIOUS).info(Broken())\n"
         "try:\n"
         "    [][0]\n"
         "except IndexError:\n"
@@ -200,11 +200,11 @@ def check_structlog(section: Section, stage: Stage) -> None:
 def check_loguru(section: Section, stage: Stage) -> None:
     pytest.importorskip("loguru", reason="loguru is not installed")
     run = stage.run_quiet(
-        section.take("python") + HOSTILE + "logger.remove()\n"
+        section.take("python") + MALICIOUS + "logger.remove()\n"
         "logger.add(write_record, format='{message}', level=0, catch=False)\n"
         "for name in 'TRACE', 'DEBUG', 'INFO', 'SUCCESS', 'WARNING', 'ERROR', 'CRITICAL', 60, 70:\n"
         "    logger.log(name, '%s {a}\\n')\n"
-        "logger.bind(**HOSTILE).info('hostile')\n"
+        "logger.bind(**MALICIOUS).info('hostile')\n"
         "try:\n"
         "    [][0]\n"
         "except IndexError:\n"

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from support.grammar import parse_rfc5424, split_frames
-from support.other_interpreters import run_elsewhere
+from support.other_interpreters import run_in_interpreter
 
 import syslogfast
 
@@ -52,7 +52,7 @@ def package(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def run(interpreter: str, code: str, package: pathlib.Path) -> str:
-    result = run_elsewhere(interpreter, code, package)
+    result = run_in_interpreter(interpreter, code, package)
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout
 

@@ -235,6 +235,7 @@ def test_kept_controls_but_for_the_delimiter(
         ({"a": {"n": "\\][b x"}, "c": {}}, {"b": {}}, b'[a n="\\\\\\][b x"][c][b]'),
         ({"b": {"m": 1}}, {"a": {"n": "][b x"}}, b'[b m="1"][a n="\\][b x"]'),
         (b"-", {"b": {}}, b"[b]"),
+        (b"x", b"y", b"xy"),  # neither is an element, so neither replaces the other
     ],
     ids=str,
 )

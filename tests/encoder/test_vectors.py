@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
-from support.other_interpreters import NAMES, run_elsewhere
+from support.other_interpreters import NAMES, run_in_interpreter
 from vectors import generate, replay
 
 import syslogfast
@@ -51,21 +51,21 @@ def test_vectors_in_process(encoder_module: ModuleType) -> None:
     assert [difference for difference in differences if difference] == []
 
 
-def replay_elsewhere(interpreter: str, vectors: pathlib.Path) -> tuple[int, list[str]]:
+def replay_in_interpreter(interpreter: str, vectors: pathlib.Path) -> tuple[int, list[str]]:
     """Return the status and what was printed by `replay` in another interpreter."""
     # Node's have the folders in a file system of their own.
     place = vectors if interpreter == "pypy" else pathlib.PurePosixPath("/lib/site/vectors")
     code = f"from vectors import replay; replay.main({str(place / generate.PATH.name)!r})"
-    result = run_elsewhere(interpreter, code, PACKAGE, vectors)
+    result = run_in_interpreter(interpreter, code, PACKAGE, vectors)
     assert "Traceback" not in result.stderr or "SystemExit: 1" in result.stderr, result.stderr
     return result.returncode, result.stdout.splitlines()
 
 
 @pytest.mark.parametrize("interpreter", NAMES)
-def test_vectors_elsewhere(interpreter: str) -> None:
+def test_vectors_in_other_interpreters(interpreter: str) -> None:
     kind = "cpython" if interpreter == "pyodide" else interpreter
     expected = f"{kind} python: {len(CASES)} cases, 0 differ"
-    assert replay_elsewhere(interpreter, FOLDER) == (0, [expected])
+    assert replay_in_interpreter(interpreter, FOLDER) == (0, [expected])
 
 
 @pytest.mark.parametrize("interpreter", NAMES)
@@ -83,7 +83,7 @@ def test_difference_is_found(interpreter: str, tmp_path: pathlib.Path) -> None:
     bad["raises"] = ["ValueError", "no"]
     lines = [json.dumps(case) + "\n" for case in cases]
     (vectors / generate.PATH.name).write_text("".join(lines), encoding="utf-8")
-    status, printed = replay_elsewhere(interpreter, vectors)
+    status, printed = replay_in_interpreter(interpreter, vectors)
     assert status == 1
     assert [line.partition(": {")[0] for line in printed[:-1]] == [
         *(octets["name"], missing["name"], bad["name"]),

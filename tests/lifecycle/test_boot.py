@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 from support.crashes import (
     LIVE,
-    collect_deaths,
+    collect_crashes,
     die,
     list_parameters,
     read_records,
@@ -148,7 +148,7 @@ def boot(
     enter = ("nsenter", "-t", str(cable.guest), "-n", "-m", "-r")
     with contextlib.ExitStack() as stack:
         with be_in_namespace(cable.collector):
-            collector = stack.enter_context(collect_deaths(transport, COLLECTOR))
+            collector = stack.enter_context(collect_crashes(transport, COLLECTOR))
         take_time()
         death = die(
             PROGRAM,

@@ -17,7 +17,7 @@ import pytest
 from support.backends import load_backend
 from support.crashes import (
     TRANSPORTS,
-    collect_deaths,
+    collect_crashes,
     die,
     list_crashes,
     list_msgids,
@@ -144,7 +144,7 @@ def test_the_allocator_is_left_alone(
         death = die(code, f"tcp://127.0.0.1:{find_free_port()}", environment=allocator)
         (crash,) = list_crashes(death.stderr)
     else:
-        with collect_deaths("udp" if options else transport) as collector:
+        with collect_crashes("udp" if options else transport) as collector:
             death = die(
                 code,
                 collector.url,
@@ -165,7 +165,7 @@ def test_the_allocator_is_left_alone(
 
 def test_what_waits_is_sent_without_the_allocator(allocator: "dict[str, str]") -> None:
     code = f"{LOAD}LIVE\nfor _ in range(100): log.info('x' * 100)\nallocator.crash(11)"
-    with collect_deaths("octet") as collector:
+    with collect_crashes("octet") as collector:
         death = die(code, collector.url, collector=collector, environment=allocator, linger=100.0)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
@@ -193,7 +193,7 @@ def test_a_handler_in_c_ends_the_process(
     install = f"allocator.install_handler(b'go down', {number})"
     first, then = (install, "") if order == "before" else ("", install)
     code = f"{LOAD}{first}\nLIVE\n{then}\nallocator.crash({number})"
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         death = die(code, collector.url, collector=collector, environment=allocator)
         records = read_records(collector)
     control = die(code, environment=allocator)
@@ -214,7 +214,7 @@ log.info("alive")
 log.flush()
 ctypes.string_at(0)
 """
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(code, collector.url, collector=collector, environment=allocator, linger=100.0)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGSEGV, "seen\n")
@@ -227,7 +227,7 @@ ctypes.string_at(0)
 def test_a_crash_after_the_interpreter(allocator: "dict[str, str]") -> None:
     """It has ended in an orderly way, and closed the emitter; then C crashes: standard error."""
     code = f"{LOAD}LIVE\nallocator.crash_at_exit()"
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         death = die(code, collector.url, collector=collector, environment=allocator)
         records = read_records(collector)
     control = die(code, environment=allocator)
@@ -277,7 +277,7 @@ def test_system_calls(transport: str, name: str, tmp_path: pathlib.Path) -> None
         death = die(code, f"tcp://127.0.0.1:{find_free_port()}", tracer=tracer)
         assert [record.msgid for record in list_crashes(death.stderr)] == ["CRASHED"]
     else:
-        with collect_deaths(transport) as collector:
+        with collect_crashes(transport) as collector:
             death = die(code, collector.url, collector=collector, tracer=tracer)
             assert read_records(collector)[-1].msgid == "CRASHED"
     assert death.status == -signal.Signals[name]
@@ -302,7 +302,7 @@ def test_system_calls_are_watched(tmp_path: pathlib.Path) -> None:
     load_backend("c")
     trace = tmp_path / "trace"
     tracer = ("strace", "-f", "-qq", "-o", str(trace))
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         death = die(ANOTHER, collector.url, collector=collector, tracer=tracer)
         assert read_records(collector)[-1].msgid == "CRASHED"
     assert death.status == -signal.SIGABRT

@@ -24,7 +24,7 @@ from support.crashes import (
     TRANSPORTS,
     Death,
     Stream,
-    collect_deaths,
+    collect_crashes,
     die,
     die_without_us,
     leave_out_ours,
@@ -223,9 +223,9 @@ def check_likeness(death: Death, program: Program) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", ORDERLY)
-def test_an_orderly_death(name: str, transport: str, backend: str) -> None:
+def test_an_orderly_end(name: str, transport: str, backend: str) -> None:
     program = ORDERLY[name]
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         check_life(read_records(collector), death, program.end)
@@ -233,10 +233,10 @@ def test_an_orderly_death(name: str, transport: str, backend: str) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", FATAL)
-def test_a_fatal_death(name: str, transport: str, backend: str) -> None:
+def test_a_fatal_signal(name: str, transport: str, backend: str) -> None:
     """The compiled backend sends a record; Python code cannot, and says nothing."""
     program = FATAL[name]
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(program.code, collector.url, collector=collector, backend=backend)
         check_likeness(death, program)
         records = read_records(collector)
@@ -260,7 +260,7 @@ def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> N
     if name == "fatal error of Python" and order == "before":
         end = []  # CPython disables faulthandler then, which puts back what it has replaced
     code = code.replace("LIVE", f"{enable}\nLIVE" if order == "before" else f"LIVE\n{enable}")
-    with collect_deaths("octet") as collector:
+    with collect_crashes("octet") as collector:
         death = die(code, collector.url, collector=collector, backend=backend)
         check_likeness(death, Program(code, status, end))
         check_life(read_records(collector), death, end if backend == "c" else [])
@@ -273,7 +273,7 @@ def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> N
 def test_a_receiver_can_tell_that_no_end_was_recorded(backend: str) -> None:
     """After SIGKILL nothing is missing in between, and the last record is no end."""
     for code, has_ended in (("LIVE\nlog.info('at work')", True), (KILLED, False)):
-        with collect_deaths("lf") as collector:
+        with collect_crashes("lf") as collector:
             die(code, collector.url, collector=collector, backend=backend)
             records = read_records(collector)
         numbers = [read_sequence_id(record) for record in records]
@@ -311,7 +311,7 @@ for index in range(len(kept)):
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_no_memory_is_left(transport: str, backend: str) -> None:
     """Small objects have taken all of it, and are still there when the record is made."""
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(EXHAUST, collector.url, collector=collector, backend=backend)
         check_likeness(death, Program(EXHAUST, 1, []))
         records = read_records(collector)
@@ -336,7 +336,7 @@ def tls_sink(certificates: Certificates) -> Iterator[TlsSink]:
 def test_nothing_has_been_sent_yet(needs_c: None) -> None:
     """A crash that follows the boot at once: UDP needs no time, and what waits goes before it."""
     code = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         death = die(code, collector.url, parts={"network": False})
         check_likeness(death, FATAL["SIGSEGV"])
         records = read_records(collector)
@@ -354,7 +354,7 @@ def test_no_connection_yet(needs_c: None, receiver: socket.socket) -> None:
 
 def test_a_unix_socket(needs_c: None, tmp_path: pathlib.Path) -> None:
     path = str(tmp_path / "log")
-    with collect_deaths(path) as collector:
+    with collect_crashes(path) as collector:
         death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc5424")
         check_likeness(death, FATAL["SIGSEGV"])
         check_life(read_records(collector), death, [CRASHED])
@@ -362,7 +362,7 @@ def test_a_unix_socket(needs_c: None, tmp_path: pathlib.Path) -> None:
 
 def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
     """What /dev/log gets by default has no HOSTNAME and no structured data."""
-    with collect_deaths(str(tmp_path / "log")) as collector:
+    with collect_crashes(str(tmp_path / "log")) as collector:
         death = die(SEGFAULT, collector.url, collector=collector, hostname=None)
         check_likeness(death, FATAL["SIGSEGV"])
         records = [parse_rfc3164(frame, hostname=False) for frame in collector.list_frames()]
@@ -373,7 +373,7 @@ def test_the_local_format(needs_c: None, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_rfc3164(transport: str, needs_c: None) -> None:
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(SEGFAULT, collector.url, collector=collector, protocol="rfc3164")
         check_likeness(death, FATAL["SIGSEGV"])
         frames = collector.list_frames()
@@ -388,7 +388,7 @@ def test_rfc3164(transport: str, needs_c: None) -> None:
 @pytest.mark.parametrize("zone", ["<+0545>-5:45", "<-0930>9:30"])
 def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
     """The time of the crash is that of the crash, in the zone of the other records."""
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         environment = {"TZ": zone}
         options = {"protocol": protocol, "local_time": True}
         before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
@@ -441,7 +441,7 @@ def test_tls_has_no_space_for_a_signal(needs_c: None, tls_sink: TlsSink) -> None
 
 
 def test_a_second_plain_transport(needs_c: None, tls_sink: TlsSink) -> None:
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         death = die(SEGFAULT, tls_sink.url, parts={"fatal_url": collector.url})
         check_likeness(death, FATAL["SIGSEGV"])
         (record,) = read_records(collector)
@@ -473,7 +473,7 @@ time.sleep(60)
 @pytest.mark.parametrize("framing", ["lf", "octet"])
 def test_a_crash_while_tcp_sends(needs_c: None, framing: str) -> None:
     """What the kernel has taken nobody knows: the record is on standard error, the stream whole."""
-    with collect_deaths(framing) as collector:
+    with collect_crashes(framing) as collector:
         death = die(CRASH_IN_SEND, collector.url, collector=collector)
         records = read_records(collector)
     assert death.status == -signal.SIGSEGV
@@ -505,7 +505,7 @@ def test_a_crash_amid_the_stream(needs_c: None, framing: str) -> None:
     The record is in the stream or on standard error; it is never lost.
     """
     for _ in range(5):
-        with collect_deaths(framing) as collector:
+        with collect_crashes(framing) as collector:
             death = die(CRASH_AMID_THE_STREAM, collector.url, collector=collector, linger=0.001)
             assert death.status == -signal.SIGSEGV
             data = b"".join(collector.list_connections())
@@ -556,7 +556,7 @@ ctypes.string_at(0)
 @pytest.mark.parametrize("framing", ["lf", "octet", "nul"])
 def test_a_crash_with_a_record_half_sent(needs_c: None, framing: str) -> None:
     """The rest of that comes first, then what waits, then the record of the crash."""
-    with collect_deaths(framing) as collector:
+    with collect_crashes(framing) as collector:
         death = die(HALF_SENT, collector.url, collector=collector)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
@@ -643,7 +643,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_sigterm_while_the_same_thread_sends(transport: str, backend: str) -> None:
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(SIGTERM_IN_SEND, collector.url, collector=collector, backend=backend)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGTERM, "")
@@ -668,7 +668,7 @@ time.sleep(60)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_threads_crash_at_once(needs_c: None, transport: str) -> None:
     for _ in range(10):
-        with collect_deaths(transport) as collector:
+        with collect_crashes(transport) as collector:
             death = die(TWO_AT_ONCE, collector.url, collector=collector)
             assert death.status == -signal.SIGSEGV
             records = read_records(collector)
@@ -700,7 +700,7 @@ def test_nobody_reads_standard_error(needs_c: None) -> None:
 
 
 def test_the_emitter_is_closed(needs_c: None) -> None:
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         code = SEGFAULT.replace("import ctypes", "if urls: log.close()\nimport ctypes")
         death = die(code, collector.url, collector=collector)
         records = read_records(collector)
@@ -729,7 +729,7 @@ def test_a_crash_in_a_fork(needs_c: None, transport: str, speaks: bool) -> None:
     The parent's stream is not touched.
     """
     action = "log.info('child'); log.flush()" if speaks else "pass"
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(FORKED.replace("SPEAK", action), collector.url, collector=collector)
         records = read_records(collector)
     child, number = death.stdout.split()[1:]
@@ -763,7 +763,7 @@ print(process.pid, process.exitcode, flush=True)
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, transport: str) -> None:
-    with collect_deaths(transport) as collector:
+    with collect_crashes(transport) as collector:
         death = die(POOL, collector.url, collector=collector)
         records = read_records(collector)
     child, exit_code = death.stdout.split()[1:]
@@ -782,7 +782,7 @@ def test_twice(backend: str) -> None:
         " other = syslogfast.connect(os.environ['AGAIN'], **options)\n"
         " syslogfast.lifecycle.install(other)\n other.flush()",
     )
-    with collect_deaths("udp") as first, collect_deaths("lf") as second:
+    with collect_crashes("udp") as first, collect_crashes("lf") as second:
         death = die(
             twice,
             first.url,
@@ -814,7 +814,7 @@ def test_each_is_the_others_former(needs_c: None, name: str, again: str) -> None
     die_by = f"os.kill(os.getpid(), signal.{name})"
     program = RING.replace("AGAIN", anew).replace("DIE", die_by)
     number = getattr(signal, name)
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         death = die(program, collector.url, collector=collector)
         records = read_records(collector)
     assert death.status == (-number if again == "install" else -number & 127)
@@ -836,7 +836,7 @@ while True: log.info("x" * 1000)
 @pytest.mark.slow
 def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
     """It ends, however much it emits meanwhile, and says so, though the queue may be full."""
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         death = die(
             WITHOUT_SPACE,
             collector.url,
@@ -851,7 +851,7 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
 def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
     """Over UDP the transport is open nevertheless: that takes no time."""
     parts = {"boot": False, "network": False}
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         death = die(SEGFAULT, collector.url, parts=parts)
         check_likeness(death, FATAL["SIGSEGV"])
         assert list_msgids(read_records(collector)) == [CRASHED]
@@ -864,7 +864,7 @@ def test_space_for_some_of_the_records_only(needs_c: None) -> None:
     program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
     said = set()
     for size in sizes:
-        with collect_deaths("udp") as collector:
+        with collect_crashes("udp") as collector:
             die(program, collector.url, hostname="h", app_name="a", procid=1, max_size=size,
                 parts={"boot": False, "network": False})  # fmt: skip
             (record,) = read_records(collector)
@@ -920,7 +920,7 @@ assert after == before, [pair for pair in zip(after, before) if pair[0] != pair[
 import ctypes
 ctypes.string_at(0)
 """
-    with collect_deaths("lf") as collector:
+    with collect_crashes("lf") as collector:
         death = die(code, collector.url, collector=collector, backend=backend)
         assert death.status == -signal.SIGSEGV, death.stderr
         check_life(read_records(collector), death, [])
@@ -947,7 +947,7 @@ os.chdir({str(tmp_path)!r})
     control = die_without_us(code)
     if control.stdout.split()[-1] != "True":
         pytest.skip("the kernel writes no core dump here")
-    with collect_deaths("udp") as collector:
+    with collect_crashes("udp") as collector:
         death = die(code, collector.url, collector=collector)
         assert death.stdout == control.stdout
         assert [record.msgid for record in read_records(collector)][-1] == "CRASHED"

@@ -932,7 +932,7 @@ def test_termination_amid_a_send(
 
 
 def test_reports_within_reports(live: Callable[..., Life]) -> None:
-    """What befalls a thread that reports is not reported; former hooks are called all the same."""
+    """An exception in a thread that reports is not reported; former hooks are called as ever."""
     life = live(
         """
 import threading

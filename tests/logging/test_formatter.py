@@ -350,7 +350,7 @@ def test_times_that_asctime_refuses(handlers, created) -> None:
 
 
 @pytest.mark.slow
-def test_every_hostile_text(handlers) -> None:
+def test_every_malicious_text(handlers) -> None:
     """Every text goes through fmt=None and through a format, as one record."""
     plain = handlers.Formatter(**IDENTITY)
     formatted = handlers.Formatter("%(message)s.", max_size=400_000, **IDENTITY)

@@ -437,7 +437,7 @@ def test_what_is_no_exception(encoder_module, error) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_hostile_text(both_modules, protocol) -> None:
+def test_every_malicious_text(both_modules, protocol) -> None:
     """Every text and every octet string is the message or its argument, whole or cut."""
     encoders = [module.Encoder(**IDENTITY, protocol=protocol) for module in both_modules]
     start = len(encoders[1].header(6, time_ns=0))

@@ -464,6 +464,15 @@ def test_no_line_is_forged(name: str, controls: str, call: Call, sink: Sink) -> 
             check_line(name, line)
 
 
+def test_controls_that_are_kept(call: Call, sink: Sink) -> None:
+    """One's own element has them, too, but for what would end the line."""
+    options = {"controls": "keep", "structured_data": {"a@1": {"n": "\x1b\n"}}}
+    emitter = call("loggly", SECRET, url=tcp_url(sink), **options)
+    emitter.info("\x1b\n")
+    (line,) = receive_lines(emitter, sink)
+    assert line.endswith(b'[a@1 n="\x1b#012"] \x1b#012')
+
+
 def test_no_tag_is_forged(call: Call, receiver: socket.socket) -> None:
     """A tag is a value, whatever is in it."""
     tags = ('a"] [b', "\n<0>1 ", "\\", "é", "")

@@ -100,7 +100,7 @@ TRANSPORTS = ("udp", "lf", "octet")
 
 
 @contextlib.contextmanager
-def collect_deaths(transport: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
+def collect_crashes(transport: str, host: str = "127.0.0.1") -> "Iterator[Collector]":
     """Give a collector: "udp", or the framing of TCP, or the path of a unix socket."""
     if transport in ("lf", "octet", "nul"):
         collector: Collector = Stream(transport, host=host)

@@ -89,7 +89,7 @@ ZONES: list[str] = [
 
 
 class Chatty:
-    """A value whose text is hostile, too."""
+    """A value whose text is malicious, too."""
 
     def __str__(self) -> str:
         return CONTROL_CHARACTERS + '"\\]'

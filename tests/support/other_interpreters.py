@@ -30,7 +30,7 @@ def find_pypy() -> str:
     return pypy
 
 
-def run_elsewhere(
+def run_in_interpreter(
     name: str, code: str, *folders: pathlib.Path
 ) -> "subprocess.CompletedProcess[str]":
     """Run code in an interpreter where each folder, without the compiled module, is a package."""

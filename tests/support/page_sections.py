@@ -29,12 +29,12 @@ class Broken:
 
 
 # What a program may bind, by mistake or by malice, and the structured data that it becomes.
-HOSTILE = """
+MALICIOUS = """
 class Broken:
     def __str__(self):
         raise ValueError
 
-HOSTILE = {
+MALICIOUS = {
     "": "none", "a b": 17, '=]"': '=]"\\\\', "caf\\u00e9": "caf\\u00e9", "n" * 40: None,
     "\\n<0>1 ": "\\n<0>1 - - - - - - forged", "name": b"\\xff", "msg": Broken(), "%s": "\\udc80",
 }

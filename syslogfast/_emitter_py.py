@@ -9,9 +9,16 @@ import time
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
-from syslogfast._sequence import MAX_SEQUENCE_ID, add_sequence_id
+from syslogfast._sequence import add_sequence_id
 from syslogfast._validation import check_severity
-from syslogfast.constants import FIRST, MAX_TRIES, NO_SPACE, URGENT
+from syslogfast.constants import (
+    FIRST,
+    FRAMING_SIZE,
+    MAX_SEQUENCE_ID,
+    NO_SPACE,
+    PUT_TRIES,
+    URGENT,
+)
 from syslogfast.transports.queue_py import Queue
 
 TYPE_CHECKING = False
@@ -21,8 +28,6 @@ if TYPE_CHECKING:
 
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.sender import Sender
-
-FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -213,7 +218,7 @@ class EmitterBase:
                 queue.drop("too large")
                 return True
             deadline: float | None = None
-            for _ in range(MAX_TRIES):
+            for _ in range(PUT_TRIES):
                 if state != NO_SPACE:
                     break
                 deadline = self._sender.apply_overflow(len(frame), deadline)

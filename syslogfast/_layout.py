@@ -2,9 +2,10 @@
 
 from syslogfast._options import clean_msgid, this_process
 from syslogfast._structured_data import join_elements, render_elements
-from syslogfast._text import BOM, ESCAPES, read_text
+from syslogfast._text import ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
 from syslogfast._validation import check_field, reject_message
+from syslogfast.constants import BOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

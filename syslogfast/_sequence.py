@@ -6,8 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_SEQUENCE_ID = 2147483647  # RFC 5424 7.3.1; after that comes 1
-
 
 def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
     """Return structured data with a sequenceId in their element "meta".

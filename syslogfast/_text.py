@@ -4,7 +4,6 @@ import sys
 
 from syslogfast.constants import WIDEST
 
-BOM = "\ufeff"  # RFC 5424 6.4
 REPLACEMENT = "\ufffd"
 
 

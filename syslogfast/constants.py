@@ -72,11 +72,15 @@ MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
 MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take
 
-URGENT = 3  # the least severe of the records that never linger (RFC 5424 6.2.1)
-MAX_TRIES = 1000  # to get the space that was made before another thread takes it
-NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into a queue
-
+FRAMING_SIZE = 24  # octets: more than a count and a space, or a delimiter, take
+BOM = "\ufeff"  # RFC 5424 6.4
 WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#250"
+
+MAX_SEQUENCE_ID = 2147483647  # RFC 5424 7.3.1; after that comes 1
+
+URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
+NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into a queue
+PUT_TRIES = 1000  # to get the space that was made before another thread takes it
 
 FOREVER = float("inf")  # seconds
 LONGEST_WAIT = 1e6  # seconds: what locks, poll() and sockets take for a timeout

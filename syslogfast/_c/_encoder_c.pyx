@@ -24,6 +24,7 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
+from cpython.dict cimport PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
@@ -112,8 +113,6 @@ from syslogfast._c.timestamp cimport (
     write_rfc3164_timestamp,
     write_rfc5424_timestamp,
 )
-import time
-
 from syslogfast._validation import (
     check_choice,
     check_field,
@@ -235,6 +234,7 @@ include "buffer.pxi"
 include "encoder.pxi"
 include "encode_any.pxi"
 include "log_record.pxi"
+include "block.pxi"
 include "queue.pxi"
 include "emitter.pxi"
 include "fatal_signals.pxi"

@@ -2,8 +2,9 @@
 
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
-    TRIES = 1000    # to get the space that was made before another thread takes it
+    PUT_TRIES = 1000    # to get the space that was made before another thread takes it
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
+    URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
 # Processes between the one that has loaded this and the present one. Without a value here, which
 # another interpreter that loads it would give it again.
@@ -277,7 +278,7 @@ cdef bint put_record(
         )
         if state == NO_SPACE:
             return True
-    if queue.size >= queue.threshold or severity <= 3:
+    if queue.size >= queue.threshold or severity <= URGENT:
         emitter._sender.pump()
         return True
     if state == FIRST:
@@ -332,7 +333,7 @@ cdef bint find_space(EmitterBase emitter, Py_ssize_t size, Patience *patience) e
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = emitter._queue
     cold_path()
-    if patience.tries < TRIES and not queue.closed and size <= queue.limit:
+    if patience.tries < PUT_TRIES and not queue.closed and size <= queue.limit:
         deadline = patience.deadline if patience.tries else None
         deadline = emitter._sender.apply_overflow(size, deadline)
         if deadline is not None:

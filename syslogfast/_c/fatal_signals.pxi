@@ -9,9 +9,7 @@ cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
     STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
-    CRASH_OWNED = -1        # of Queue.pinned: a crash handler has taken the transport
     STDERR = 2
-    GRACE = 100             # milliseconds for somebody else's crash to end the process
     SPARE_SPACE = 32      # octets: more than a sequenceId and a delimiter take
     PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
 
@@ -162,7 +160,7 @@ cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogi
     while signals[signal] != number:
         signal += 1
     if not swap(&handling_crash, 0, 1):
-        poll(NULL, 0, GRACE)    # another thread is at it
+        poll(NULL, 0, CRASH_WAIT_MS)    # another thread is at it
     else:
         if crash_state.is_armed and crash_state.records[signal].size:
             send_crash_record(signal)

@@ -1,59 +1,6 @@
-# The queue before a transport: `queue_py.py` is the specification.
-#
-# The GIL is what guards it, or else a critical section: between `claim` and `commit` no Python code
-# runs, nor anything that gives up either of them.
+# The queue before a transport: `queue_py.py` is the specification; block.pxi has the theory.
 
-cdef enum:
-    BLOCK_SIZE = 131072
-    SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
-    NO_SPACE = 0             # what becomes of a record that is put into the queue
-    QUEUED = 1
-    FIRST = 2
-
-
-@cython.final
-cdef class Block:
-    """Records one after the other, and where each of them ends; it never moves."""
-
-    cdef object memory              # a view of it
-    cdef char *start
-    cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
-    cdef Py_ssize_t space, used      # bytes
-    cdef Py_ssize_t max_records     # records, however small
-    cdef Py_ssize_t position        # bytes that have been sent
-    cdef Py_ssize_t count           # records
-    cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
-    cdef Py_ssize_t live            # records that have been neither
-    cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
-    cdef Block next
-
-
-cdef Block make_block(Py_ssize_t space):
-    cdef Block block = Block.__new__(Block)
-    cdef Py_ssize_t aligned = (space + 7) & ~7
-    block.max_records = space // SMALL_FRAME + 1
-    # The ends come after the records; what is not used of either is never touched.
-    size = aligned + block.max_records * <Py_ssize_t>sizeof(Py_ssize_t)
-    memory = PyByteArray_FromStringAndSize(NULL, size)
-    block.memory = memoryview(memory)
-    block.start = PyByteArray_AS_STRING(memory)
-    block.ends = <Py_ssize_t *>(block.start + aligned)
-    block.space = space
-    return block
-
-
-cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept nogil:
-    return block.ends[index] < 0
-
-
-cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept nogil:
-    return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
-
-
-cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
-    return find_end(block, index - 1) if index else 0
-
-
+@cython.no_gc   # as Block
 cdef class Queue:
     """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
@@ -83,15 +30,21 @@ cdef class Queue:
         self.descriptor = -1
         self.reset()
 
+    def __dealloc__(self):
+        free_blocks(self)
+
     @cython.critical_section
     def reset(self):
         """Forget all records and counts: those of the process that has forked this one."""
         cold_path()
+        cdef Block block = make_block(self.block_size)
+        dropped = {}
         self.size = self.count = self.pinned = 0
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.drops_since = 0
-        self.dropped = {}
-        self.oldest = self.newest = make_block(self.block_size)
+        self.dropped = dropped
+        free_blocks(self)
+        self.oldest = self.newest = block
 
     @cython.critical_section
     def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
@@ -112,20 +65,21 @@ cdef class Queue:
     @cython.critical_section
     def peek(self, one=False):
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
-        cdef Block block = find_oldest(self)
-        if not self.count:
+        cdef Block block = pin_oldest(self)
+        if block is None:
             return None
-        return pin(self, block.first + 1 if one else find_contiguous_end(block))
+        return make_view(self, block.first + 1 if one else find_contiguous_end(block))
 
     @cython.critical_section
     def peek_records(self):
         """Return what `peek` does, and where in it each of the records ends; None as there."""
-        cdef Block block = find_oldest(self)
-        cdef Py_ssize_t index, first = block.first, end = find_contiguous_end(block)
-        if not self.count:
+        cdef Block block = pin_oldest(self)
+        cdef Py_ssize_t index, end
+        if block is None:
             return None
-        data = pin(self, end)
-        return data, [block.ends[index] - block.position for index in range(first, end)]
+        end = find_contiguous_end(block)
+        data = make_view(self, end)
+        return data, [block.ends[index] - block.position for index in range(block.first, end)]
 
     @cython.critical_section
     def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
@@ -134,10 +88,11 @@ cdef class Queue:
         At most `most` of them and `space` bytes; the first alone if it has more than `longest`
         bytes. None: there are none. UDP can send such a run in one call.
         """
-        cdef Block block = find_oldest(self)
-        cdef Py_ssize_t end = block.first + 1, last, segment, size
-        if not self.count:
+        cdef Block block = pin_oldest(self)
+        cdef Py_ssize_t end, last, segment, size
+        if block is None:
             return None
+        end = block.first + 1
         segment = size = block.ends[end - 1] - block.position
         last = min(block.first + most, block.count) if segment <= longest else end
         while end < last and size == segment and not is_dropped(block, end):
@@ -145,7 +100,7 @@ cdef class Queue:
             if size > segment or block.ends[end] - block.position > space:
                 break
             end += 1
-        return pin(self, end), segment
+        return make_view(self, end), segment
 
     @cython.critical_section
     def sort(self):
@@ -169,6 +124,9 @@ cdef class Queue:
         places = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
         if places == NULL:
             return  # in the order in which they came, then
+        if not swap(&self.pinned, 0, 1):
+            PyMem_Free(places)  # a signal's handler has them
+            return
         tails = places + longest + 1
         scratch = <char *>(tails + longest + 1)
         memcpy(scratch, block.start + block.position, used)
@@ -187,8 +145,9 @@ cdef class Queue:
             memcpy(block.start + place, scratch + start - block.position, size)
             start += size
         note_ends(block, end, places, tails, longest)
-        PyMem_Free(places)
         block.in_order = end
+        self.pinned = 0
+        PyMem_Free(places)
 
     @cython.critical_section
     def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
@@ -221,21 +180,22 @@ cdef class Queue:
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
         cold_path()
-        self.pinned = 0
         self.size += block.position - start
         self.sent_bytes -= block.position - start
         block.position = start
+        self.pinned = 0
 
     @cython.critical_section
     def drop_first(self, reason):
         """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
         cold_path()
+        cdef Py_ssize_t sent = block.position - find_start(block, block.first)
         if self.pinned:
-            self.pinned = 0
-            self.size += block.position - find_start(block, block.first)
             drop_record(self, block, block.first, reason)
-            release_block(self)
+            self.size += sent
+            self.pinned = 0
+            advance_block(self)
 
     @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
@@ -261,33 +221,36 @@ cdef class Queue:
     def clear(self, reason):
         """Drop all that is queued."""
         cold_path()
-        self.pinned = 0
         if self.count:
             count_drops(self, reason, self.count)
         self.count = self.size = 0
-        self.oldest = self.newest
+        free_blocks(self)
         self.newest.first = self.newest.count
         self.newest.live = 0
-        release_block(self)
+        if self.pinned:
+            self.newest.max_records = 0  # somebody has a view of it: what comes goes elsewhere
+        self.pinned = 0
+        advance_block(self)
 
     @cython.critical_section
     def count_all(self):
         """Return what became of all records: offered == sent + queued + dropped."""
         cold_path()
-        return {
-            "offered": self.offered,
-            "sent": self.sent,
-            "queued": self.count,
-            "dropped": dict(self.dropped),
-            "truncated": self.truncated + self.truncations,
-            "bytes": self.sent_bytes,
-        }
+        cdef dict counts = {}, dropped = {}
+        PyDict_Update(dropped, self.dropped)  # from here on nothing is collected
+        counts["offered"] = self.offered
+        counts["sent"] = self.sent
+        counts["queued"] = self.count
+        counts["dropped"] = dropped
+        counts["truncated"] = self.truncated + self.truncations
+        counts["bytes"] = self.sent_bytes
+        return counts
 
 
-cdef inline Block find_oldest(Queue queue):
-    """Return the block with what is to be sent next; a signal's handler may have sent all of it."""
-    release_block(queue)
-    return queue.oldest
+cdef void free_blocks(Queue queue) noexcept:
+    """Free all but the newest, one after the other: each frees the next, and so all at once."""
+    while queue.oldest is not queue.newest:
+        queue.oldest = queue.oldest.next
 
 
 cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
@@ -299,14 +262,6 @@ cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
         block.live -= 1
         queue.sent += 1
         queue.count -= 1
-
-
-cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
-    """Return the index after the last record before one that was dropped."""
-    cdef Py_ssize_t end = block.first + 1
-    while end < block.count and not is_dropped(block, end):
-        end += 1
-    return end
 
 
 cdef void arrange_runs(
@@ -361,22 +316,43 @@ cdef void note_ends(
         index += 1
 
 
-cdef object pin(Queue queue, Py_ssize_t end):
-    """Return what is left to send of the records before `end`, which are not to be dropped."""
-    cdef Block block = queue.oldest
-    cdef Py_ssize_t before = queue.pinned
-    data = block.memory[block.position:block.ends[end - 1]]
-    if before == CRASH_OWNED or not swap(&queue.pinned, before, end - block.first):
+cdef Block pin_oldest(Queue queue):
+    """Return the block with what is to be sent next, which a signal's handler cannot take now.
+
+    None: there is nothing. Until `make_view` says how much of it is pinned, nothing may run that
+    could drop a record.
+    """
+    if not swap(&queue.pinned, 0, 1) and queue.pinned == CRASH_OWNED:
         with nogil:
-            poll(NULL, 0, 10 * GRACE)   # a signal's handler has the transport: this is the end
-        queue.pinned = end - block.first
-    return data
+            poll(NULL, 0, 10 * CRASH_WAIT_MS)   # a signal's handler has it: this is the end
+        queue.pinned = 1    # or the process lives on
+    advance_block(queue)
+    if not queue.count:
+        queue.pinned = 0
+        return None
+    return queue.oldest
+
+
+cdef object make_view(Queue queue, Py_ssize_t end):
+    """Return what is left to send of the records before `end`, which are not to be dropped.
+
+    They are pinned first: to make the view may run the garbage collector, and so any code.
+    """
+    cdef Block block = queue.oldest
+    queue.pinned = end - block.first
+    try:
+        return block.memory[block.position:block.ends[end - 1]]
+    except MemoryError:
+        queue.pinned = 0
+        raise
 
 
 cdef int count_drops(Queue queue, object reason, Py_ssize_t count) except -1:
+    cdef Timestamp now
     if not queue.drops_since:
         cold_path()
-        queue.drops_since = time.time_ns()
+        read_clock(&now)
+        queue.drops_since = now.seconds * 1_000_000_000 + now.nanoseconds
     queue.dropped[reason] = queue.dropped.get(reason, 0) + count
     return 0
 
@@ -423,8 +399,9 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:
                 return NULL
-            if size > queue.limit - queue.size:
-                return NULL     # a __del__ that the garbage collection has run has emitted, too
+            # A __del__ that the garbage collector has run may have emitted, or closed the queue.
+            if size > queue.limit - queue.size or (queue.closed and not even_closed):
+                return NULL
             queue.newest.next = block
             queue.newest = block
             release_block(queue)

@@ -10,6 +10,7 @@ import re
 
 from syslogfast._options import is_address
 from syslogfast.constants import (
+    BOM,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     Steps = list[tuple[str, str]]
     Elements = list[tuple[str, list[tuple[str, str]]]]
-
-BOM = "\ufeff"  # RFC 5424 6.4
 
 
 class MalformedError(ValueError):

@@ -3,7 +3,7 @@
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
-from syslogfast._sequence import MAX_SEQUENCE_ID
+from syslogfast.constants import MAX_SEQUENCE_ID
 from syslogfast.lifecycle.records import CRIT, numbers
 from syslogfast.transports.retry import open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol

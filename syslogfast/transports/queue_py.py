@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_SIZE = 1 << 17  # bytes
+ALL = 1 << 62  # frames that are pinned while it is not yet known how many are to be
 
 
 def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
@@ -88,8 +89,9 @@ class Queue:
         self._in_order = 0  # frames, from the first, that `sort` has left in order
         self._pinned = 0  # frames that `peek` has given and that are not to be dropped meanwhile
         self._pinned_size = 0  # bytes of them that it has given
-        # A signal's handler may log while this thread holds it: so, nothing is called between the
-        # look at a count and its change, for handlers run at calls.
+        # A signal's handler or a __del__ may log while this thread holds it, at any call and where
+        # an object is made that is collected: so neither is between a look and what is changed
+        # for it, or the look is repeated.
         self._lock = _thread.RLock()
         self._sent = 0
         self._sent_bytes = 0
@@ -124,21 +126,21 @@ class Queue:
     def peek(self, one: "bool" = False) -> "memoryview | None":
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
+            self._pinned = ALL
             return self._pin(self._list_oldest(1 if one else self.count))
 
     def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         with self._lock:
+            self._pinned = ALL
             frames = self._list_oldest(self.count)
-            data = self._pin(frames)
-            if data is None:
-                return None
             ends = []
             end = -self._position
             for frame in frames:
                 end += len(frame)
                 ends.append(end)
-            return data, ends
+            data = self._pin(frames)
+            return None if data is None else (data, ends)
 
     def peek_run(
         self, longest: "int", most: "int", space: "int"
@@ -149,8 +151,10 @@ class Queue:
         bytes. None: there are none. UDP can send such a run in one call.
         """
         with self._lock:
+            self._pinned = ALL
             frames = self._list_oldest(most)
             if not frames:
+                self._pinned = 0
                 return None
             segment = size = used = len(frames[0]) - self._position
             count = 1
@@ -161,18 +165,22 @@ class Queue:
                     break
                 count += 1
             data = self._pin(frames[:count])
-            assert data is not None
-            return data, segment
+            return None if data is None else (data, segment)
 
     def sort(self) -> "None":
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
             # What has come since the last time has its turn after those that are in order.
             if not self._pinned and not self._position and not self._in_order:
-                frames = self._list_oldest(self.count)
-                for index, frame in enumerate(arrange_runs(frames)):
-                    self._frames[index] = frame
-                self._in_order = len(frames)
+                self._pinned = ALL
+                frames = arrange_runs(self._list_oldest(self.count))
+                for index, frame in enumerate(frames):
+                    if self._pinned:  # else all was dropped meanwhile
+                        self._frames[index] = frame
+                count = len(frames)
+                if self._pinned:
+                    self._in_order = count
+                self._pinned = 0
 
     def consume(self, size: "int", pinned: "int" = 0) -> "None":
         """Take note that the transport has taken so many of the bytes that `peek` has given.
@@ -197,13 +205,13 @@ class Queue:
                     self._position -= frame_size
             if not self._frames:
                 self.size = 0  # whatever was interrupted
-            self._pinned = 0
             reach = self._position + pinned if pinned > 0 else 0
             pinned_size = 0  # with the rest of the record in which those end
-            while pinned_size < reach:
-                pinned_size += len(self._frames[self._pinned])
-                self._pinned += 1
-            self._pinned_size = pinned_size - self._position
+            still = 0
+            while pinned_size < reach and still < len(self._frames):
+                pinned_size += len(self._frames[still])
+                still += 1
+            self._pinned, self._pinned_size = still, pinned_size - self._position
 
     def at_record_boundary(self) -> "bool":
         """Return True if no part of a record has been sent without the rest."""
@@ -222,21 +230,21 @@ class Queue:
         with self._lock:
             if self._pinned:
                 self._drop_frame(0, reason)
-            self._pinned = 0
+                self._pinned = 0
 
     def drop_oldest(self, size: "int") -> "None":
         """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
             first = max(self._pinned, self._position > 0)
-            while len(self._frames) > first and self.size + size > self.limit:
-                self._drop_frame(first, "full")
+            while self.size + size > self.limit and self._drop_frame(first, "full"):
+                pass
 
     def clear(self, reason: "str") -> "None":
         """Drop all that is queued."""
         with self._lock:
             self._pinned = 0
-            while self._frames:
-                self._drop_frame(0, reason)
+            while self._drop_frame(0, reason):
+                pass
 
     def count_all(self) -> "dict[str, Any]":
         """Return what became of all records: offered == sent + queued + dropped."""
@@ -253,11 +261,14 @@ class Queue:
             }
 
     def _list_oldest(self, most: "int") -> "list[bytes]":
-        """Return the oldest records: as many as go together, one in any case."""
+        """Return the oldest records, ALL pinned: as many as go together, one in any case."""
         frames: list[bytes] = []
         size = 0
         while len(frames) < min(most, len(self._frames)):
-            frame = self._frames[len(frames)]
+            try:
+                frame = self._frames[len(frames)]
+            except IndexError:
+                break  # all was dropped meanwhile
             size += len(frame)
             if frames and size > self._block_size:
                 break
@@ -265,26 +276,39 @@ class Queue:
         return frames
 
     def _pin(self, frames: "list[bytes]") -> "memoryview | None":
-        """Return what is left to send of the oldest records, which are not to be dropped."""
-        if not frames:
-            return None
+        """Return what is left to send of the oldest records, which are not to be dropped.
+
+        None: there are none, or all were dropped since ALL were pinned.
+        """
         data = memoryview(b"".join(frames))[self._position :]
-        self._pinned, self._pinned_size = len(frames), len(data)
+        count, size = len(frames), len(data)
+        if not count or not self._pinned:
+            self._pinned = 0
+            return None
+        self._pinned, self._pinned_size = count, size
         return data
 
     def _count_drops(self, reason: "str", count: "int") -> "None":
-        if not self.drops_since:
-            self.drops_since = time_ns()
         if reason not in self._dropped:
             self._dropped[reason] = 0
         self._dropped[reason] += count
+        if not self.drops_since:
+            self.drops_since = time_ns()
 
-    def _drop_frame(self, index: "int", reason: "str") -> "None":
-        size = len(self._frames[index])
+    def _drop_frame(self, index: "int", reason: "str") -> "bool":
+        """Drop a record; False: there is none. What runs meanwhile may have dropped it, too."""
+        try:
+            frame = self._frames[index]
+            size = len(frame)
+            if self._frames[index] is not frame:
+                return True  # from here to the end of the changes nothing is called
+            del self._frames[index]
+        except IndexError:
+            return False
         if index == 0:
             size -= self._position
             self._position = 0
-        del self._frames[index]
         self._in_order -= index < self._in_order
         self.size -= size
         self._count_drops(reason, 1)
+        return True

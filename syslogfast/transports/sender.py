@@ -41,7 +41,7 @@ import _thread
 from time import monotonic
 
 from syslogfast._validation import check_timeout
-from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, MAX_TRIES, URGENT
+from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
 from syslogfast.transports.retry import RetryPolicy, needs_waiting
 
@@ -174,7 +174,7 @@ class Sender:
         queue = self.queue
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
-        for _ in range(MAX_TRIES):
+        for _ in range(PUT_TRIES):
             if state or queue.closed or len(frame) > queue.limit:
                 break
             deadline = self.apply_overflow(len(frame), deadline)

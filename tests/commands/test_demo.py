@@ -201,6 +201,7 @@ def test_collector_is_killed(backend: str, delay: float) -> None:
     assert all(line.startswith(("dropped: ", "malformed: ")) for line in others)
 
 
+@pytest.mark.slow
 def test_collector_hangs(backend: str) -> None:
     """While the collector is stopped nothing is lost; when it goes on, so does the demo."""
     process = start(backend, "--emitters", "1000", "--records", "100")

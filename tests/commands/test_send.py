@@ -141,6 +141,7 @@ def test_the_environment_names_the_target(backend: str, sink: Sink) -> None:
     assert result.stdout == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["lf", "octet", "nul"])
 def test_files_go_in_order_over_tcp(
     backend: str, sink: Sink, tmp_path: pathlib.Path, framing: str

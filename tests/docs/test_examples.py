@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.code_blocks import list_blocks
 from support.grammar import Rfc5424Record, parse_rfc5424
-from support.pages import list_blocks
 from support.receivers import LIMIT, Sink, collect, url_of, wait_until
 
 import syslogfast

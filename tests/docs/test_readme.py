@@ -10,8 +10,8 @@ import sysconfig
 from collections.abc import Callable
 
 import pytest
+from support.code_blocks import list_blocks
 from support.grammar import parse_rfc5424
-from support.pages import list_blocks
 
 import syslogfast
 

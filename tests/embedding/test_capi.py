@@ -70,10 +70,13 @@ MESSAGES = [
 TIMESTAMPS = [(1_065_910_455, 3_000_123), (0, 0), (-1, 999_999_999), (253_402_200_000, 1)]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("syslogfast._encoder_c") is None,
-    reason="the compiled encoder is not built",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("syslogfast._encoder_c") is None,
+        reason="the compiled encoder is not built",
+    ),
+]
 
 
 def run_in(folder: pathlib.Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -158,7 +161,6 @@ def make_encoder(**options: object) -> object:
     return Encoder(**IDENTITY, **options)
 
 
-@pytest.mark.slow
 def test_cython(built: pathlib.Path, set_zone: Callable[[str], None]) -> None:
     """Other Cython code cimports the encoder from where it is installed, and writes alike."""
     set_zone("Asia/Kathmandu")
@@ -400,7 +402,6 @@ def read_timestamp(text: str) -> int:
     return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
 
 
-@pytest.mark.slow
 def test_example_cimport(tmp_path: pathlib.Path) -> None:
     """Each thread logs the readings above the limit, in order."""
     records = run_example("cimport", tmp_path)
@@ -412,7 +413,6 @@ def test_example_cimport(tmp_path: pathlib.Path) -> None:
     assert sum(after < before for before, after in itertools.pairwise(numbers)) == 3
 
 
-@pytest.mark.slow
 def test_example_capi(tmp_path: pathlib.Path) -> None:
     """The thread beats while the interpreter is held."""
     records = run_example("capi", tmp_path)

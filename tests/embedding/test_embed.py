@@ -12,11 +12,13 @@ import sys
 import sysconfig
 
 import pytest
+from support.code_blocks import list_blocks
 from support.grammar import parse_rfc5424, split_frames
 from support.namespaces import isolate, need_programs
-from support.pages import list_blocks
 
 import syslogfast
+
+pytestmark = pytest.mark.slow
 
 LIVES = 3
 # What the program asks for, and does without: the README tells of the first two. The others are
@@ -128,7 +130,6 @@ def isolate_start(start: str) -> str:
     return start
 
 
-@pytest.mark.slow
 def test_where_there_is_nothing(embedded: Embedded) -> None:
     """The README's program does its work alone in a folder that is its root, without network."""
     embedded.check(embedded.run(isolate_start(embedded.start)))

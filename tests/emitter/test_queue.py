@@ -4,8 +4,13 @@ Each test is for both queues. A `Line` has no transport: the test takes the byte
 after every step whether all records are accounted for.
 """
 
+import gc
+import itertools
 import random
+import signal
+import subprocess
 import tracemalloc
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -20,6 +25,8 @@ pytestmark = [pytest.mark.native, pytest.mark.threads]
 BLOCK = 1 << 17  # bytes of a block of the compiled queue, and what `peek` of its twin gives
 NEVER = 1 << 62  # a threshold that is not reached
 SMALLEST = 70  # bytes of a record that `Line.emit` can still number
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class FakeSender:
@@ -49,7 +56,7 @@ class FakeSender:
 class Line:
     """A emitter, its queue, and what a test has put in and taken out of it."""
 
-    def __init__(self, module: ModuleType, emitter: type, queue: type, limit: int) -> None:
+    def __init__(self, module: ModuleType, emitter: type, queue: object) -> None:
         self.encoder = module.Encoder(
             facility="local0",  # PRI has three digits, whatever the severity
             hostname="h",
@@ -58,7 +65,7 @@ class Line:
             framing="lf",
             max_size=1 << 24,
         )
-        self.queue = queue(limit)
+        self.queue = queue
         self.sender = FakeSender()
         self.queue.threshold = NEVER
         self.emitter = emitter(self.encoder, self.queue, self.sender)
@@ -135,14 +142,14 @@ class Line:
         assert (self.queue.size > 0) == (self.queue.count > 0)
 
 
-def make_line(name: str, limit: int) -> Line:
+def make_line(name: str, limit: int, block_size: int = BLOCK) -> Line:
     module = load_backend(name)
     if name == "python":
         from syslogfast._emitter_py import EmitterBase
         from syslogfast.transports.queue_py import Queue
 
-        return Line(module, EmitterBase, Queue, limit)
-    return Line(module, module.EmitterBase, module.Queue, limit)
+        return Line(module, EmitterBase, Queue(limit, block_size))
+    return Line(module, module.EmitterBase, module.Queue(limit, block_size))
 
 
 # --- bytes in, bytes out -------------------------------------------------------------------------
@@ -699,7 +706,7 @@ def test_two_records_at_once_begin() -> None:
                 line.emit(100)
             return is_put
 
-    line = Line(load_backend("python"), _emitter_py.EmitterBase, InterruptedQueue, 1000)
+    line = Line(load_backend("python"), _emitter_py.EmitterBase, InterruptedQueue(1000))
     line.queue.interruptions = 1
     line.emit(100)
     assert line.queue.count == 2
@@ -1159,3 +1166,178 @@ def test_both_queues_do_the_same(actions: list[tuple[str, object]]) -> None:
         assert counts[0] == counts[1], (number, name)
         assert queues[0].size == queues[1].size
         assert queues[0].at_record_boundary() == queues[1].at_record_boundary()
+
+
+@pytest.mark.parametrize("how", ["del queue", "queue.clear('closed')", "queue.reset()"])
+def test_many_blocks_are_freed_at_once(run_python: Run, backend: str, how: str) -> None:
+    """Not each by the one before it: there may be more of them than the stack has space for."""
+    module = "_encoder_c" if backend == "c" else "transports.queue_py"
+    code = f"from syslogfast.{module} import Queue\nqueue = Queue(1 << 20, 1)\n"
+    code += f"for _ in range(400_000): queue.put(b'xx')\n{how}\nprint('alive')"
+    result = run_python(code)
+    assert (result.stdout, result.stderr, result.returncode) == ("alive\n", "", 0)
+
+
+# --- code that runs in the middle of a step ------------------------------------------------------
+
+
+class Interrupted:
+    """A full queue under drop-oldest, into which a record is emitted amid a step."""
+
+    def __init__(self, backend: str) -> None:
+        self.line = make_line(backend, 2000, 600)
+        self.queue = self.line.queue
+        self.line.sender.answer = True
+        self.line.sender.on_apply_overflow = self.queue.drop_oldest
+        self.frames: set[bytes] = set()
+        self.numbers = itertools.count()
+        self.is_interrupting = False
+        self.interruptions = 0
+        self.refill()
+
+    def emit(self, size: int) -> None:
+        line = self.line
+        text = f"{next(self.numbers):06d}".ljust(size - line.overhead, "x")
+        line.emitted += 1
+        self.frames.add(line.encoder.encode(6, text, time_ns=0))
+        line.emitter.emit(6, text, time_ns=0)
+
+    def refill(self) -> None:
+        while self.queue.size + 100 <= self.queue.limit:
+            self.emit(100 - self.line.emitted % 3)
+
+    def interrupt(self, *ignored: object) -> None:
+        if self.is_interrupting:
+            return  # on a slow machine the next signal comes before this one is through
+        self.is_interrupting = True
+        self.interruptions += 1
+        for _ in range(8):
+            self.emit(100)
+        self.is_interrupting = False
+
+    def send(self, view: "memoryview | None", *, is_whole: bool = False) -> None:
+        """Take what was given, and not always all of it."""
+        assert view is not None
+        data = bytes(view)
+        self.line.taken += data if is_whole else data[: 1 + 37 * self.line.emitted % len(data)]
+        self.queue.consume(len(self.line.taken) - self.line.stats["bytes"])
+
+    def check(self) -> None:
+        """Every record is whole, and was either sent or dropped."""
+        line, queue = self.line, self.queue
+        while view := queue.peek():
+            self.send(view, is_whole=True)
+        *frames, rest = bytes(line.taken).split(b"\n")
+        assert rest == b""
+        assert len(frames) == len(set(frames))
+        assert {frame + b"\n" for frame in frames} <= self.frames
+        stats = line.stats
+        assert stats["sent"] == len(frames)
+        assert stats["offered"] == line.emitted == len(self.frames)
+        assert stats["offered"] == stats["sent"] + sum(stats["dropped"].values())
+        assert queue.size == 0
+
+    def peek(self) -> None:
+        self.send(self.queue.peek())
+
+    def peek_one(self) -> None:
+        self.send(self.queue.peek(True))
+
+    def peek_records(self) -> None:
+        view, ends = self.queue.peek_records()
+        assert [bytes(view)[end - 1] for end in ends] == [ord("\n")] * len(ends)
+        self.send(view)
+
+    def peek_run(self) -> None:
+        view, segment = self.queue.peek_run(1000, 4, 1000)
+        assert bytes(view)[segment - 1] == ord("\n")
+        self.send(view, is_whole=True)
+
+    def sort(self) -> None:
+        self.queue.sort()
+
+    def put(self) -> None:
+        self.emit(500)  # a block of its own
+
+    def drop_oldest(self) -> None:
+        self.queue.drop_oldest(300)
+
+    def drop_first(self) -> None:
+        if self.queue.at_record_boundary() and self.queue.peek(True):
+            self.queue.drop_first("error")
+
+    def rewind(self) -> None:
+        if self.queue.at_record_boundary():
+            self.queue.peek()
+            self.queue.rewind()
+
+    def count_all(self) -> None:
+        stats = self.queue.count_all()
+        left = stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
+        assert stats["offered"] == left
+
+
+STEPS = [
+    *("peek", "peek_one", "peek_records", "peek_run", "sort"),
+    *("put", "drop_oldest", "drop_first", "rewind", "count_all"),
+]
+
+
+class Cycle:
+    """Garbage that only the collector finds, and that logs when it does."""
+
+    def __init__(self, on_deletion: "Callable[[], None]") -> None:
+        self.on_deletion = on_deletion
+        self.cycle = self
+
+    def __del__(self) -> None:
+        self.on_deletion()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_garbage_that_logs(backend: str, step: str) -> None:
+    """At whichever allocation of a step it is collected: no record is torn, or sent and dropped.
+
+    Python 3.11 and earlier collect within the allocation, later ones between two instructions.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    gc.freeze()  # what is there already takes long
+    try:
+        for allocation in range(30):
+            interrupted = Interrupted(backend)
+            run = getattr(interrupted, step)
+            for _ in range(4):
+                interrupted.refill()
+                gc.collect()
+                Cycle(interrupted.interrupt)
+                gc.set_threshold(gc.get_count()[0] + allocation, *thresholds[1:])
+                gc.enable()
+                run()
+                gc.disable()
+            gc.collect()
+            assert interrupted.interruptions == 4
+            interrupted.check()
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+def test_signal_handlers_that_log(backend: str) -> None:
+    """They run between any two instructions of Python, as far as those are calls or loops."""
+    interrupted = Interrupted(backend)
+    former = signal.signal(signal.SIGALRM, interrupted.interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    try:
+        while interrupted.interruptions < 300:
+            for step in STEPS:
+                interrupted.refill()
+                if interrupted.queue.at_record_boundary() or step in ("peek", "peek_one"):
+                    getattr(interrupted, step)()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    interrupted.check()

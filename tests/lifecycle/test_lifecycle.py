@@ -485,6 +485,7 @@ def test_the_end_survives_every_size(
     assert is_complete
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     lines=st.lists(

@@ -15,6 +15,8 @@ from support.receivers import Sink, url_of
 
 import syslogfast
 
+pytestmark = pytest.mark.versions
+
 Run = Callable[..., Any]
 
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found

@@ -1,0 +1,179 @@
+"""What docs/embedding.md shows is true: C, Cython, other Pythons, other programs."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from support.c_extension import build_module
+from support.grammar import parse_rfc5424, split_frames
+from support.other_interpreters import NAMES, find_node_modules, run_elsewhere
+from support.page_sections import Page, Run, Section, Stage
+
+import syslogfast
+
+PAGE = Page("embedding.md")
+
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+
+
+@PAGE.check("From Cython")
+def check_cython(section: Section, stage: Stage) -> None:
+    """The loop of the example, which test_capi builds and runs."""
+    source = (EXAMPLES / "cimport" / "readings.pyx").read_text(encoding="utf-8")
+    assert textwrap.indent(section.take("cython"), "    ") in source
+
+
+@PAGE.check("From C")
+def check_c(section: Section, stage: Stage) -> None:
+    """A function of the example, which test_capi builds and runs."""
+    source = (EXAMPLES / "capi" / "heartbeat.c").read_text(encoding="utf-8")
+    assert section.take("c") in source
+
+
+ENCODER_SIZE = """
+import gc, sys
+gc.collect()
+before = gc.mem_alloc()
+from syslogfast import Encoder
+gc.collect()
+imported = gc.mem_alloc()
+encoders = [Encoder(hostname="sensor-7", app_name="meter", procid=n) for n in range(100)]
+gc.collect()
+print(imported - before, (gc.mem_alloc() - imported) // 100)
+print(*[name for name in sys.modules if name.startswith("syslogfast")])
+"""
+LACKS = """
+import syslogfast
+encoder = syslogfast.Encoder(hostname="sensor-7", app_name="meter", procid="-")
+class Record:
+    msg, args, levelno, created = "x", None, 20, 1.0
+for call in (
+    lambda: encoder.encode_record(Record()),
+    lambda: encoder.encode(True, "x"),
+    lambda: encoder.encode_into(memoryview(bytearray(9)), 6, "x"),
+):
+    try:
+        call()
+    except Exception as error:
+        print(type(error).__name__, isinstance(error, ValueError))
+"""
+
+
+@PAGE.check("Threads, and Python without the GIL")
+def check_threads(section: Section, stage: Stage) -> None:
+    """Each record of each thread arrives."""
+    run = stage.run_quiet(section.take("python"))
+    texts = [parse_rfc5424(frame).message for frame in split_frames(run.out, "lf")]
+    expected = {f"{shelf} {book} sold" for shelf in range(16) for book in range(1000)}
+    assert (len(texts), set(texts)) == (16_000, expected)
+
+
+@PAGE.check("PyPy, Pyodide, MicroPython")
+def check_other_pythons(section: Section, stage: Stage) -> None:
+    """Each program gives what it shows, where it is for; the files named are enough, and all."""
+    package = pathlib.Path(syslogfast.__file__).parent
+    wheel = section.take("sh").replace("python3", sys.executable)
+    wheel = wheel.replace("wheel", f"wheel -q --no-build-isolation --no-index -w {stage.folder}")
+    unwanted = shutil.ignore_patterns(".*", "build", "node_modules", "*.egg-info")
+    tree = shutil.copytree(
+        pathlib.Path(__file__).parents[2], stage.folder / "tree", ignore=unwanted
+    )
+    subprocess.run(["bash", "-ec", wheel], cwd=tree, check=True, timeout=120)
+    (stage.folder / "node_modules").symlink_to(find_node_modules("pyodide"))
+    stage.write("page.mjs", section.take("js"))
+    command = ["node", "page.mjs"]
+    started = time.time()
+    result = subprocess.run(command, cwd=stage.folder, capture_output=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+    run = Run(0, started, time.time(), result.stdout, result.stderr)
+    (shown,) = split_frames(section.take("text").encode(), "lf")
+    (sent,) = split_frames(run.out, "lf")
+    parsed = parse_rfc5424(sent)
+    run.check_time(parsed.timestamp)
+    assert parsed == parse_rfc5424(shown)._replace(timestamp=parsed.timestamp)
+
+    names = section.take("text").split()
+    files = stage.folder / "files" / "syslogfast"
+    files.mkdir(parents=True)
+    for name in names:
+        shutil.copy(package / name, files)
+    sizes = [sum((files / name).stat().st_size for name in names)]
+    program, printed = section.take("python"), section.take("text")
+    for name in NAMES:
+        assert run_elsewhere(name, program, files).stdout == printed
+    heap, loaded = run_elsewhere("micropython", ENCODER_SIZE, files).stdout.splitlines()
+    assert {name.partition(".")[2] or "__init__" for name in loaded.split()} == {
+        name.removesuffix(".py") for name in names
+    }
+    sizes += map(int, heap.split())
+    assert f"these {len(names)} files" in section.text
+    stated = [float(number) for number in re.findall(r"(\d[\d.]*) KB", section.text)]
+    assert [size / 1000 for size in sizes] == pytest.approx(stated, rel=0.1)
+    lacks = run_elsewhere("micropython", LACKS, files).stdout.splitlines()
+    assert lacks == ["AttributeError False", "TypeError False", "BufferError True"]
+
+
+@PAGE.check("Inside another program")
+def check_inside(section: Section, stage: Stage) -> None:
+    """The lines are those of the example, which test_embed.py builds and runs."""
+    source = (EXAMPLES / "embed" / "program.c").read_text(encoding="utf-8")
+    assert section.take("c") in source
+
+
+# A page's block as the function of a module.
+GUEST = """
+#include <Python.h>
+static PyObject *run(PyObject *module, PyObject *unused)
+{
+    %s
+    Py_RETURN_NONE;
+}
+static PyMethodDef methods[] = {{"run", run, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "guest", NULL, -1, methods, NULL, NULL, NULL, NULL
+};
+PyMODINIT_FUNC PyInit_guest(void) { return PyModule_Create(&definition); }
+"""
+
+
+@PAGE.check("Isolated and stripped interpreters")
+def check_archive(section: Section, stage: Stage) -> None:
+    stage.run_quiet(section.take("python"))
+    folder = stage.folder / "bin"
+    folder.mkdir()
+    (folder / "python3").symlink_to(sys.executable)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    for name in ("SYSLOGFAST_BACKEND", "PYTHONSAFEPATH"):
+        environment.pop(name, None)
+    command = ["bash", "-ec", section.take("sh")]
+    done = subprocess.run(
+        command, cwd=stage.folder, env=environment, capture_output=True, text=True
+    )
+    assert (done.stderr, done.stdout) == ("", section.take("text"))
+
+
+@PAGE.check("Several interpreters in one process")
+def check_interpreters(section: Section, stage: Stage) -> None:
+    if syslogfast.BACKEND != "c":
+        pytest.skip("the compiled encoder is not built")
+    build_module(stage.folder, "guest", GUEST % section.take("c"))
+    stage.run_quiet("import guest\nguest.run()\n").compare(section.take("text"))
+    # Descriptor 1 has the guest's record before what Python prints is written.
+    guest, main = stage.run_quiet(
+        section.take("python") + "import guest\nguest.run()\n"
+    ).out.splitlines()
+    assert (guest.rpartition(b" - ")[2], main) == (b"backend python", b"c")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heading", PAGE.list_headings())
+def test_section(heading: str, tmp_path: pathlib.Path) -> None:
+    """Each section with blocks has a check here."""
+    PAGE.run(heading, tmp_path)

@@ -7,13 +7,11 @@ from collections.abc import Callable
 
 import pytest
 from support.page_sections import read_sections
-from support.sources import find_in_file
+from support.sources import NAMED, find_file, find_in_file, list_files, list_named, list_spans
 from support.storeys import STOREYS
 
 import syslogfast
 
-NAMED = re.compile(r"([\w/.]+\.(?:pyx|py|pxd|pxi|h)):([\w.]+)")
-FILE = re.compile(r"[\w/.]+\.(?:pyx|py|pxd|pxi|h)")
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_LINES = 160  # two screens
 
@@ -28,28 +26,18 @@ def text(page: pathlib.Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def list_spans(text: str) -> list[str]:
-    return re.findall(r"`([^`\n]+)`", text)
-
-
-def find_file(root: pathlib.Path, name: str) -> pathlib.Path:
-    """Return a file of the package, or of the project."""
-    path = root / "syslogfast" / name
-    return path if path.exists() else root / name
-
-
 def test_two_screens(text: str) -> None:
     assert len(text.splitlines()) <= MAX_LINES
 
 
 def test_each_file_is_there(root: pathlib.Path, text: str) -> None:
-    names = {found for span in list_spans(text) for found in FILE.findall(span)}
+    names = list_files(text)
     assert len(names) > 20
     assert [name for name in sorted(names) if not find_file(root, name).is_file()] == []
 
 
 def test_each_name_is_defined(root: pathlib.Path, text: str) -> None:
-    named = {tuple(found) for span in list_spans(text) for found in NAMED.findall(span)}
+    named = list_named(text)
     assert len(named) > 40
     for file, name in sorted(named):
         assert find_in_file(find_file(root, file), name), f"{file}:{name}"

@@ -12,7 +12,7 @@ class Queue:
     def put(self, frame):
         return LIMIT
 """
-CYTHON = """
+CYTHON = '''
 cdef enum:
     LIMIT = 7
 
@@ -28,12 +28,17 @@ ctypedef struct Layout "syslogfast_layout":
     int size
 
 cdef class Queue:
+    """Queue(limit)
+--
+
+What is queued."""
+
     def put(self, frame):
         return frame
 
     cdef int drop(self):
         return LIMIT
-"""
+'''
 
 
 @pytest.mark.parametrize(

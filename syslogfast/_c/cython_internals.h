@@ -1,9 +1,9 @@
 /* What is done to Cython's own code, and why.
 
    The module asks Cython for a state of its own in each interpreter (setup.py defines
-   CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: three parts
-   of its code are overridden here, by name, before it uses them; and a fourth, for its size, in
-   the small build. Names that begin with __Pyx are private to Cython and may change with any minor
+   CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: two parts
+   of its code are overridden here, by name, before it uses them; and a third, for its size, in the
+   small build. Names that begin with __Pyx are private to Cython and may change with any minor
    version: so the build fails with one that is not known here, below and in setup.py.
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and
@@ -16,30 +16,25 @@
       Proof: benchmarks/questions/bench_footprint.py::test_instructions for the cost;
       tests/embedding/test_interpreters.py::test_eight_at_a_time for the states being told apart.
       It can go: when a constant costs a load in Cython itself. Delete, count, compare.
+      What the collector calls, `__pyx_m_traverse` and `__pyx_m_clear`, uses the same macro with
+      the argument `m`, and gets what Cython would give it. That this may happen amid the import
+      is due to CYTHON_USE_TYPE_SPECS in setup.py: the state holds no type that is not ready
+      (tests/packaging/test_package.py::test_garbage_is_collected_during_the_import).
 
-   2. GARBAGE COLLECTION DURING THE IMPORT. `__pyx_m_traverse`, which Cython makes the module's
-      m_traverse, visits types that the import has allocated and not made ready: a collection in
-      between crashes. It begins with `__Pyx_PyModule_GetState(m)` and returns if that is NULL;
-      `__pyx_m_clear` does so, too. The macro of 1 tells both by the name of its argument, `m`,
-      and gives them NULL. So no state is ever cleared: what is deleted after the module may still
-      use its constants; those of an interpreter that ends before the process are lost memory.
-      Without: a process that allocates much at its start crashes now and then in its import.
-      Proof: tests/packaging/test_package.py::test_garbage_is_collected_during_the_import.
-      It can go: when that test passes without it, and test_what_is_deleted_last_may_encode, too.
-
-   3. INTERPRETERS THAT END. Cython's table of interpreters keeps the module of one that has
-      ended, unless its m_clear ran, which is not certain even without 2. After Py_FinalizeEx and
+   2. INTERPRETERS THAT END. Cython's table of interpreters keeps the module of one that has
+      ended, and a reference to it, so that it is never cleared. After Py_FinalizeEx and
       Py_Initialize the next main interpreter has the same number, 0, and `__pyx_pymod_create`
       finds that "Module '_encoder_c' has already been imported into this interpreter".
       `PyModule_NewObject`, by which that function makes the module, is replaced by one that first
       leaves a capsule in the interpreter's dict: its destructor is the last thing that runs of
-      the interpreter, and takes the module off the table.
+      the interpreter, and takes the module off the table, but leaves that reference: what is
+      deleted still later may encode, with the constants of the module.
       Without: a program that embeds Python cannot import the package a second time.
       Proof: tests/embedding/test_embed.py::test_lives, and in test_interpreters.py
       test_lives, test_many_one_after_the_other and test_what_is_deleted_last_may_encode.
       It can go: when those tests pass without it.
 
-   4. TRACEBACKS, IN THE SMALL BUILD ALONE. What raises calls __Pyx_AddTraceback, in 150 places.
+   3. TRACEBACKS, IN THE SMALL BUILD ALONE. What raises calls __Pyx_AddTraceback, in 150 places.
       Declared pure, as it is not, it is called by no gcc: it returns nothing. With the calls go
       the lines of this module in tracebacks; the exceptions stay as they are.
       Without: the small module is a tenth larger, 136 KB and not 124 with gcc 12.
@@ -108,12 +103,9 @@ static __attribute__((cold, noinline)) void syslogfast_note_interpreter(void) {
 #undef __Pyx_PyModule_GetState
 #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
 #define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) SYSLOGFAST_GET_STATE()
+#define SYSLOGFAST_STATE_OF_m __Pyx__PyModule_GetState(m)
 
-/* 2: garbage collection during the import. */
-
-#define SYSLOGFAST_STATE_OF_m NULL
-
-/* 3: interpreters that end. */
+/* 2: interpreters that end. */
 
 static void syslogfast_note_end(void);  /* in fatal_signals.pxi */
 static void syslogfast_leave_interpreter(PyObject *capsule) {
@@ -140,7 +132,7 @@ static PyObject *syslogfast_make_module(PyObject *name) {
 #define PyModule_NewObject syslogfast_make_module
 #endif
 
-/* 4: tracebacks, in the small build alone. */
+/* 3: tracebacks, in the small build alone. */
 
 #ifdef SYSLOGFAST_SMALL
 /* Where size counts most there are no docstrings, either. */

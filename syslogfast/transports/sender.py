@@ -14,8 +14,7 @@
 # may log, flush, close, or fork. If this thread has the lock by then (`is_sending_here`), it finds
 # a send half done: its record is queued and sent by `pump`, which it has interrupted and which
 # looks once more; its `flush` does not wait; its `close` is done by `pump`. Else nothing is half
-# done. What a handler raises may leave any call: so the lock is released in a `finally` that asks
-# nothing first.
+# done. What a handler raises may leave any call: so a `finally` releases the lock without a look.
 #
 # State. One word, besides which `queue.threshold` is set: the size of the queue from which on those
 # who emit call `pump`. It is out of reach as long as the worker is at it.
@@ -377,9 +376,11 @@ class Sender:
     def _report_drops(self, is_last: bool = False) -> None:
         """Queue a report of what was dropped, or have the worker do so once it may."""
         if self._reporter is None:
-            with exit_fork.importing:
-                from syslogfast.transports.drop_report import DropReporter  # rarely needed
-
+            try:
+                with exit_fork.importing:
+                    from syslogfast.transports.drop_report import DropReporter  # rarely needed
+            except (ImportError, MemoryError):
+                return  # this has interrupted that import: the next push reports
             keeps_last = self._overflow != "drop-oldest"
             self._reporter = DropReporter(self.queue, self._render_report, keeps_last)
         was_due = self._reporter.is_due

@@ -265,9 +265,10 @@ def test_modules_that_nobody_has_to_import(run_python: Run) -> None:
 def list_needed(root: pathlib.Path) -> list[str]:
     """Return what must be installed: Python's files, the marker for types, headers of Cython, C."""
     package = root / "syslogfast"
-    kinds = ("*.py", "*.pxd", "*.h", "py.typed")
+    kinds = ("*.py", "*.pxd", "py.typed")
     found = [path for kind in kinds for path in package.rglob(kind)]
-    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "record.pxd", "syslogfast.h"):
+    found += package.glob("*.h")  # those of _c are for the build alone
+    for name in ("py.typed", "__init__.pxd", "_encoder_c.pxd", "_c/record.pxd", "syslogfast.h"):
         assert package / name in found
     return sorted(path.relative_to(root).as_posix() for path in found)
 

@@ -1,4 +1,4 @@
-"""What a worker survives: any exception of a push, whoever pushes, once or for a while.
+"""The worker and the way back: when they are loaded, and that any exception is survived.
 
 Nothing that is queued may wait for another call, and nothing is lost or doubled meanwhile.
 """
@@ -198,3 +198,29 @@ def test_the_way_back_is_tried_again(
         assert first.read_texts()
     finally:
         first.close()
+
+
+LOADED = """
+import sys, syslogfast
+log = syslogfast.connect(*sys.argv[2:], linger=float(sys.argv[1]), timeout=0.1)
+parts = ["failback", "worker"]
+print(*[part for part in parts if f"syslogfast.transports.{part}" in sys.modules])
+log.info("x")
+print(*[part for part in parts if f"syslogfast.transports.{part}" in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("linger", "urls", "parts"),
+    [
+        ("0", ["udp://127.0.0.1:9"], ""),
+        ("0.01", ["udp://127.0.0.1:9"], "worker"),
+        ("0", ["tcp://127.0.0.1:9"], "worker"),
+        ("0", ["udp://localhost:9"], "worker"),
+        ("0", ["udp://127.0.0.1:9", "udp://127.0.0.1:10"], "failback worker"),
+    ],
+)
+def test_what_is_loaded(run_python: Callable, linger: str, urls: list[str], parts: str) -> None:
+    """Nobody pays for a part that is not needed; connect() loads the others, emit() nothing."""
+    result = run_python(LOADED, linger, *urls)
+    assert (result.stderr, result.stdout) == ("", f"{parts}\n{parts}\n")

@@ -28,12 +28,13 @@ def list_markers() -> dict[str, str]:
 
 @CONTRIBUTING.check("Set up and rebuild")
 def check_set_up(section: Section, stage: Stage) -> None:
-    """Both begin as the README does, with a compiled core that must not be missing."""
-    first, again = section.take("sh").strip(), section.take("sh").strip()
+    """It begins as the README does, but the compiled core must not be missing."""
+    first, again, editable = (section.take("sh").strip() for _ in range(3))
     readme = list_blocks(ROOT / "README.md", "sh")[1].strip()
     assert first.replace("SYSLOGFAST_REQUIRE_C=1 ", "") == readme.rpartition(" && ")[0]
     assert first.endswith("SYSLOGFAST_REQUIRE_C=1 .venv/bin/pip install '.[test]'")
     assert again == "SYSLOGFAST_REQUIRE_C=1 .venv/bin/pip install --no-deps ."
+    assert editable == again.replace("deps .", "deps -e .")
 
 
 @CONTRIBUTING.check("Tests")

@@ -120,6 +120,7 @@ def check_syslog_rfc5424_formatter(section: Section, stage: Stage) -> None:
         stage.sockets.pop().close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", PAGE.list_headings())
 def test_section(heading: str, tmp_path: pathlib.Path) -> None:
     """Each section with blocks has a check here."""

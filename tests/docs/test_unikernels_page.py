@@ -222,6 +222,7 @@ def check_image(section: Section, stage: Stage) -> None:
             assert "exception@32473" in dict(crashed.structured_data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", PAGE.list_headings())
 def test_section(heading: str, tmp_path: pathlib.Path) -> None:
     """Each section with blocks has a check here."""

@@ -57,6 +57,7 @@ def run(interpreter: str, code: str, package: pathlib.Path) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpreter", ["pypy", "pyodide"])
 def test_records_of_a_life(interpreter: str, package: pathlib.Path) -> None:
     records = split_frames(run(interpreter, ALL, package).encode(), "lf")
@@ -69,6 +70,7 @@ def test_records_of_a_life(interpreter: str, package: pathlib.Path) -> None:
     assert msgids[4:] == (["ENDED"] if interpreter == "pypy" else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpreter", ["pypy", "pyodide"])
 def test_datagrams(interpreter: str, package: pathlib.Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:

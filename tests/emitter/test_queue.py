@@ -871,6 +871,7 @@ def test_twins_do_the_same(limit: int, given_steps: list[tuple]) -> None:
     assert lines[0].stats == lines[1].stats
 
 
+@pytest.mark.slow
 @random_steps
 @given(
     limit=st.sampled_from(LIMITS),
@@ -1168,6 +1169,7 @@ def test_both_queues_do_the_same(actions: list[tuple[str, object]]) -> None:
         assert queues[0].at_record_boundary() == queues[1].at_record_boundary()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["del queue", "queue.clear('closed')", "queue.reset()"])
 def test_many_blocks_are_freed_at_once(run_python: Run, backend: str, how: str) -> None:
     """Not each by the one before it: there may be more of them than the stack has space for."""
@@ -1294,6 +1296,7 @@ class Cycle:
         self.on_deletion()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_garbage_that_logs(backend: str, step: str) -> None:
     """At whichever allocation of a step it is collected: no record is torn, or sent and dropped.

@@ -115,6 +115,7 @@ def test_many_records_of_one_emitter(connect: Callable[..., Any], sink: Sink) ->
     assert check_lines(sink.received, MANY_THREADS) == [MANY_RECORDS] * MANY_THREADS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_counts_hold_whatever_else_is_done(
     connect: Callable[..., Any], sink: Sink, overflow: str

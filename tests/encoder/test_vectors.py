@@ -61,6 +61,7 @@ def replay_in_interpreter(interpreter: str, vectors: pathlib.Path) -> tuple[int,
     return result.returncode, result.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpreter", NAMES)
 def test_vectors_in_other_interpreters(interpreter: str) -> None:
     kind = "cpython" if interpreter == "pyodide" else interpreter
@@ -68,6 +69,7 @@ def test_vectors_in_other_interpreters(interpreter: str) -> None:
     assert replay_in_interpreter(interpreter, FOLDER) == (0, [expected])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpreter", NAMES)
 def test_difference_is_found(interpreter: str, tmp_path: pathlib.Path) -> None:
     """One octet, one error and one missing answer that differ are told, and nothing else."""

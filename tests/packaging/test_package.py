@@ -416,6 +416,7 @@ def fake_cython(folder: pathlib.Path, version: str) -> str:
     return str(package.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "required"), [("3.2.9", ""), ("3.4.0", ""), ("4.0.0a1", "1")])
 def test_unknown_cython_ends_the_build(tree: pathlib.Path, version: str, required: str) -> None:
     """Also where the extension is optional: a sentence says what to do, and there is no wheel."""
@@ -427,6 +428,7 @@ def test_unknown_cython_ends_the_build(tree: pathlib.Path, version: str, require
     assert not list((tree / "wheels").glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_pure_wheel_needs_no_known_cython(tree: pathlib.Path) -> None:
     """Nothing is compiled for it, so it does not matter which Cython there is."""
     path = fake_cython(tree.parent, "3.4.0")

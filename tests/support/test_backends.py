@@ -42,6 +42,7 @@ def test_the_folder_of_a_clone_is_not_tested(clone: pathlib.Path) -> None:
     assert "run `python -Im pytest`" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "backend"), [("-Im", ""), ("-m", "python")])
 def test_what_is_asked_for_is_tested(clone: pathlib.Path, options: str, backend: str) -> None:
     """What is installed is; and the fallback of the clone is, if the environment says so."""

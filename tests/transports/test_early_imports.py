@@ -73,6 +73,7 @@ print(*found)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["udp", "refused", "tcp", "unix", "fd"])
 def test_nothing_is_imported_by_a_use(
     run_python: Run, backend: str, sink: Sink, receiver: socket.socket, tmp_path, scheme: str

@@ -378,9 +378,9 @@ def test_the_end_without_a_reader(run_python: Callable, backend: str, small_sink
     small_sink.reads.set()
     sent = int(result.stdout.split()[0])
     assert wait_until(lambda: len(small_sink.read_records()) >= sent)
-    # The transport may have moved once more before the end: then there is a report of the drops.
+    # The transport may have moved once more before the end, and some may have been dropped before.
     numbers, *_ = sort_out(small_sink.read_records())
-    assert numbers == list(range(len(numbers)))
+    assert numbers == sorted(set(numbers))
 
 
 PIPE = """
@@ -489,6 +489,7 @@ print(sum([thread.is_there() for thread in exit_fork._threads]), len(exit_fork._
 """
 
 
+@pytest.mark.slow
 def test_threads_leave_nothing(run_python: Callable, backend: str, sink: Sink) -> None:
     """That a thread has gone is noticed; CPython 3.15 once printed a traceback for each instead."""
     result = run_python(ONE_AFTER_THE_OTHER, url_of(sink), backend=backend)

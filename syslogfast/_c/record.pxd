@@ -272,7 +272,7 @@ cdef inline char *write_record(
 cdef inline Py_ssize_t measure_plain_record(
     const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
-    """Return the size of the record; 0 if it is not such a one."""
+    """Return the size of the record; 0 if it is not plain."""
     cdef Py_ssize_t size = message.size + layout.plain_size + layout.priority_sizes[severity]
     if (
         layout.plain_size == 0 or not timestamp.known

@@ -214,9 +214,21 @@ class Settings:
     """
 
     __slots__ = (
-        *("framing", "identity_fields", "is_rfc5424", "local_time", "longest", "lowest_priority"),
-        *("max_size", "msg_separator", "msgid", "names", "options", "precision", "prefix"),
-        *("rule", "space"),
+        "framing",
+        "identity_fields",
+        "is_rfc5424",
+        "local_time",
+        "longest",
+        "lowest_priority",
+        "max_size",
+        "msg_separator",
+        "msgid",
+        "names",
+        "options",
+        "precision",
+        "prefix",
+        "rule",
+        "space",
     )
 
     def __init__(self, given: "dict[str, Any]") -> "None":

@@ -1,4 +1,4 @@
-"""The switch between the two encoders: the compiled one where it is built, else its twin.
+"""The switch between two encoders: the compiled one where it is built, else the fallback, its twin.
 
 The environment variable SYSLOGFAST_BACKEND, "c" or "python", asks for one by name and fails if
 that one cannot be had. A compiled module that is there but does not load raises: it never

@@ -345,6 +345,7 @@ class Encoder:
         starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
             self._hot
         )
+        # RFC 5424 6: HEADER SP STRUCTURED-DATA [SP MSG]; RFC 3164 4: PRI HEADER MSG
         timestamp = render_timestamp(time_ns, timestamp_format)
         suffix = self._suffix
         if msgid is not None or structured_data is not None:
@@ -378,7 +379,7 @@ class Encoder:
         if framing == "octet":
             record = f"{len(record)} ".encode() + record  # RFC 6587 3.4.1: MSG-LEN SP SYSLOG-MSG
         elif framing is not None:
-            record += b"\n" if framing == "lf" else b"\0"
+            record += b"\n" if framing == "lf" else b"\0"  # RFC 6587 3.4.2
         return record, is_truncated
 
     def _encode_record(

@@ -117,7 +117,7 @@ class SharedLayout:
         return render_elements(structured_data, self.param_escapes)
 
     def read_message(self, message: "object") -> "str":
-        """Return a message as text, without the BOM that is written anyway: once is enough."""
+        """Return a message as text, without the BOM that is written anyway (RFC 5424 6.4)."""
         text = read_text(message)
         if text is None:
             reject_message(message)

@@ -88,7 +88,7 @@ def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "st
 
 
 def clean_msgid(text: "str") -> "str":
-    return clean_field(text, MAX_MSGID)
+    return clean_field(text, MAX_MSGID)  # RFC 5424 6.2.7: MSGID = NILVALUE / 1*32PRINTUSASCII
 
 
 def is_octet(text: "str") -> "bool":
@@ -162,7 +162,8 @@ def render_fields(
 ) -> "str":
     """Return what stands between TIMESTAMP and MSGID (RFC 5424) or MSG (RFC 3164), SPs included.
 
-    None stands for this host, this program, this process.
+    None stands for this host, this program, this process. RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2,
+    4.1.3.
     """
     hostname = this_host() if hostname is None else check_field("hostname", hostname)
     app_name = this_program() if app_name is None else check_field("app_name", app_name)
@@ -213,9 +214,21 @@ class Settings:
     """
 
     __slots__ = (
-        *("framing", "identity_fields", "is_rfc5424", "local_time", "longest", "lowest_priority"),
-        *("max_size", "msg_separator", "msgid", "names", "options", "precision", "prefix"),
-        *("rule", "space"),
+        "framing",
+        "identity_fields",
+        "is_rfc5424",
+        "local_time",
+        "longest",
+        "lowest_priority",
+        "max_size",
+        "msg_separator",
+        "msgid",
+        "names",
+        "options",
+        "precision",
+        "prefix",
+        "rule",
+        "space",
     )
 
     def __init__(self, given: "dict[str, Any]") -> "None":

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from syslogfast.commands.listen import Printer, TextForm
+from syslogfast.commands.listen import Printer, TextRenderer
 
 
 class Collector:
@@ -12,7 +12,7 @@ class Collector:
 
     def __init__(self, prints: bool) -> None:
         self.prints = prints
-        self.printer = Printer(TextForm(os.isatty(1)))
+        self.printer = Printer(TextRenderer(os.isatty(1)))
         self.datagrams: list[tuple[float, bytes]] = []
         self._receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)

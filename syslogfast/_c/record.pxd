@@ -213,7 +213,7 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
     its time is moved to the layout's zone.
     """
     cdef Py_ssize_t header = measure_header(layout, record, layout.max_size)
-    if layout.separator_size > 1:
+    if layout.separator_size > 1:   # RFC 5424 6.4: MSG-UTF8 = BOM UTF-8-STRING, with one BOM
         while record.message.size >= 3 and is_bom(record.message.start):
             record.message.start += 3
             record.message.size -= 3
@@ -272,7 +272,7 @@ cdef inline char *write_record(
 cdef inline Py_ssize_t measure_plain_record(
     const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
-    """Return the size of the record; 0 if it is not such a one."""
+    """Return the size of the record; 0 if it is not plain."""
     cdef Py_ssize_t size = message.size + layout.plain_size + layout.priority_sizes[severity]
     if (
         layout.plain_size == 0 or not timestamp.known

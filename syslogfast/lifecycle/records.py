@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
 MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
+WIDE = 1 << 30  # octets: more than the elements of any exception take
 META_SPACE = 64  # octets: more than sysUpTime and sequenceId take
 
 numbers = Sequence()  # of these records, where the emitter does not number all that it sends
@@ -163,8 +164,8 @@ def send_error(
 
 def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") -> int:
     """Return the octets that there are for a text, beside these elements and "meta"."""
-    wider = encoder.replace(max_size=2 * encoder.max_size)  # which leaves out few that are too long
-    header = wider.header(CRIT, msgid=msgid, structured_data=elements)
+    wide = encoder.replace(max_size=WIDE)  # so that none are left out
+    header = wide.header(CRIT, msgid=msgid, structured_data=elements)
     return encoder.max_size - len(header) - META_SPACE
 
 

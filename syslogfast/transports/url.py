@@ -76,6 +76,11 @@ class Scheme:
     opens_at_once: whether the transport to a host opens without waiting.
     """
 
+    __slots__ = (
+        *("address", "family", "framings", "loader", "max_size", "opens_at_once", "options"),
+        *("port", "protocol", "read_address", "stream"),
+    )
+
     def __init__(
         self,
         *,

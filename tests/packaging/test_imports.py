@@ -9,27 +9,11 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
+from support.storeys import STOREYS
 
 PACKAGE = "syslogfast"
 MAX_FILES = 28  # at the top of the package
 MAX_LINES = 450
-
-# From the top down. A module may import from its own storey and from those below.
-STOREYS = [
-    ("__main__", "cli", "commands"),
-    ("syslogfast",),  # the public door: nothing below may use it
-    ("lifecycle", "services", "handlers", "_stdlib_handler"),
-    ("formatter",),
-    ("emitter", "_emitter_py"),
-    ("transports",),
-    (
-        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_buffer"),
-        *("_sequence", "_structured_data", "_text", "_timestamp"),
-    ),
-    ("_options",),
-    ("_validation", "enums"),
-    ("_platform", "constants"),
-]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,18 @@
+"""The storeys of the package: a test holds the imports to them, another the page on them."""
+
+# From the top down. A module may import from its own storey and from those below.
+STOREYS = [
+    ("__main__", "cli", "commands"),
+    ("syslogfast",),  # the public door: nothing below may use it
+    ("lifecycle", "services", "handlers", "_stdlib_handler"),
+    ("formatter",),
+    ("emitter", "_emitter_py"),
+    ("transports",),
+    (
+        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_buffer"),
+        *("_sequence", "_structured_data", "_text", "_timestamp"),
+    ),
+    ("_options",),
+    ("_validation", "enums"),
+    ("_platform", "constants"),
+]

@@ -341,10 +341,19 @@ def try_often(call: Callable[[], object], times: int) -> None:
             call()
 
 
+def measure_growth(call: Callable[[], object]) -> int:
+    """Return how many bytes are left of a call, while tracemalloc looks."""
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    call()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEADY_NAMES)
 def test_nothing_leaks(compiled, name) -> None:
-    """After 2,000 calls there are as many objects and as much memory as before them."""
+    """After 10,000 calls there are as many objects and as much memory as before them."""
     encoder = compiled.Encoder(**IDENTITY, structured_data={"a@1": {"x": "y"}}, framing="octet")
     call = list_steady_calls(encoder)[name]
     content = bytes(BYTEARRAY)
@@ -352,20 +361,18 @@ def test_nothing_leaks(compiled, name) -> None:
     gc.collect()
     blocks = sys.getallocatedblocks()
     references = [sys.getrefcount(argument) for argument in [*WATCHED, encoder]]
-    try_often(call, 2_000)
+    try_often(call, 10_000)
     gc.collect()
     assert [sys.getrefcount(argument) for argument in [*WATCHED, encoder]] == references
     assert abs(sys.getallocatedblocks() - blocks) < 100
 
-    tracemalloc.start()  # sees large blocks, too
+    # It sees large blocks, too; and what a thread of an earlier test does meanwhile, but only once.
+    tracemalloc.start()
     try:
         try_often(call, 10)
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        try_often(call, 500)
-        gc.collect()
-        assert tracemalloc.get_traced_memory()[0] - before < 4000
+        growths = [measure_growth(lambda: try_often(call, 500)) for _ in range(3)]
     finally:
         tracemalloc.stop()
+    assert min(growths) < 4000, growths
     BYTEARRAY.append(0)  # fails if a message is still held
     BYTEARRAY[:] = content

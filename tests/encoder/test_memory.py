@@ -98,20 +98,27 @@ def test_encode_into_needs_no_memory(encoder, fail_allocations, name) -> None:
 
 
 def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
-    """Return how much memory calls need at most, and how many blocks they leave behind."""
+    """Return how much memory calls need at most, and how many blocks they leave behind.
+
+    The least of five measurements, each: other threads, such as those of a test runner that works
+    side by side, need some, too, but not each time.
+    """
     for _ in itertools.repeat(None, 2000):  # Python 3.10 gives code a cache at call 1024
         call()
+    peaks, left = [], []
     tracemalloc.start()
     call()
     gc.disable()
     try:
-        blocks = sys.getallocatedblocks()
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in itertools.repeat(None, times):
-            call()
-        peak = tracemalloc.get_traced_memory()[1] - before
-        return peak, sys.getallocatedblocks() - blocks
+        for _ in range(5):
+            blocks = sys.getallocatedblocks()
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            for _ in itertools.repeat(None, times // 5):
+                call()
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            left.append(sys.getallocatedblocks() - blocks)
+        return min(peaks), min(left)
     finally:
         gc.enable()
         tracemalloc.stop()
@@ -130,7 +137,7 @@ def test_encode_into_takes_no_memory(encoder, name) -> None:
         measure_peak(function, 20_000) for function in (lambda: None, call)
     )
     assert peak <= idle_peak
-    assert blocks - idle_blocks < 10  # Python's own free lists come and go
+    assert blocks - idle_blocks < 10  # of 4,000 calls; Python's own free lists come and go
 
 
 # --- failing allocations -------------------------------------------------------------------------
@@ -341,6 +348,15 @@ def try_often(call: Callable[[], object], times: int) -> None:
             call()
 
 
+def count_left_blocks(call: Callable[[], object]) -> int:
+    """Return by how many the blocks of CPython's allocator are more, or fewer, after a call."""
+    gc.collect()
+    before = sys.getallocatedblocks()
+    call()
+    gc.collect()
+    return abs(sys.getallocatedblocks() - before)
+
+
 def measure_growth(call: Callable[[], object]) -> int:
     """Return how many bytes are left of a call, while tracemalloc looks."""
     gc.collect()
@@ -359,14 +375,13 @@ def test_nothing_leaks(compiled, name) -> None:
     content = bytes(BYTEARRAY)
     try_often(call, 100)
     gc.collect()
-    blocks = sys.getallocatedblocks()
     references = [sys.getrefcount(argument) for argument in [*WATCHED, encoder]]
-    try_often(call, 10_000)
-    gc.collect()
+    # Other threads, such as that of the test runner, may take blocks meanwhile, but not each time.
+    left = [count_left_blocks(lambda: try_often(call, 4_000)) for _ in range(3)]
     assert [sys.getrefcount(argument) for argument in [*WATCHED, encoder]] == references
-    assert abs(sys.getallocatedblocks() - blocks) < 100
+    assert min(left) < 100, left
 
-    # It sees large blocks, too; and what a thread of an earlier test does meanwhile, but only once.
+    # This sees large blocks, too.
     tracemalloc.start()
     try:
         try_often(call, 10)

@@ -103,6 +103,7 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="that is CPython's interface")
+@pytest.mark.surroundings  # of C code that forks: on one version that lets it
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="from there on CPython refuses it itself")
 @pytest.mark.parametrize("held", [False, True])
 def test_hooks_that_are_called_alone(run_python: Run, backend: str, sink: Sink, held: bool) -> None:

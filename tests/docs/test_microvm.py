@@ -88,7 +88,7 @@ def read_element(record: Any, sd_id: str) -> dict[str, str]:
 
 
 def check_start(booted: Any, up: Any, number: int) -> None:
-    """The machine of this number has told that it booted, on what, and which network it was given."""
+    """The machine of this number has booted, says on what, and which network it was given."""
     assert (booted.msgid, booted.priority) == ("BOOTED", NOTICE)
     assert (up.msgid, up.priority) == ("NETWORK-UP", NOTICE)
     runtime = read_element(booted, "runtime@32473")

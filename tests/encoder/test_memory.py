@@ -103,7 +103,7 @@ def measure_peak(call: Callable[[], object], times: int) -> tuple[int, int]:
     The least of five measurements, each: other threads, such as those of a test runner that works
     side by side, need some, too, but not each time.
     """
-    for _ in itertools.repeat(None, 2000):  # Python 3.10 gives code a cache at call 1024
+    for _ in itertools.repeat(None, 2000):  # until code has its caches
         call()
     peaks, left = [], []
     tracemalloc.start()

@@ -332,13 +332,13 @@ def chain(length: int) -> None:
 
 def raise_group() -> None:
     errors = [catch(raise_here), ValueError("a"), ValueError("b")]
-    raise ExceptionGroup("many", [ExceptionGroup("inner", errors[:2]), errors[2]])  # type: ignore[list-item] # noqa: F821
+    raise ExceptionGroup("many", [ExceptionGroup("inner", errors[:2]), errors[2]])  # type: ignore[list-item]
 
 
 def raise_with_notes() -> None:
     error = ValueError("noted")
-    error.add_note("first note")  # type: ignore[attr-defined]
-    error.add_note("last note")  # type: ignore[attr-defined]
+    error.add_note("first note")
+    error.add_note("last note")
     raise error
 
 
@@ -384,10 +384,9 @@ ERRORS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "metaclass": (lambda: throw(OddError("text")), ["OddError"]),
     "exit": (lambda: sys.exit(3), ["SystemExit: 3"]),
     "interrupt": (lambda: throw(KeyboardInterrupt()), ["KeyboardInterrupt"]),
+    "group": (raise_group, ["ExceptionGroup", "ValueError: b"]),
+    "notes": (raise_with_notes, ["ValueError: noted", "last note"]),
 }
-if sys.version_info >= (3, 11):
-    ERRORS["group"] = raise_group, ["ExceptionGroup", "ValueError: b"]
-    ERRORS["notes"] = raise_with_notes, ["ValueError: noted", "last note"]
 
 
 def throw(error: BaseException) -> None:

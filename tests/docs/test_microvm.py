@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import defaultdict
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -61,7 +61,7 @@ def take_out_work(records: "list[Any]") -> "list[Any]":
 
 def boot(microvm: list[str], receiver: socket.socket, crash: str) -> list[Rfc5424Record]:
     """Return the records of the life of a machine that crashes, in the order of their arrival."""
-    began = datetime.now(timezone.utc)
+    began = datetime.now(UTC)
     with collect(receiver) as datagrams:
         result = subprocess.run(
             [*microvm, "run", "--crash", crash, "--to", url_of(receiver)],
@@ -79,7 +79,7 @@ def boot(microvm: list[str], receiver: socket.socket, crash: str) -> list[Rfc542
     times = [read_time(record.timestamp) for record in life]
     assert times == sorted(set(times))
     assert began - SLACK < times[0]
-    assert times[-1] < datetime.now(timezone.utc) + SLACK
+    assert times[-1] < datetime.now(UTC) + SLACK
     return life
 
 

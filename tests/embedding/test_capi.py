@@ -397,7 +397,7 @@ def make_encoder_of(hostname: str, app_name: str, procid: str, facility: str) ->
 
 def read_timestamp(text: str) -> int:
     when = datetime.datetime.fromisoformat(text.removesuffix("Z") + "+00:00")
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
 
 

@@ -10,7 +10,7 @@ import random
 import time
 import zoneinfo
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 import pytest
@@ -597,6 +597,6 @@ def test_aware_datetimes_give_the_same(encoder_module: ModuleType, set_zone) -> 
     """What is written is what datetime.isoformat() writes, where that is RFC 3339."""
     set_zone("Australia/Adelaide")
     for seconds in range(1_600_000_000, 1_700_000_000, 1_234_567):
-        timestamp = datetime.fromtimestamp(seconds, timezone.utc).astimezone()
+        timestamp = datetime.fromtimestamp(seconds, UTC).astimezone()
         written = encoder_module.format_timestamp(seconds * SECOND, local_time=True)
         assert written == timestamp.isoformat(timespec="microseconds")

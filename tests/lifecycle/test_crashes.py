@@ -401,10 +401,10 @@ def test_local_time(needs_c: None, zone: str, protocol: str) -> None:
     with collect_crashes("udp") as collector:
         environment = {"TZ": zone}
         options = {"protocol": protocol, "local_time": True}
-        before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         wait = SEGFAULT.replace("import ctypes", "import ctypes, time; time.sleep(1.2)")
         death = die(wait, collector.url, environment=environment, **options)
-        after = datetime.datetime.now(datetime.timezone.utc)
+        after = datetime.datetime.now(datetime.UTC)
         assert death.status == -signal.SIGSEGV
         frame = collector.list_frames()[-1]
     hours = 5.75 if "545" in zone else -9.5

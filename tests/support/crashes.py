@@ -180,7 +180,8 @@ def leave_out_ours(stderr: str) -> str:
 def is_of_our_thread(paragraph: str) -> bool:
     """Return True if a thread's first function is the package's, or it is about to begin or end."""
     first = paragraph.rstrip().rpartition("\n")[2]
-    is_ours = "/syslogfast/" in first or first == "  <no Python frame>"
+    has_no_frame = first == "  <no Python frame>" or first == paragraph  # from Python 3.15 on
+    is_ours = "/syslogfast/" in first or has_no_frame
     return paragraph.startswith("Thread 0x") and is_ours
 
 

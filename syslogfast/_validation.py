@@ -244,11 +244,15 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
-def reject_interpreter(error: "ImportError") -> "NoReturn":
-    raise ImportError(
-        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
-        " SYSLOGFAST_BACKEND=python chooses its twin"
-    ) from error
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def reject_url_kind(value: "object") -> "NoReturn":

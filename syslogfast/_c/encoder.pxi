@@ -388,7 +388,8 @@ cdef tuple list_names(Encoder encoder):
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
     cold_path()
-    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
+    hostname, app_name, procid = list_names(encoder)
+    return {"hostname": hostname, "app_name": app_name, "procid": procid, **encoder.options}
 
 
 cdef inline int check_ready(Encoder encoder) except -1:

@@ -233,6 +233,7 @@ cdef enum:
     SMALL = 1024
 
 
+include "severity.pxi"
 include "arguments.pxi"
 include "structured_data.pxi"
 include "buffer.pxi"

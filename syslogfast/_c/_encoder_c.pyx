@@ -24,13 +24,14 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.dict cimport PyDict_Update
+from cpython.dict cimport PyDict_CheckExact, PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport (
     PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
@@ -40,7 +41,7 @@ from cpython.unicode cimport (
 )
 from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 from syslogfast._c.digits cimport count_digits, write_decimal
 from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
@@ -191,15 +192,17 @@ cdef extern from *:
         return value;
     }
 
-    /* template % args; None if that raises an Exception. */
-    static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
-        PyObject *text = PyUnicode_Format(template, args);
-        if (text == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
-            PyErr_Clear();
-            Py_INCREF(Py_None);
-            return Py_None;
-        }
-        return text;
+    /* Whether a plain record has an attribute of its own in place of its class's method. */
+    #if PY_VERSION_HEX >= 0x030d0000
+    PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *record, PyObject *name, PyObject **method);
+    #endif
+    static inline int syslogfast_hides_method(PyObject *record, PyObject *name) {
+        PyObject *method = NULL;
+        int is_class_method = _PyObject_GetMethod(record, name, &method);
+        if (method == NULL)
+            return -1;
+        Py_DECREF(method);
+        return !is_class_method;
     }
     """
     bint NO_GIL "SYSLOGFAST_NO_GIL"
@@ -208,7 +211,7 @@ cdef extern from *:
     void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
     void leave "SYSLOGFAST_LEAVE"(Section *section)
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
-    object try_format "syslogfast_try_format"(object template, object args)
+    bint hides_method "syslogfast_hides_method"(object record, object name) except -1
     object read_present "syslogfast_read_present"(object record, object name)
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
@@ -224,6 +227,14 @@ cdef extern from "Python.h":
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+    int Py_DTSF_ADD_DOT_0
+    char *PyOS_double_to_string(double value, char code, int precision, int flags, int *type)
+    const char *as_utf8 "PyUnicode_AsUTF8AndSize"(PyObject *text, Py_ssize_t *size)
+    str PyUnicode_Format(object template, object args)
+    bint PyMapping_Check(object value)
+    void PyErr_Clear()
+    bint PyList_CheckExact(object value)
+    bint PyTuple_CheckExact(object value)
 
 
 cdef enum:
@@ -239,6 +250,7 @@ include "structured_data.pxi"
 include "buffer.pxi"
 include "encoder.pxi"
 include "encode_any.pxi"
+include "template.pxi"
 include "log_record.pxi"
 include "block.pxi"
 include "queue.pxi"

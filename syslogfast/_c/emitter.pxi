@@ -210,11 +210,7 @@ cdef int emit_one(
     cdef Span text
     cdef bint is_text
     if args:
-        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if formatted is None:
-            log_record = load_log_record()
-            formatted = log_record.format_message(message, log_record.choose_arguments(args))
-        message = formatted
+        return emit_formatted(emitter, severity, message, args, msgid, structured_data, time_ns)
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
@@ -224,6 +220,43 @@ cdef int emit_one(
         NULL,
     )
     return 0
+
+
+cdef int emit_formatted(
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+) except -1:
+    cdef char[SMALL] space
+    cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_ascii
+    cdef char *end = NULL
+    if PyUnicode_CheckExact(message):
+        end = write_template(space, message, args, &is_ascii)
+    if end == NULL:
+        message = format_any(message, args)
+        return emit_one(emitter, severity, message, (), msgid, structured_data, time_ns)
+    text.start = space
+    text.size = end - space
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
+    return 0
+
+
+cdef object format_any(object template, tuple args):
+    """Return `template % args`, whatever they are."""
+    cold_path()
+    value = args[0]
+    if PyUnicode_CheckExact(template):
+        # Whether a single argument is a mapping takes longer to find out than most texts to write.
+        if (
+            PyTuple_GET_SIZE(args) > 1 or not PyMapping_Check(value) or PyUnicode_CheckExact(value)
+            or PyList_CheckExact(value) or PyTuple_CheckExact(value)
+        ):
+            return format_by_python(None, template, args)
+        if PyDict_CheckExact(value) and <dict>value:
+            return format_by_python(None, template, value)
+    log_record = load_log_record()
+    return log_record.format_message(template, log_record.choose_arguments(args))
 
 
 cdef inline Encoder find_encoder(EmitterBase emitter):

@@ -58,7 +58,8 @@ def test_6587_3_4_1_octets_are_counted_not_characters(encoder_module: ModuleType
         "\u00e9": b"\xc3\xa9",
         "\u20ac": b"\xe2\x82\xac",
         "\U0001f600": b"\xf0\x9f\x98\x80",
-        "\n": b"#012",
+        "\n.": b"#012.",
+        ".\n": b".",
         "\u2028": b"#342#200#250",
         "\ud800": b"\xef\xbf\xbd",
     }.items():
@@ -717,7 +718,7 @@ FACILITY_RULE = "facility must be in 0..23 or a keyword"
         ({"facility": 191}, ValueError, f"{FACILITY_RULE}, got 191"),
         ({"facility": 10**6}, ValueError, f"{FACILITY_RULE}, got 1000000"),
         ({"facility": "local8"}, ValueError, f"{FACILITY_RULE}, got 'local8'"),
-        ({"facility": "User"}, ValueError, f"{FACILITY_RULE}, got 'User'"),
+        ({"facility": "Users"}, ValueError, f"{FACILITY_RULE}, got 'Users'"),
         ({"facility": None}, TypeError, "facility must be an int or a str, got None"),
         ({"facility": 1.0}, TypeError, "facility must be an int or a str, got 1.0"),
         ({"hostname": 7}, TypeError, "hostname must be a str, got 7"),

@@ -236,7 +236,7 @@ class Encoder:
             reject_offset(offset, size)
         space = None if isinstance(buffer, bytearray) else size - offset
         records = []
-        for message in tuple(messages):  # it may change meanwhile
+        for message in list(messages):  # it may change meanwhile
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)

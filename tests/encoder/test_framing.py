@@ -898,7 +898,10 @@ def test_many_messages_are_read_once(encoder_module: ModuleType, name: str) -> N
     assert buffer == expected
 
 
-def test_many_messages_whose_str_changes_the_buffer(encoder_module: ModuleType) -> None:
+@pytest.mark.parametrize("severity", ["info", 6, "INFO"])
+def test_many_messages_whose_str_changes_the_buffer(
+    encoder_module: ModuleType, severity: object
+) -> None:
     """A finalizer that the garbage collector runs amid the call may shrink the list and buffer."""
     encoder = make_encoder(encoder_module, framing="lf")
     buffer = bytearray(b"before")
@@ -914,7 +917,7 @@ def test_many_messages_whose_str_changes_the_buffer(encoder_module: ModuleType) 
         trap.itself = trap  # type: ignore[attr-defined]
         del trap
         gc.set_threshold(1, 1, 1)
-        end, count = encoder.encode_many_into(buffer, "info", messages, 6, time_ns=0)
+        end, count = encoder.encode_many_into(buffer, severity, messages, 6, time_ns=0)
     finally:
         gc.set_threshold(*thresholds)
     lines = bytes(buffer[6:end]).splitlines()

@@ -73,8 +73,10 @@ class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those that turn a text's direction about
+        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
+        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
+        delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -234,7 +236,7 @@ class Encoder:
             reject_offset(offset, size)
         space = None if isinstance(buffer, bytearray) else size - offset
         records = []
-        for message in tuple(messages):  # it may change meanwhile
+        for message in list(messages):  # it may change meanwhile
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)
@@ -366,6 +368,8 @@ class Encoder:
             space = max_size - len(header)
         if type(message) is not str or len(separator) > 1:
             message = self._layout.read_message(message)
+        if message[-1:] in escapes.line_ends:
+            message = message.rstrip("\r\n")  # as collectors do, and `print` and `write` give it
         data = None
         if len(message) <= space:
             try:  # what most are, without a look at each character

@@ -243,4 +243,9 @@ cdef object read_body(
     cdef Py_ssize_t limit = layout.max_size
     if layout.separator_size > 1 and PyUnicode_Check(message):
         limit += count_boms(message)  # they are skipped: more of the text can be used
+    if (
+        layout.rules & ESCAPE_CONTROLS and PyUnicode_Check(message)
+        and not PyUnicode_IS_ASCII(message) and PyUnicode_GET_LENGTH(message) > limit
+    ):
+        message = "".join([message]).rstrip("\r\n")  # then it is cut, at what is not its end
     return read_message(message, record, view, limit)

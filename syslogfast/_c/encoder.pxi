@@ -76,8 +76,10 @@ cdef class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those that turn a text's direction about
+        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
+        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
+        delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -271,8 +273,9 @@ cdef class Encoder:
             cold_path()
             reject_messages(messages)
         # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
-        # what a subclass iterates over is its own affair.
-        texts = <tuple>messages if type(messages) is tuple else tuple(messages)
+        # what a subclass iterates over is its own affair. By way of a list of our own: where a tuple
+        # is made of a list, the garbage collector may run code that empties it in between.
+        texts = <tuple>messages if type(messages) is tuple else tuple(list(messages))
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)
         try:

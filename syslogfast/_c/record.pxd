@@ -10,7 +10,13 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcpy
 
 from syslogfast._c.digits cimport count_digits, write_decimal
-from syslogfast._c.text cimport Measure, is_printable_ascii, measure_text, write_text
+from syslogfast._c.text cimport (
+    ESCAPE_CONTROLS,
+    Measure,
+    is_printable_ascii,
+    measure_text,
+    write_text,
+)
 from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
@@ -207,7 +213,8 @@ cdef inline Py_ssize_t measure_frame(const Layout *layout, Py_ssize_t size) noex
 
 
 cdef inline void measure_record(const Layout *layout, Record *record) noexcept nogil:
-    """Settle how much of each part is written; message.start is moved past a BOM.
+    """Settle how much of each part is written; message is what is left of it without
+    a BOM and without the line ends at its end.
 
     What comes from the caller is set, and the severity is 0 to 7. To be called once for a record:
     its time is moved to the layout's zone.
@@ -217,6 +224,9 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
         while record.message.size >= 3 and is_bom(record.message.start):
             record.message.start += 3
             record.message.size -= 3
+    if layout.rules & ESCAPE_CONTROLS:  # as collectors do, and `print` and `write` give it
+        while record.message.size and is_line_end(record.message.start[record.message.size - 1]):
+            record.message.size -= 1
     record.text = measure_text(
         <const uint8_t *>record.message.start,
         record.message.size,
@@ -228,6 +238,10 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
     if not record.text.produced:  # of a message of which nothing fits, no trace is left
         record.size -= layout.separator_size
     record.frame_size = measure_frame(layout, record.size)
+
+
+cdef inline bint is_line_end(char octet) noexcept nogil:
+    return octet == c'\n' or octet == c'\r'
 
 
 cdef inline bint is_bom(const char *src) noexcept nogil:

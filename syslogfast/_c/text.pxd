@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 cdef enum:
     # What to look for in a text; a set.
-    ESCAPE_CONTROLS = 1     # C0 but tab, DEL, C1, U+2028 and U+2029
+    ESCAPE_CONTROLS = 1     # C0 but tab, DEL, C1, U+2028 to U+202E, U+2066 to U+2069
     ESCAPE_LF = 2
     ESCAPE_NUL = 4
     ESCAPE_PARAM = 8        # " \ ], RFC 5424 6.3.3
@@ -57,7 +57,7 @@ cdef inline uint64_t mark_not_printable(uint64_t word) noexcept nogil:
 
 
 cdef inline uint64_t mark_needing_escape(uint64_t word) noexcept nogil:
-    """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028, 9)."""
+    """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028)."""
     return (
         ((word - repeat_octet(0x20)) & ~word & repeat_octet(0x80))
         | find_zero(word ^ repeat_octet(0x7F))
@@ -200,7 +200,8 @@ cdef inline Action choose_action(const uint8_t *src, const uint8_t *end, int rul
             action.produced = 4
     elif rules & ESCAPE_CONTROLS and (
         (src[0] == 0xC2 and src[1] < 0xA0)
-        or (src[0] == 0xE2 and src[1] == 0x80 and (src[2] == 0xA8 or src[2] == 0xA9))
+        or (src[0] == 0xE2 and src[1] == 0x80 and 0xA8 <= src[2] <= 0xAE)
+        or (src[0] == 0xE2 and src[1] == 0x81 and 0xA6 <= src[2] <= 0xA9)
     ):
         action.kind = OCTAL
         action.produced = 4 * action.consumed

@@ -9,8 +9,10 @@ import builtins
 
 from syslogfast.constants import (
     FACILITIES,
+    MAX_FACILITY,
     MAX_PRECISION,
     MAX_SD_NAME,
+    MAX_SEVERITY,
     SD_NAME_CHARACTERS,
     SEVERITIES,
 )
@@ -38,26 +40,35 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
-def check_code(field: "str", value: "object", names: "Mapping[str, int]") -> "int":
-    """Return the number of a severity or facility: a number in range, an enum or a keyword."""
-    highest = max(names.values())
+def check_code(
+    field: "str", value: "object", names: "Mapping[str, int]", highest: "int"
+) -> "int":
+    """Return the number of a severity or facility: a number in range, an enum or a keyword.
+
+    A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
+    """
     if isinstance(value, int):
-        if 0 <= value <= highest:
-            return int(value)
+        # A subclass may have an arithmetic of its own.
+        number = value if type(value) is int else int.__add__(value, 0)
+        if 0 <= number <= highest:
+            return number
     elif isinstance(value, str):
-        if value in names:
-            return names[value]
+        keyword = "".join([value]).lower()  # a subclass may pretend to be another text
+        if keyword[:4] == "log_":
+            keyword = keyword[4:]
+        if keyword in names:
+            return names[keyword]
     else:
         raise TypeError(f"{field} must be an int or a str, got {describe(value)}")
     raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
 
 
 def check_severity(value: "object") -> "int":
-    return check_code("severity", value, SEVERITIES)
+    return check_code("severity", value, SEVERITIES, MAX_SEVERITY)
 
 
 def check_facility(value: "object") -> "int":
-    return check_code("facility", value, FACILITIES)
+    return check_code("facility", value, FACILITIES, MAX_FACILITY)
 
 
 def reject_option(name: "object") -> "NoReturn":
@@ -244,11 +255,15 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
-def reject_interpreter(error: "ImportError") -> "NoReturn":
-    raise ImportError(
-        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
-        " SYSLOGFAST_BACKEND=python chooses its twin"
-    ) from error
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def reject_url_kind(value: "object") -> "NoReturn":

@@ -1,5 +1,5 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
-# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=shared_gil
+# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=own_gil
 # cython: freethreading_compatible=True
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
@@ -89,7 +89,6 @@ from syslogfast._c.signals cimport (
     sigaction,
     sigaltstack,
     signals,
-    swap,
     write,
 )
 from syslogfast._c.text cimport (
@@ -141,12 +140,17 @@ from syslogfast._options import (
     reduce_options,
     restore_names,
 )
-from syslogfast._platform import call_at_fork, system
+from syslogfast._platform import call_at_fork, get_process, system
 from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
 
 
 cdef extern from "cython_internals.h":
     void cold_path "syslogfast_cold_path"() nogil
+    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *address, Py_ssize_t before, Py_ssize_t after) nogil
+    ctypedef struct Place "syslogfast_place":
+        const void *plain_kind
+        unsigned int plain_version
+    Place *get_place "syslogfast_get_place"()
 
 
 cdef extern from *:
@@ -217,6 +221,7 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void *PyUnicode_DATA(object text)
     bint PyUnicode_CheckExact(object text)
+    bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
@@ -239,6 +244,7 @@ cdef enum:
     SMALL = 1024
 
 
+include "severity.pxi"
 include "arguments.pxi"
 include "structured_data.pxi"
 include "buffer.pxi"

@@ -150,6 +150,11 @@ cdef inline int read_severity(object severity) except -1:
         code = read_small_int(severity)
         if 0 <= code <= 7:
             return <int>code
+    elif PyUnicode_Check(severity):
+        code = find_severity(severity)
+        if code >= 0:
+            return <int>code
+    cold_path()
     return <int><Py_ssize_t>check_severity(severity)
 
 

@@ -6,14 +6,17 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one. Without a value here, which
-# another interpreter that loads it would give it again.
+# Processes between the one that has loaded this and the present one, for all interpreters: each of
+# them learns of a fork. Without values here, which another one that loads this would give again.
 cdef int forks
+cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
 
 
 def note_fork():
     global forks
-    forks += 1
+    cdef Py_ssize_t process = get_process(), known = forked
+    if known != process and swap(&forked, known, process):
+        forks += 1
 
 
 call_at_fork("counters", "after_in_child", note_fork)

@@ -14,27 +14,31 @@ cdef object load_log_record():
 cdef enum Result:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
-# A class of records that run no code when they are read, and the version of it for which that was
-# found: CPython changes the tag when a class is changed, to 0 at first. It is only compared.
-cdef const void *plain_kind = NULL
-cdef unsigned int plain_version = 0
-
 
 cdef inline bint is_plain_record(object record) except -1:
-    """Return True if a record is logging's own."""
-    global plain_kind, plain_version
-    if get_kind(record) == plain_kind and get_version(record) == plain_version:
+    """Return True if a record is logging's own, of a class that runs no code when it is read.
+
+    Each interpreter keeps the class for which that was found, and the version of it: CPython
+    changes that tag when a class is changed, to 0 at first. The class is only compared.
+    """
+    cdef Place *place = get_place()
+    if (
+        place != NULL
+        and get_kind(record) == place.plain_kind and get_version(record) == place.plain_version
+    ):
         return True
     if not load_log_record().is_standard(type(record)) or not get_version(record):
         return False
-    plain_kind = get_kind(record)
-    plain_version = get_version(record)
+    if place != NULL:
+        place.plain_version = get_version(record)
+        place.plain_kind = get_kind(record)
     return True
 
 
 cdef void forget_plain_kind() noexcept:
-    global plain_kind
-    plain_kind = NULL
+    cdef Place *place = get_place()
+    if place != NULL:
+        place.plain_kind = NULL
 
 
 cdef object read_plain_message(object record):

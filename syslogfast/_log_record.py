@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from syslogfast._emitter_py import Sequence
 
-    Handler: TypeAlias = "logging.Handler | Reported"
+    Handler: TypeAlias = "logging.Handler | Misfit"
     Elements = dict[str, list[tuple[str, str]]]
 
 UNKNOWN_TIME = float("nan")
@@ -147,11 +147,13 @@ def format_message(
         return describe_misfit(text, args, error)
 
 
-class Reported:
-    """What stands for a handler where all has been reported."""
+class Misfit:
+    """Stands for a handler, and keeps what there is to report of arguments that do not fit."""
+
+    error: "BaseException | None" = None
 
     def handleError(self, record: "logging.LogRecord") -> "None":  # noqa: N802
-        pass
+        self.error = sys.exc_info()[1]
 
 
 def report_misfit(record: "logging.LogRecord", handler: "Handler | None" = None) -> "None":

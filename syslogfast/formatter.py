@@ -3,7 +3,7 @@
 import logging
 
 from syslogfast._backend import Encoder, RecordFormatter
-from syslogfast._log_record import Reported, print_value, read_record_text, report_misfit
+from syslogfast._log_record import Misfit, print_value, read_record_text, report_misfit
 from syslogfast._validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
 # What a subclass may replace of logging.Formatter.format.
-PARTS = ("formatMessage", "formatException", "formatStack")
+PARTS = ("formatMessage", "formatException", "formatStack", "usesTime")
 
 
 class Formatter(RecordFormatter, logging.Formatter):
@@ -65,7 +65,7 @@ class Formatter(RecordFormatter, logging.Formatter):
     def __setattr__(self, name: str, value: object) -> None:
         """Take note of parts that are replaced on one formatter alone."""
         super().__setattr__(name, value)
-        if name in PARTS:
+        if name in PARTS or name == "_style":
             self._is_plain = False
 
     def __reduce__(self) -> "tuple[Any, ...]":
@@ -82,7 +82,7 @@ class Formatter(RecordFormatter, logging.Formatter):
         except Exception:
             report_misfit(record)
         # The record's own text is better than none.
-        return print_value(read_record_text(record, Reported()))
+        return print_value(read_record_text(record, Misfit()))
 
 
 def restore_formatter(

@@ -94,7 +94,8 @@ cdef class EmitterBase:
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
         so are the errors that they raise. `message` may be anything: bytes and other buffers
         are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`. What cannot be printed is named in the text.
+        %-formatting, as in `logging`: if they do not fit, both are the text. What cannot be
+        printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """

@@ -313,9 +313,9 @@ def test_logger_names(handlers, name) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"msg": "%d", "args": ("x",)}, "%d <unprintable tuple: TypeError>"),
-        ({"msg": "sold", "args": (1,)}, "sold <unprintable tuple: TypeError>"),
-        ({"msg": "%", "args": (1,)}, "% <unprintable tuple: ValueError>"),
+        ({"msg": "%d", "args": ("x",)}, "%d <TypeError: ('x',)>"),
+        ({"msg": "sold", "args": (1,)}, "sold <TypeError: (1,)>"),
+        ({"msg": "%", "args": (1,)}, "% <ValueError: (1,)>"),
         ({"msg": 10**5000}, "<unprintable int: ValueError>"),
         ({"msg": b"\xff", "exc_text": 5}, "\ufffd#0125"),
         ({"exc_info": 5}, "sold#012<unprintable int: TypeError>"),
@@ -330,6 +330,44 @@ def test_misuse(handlers, fields, expected, style) -> None:
     fmt = {"%": "%(name)s: %(message)s", "{": "{name}: {message}", "$": "$name: $message"}[style]
     formatter = handlers.Formatter(fmt, None, style, **IDENTITY)
     assert read_message(formatter.format(make_record(**fields))) == expected
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("fmt", [None, "%(name)s: %(message)s"])
+def test_misuse_is_told(handlers, fmt, raises, monkeypatch, capsys) -> None:
+    """Standard error has once what `logging` writes there, if it is to write that."""
+    monkeypatch.setattr(logging, "raiseExceptions", raises)
+    formatter = handlers.Formatter(fmt, **IDENTITY)
+    assert read_message(formatter.format(make_record("%d", ("x",)))) == "%d <TypeError: ('x',)>"
+    told = capsys.readouterr().err
+    assert told.count("--- Logging error ---") == raises
+    assert told.count("Message: '%d'\nArguments: ('x',)\n") == raises
+    assert raises or not told
+
+
+class Noting(logging.Formatter):
+    """Takes the time of records that do not show it."""
+
+    def usesTime(self) -> bool:  # noqa: N802
+        return True
+
+
+@pytest.mark.parametrize("where", ["class", "instance", "style"])
+def test_parts_that_leave_attributes(handlers, where) -> None:
+    """`usesTime`, and a style that is set later, have the effect that they have in `logging`."""
+    kind = handlers.Formatter
+    if where == "class":
+        kind = type("Own", (kind,), {"usesTime": Noting.usesTime})
+    formatter = kind(**IDENTITY)
+    if where == "instance":
+        formatter.usesTime = lambda: True
+    if where == "style":
+        formatter._style = logging.StrFormatStyle("{asctime} {message}")
+    record = make_record("%d sold", (3,))
+    text = read_message(formatter.format(record))
+    assert record.asctime == logging.Formatter().formatTime(record)
+    assert text == (f"{record.asctime} 3 sold" if where == "style" else "3 sold")
+    assert record.message == "3 sold"
 
 
 def test_missing_fields(handlers) -> None:
@@ -499,7 +537,7 @@ def test_stream_handler(handlers, logger) -> None:
     assert len(lines) == 5
     parsed = [parse_rfc5424(line.encode()) for line in lines]
     assert [one.priority for one in parsed] == [14, 11, 12, 11, 10]
-    assert parsed[2].message == "%d <unprintable tuple: TypeError>"
+    assert parsed[2].message == "%d <TypeError: ('x',)>"
     assert parsed[4].msgid == "a_b"
     assert parsed[4].structured_data == [("a_b", [("value", "5")])]
 

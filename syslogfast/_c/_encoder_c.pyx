@@ -164,8 +164,8 @@ cdef extern from *:
     #else
     #define SYSLOGFAST_NO_GIL 0
     typedef char syslogfast_section;
-    #define SYSLOGFAST_ENTER(section, object)
-    #define SYSLOGFAST_LEAVE(section)
+    #define SYSLOGFAST_ENTER(section, object) ((void)(section))
+    #define SYSLOGFAST_LEAVE(section) ((void)(section))
     #endif
 
     /* An int of one digit, from inside; -1 for any other. */

@@ -100,7 +100,7 @@ from syslogfast.lifecycle import crashed
 log = syslogfast.connect("fd://1", hostname="h", app_name="a", procid=1, queue_bytes=1 << 16)
 log.info("first")
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (in_use + (64 << 20), -1))
+resource.setrlimit(resource.RLIMIT_AS, (in_use + (64 << 20), resource.RLIM_INFINITY))
 elements = {"o@1": {"n": "n" * 1200}}
 record = {"msg": "record", "levelno": 20, "structured_data": elements}
 log.emit_record(logging.makeLogRecord(record))
@@ -116,6 +116,7 @@ print(log.stats["dropped"], log.stats["truncated"], file=sys.stderr)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 @pytest.mark.no_sanitizer
+@pytest.mark.versions
 def test_structured_data_need_little_memory(
     run_python: "Callable[..., subprocess.CompletedProcess[str]]", backend: str
 ) -> None:

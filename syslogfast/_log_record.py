@@ -119,10 +119,10 @@ def print_arguments(args: "object") -> "str":
     except Exception as error:
         if type(args) is tuple:
             values = [print_arguments(value) for value in args]
-            return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
+            return "(" + ", ".join(values) + (",)" if len(values) == 1 else ")")
         if type(args) is dict:
             pairs = [f"{print_arguments(name)}: {print_arguments(args[name])}" for name in args]
-            return f"{{{', '.join(pairs)}}}"
+            return "{" + ", ".join(pairs) + "}"
         return describe_unprintable(args, error)
 
 

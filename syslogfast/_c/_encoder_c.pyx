@@ -192,6 +192,21 @@ cdef extern from *:
         return value;
     }
 
+    /* An attribute that most records lack; else None. */
+    #if PY_VERSION_HEX < 0x030d0000
+    #define PyObject_GetOptionalAttr _PyObject_LookupAttr
+    #endif
+    static inline PyObject *syslogfast_find_attribute(PyObject *record, PyObject *name) {
+        PyObject *value;
+        if (PyObject_GetOptionalAttr(record, name, &value) < 0)
+            return NULL;
+        if (value == NULL) {
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return value;
+    }
+
     /* Whether a plain record has an attribute of its own in place of its class's method. */
     #if PY_VERSION_HEX >= 0x030d0000
     PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *record, PyObject *name, PyObject **method);
@@ -211,6 +226,7 @@ cdef extern from *:
     void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
     void leave "SYSLOGFAST_LEAVE"(Section *section)
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
+    object find_attribute "syslogfast_find_attribute"(object record, object name)
     bint hides_method "syslogfast_hides_method"(object record, object name) except -1
     object read_present "syslogfast_read_present"(object record, object name)
     const void *get_kind "Py_TYPE"(object value)

@@ -23,11 +23,12 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS:
+    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
         cold_path()
-        check_choice("protocol", protocol, PROTOCOLS)
+        layout.is_rfc5424 = <bint>(check_choice("protocol", protocol, PROTOCOLS) == "rfc5424")
+    else:
+        layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.precision = read_precision(precision)
-    layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
     if local_time is not None:
         layout.local_time = <bint>local_time

@@ -23,12 +23,14 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
+    if protocol not in PROTOCOLS or not PyUnicode_CheckExact(protocol):
         cold_path()
-        layout.is_rfc5424 = <bint>(check_choice("protocol", protocol, PROTOCOLS) == "rfc5424")
-    else:
-        layout.is_rfc5424 = <bint>(protocol == "rfc5424")
+        protocol = check_choice("protocol", protocol, PROTOCOLS)
+        return format_timestamp(
+            time_ns, protocol=protocol, local_time=local_time, precision=precision
+        )
     layout.precision = read_precision(precision)
+    layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
     if local_time is not None:
         layout.local_time = <bint>local_time

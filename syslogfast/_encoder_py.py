@@ -29,10 +29,10 @@ from syslogfast._options import (
 from syslogfast._text import truncate_text
 from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
+    check_offset,
     check_severity,
     reject_change,
     reject_messages,
-    reject_offset,
 )
 from syslogfast.constants import IDENTITY, SEVERITIES
 
@@ -232,9 +232,8 @@ class Encoder:
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
-        if not isinstance(offset, int) or not 0 <= offset <= size:
-            reject_offset(offset, size)
-        space = None if isinstance(buffer, bytearray) else size - offset
+        start = check_offset(offset, size)
+        space = None if isinstance(buffer, bytearray) else size - start
         records = []
         for message in list(messages):  # it may change meanwhile
             record, _ = self._encode(severity, message, time_ns, None, None)
@@ -243,7 +242,7 @@ class Encoder:
                 if space < 0:
                     break
             records.append(record)
-        return store(buffer, offset, b"".join(records)), len(records)
+        return store(buffer, start, b"".join(records)), len(records)
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.

@@ -7,6 +7,7 @@ imported: where there are records, somebody else has done so.
 import sys
 
 from syslogfast._options import render_fields
+from syslogfast._validation import read_int
 from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
@@ -92,7 +93,7 @@ def render_own_fields(
     """
     if not isinstance(process, (int, str)):
         return None
-    procid = print_value(process)
+    procid = print_value(read_int(process) if isinstance(process, int) else process)
     if procid == known:
         return None
     fields = render_fields(protocol, names[0], names[1], procid)

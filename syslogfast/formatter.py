@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal
 
+# As it is now: a program may put this class in its place.
+StandardFormatter = logging.Formatter
 # What a subclass may replace of logging.Formatter.format.
 PARTS = ("formatMessage", "formatException", "formatStack", "usesTime")
 
@@ -45,7 +47,7 @@ class Formatter(RecordFormatter, logging.Formatter):
         pri: bool = False,
         **options: "Any",
     ) -> None:
-        logging.Formatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
+        StandardFormatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
         encoder = Encoder(**options)
         header = encoder.header(7)
         if not pri and not header.startswith(b"<"):
@@ -58,7 +60,7 @@ class Formatter(RecordFormatter, logging.Formatter):
             reject_octets()
         kind = type(self)
         is_plain = self._fmt == "%(message)s" and all(
-            getattr(kind, name) is getattr(logging.Formatter, name) for name in PARTS
+            getattr(kind, name) is getattr(StandardFormatter, name) for name in PARTS
         )
         RecordFormatter.__init__(self, encoder, bool(pri), is_plain)
 
@@ -76,7 +78,7 @@ class Formatter(RecordFormatter, logging.Formatter):
     def format_text(self, record: logging.LogRecord) -> str:
         """Return what logging.Formatter.format does; the record's own text if that fails."""
         try:
-            text = logging.Formatter.format(self, record)
+            text = StandardFormatter.format(self, record)
             if isinstance(text, str):
                 return text
         except Exception:

@@ -120,6 +120,7 @@ from syslogfast._validation import (
     check_queue_bytes,
     check_severity,
     is_float_without_time,
+    read_int,
     reject_buffer,
     reject_change,
     reject_message,

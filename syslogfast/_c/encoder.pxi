@@ -23,9 +23,12 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS:
+    if protocol not in PROTOCOLS or not PyUnicode_CheckExact(protocol):
         cold_path()
-        check_choice("protocol", protocol, PROTOCOLS)
+        protocol = check_choice("protocol", protocol, PROTOCOLS)
+        return format_timestamp(
+            time_ns, protocol=protocol, local_time=local_time, precision=precision
+        )
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424

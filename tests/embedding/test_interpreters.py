@@ -110,7 +110,9 @@ def promise(request: pytest.FixtureRequest) -> "tuple[bool, str]":
     return has_own_gil, backend
 
 
-@pytest.fixture(params=[False, True][: 1 + HAS_OWN_GIL], ids=["shared GIL", "own GIL"][: 1 + HAS_OWN_GIL])
+@pytest.fixture(
+    params=[False, True][: 1 + HAS_OWN_GIL], ids=["shared GIL", "own GIL"][: 1 + HAS_OWN_GIL]
+)
 def has_own_gil(request: pytest.FixtureRequest) -> bool:
     """Whether the interpreters have GILs of their own; they use the compiled encoder."""
     if syslogfast.BACKEND != "c":

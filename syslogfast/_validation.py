@@ -40,9 +40,7 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
-def check_code(
-    field: "str", value: "object", names: "Mapping[str, int]", highest: "int"
-) -> "int":
+def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
     """Return the number of a severity or facility: a number in range, an enum or a keyword.
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.

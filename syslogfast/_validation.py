@@ -45,9 +45,7 @@ def read_int(value: "int") -> "int":
     return value if type(value) is int else int.__add__(value, 0)
 
 
-def check_code(
-    field: "str", value: "object", names: "Mapping[str, int]", highest: "int"
-) -> "int":
+def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
     """Return the number of a severity or facility: a number in range, an enum or a keyword.
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.

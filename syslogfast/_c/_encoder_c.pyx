@@ -33,7 +33,6 @@ from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport (
-    PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
     PyUnicode_DecodeUTF8,
     PyUnicode_GET_LENGTH,
@@ -96,7 +95,10 @@ from syslogfast._c.text cimport (
     ESCAPE_LF,
     ESCAPE_NUL,
     ESCAPE_PARAM,
+    LATIN_1,
     REPAIR_UTF8,
+    UCS_2,
+    UCS_4,
     Measure,
     measure_text,
     write_text,
@@ -237,6 +239,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void *PyUnicode_DATA(object text)
+    int PyUnicode_KIND(object text)
     bint PyUnicode_CheckExact(object text)
     bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)

@@ -348,7 +348,7 @@ cdef int put_any(
             read_logged_fields(layout, &record, &scratch, msgid, structured_data)
         else:
             read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         measure_record(layout, &record)
         wait.tries = 0
         while state == NO_SPACE:

@@ -91,9 +91,9 @@ def render_own_fields(
 
     None if it was not another, or if the fields take more than `space`.
     """
-    if not isinstance(process, (int, str)):
+    if not is_a(process, int, str):
         return None
-    procid = print_value(read_int(process) if isinstance(process, int) else process)
+    procid = print_value(read_int(process) if is_a(process, int) else process)  # type: ignore[arg-type]
     if procid == known:
         return None
     fields = render_fields(protocol, names[0], names[1], procid)

@@ -23,7 +23,7 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS or not PyUnicode_CheckExact(protocol):
+    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
         cold_path()
         protocol = check_choice("protocol", protocol, PROTOCOLS)
         return format_timestamp(

@@ -23,12 +23,15 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
+    if not PyUnicode_CheckExact(protocol):
         cold_path()
-        protocol = check_choice("protocol", protocol, PROTOCOLS)
         return format_timestamp(
-            time_ns, protocol=protocol, local_time=local_time, precision=precision
+            time_ns, protocol=check_choice("protocol", protocol, PROTOCOLS), local_time=local_time,
+            precision=precision,
         )
+    if protocol not in PROTOCOLS:
+        cold_path()
+        check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424

@@ -10,6 +10,7 @@ from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import add_sequence_id
+from syslogfast._timestamp import check_time
 from syslogfast._validation import check_severity
 from syslogfast.constants import (
     FIRST,
@@ -130,7 +131,8 @@ class EmitterBase:
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
         so are the errors that they raise. `message` may be anything: bytes and other buffers
         are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`. What cannot be printed is named in the text.
+        %-formatting, as in `logging`: if they do not fit, both are the text. What cannot be
+        printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -138,8 +140,11 @@ class EmitterBase:
         if args:
             message = format_message(message, choose_arguments(args))
         text = read_any_message(message)
-        now = time.time_ns() if time_ns is None else time_ns
-        self._put(code, text, now, msgid, structured_data)
+        if time_ns is None:
+            time_ns = time.time_ns()
+        else:
+            check_time(time_ns)  # a wrong one takes no number of the sequence
+        self._put(code, text, time_ns, msgid, structured_data)
 
     def emit_record(self, record: "LogRecord", message: "str | None" = None) -> "None":
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.

@@ -29,10 +29,10 @@ from syslogfast._options import (
 from syslogfast._text import truncate_text
 from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
+    check_offset,
     check_severity,
     reject_change,
     reject_messages,
-    reject_offset,
 )
 from syslogfast.constants import IDENTITY, SEVERITIES
 
@@ -229,9 +229,8 @@ class Encoder:
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
-        if not isinstance(offset, int) or not 0 <= offset <= size:
-            reject_offset(offset, size)
-        space = None if isinstance(buffer, bytearray) else size - offset
+        start = check_offset(offset, size)
+        space = None if isinstance(buffer, bytearray) else size - start
         records = []
         for message in list(messages):  # it may change meanwhile
             record, _ = self._encode(severity, message, time_ns, None, None)
@@ -240,7 +239,7 @@ class Encoder:
                 if space < 0:
                     break
             records.append(record)
-        return store(buffer, offset, b"".join(records)), len(records)
+        return store(buffer, start, b"".join(records)), len(records)
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.
@@ -251,8 +250,8 @@ class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})

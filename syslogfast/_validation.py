@@ -40,14 +40,18 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
+def read_int(value: "int") -> "int":
+    """Return the value of an int, whatever arithmetic a subclass has of its own."""
+    return value if type(value) is int else int.__add__(value, 0)
+
+
 def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
     """Return the number of a severity or facility: a number in range, an enum or a keyword.
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
     """
     if isinstance(value, int):
-        # A subclass may have an arithmetic of its own.
-        number = value if type(value) is int else int.__add__(value, 0)
+        number = read_int(value)
         if 0 <= number <= highest:
             return number
     elif isinstance(value, str):
@@ -73,10 +77,13 @@ def reject_option(name: "object") -> "NoReturn":
     raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
 
 
-def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "None":
-    if value not in choices:
+def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "Any":
+    """Return one of the choices; a subclass of str may pretend to be another text."""
+    choice = "".join([value]) if isinstance(value, str) else value
+    if (choice is not None and type(choice) is not str) or choice not in choices:
         known = ", ".join([repr(choice) for choice in choices])
         raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
+    return choice
 
 
 def check_field(field: "str", value: "object") -> "str":
@@ -84,7 +91,7 @@ def check_field(field: "str", value: "object") -> "str":
     if isinstance(value, str):
         return "".join([value])  # a subclass may pretend to be another text
     if field == "procid" and isinstance(value, int):
-        return str(value)
+        return str(read_int(value))
     kinds = "a str or an int" if field == "procid" else "a str"
     raise TypeError(f"{field} must be {kinds}, got {describe(value)}")
 
@@ -92,9 +99,10 @@ def check_field(field: "str", value: "object") -> "str":
 def check_precision(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"precision must be an int, got {describe(value)}")
-    if not 0 <= value <= MAX_PRECISION:
+    digits = read_int(value)
+    if not 0 <= digits <= MAX_PRECISION:
         raise ValueError(f"precision must be in 0..{MAX_PRECISION}, got {describe(value)}")
-    return int(value)
+    return digits
 
 
 def check_prefix(value: "object") -> "bytes":
@@ -106,13 +114,14 @@ def check_prefix(value: "object") -> "bytes":
 def check_max_size(value: "object", longest_header: "int") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"max_size must be an int, got {describe(value)}")
-    if value < longest_header:
+    size = read_int(value)
+    if size < longest_header:
         raise ValueError(
             f"max_size must be at least {longest_header}, the longest header, got {describe(value)}"
         )
-    if value > 0x7FFFFFFF:
+    if size > 0x7FFFFFFF:
         raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_change() -> "NoReturn":
@@ -188,6 +197,12 @@ def reject_buffer(value: "object") -> "NoReturn":
     )
 
 
+def check_offset(value: "object", size: "int") -> "int":
+    if not isinstance(value, int) or not 0 <= read_int(value) <= size:
+        reject_offset(value, size)
+    return read_int(value)
+
+
 def reject_offset(value: "object", size: "int") -> "NoReturn":
     if not isinstance(value, int):
         raise TypeError(f"offset must be an int, got {describe(value)}")
@@ -218,9 +233,10 @@ def check_timeout(value: "object") -> "float":
 def check_queue_bytes(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
-    if not 1 <= value < 1 << 62:
+    size = read_int(value)
+    if not 1 <= size < 1 << 62:
         raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_identity(option: "str") -> "NoReturn":
@@ -253,11 +269,15 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
-def reject_interpreter(error: "ImportError") -> "NoReturn":
-    raise ImportError(
-        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
-        " SYSLOGFAST_BACKEND=python chooses its twin"
-    ) from error
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def reject_url_kind(value: "object") -> "NoReturn":
@@ -341,7 +361,7 @@ def check_host(value: "object") -> "str":
 def check_port(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"port must be an int unless url is given, got {describe(value)}")
-    return value
+    return read_int(value)
 
 
 def reject_service_option(option: "str") -> "NoReturn":

@@ -5,7 +5,6 @@ usage: python3 build.py FOLDER      makes FOLDER/program; what else is there may
 It takes Cython, setuptools, a C compiler, and the static library and headers of this Python.
 """
 
-import _imp
 import marshal
 import pathlib
 import shlex
@@ -49,8 +48,6 @@ def find_modules() -> dict[str, tuple[CodeType, bool]]:
             place = f"<frozen {name}>"  # a path of the machine that builds would mean nothing
             code = compile(source, place, "exec", dont_inherit=True, optimize=2)
             modules[name] = code, origin.endswith("__init__.py")
-        elif origin == "frozen" and sys.version_info < (3, 11):
-            modules[name] = _imp.get_frozen_object(name), False  # later ones need not be given
     return modules
 
 
@@ -67,7 +64,8 @@ def write_frozen(file: pathlib.Path) -> None:
 
 def get_words(*names: str) -> list[str]:
     """Return what this Python was built with."""
-    return [word for name in names for word in shlex.split(sysconfig.get_config_var(name) or "")]
+    words = [word for name in names for word in shlex.split(sysconfig.get_config_var(name) or "")]
+    return [word for word in words if word.strip()]  # Debian's 3.15 names a library of spaces
 
 
 def build(folder: pathlib.Path) -> None:

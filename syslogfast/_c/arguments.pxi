@@ -115,6 +115,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         return 0
     nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
     if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
+        time_ns = read_int(time_ns)
         seconds = time_ns // 1_000_000_000
         timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
         timestamp.known = (
@@ -185,7 +186,7 @@ cdef int read_structured_data(
     if record.elements.size and record.constant_elements.size:
         join_elements(get_elements(layout), record, scratch)
     if scratch.overflows:  # more than any record holds: measure_header drops it
-        record.elements.size = layout.max_size + 1
+        record.elements.size = <Py_ssize_t>layout.max_size + 1
     return 0
 
 

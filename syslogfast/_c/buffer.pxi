@@ -59,7 +59,7 @@ cdef bint are_safe(const Layout *layout, tuple messages, Py_ssize_t space) excep
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
-    cdef Py_ssize_t smallest = layout.prefix_size + layout.identity_size + 4
+    cdef Py_ssize_t smallest = <Py_ssize_t>layout.prefix_size + layout.identity_size + 4
     cdef Py_ssize_t count = space // smallest + 1
     for message in messages:
         if count == 0:

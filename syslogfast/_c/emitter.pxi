@@ -6,14 +6,17 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one. Without a value here, which
-# another interpreter that loads it would give it again.
+# Processes between the one that has loaded this and the present one, for all interpreters: each of
+# them learns of a fork. Without values here, which another one that loads this would give again.
 cdef int forks
+cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
 
 
 def note_fork():
     global forks
-    forks += 1
+    cdef Py_ssize_t process = get_process(), known = forked
+    if known != process and swap(&forked, known, process):
+        forks += 1
 
 
 call_at_fork("counters", "after_in_child", note_fork)
@@ -91,7 +94,8 @@ cdef class EmitterBase:
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
         so are the errors that they raise. `message` may be anything: bytes and other buffers
         are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`. What cannot be printed is named in the text.
+        %-formatting, as in `logging`: if they do not fit, both are the text. What cannot be
+        printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -138,7 +142,7 @@ cdef class EmitterBase:
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = self._encoder.layout.max_size + FRAMING_SIZE
+        cdef Py_ssize_t most = <Py_ssize_t>self._encoder.layout.max_size + FRAMING_SIZE
         line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
@@ -207,11 +211,7 @@ cdef int emit_one(
     cdef Span text
     cdef bint is_text
     if args:
-        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if formatted is None:
-            log_record = load_log_record()
-            formatted = log_record.format_message(message, log_record.choose_arguments(args))
-        message = formatted
+        return emit_formatted(emitter, severity, message, args, msgid, structured_data, time_ns)
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
@@ -221,6 +221,43 @@ cdef int emit_one(
         NULL,
     )
     return 0
+
+
+cdef int emit_formatted(
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+) except -1:
+    cdef char[SMALL] space
+    cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_ascii
+    cdef char *end = NULL
+    if PyUnicode_CheckExact(message):
+        end = write_template(space, message, args, &is_ascii)
+    if end == NULL:
+        message = format_any(message, args)
+        return emit_one(emitter, severity, message, (), msgid, structured_data, time_ns)
+    text.start = space
+    text.size = end - space
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
+    return 0
+
+
+cdef object format_any(object template, tuple args):
+    """Return `template % args`, whatever they are."""
+    cold_path()
+    value = args[0]
+    if PyUnicode_CheckExact(template):
+        # Whether a single argument is a mapping takes longer to find out than most texts to write.
+        if (
+            PyTuple_GET_SIZE(args) > 1 or not PyMapping_Check(value) or PyUnicode_CheckExact(value)
+            or PyList_CheckExact(value) or PyTuple_CheckExact(value)
+        ):
+            return format_by_python(None, template, args)
+        if PyDict_CheckExact(value) and <dict>value:
+            return format_by_python(None, template, value)
+    log_record = load_log_record()
+    return log_record.format_message(template, log_record.choose_arguments(args))
 
 
 cdef inline Encoder find_encoder(EmitterBase emitter):

@@ -23,9 +23,12 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS:
+    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
         cold_path()
-        check_choice("protocol", protocol, PROTOCOLS)
+        protocol = check_choice("protocol", protocol, PROTOCOLS)
+        return format_timestamp(
+            time_ns, protocol=protocol, local_time=local_time, precision=precision
+        )
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
@@ -299,8 +302,8 @@ cdef class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
@@ -390,7 +393,8 @@ cdef tuple list_names(Encoder encoder):
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
     cold_path()
-    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
+    hostname, app_name, procid = list_names(encoder)
+    return {"hostname": hostname, "app_name": app_name, "procid": procid, **encoder.options}
 
 
 cdef inline int check_ready(Encoder encoder) except -1:

@@ -129,15 +129,15 @@ class Text(str):
         ("%s", (None,), "None"),
         ("%s \u20ac", ("\u00fc",), "\u00fc \u20ac"),
         (Text("%s!"), (Text("x"),), "liar!"),
-        (5, ("a",), "5 <unprintable tuple: TypeError>"),
+        (5, ("a",), "5 <TypeError: ('a',)>"),
         (b"%s", ("a",), "a"),
-        ("no place", ("a",), "no place <unprintable tuple: TypeError>"),
-        ("%s %s", ("a",), "%s %s <unprintable tuple: TypeError>"),
-        ("%d", ("a",), "%d <unprintable tuple: TypeError>"),
-        ("%", ("a",), "% <unprintable tuple: ValueError>"),
-        ("%(n)d", ({"m": 3},), "%(n)d <unprintable dict: KeyError>"),
-        ("%s", (Unprintable(),), "%s <unprintable tuple: KeyError>"),
-        (Unprintable(), ("a",), "<unprintable Unprintable: KeyError> <unprintable tuple: "),
+        ("no place", ("a",), "no place <TypeError: ('a',)>"),
+        ("%s %s", ("a",), "%s %s <TypeError: ('a',)>"),
+        ("%d", ("a",), "%d <TypeError: ('a',)>"),
+        ("%", ("a",), "% <ValueError: ('a',)>"),
+        ("%(n)d", ({"m": 3},), "%(n)d <KeyError: {'m': 3}>"),
+        ("%s", (Unprintable(),), "%s <KeyError: ("),
+        (Unprintable(), ("a",), "<unprintable Unprintable: KeyError> <TypeError: ('a',)>"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )
@@ -146,7 +146,7 @@ def test_arguments(module: ModuleType, template: object, args: tuple, expected: 
     emitter = make_emitter(module)
     emitter.emit("info", template, *args)
     text = take_text(emitter)
-    assert text.startswith(expected) if expected.endswith(": ") else text == expected
+    assert text.startswith(expected) if expected.endswith("(") else text == expected
 
 
 def release_view() -> memoryview:
@@ -510,7 +510,7 @@ def count_descriptors() -> int:
 
 @pytest.mark.slow
 def test_children_are_small(module: ModuleType, backend: str, record_property: Run) -> None:
-    """10,000 of them, with their names, take 350 bytes each and no descriptor."""
+    """2,000 of them, with their names, take 350 bytes each and no descriptor."""
     parent = module.connect(NOWHERE, hostname="host")
     descriptors = count_descriptors()
     for _ in range(10):
@@ -521,7 +521,7 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
         before = tracemalloc.get_traced_memory()[0]
         children = [
             parent.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
-            for number in range(10_000)
+            for number in range(2_000)
         ]
         gc.collect()
         each = (tracemalloc.get_traced_memory()[0] - before) / len(children)

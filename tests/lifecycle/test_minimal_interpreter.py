@@ -182,6 +182,7 @@ def test_without(
     check_transport(transport, sink, receiver, backend=backend, loss=loss, options=options)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
 def test_from_a_zip(
     transport: str, sink: Sink, receiver: socket.socket, tmp_path: pathlib.Path
@@ -196,7 +197,7 @@ def test_from_a_zip(
     refused = run_program("fd://1", "c", place=archive)
     assert refused.returncode == 1
     expected = b"ModuleNotFoundError: No module named 'syslogfast._encoder_c'"
-    assert refused.stderr.splitlines()[-1] == expected
+    assert refused.stderr.splitlines()[-1].startswith(expected)  # 3.15 adds a hint
 
 
 @pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])

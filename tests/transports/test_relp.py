@@ -30,7 +30,7 @@ LIMIT = 20.0  # seconds that anything may take
 PAUSE = 0.2  # seconds in which nothing more is to come
 WINDOW = 128
 LAST = 999_999_999
-KILLS = 5
+KILLS = 3
 OPEN = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"
 # As rsyslog answers it.
 OFFERS = (
@@ -712,6 +712,8 @@ def test_close_empties_a_queue_with_records_in_flight(make_queue: Callable, peer
     assert wait_until(lambda: peer.last.has_ended)
 
 
+@pytest.mark.versions
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fork(connect: Callable, peer: RelpPeer) -> None:
     """A child has a session of its own, and leaves that of its parent alone."""
     peer.on_record = keep_silent

@@ -60,8 +60,7 @@ class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword in any case, such as "local0" or "LOG_LOCAL0" (RFC
-        5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, as "LOG_LOCAL0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -73,10 +72,9 @@ class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters, and those that turn a text's direction about
-        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
-        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
-        delimiter of the framing.
+    controls: "escape" writes control characters, and those of direction (U+202A-E, U+2066-9), as
+        "#ooo", in octal, one for each octet, and leaves out line ends at the end of a message;
+        "keep" leaves all as they are, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -153,9 +151,8 @@ class Encoder:
     ) -> "bytes":
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err" or "LOG_ERR".
-        `message` is a str or a buffer that holds UTF-8; what is ill-formed in it, lone
-        surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err". `message` is a
+        str or a buffer of UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 

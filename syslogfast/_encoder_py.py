@@ -336,10 +336,7 @@ class Encoder:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "tuple[bytes, bool]":
-        """Return one record, framed, and whether it is truncated.
-
-        That is, whether some of its message or of its structured data is left out.
-        """
+        """Return one record, framed, and whether some of its message or data is left out."""
         if type(severity) is not int or not 0 <= severity <= 7:
             code = SEVERITIES.get(severity) if type(severity) is str else None
             severity = check_severity(severity) if code is None else code
@@ -347,15 +344,14 @@ class Encoder:
             self._hot
         )
         # RFC 5424 6: HEADER SP STRUCTURED-DATA [SP MSG]; RFC 3164 4: PRI HEADER MSG
-        timestamp = render_timestamp(time_ns, timestamp_format)
+        start = starts[severity] + render_timestamp(time_ns, timestamp_format)
         suffix = self._suffix
         if msgid is not None or structured_data is not None:
             suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)
-        header = starts[severity] + timestamp + suffix
+        header = start + suffix
         space = max_size - len(header)
         is_truncated = False
         if space < 0 and space < -len(separator):
-            start = starts[severity] + timestamp
             shorter = start + self._layout.render_shorter_suffix(
                 self._get_fields(), msgid, space=max_size - len(start) + len(separator)
             )

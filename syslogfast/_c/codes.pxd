@@ -1,4 +1,4 @@
-"""A character as UTF-8: how many octets it becomes, escaped or not, and which. No objects, no GIL."""
+"""A character as UTF-8: how many octets it becomes, escaped or not, and which. No GIL."""
 
 
 cdef extern from *:
@@ -17,7 +17,7 @@ cdef extern from *:
         return code - 0x2028 < 7 || code - 0x2066 < 4;
     }
 
-    /* The octets that a character becomes; a lone surrogate becomes U+FFFD, which has three, too. */
+    /* The octets that a character becomes; a lone surrogate becomes U+FFFD, three, too. */
     static inline int syslogfast_measure_code(uint32_t code, int rules)
     {
         if (code < 0x20) {

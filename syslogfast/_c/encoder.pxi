@@ -276,8 +276,8 @@ cdef class Encoder:
             cold_path()
             reject_messages(messages)
         # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
-        # what a subclass iterates over is its own affair. By way of a list of our own: where a tuple
-        # is made of a list, the garbage collector may run code that empties it in between.
+        # what a subclass iterates over is its own affair. By way of a list of our own: when a
+        # tuple is made of a list, the garbage collector may run code that empties it in between.
         texts = <tuple>messages if type(messages) is tuple else tuple(list(messages))
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)

@@ -11,8 +11,8 @@ from syslogfast._c.codes cimport ESCAPE_CONTROLS    # whose C comes before this
 
 cdef extern from *:
     """
-    /* Vectors of 16 octets, which gcc and clang have for any processor. Without them, and in a build
-       that is to be small, each character is looked at by itself. */
+    /* Vectors of 16 octets, which gcc and clang have for any processor. Without them, and where the
+       build is to be small, each character is looked at by itself. */
     #if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
     #define SYSLOGFAST_VECTORS 1
     typedef uint8_t syslogfast_vector_1 __attribute__((vector_size(16)));
@@ -32,7 +32,7 @@ cdef extern from *:
         return !(vector[0] | vector[1]);
     }
 
-    /* Where the lanes begin that are not counted yet, when the last vector overlaps the one before. */
+    /* Which lanes are not counted yet, when the last vector overlaps the one before. */
     static const uint8_t syslogfast_lanes_1[32] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         255, 255, 255, 255, 255, 255, 255, 255
@@ -45,8 +45,8 @@ cdef extern from *:
         return (Py_ssize_t)((lanes[0] + lanes[1]) * 0x0001000100010001ULL >> 48);
     }
 
-    /* For ESCAPE_CONTROLS alone, the rule of most texts. Each measures a stretch of at least a vector
-       and at most SYSLOGFAST_STRETCH units, so that no lane overflows. It returns the octets, or -1
+    /* For ESCAPE_CONTROLS alone, the rule of most texts. Each measures a stretch of at least one
+       vector and at most SYSLOGFAST_STRETCH units: no lane overflows. It returns the octets, or -1
        if characters have to be escaped or replaced, or may have to: then each is looked at. */
     enum { SYSLOGFAST_STRETCH = 256 };
 
@@ -63,7 +63,8 @@ cdef extern from *:
             }
             memcpy(&units, src, 16);
             high = units & 0xe0;
-            escaped -= (syslogfast_vector_1)(((high == 0) & (units != 9)) | (units == 0x7f)) & lanes;
+            escaped -= (syslogfast_vector_1)(
+                ((high == 0) & (units != 9)) | (units == 0x7f)) & lanes;
             longer -= (syslogfast_vector_1)(high == 0x80) & lanes;
             wide -= (syslogfast_vector_1)((syslogfast_signed_1)units < 0) & lanes;
         }

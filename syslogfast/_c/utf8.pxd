@@ -37,7 +37,7 @@ cdef extern from *:
         return !wrong;
     }
 
-    /* Tell whether octets are well-formed UTF-8 (Unicode table 3-7), nothing of it to be escaped. */
+    /* Tell whether octets are well-formed UTF-8 (Unicode table 3-7) without escapes. */
     static int syslogfast_is_clean_utf8(const uint8_t *src, Py_ssize_t size)
     {
         const uint64_t ones = 0x0101010101010101ULL;

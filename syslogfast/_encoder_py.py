@@ -228,11 +228,12 @@ class Encoder:
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
+        texts = list(messages)  # it may change meanwhile
         size = measure_buffer(buffer)
         start = check_offset(offset, size)
         space = None if isinstance(buffer, bytearray) else size - start
         records = []
-        for message in list(messages):  # it may change meanwhile
+        for message in texts:
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)

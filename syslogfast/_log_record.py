@@ -6,8 +6,9 @@ imported: where there are records, somebody else has done so.
 
 import sys
 
-from syslogfast._options import render_fields
-from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
+from syslogfast._options import replace_fields
+from syslogfast._validation import is_enterprise_id
+from syslogfast.constants import HEADER_FIELDS, MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,19 +83,40 @@ def print_value(value: "object") -> "str":
         return describe_unprintable(value, error)
 
 
-def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", space: "int"
-) -> "str | None":
-    """Return the fields of a record that another process than `known` has made.
+def read_header_fields(
+    record: "object", header_attributes: "Mapping[str, tuple[str, ...]] | None"
+) -> "list[str | None]":
+    """Return those of HEADER_FIELDS that a record has: MSGID, and what `header_attributes` finds."""
+    msgid = read_attribute(record, "msgid")
+    found = [None, None, None, None if msgid is None else print_value(msgid)]
+    for field, names in (header_attributes or {}).items():
+        for name in names:
+            value = read_attribute(record, name)
+            if value is not None:
+                found[HEADER_FIELDS.index(field)] = print_value(value)
+                break
+    return found
 
-    None if it was not another, or if the fields take more than `space`.
-    """
-    if not isinstance(process, (int, str)):
+
+def read_other_process(record: "object", known: "str") -> "str | None":
+    """Return the number of the process that has made a record, if it was not this one."""
+    process = read_attribute(record, "process")
+    if not is_a(process, int, str):
         return None
     procid = print_value(process)
-    if procid == known:
+    return None if procid == known else procid
+
+
+def render_own_fields(
+    own: "list[str | None]", protocol: "str", fields: "str", space: "int"
+) -> "str | None":
+    """Return the fields of a record, of which some may be its own.
+
+    None if it has none, or if they take more than `space`.
+    """
+    if own[0] is None and own[1] is None and own[2] is None:
         return None
-    fields = render_fields(protocol, names[0], names[1], procid)
+    fields = replace_fields(protocol, fields, own)
     return fields if len(fields) <= space else None
 
 
@@ -267,6 +289,7 @@ def join_attributes(
     given: "object",
     record: "logging.LogRecord",
     attributes: "Mapping[str, Mapping[str, str]] | None",
+    enterprise_id: "str",
 ) -> "object":
     """Return a record's structured data, joined with what `attributes` names, if it has that.
 
@@ -275,7 +298,11 @@ def join_attributes(
     if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
+    own = list_sd_ids(given, enterprise_id)
     for sd_id, names in attributes.items():
+        sd_id = clean_sd_id(sd_id, enterprise_id)
+        if sd_id in own:
+            continue
         parameters = {}
         for name, attribute in names.items():
             value = read_attribute(record, attribute)
@@ -291,14 +318,42 @@ def join_attributes(
     return elements or None
 
 
-def number_elements(given: "object", sequence: "Sequence") -> "object":
-    """Return a record's structured data, whatever they are, with the next number in them."""
+def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":
+    """Return the SD-IDs of a record's structured data as they will be written."""
     try:
-        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):  # type: ignore[attr-defined]
-            given = clean_elements(given)
+        if is_a(given, dict):
+            return [clean_sd_id(sd_id, enterprise_id) for sd_id in list(given)]  # type: ignore[call-overload]
+    except Exception:
+        pass  # a dict of its own kind, which will be cleaned
+    return []
+
+
+def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str") -> "object":
+    """Return a record's structured data, whatever they are, with the next number in them."""
+    if given is None:
+        return sequence.number(None)
+    try:
+        meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
+        if meta is not None and not is_a(meta, dict, list, tuple):
+            given = clean_elements(given, enterprise_id)
     except Exception:  # a dict of its own kind
-        given = clean_elements(given)
+        given = clean_elements(given, enterprise_id)
     return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
+
+
+def clean_sd_id(name: "object", enterprise_id: "str") -> "str":
+    """Return an SD-ID (RFC 5424 6.3.2): a name of IANA's, or one with a number, if there is one.
+
+    The name is what is shortened, and what loses each "@" but the last one.
+    """
+    text = print_value(name)
+    if text in REGISTERED_SD_IDS:
+        return text
+    stem, _, number = text.rpartition("@")
+    if not is_enterprise_id(number) or number == text:
+        stem, number = text, enterprise_id
+    end = f"@{number}" if number else ""
+    return clean_sd_name(stem[: MAX_SD_NAME - len(end)]).replace("@", "_") + end
 
 
 def clean_sd_name(name: "object") -> "str":
@@ -310,7 +365,9 @@ def clean_sd_name(name: "object") -> "str":
 
 def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
     """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
+    if parameters is None:
+        return pairs
     try:
         if is_a(parameters, dict):
             parameters = list(parameters.items())  # type: ignore[attr-defined]
@@ -321,19 +378,21 @@ def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
                 name, value = pair
             else:
                 name, value = "value", pair
-            pairs.append((clean_sd_name(name), print_value(value)))
+            if value is not None:
+                pairs.append((clean_sd_name(name), print_value(value)))
     except Exception as error:
         pairs.append(("value", describe_unprintable(parameters, error)))
     return pairs
 
 
-def clean_elements(structured_data: "object") -> "Elements | None":
+def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements | None":
     """Return structured data that any encoder takes, made of what one has refused."""
     elements: Elements = {}
     try:
         if is_a(structured_data, dict):
             for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
-                elements.setdefault(clean_sd_name(sd_id), []).extend(clean_pairs(parameters))
+                sd_id = clean_sd_id(sd_id, enterprise_id)
+                elements.setdefault(sd_id, []).extend(clean_pairs(parameters))
     except Exception:
         pass  # what can be read of it has been
     return elements or None

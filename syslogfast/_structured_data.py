@@ -1,7 +1,13 @@
 """STRUCTURED-DATA (RFC 5424 6.3): for the twin, and where it is not about speed."""
 
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
-from syslogfast._validation import check_sd_name, reject_parameters, reject_structured_data
+from syslogfast._validation import (
+    check_enterprise_id,
+    check_sd_name,
+    complete_sd_id,
+    reject_parameters,
+    reject_structured_data,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,8 +15,13 @@ if TYPE_CHECKING:
 
 
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
-    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it.
+
+    A value that is None has no parameter.
+    """
     name = check_sd_name("PARAM-NAME", name)
+    if value is None:
+        return b""
     if not issubclass(type(value), (str, bytes, bytearray, memoryview)):
         value = str(value)
     data = escape_text(read_text(value) or "", escapes)
@@ -18,7 +29,9 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
 
 
 def list_parameters(parameters: "object") -> "object":
-    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    """Return a list of (name, value) pairs, none for None; what cannot be one, as it is."""
+    if parameters is None:
+        return []
     if issubclass(type(parameters), dict):
         return list(parameters.items())  # type: ignore[attr-defined]
     if issubclass(type(parameters), (list, tuple)):
@@ -26,7 +39,16 @@ def list_parameters(parameters: "object") -> "object":
     return parameters
 
 
-def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
+def read_sd_id(sd_id: "object") -> "object":
+    """Return a key as the text that it is, whatever a subclass of str pretends."""
+    if type(sd_id) is not str and issubclass(type(sd_id), str):
+        return "".join([sd_id])  # type: ignore[list-item]
+    return sd_id
+
+
+def render_elements(
+    structured_data: "Any", escapes: "Escapes", enterprise_id: "str" = ""
+) -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
     if issubclass(type(structured_data), bytes):
         elements = b"".join([structured_data])
@@ -36,11 +58,13 @@ def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
     # Read before any value's __str__ is called, which may change what is being read; or another
     # thread does, between two steps.
     read: dict[Any, Any] = {
-        sd_id: list_parameters(parameters) for sd_id, parameters in list(structured_data.items())
+        read_sd_id(sd_id): list_parameters(parameters)
+        for sd_id, parameters in list(structured_data.items())
     }
     pieces = []
     for sd_id, parameters in read.items():
-        pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
+        sd_id = complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, read)
+        pieces.append(f"[{sd_id}".encode())
         if not issubclass(type(parameters), list):
             reject_parameters(parameters)
         for pair in parameters:
@@ -81,11 +105,17 @@ def join_elements(constant: "bytes", given: "bytes") -> "bytes":
 
 
 def join_structured_data(
-    constant: "Any", given: "Any", controls: "str", framing: "str | None"
+    constant: "Any",
+    given: "Any",
+    controls: "str",
+    framing: "str | None",
+    enterprise_id: "object" = None,
 ) -> "bytes":
     """Return what `join_elements` makes of both, which may be None, once they are rendered."""
     escapes = ESCAPES["escape" if controls == "escape" else framing][1]
+    number = check_enterprise_id(enterprise_id)
     elements = [
-        b"" if data is None else render_elements(data, escapes) for data in (constant, given)
+        b"" if data is None else render_elements(data, escapes, number)
+        for data in (constant, given)
     ]
     return join_elements(*elements)

@@ -8,9 +8,13 @@ callers that have already found the value bad: it never returns. A message says
 import builtins
 
 from syslogfast.constants import (
+    DIGITS,
     FACILITIES,
+    HEADER_FIELDS,
+    MAX_ENTERPRISE_ID,
     MAX_PRECISION,
     MAX_SD_NAME,
+    REGISTERED_SD_IDS,
     SD_NAME_CHARACTERS,
     SEVERITIES,
 )
@@ -154,6 +158,55 @@ def check_sd_name(field: "str", value: "object") -> "str":
     if not all(char in SD_NAME_CHARACTERS for char in name):
         reject_sd_name(field, value)
     return name
+
+
+def is_enterprise_id(text: "str") -> "bool":
+    """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
+    if len(text) > MAX_ENTERPRISE_ID:
+        return False
+    return all([part and not part.strip(DIGITS) for part in text.split(".")])
+
+
+def check_enterprise_id(value: "object") -> "str":
+    """Return a private enterprise number as text; "" for None."""
+    if value is None:
+        return ""
+    number = ""
+    if isinstance(value, int):
+        if 0 <= value < 10**MAX_ENTERPRISE_ID:  # others may have more digits than str() writes
+            number = str(int(value))
+    elif isinstance(value, str):
+        number = "".join([value])  # a subclass may pretend to be another text
+    else:
+        raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
+    if not is_enterprise_id(number):
+        raise ValueError(
+            "enterprise_id must be a number, or numbers with periods between them, of"
+            f" {MAX_ENTERPRISE_ID} characters at most, got {describe(value)}"
+        )
+    return number
+
+
+def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[object]") -> "str":
+    """RFC 5424 6.3.2: SD-ID = a name of IANA's, or a name, "@" and a private enterprise number.
+
+    A name without a number that is not IANA's gets this one, if it is not empty. `others` have the
+    same SD-NAME only if they are this one.
+    """
+    name, at, number = sd_id.partition("@")
+    if at and not (name and is_enterprise_id(number)):
+        raise ValueError(
+            "structured_data SD-ID must have no @, or one between a name and an enterprise number,"
+            f" got {describe(sd_id)}"
+        )
+    if at or not enterprise_id or sd_id in REGISTERED_SD_IDS:
+        return sd_id
+    complete = f"{sd_id}@{enterprise_id}"
+    if len(complete) > MAX_SD_NAME:
+        reject_sd_name("SD-ID", complete)
+    if complete in others:  # "The same SD-ID MUST NOT exist more than once in a message."
+        raise ValueError(f"structured_data SD-ID must not occur twice, got {describe(complete)}")
+    return complete
 
 
 def reject_unframed(option: "str") -> "NoReturn":
@@ -339,7 +392,7 @@ def reject_service_option(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out: it is the service's")
 
 
-def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
+def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
     """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
     if not isinstance(attributes, dict):
         reject_attributes(attributes)
@@ -353,8 +406,42 @@ def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
         for text in texts:
             if not isinstance(text, str):
                 reject_attributes(text)
-        check_sd_name("SD-ID", sd_id)
+        complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, attributes)
         for name in names:
             check_sd_name("PARAM-NAME", name)
-        copied[sd_id] = dict(names)
+        copied["".join([sd_id])] = dict(names)
     return copied
+
+
+def check_header_attributes(header_attributes: "object") -> "dict[str, tuple[str, ...]]":
+    """Return a copy of {field: attributes}; refuse what is not that."""
+    if not isinstance(header_attributes, dict):
+        reject_header_attributes(header_attributes)
+    copied = {}
+    for field, names in header_attributes.items():
+        if not isinstance(field, str):
+            reject_header_attributes(field)
+        field = "".join([field])
+        check_choice("header_attributes field", field, HEADER_FIELDS)
+        if isinstance(names, str):
+            names = (names,)
+        if not isinstance(names, (list, tuple)):
+            reject_header_attributes(names)
+        for name in names:
+            if not isinstance(name, str):
+                reject_header_attributes(name)
+        # A subclass may pretend to be another text.
+        texts = tuple(["".join([name]) for name in names])
+        if not texts or "" in texts:
+            raise ValueError(
+                f"header_attributes of {field} must be names of attributes, got {describe(names)}"
+            )
+        copied[field] = texts
+    return copied
+
+
+def reject_header_attributes(value: "object") -> "NoReturn":
+    raise TypeError(
+        "header_attributes must be a dict of str or of lists of str, {field: [attribute]},"
+        f" got {describe(value)}"
+    )

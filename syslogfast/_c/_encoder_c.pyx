@@ -24,7 +24,7 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.dict cimport PyDict_Update
+from cpython.dict cimport PyDict_GetItem, PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
@@ -54,6 +54,7 @@ from syslogfast._c.record cimport (
     Span,
     close_frame,
     get_elements,
+    get_enterprise_id,
     get_msgid,
     measure_frame,
     measure_header,
@@ -118,6 +119,7 @@ from syslogfast._validation import (
     check_field,
     check_precision,
     check_queue_bytes,
+    complete_sd_id,
     check_severity,
     is_float_without_time,
     reject_buffer,
@@ -138,6 +140,7 @@ from syslogfast._options import (
     describe_options,
     read_back,
     reduce_options,
+    remove_domain,
     restore_names,
 )
 from syslogfast._platform import call_at_fork, system
@@ -187,6 +190,41 @@ cdef extern from *:
         return value;
     }
 
+    /* What an encoder's header_attributes find for a field in a record: the first attribute that is
+       there and is not None; else `other`. */
+    static PyObject *syslogfast_find_field(
+        PyObject *record, PyObject *attributes, PyObject *field, PyObject *other
+    ) {
+        PyObject *value = NULL;
+        PyObject *names = PyDict_GetItem(attributes, field);
+        Py_ssize_t i;
+        for (i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
+            #if PY_VERSION_HEX >= 0x030d0000
+            int found = PyObject_GetOptionalAttr(record, PyTuple_GET_ITEM(names, i), &value);
+            #else
+            int found = _PyObject_LookupAttr(record, PyTuple_GET_ITEM(names, i), &value);
+            #endif
+            if (found < 0) {
+                if (!PyErr_ExceptionMatches(PyExc_Exception))
+                    return NULL;
+                PyErr_Clear();
+            }
+            if (value != NULL && value != Py_None)
+                return value;
+            Py_XDECREF(value);
+        }
+        return Py_NewRef(other);
+    }
+
+    static int syslogfast_has_plain_keys(PyObject *elements) {
+        PyObject *key;
+        Py_ssize_t position = 0;
+        while (PyDict_Next(elements, &position, &key, NULL))
+            if (!PyUnicode_CheckExact(key))
+                return 0;
+        return 1;
+    }
+
     /* template % args; None if that raises an Exception. */
     static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
         PyObject *text = PyUnicode_Format(template, args);
@@ -206,6 +244,10 @@ cdef extern from *:
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
     object try_format "syslogfast_try_format"(object template, object args)
     object read_present "syslogfast_read_present"(object record, object name)
+    object find_field "syslogfast_find_field"(
+        object record, object attributes, object field, object other
+    )
+    bint has_plain_keys "syslogfast_has_plain_keys"(object elements)
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 
@@ -233,6 +275,7 @@ include "structured_data.pxi"
 include "buffer.pxi"
 include "encoder.pxi"
 include "encode_any.pxi"
+include "own_fields.pxi"
 include "log_record.pxi"
 include "block.pxi"
 include "queue.pxi"

@@ -1,7 +1,7 @@
 # A record of any kind: what the methods of Encoder call for all but the plain ones.
 
 cdef object encode_any(
-    Encoder encoder,
+    const Layout *layout,
     int severity,
     object message,
     const Timestamp *timestamp,
@@ -13,10 +13,10 @@ cdef object encode_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
-    cdef Layout *layout = &encoder.layout
-    check_ready(encoder)
+    if layout.text == NULL:
+        reject_unready()
     view.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -53,7 +53,7 @@ cdef object encode_any_into(
     check_ready(encoder)
     view.len = NOT_HELD
     destination.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -96,7 +96,7 @@ cdef object encode_each_into(
         if not PyByteArray_Check(buffer):
             space = open_buffer(buffer, &view) - start
         for message in messages:
-            record = encode_any(encoder, severity, message, timestamp, None, None)
+            record = encode_any(&encoder.layout, severity, message, timestamp, None, None)
             if PyBytes_GET_SIZE(record) > space - size:
                 break
             size += PyBytes_GET_SIZE(record)

@@ -86,7 +86,7 @@ def print_value(value: "object") -> "str":
 def read_header_fields(
     record: "object", header_attributes: "Mapping[str, tuple[str, ...]] | None"
 ) -> "list[str | None]":
-    """Return those of HEADER_FIELDS that a record has: MSGID, and what `header_attributes` finds."""
+    """Return those of HEADER_FIELDS that a record has: what is found for it, and its own msgid."""
     msgid = read_attribute(record, "msgid")
     found = [None, None, None, None if msgid is None else print_value(msgid)]
     for field, names in (header_attributes or {}).items():

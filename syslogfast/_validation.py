@@ -164,7 +164,7 @@ def is_enterprise_id(text: "str") -> "bool":
     """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
     if len(text) > MAX_ENTERPRISE_ID:
         return False
-    return all([part and not part.strip(DIGITS) for part in text.split(".")])
+    return all(part and not part.strip(DIGITS) for part in text.split("."))
 
 
 def check_enterprise_id(value: "object") -> "str":

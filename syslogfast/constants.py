@@ -61,7 +61,7 @@ FRAMINGS = (None, "octet", "lf", "nul")
 CONTROLS = ("escape", "keep")
 OVERFLOWS = ("drop-newest", "drop-oldest", "block")
 IDENTITY = ("hostname", "app_name", "procid")  # the options in which 10,000 emitters differ
-HEADER_FIELDS = IDENTITY + ("msgid",)
+HEADER_FIELDS = ("hostname", "app_name", "procid", "msgid")
 
 MAX_HOSTNAME = 255  # RFC 5424 6, the ABNF of each field
 MAX_APP_NAME = 48

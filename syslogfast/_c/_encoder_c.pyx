@@ -144,7 +144,7 @@ from syslogfast._options import (
     restore_names,
 )
 from syslogfast._platform import call_at_fork, system
-from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
+from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
 
 
 cdef extern from "cython_internals.h":
@@ -216,13 +216,18 @@ cdef extern from *:
         return Py_NewRef(other);
     }
 
+    /* Whether the keys of a dict are str, which run no code when they are compared. */
     static int syslogfast_has_plain_keys(PyObject *elements) {
         PyObject *key;
         Py_ssize_t position = 0;
-        while (PyDict_Next(elements, &position, &key, NULL))
-            if (!PyUnicode_CheckExact(key))
-                return 0;
-        return 1;
+        int is_plain = 1;
+        syslogfast_section section;
+        (void)section;
+        SYSLOGFAST_ENTER(&section, elements);
+        while (is_plain && PyDict_Next(elements, &position, &key, NULL))
+            is_plain = PyUnicode_CheckExact(key);
+        SYSLOGFAST_LEAVE(&section);
+        return is_plain;
     }
 
     /* template % args; None if that raises an Exception. */

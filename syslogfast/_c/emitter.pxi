@@ -64,7 +64,10 @@ cdef object number_elements(Sequence sequence, object structured_data, const Lay
     """Return a record's structured data, whatever they are, with the next number in them."""
     if structured_data is None:
         return sequence.number(None)
-    if type(structured_data) is dict and PyDict_GetItem(structured_data, "meta") == NULL:
+    if (
+        type(structured_data) is dict and has_plain_keys(structured_data)
+        and PyDict_GetItem(structured_data, "meta") == NULL
+    ):
         return {**<dict>structured_data, "meta": {"sequenceId": take_number(sequence)}}
     return load_log_record().number_elements(
         structured_data, sequence, read_text(get_enterprise_id(layout))

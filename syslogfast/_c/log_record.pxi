@@ -170,12 +170,10 @@ cdef object encode_log_record(
         structured_data = number_elements(emitter._sequence, structured_data, layout)
     if encoder.reads_attributes:
         structured_data = load_log_record().join_attributes(
-            structured_data, record, encoder.options["attributes"], read_text(get_enterprise_id(layout))
+            structured_data, record, encoder.options["attributes"],
+            read_text(get_enterprise_id(layout)),
         )
-    if encoder.reads_header or (
-        encoder.process >= 0
-        and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
-    ):
+    if encoder.reads_header or not is_this_process(encoder, process):
         process = make_own_layout(encoder, record, process, &own)
         if process is not None:  # what the layout points to
             layout = &own

@@ -32,6 +32,8 @@ cdef char *write_field(
     cdef Py_ssize_t i
     if value is None:
         return write_bytes(dst, constant.start, constant.size)
+    if PyLong_CheckExact(value) and read_small_int(value) >= 0:
+        return write_decimal(dst, read_small_int(value))
     if not PyUnicode_CheckExact(value):
         value = load_log_record().print_value(value)
     if kind == HOST_FIELD:
@@ -83,9 +85,10 @@ cdef Py_ssize_t write_own_fields(
         dst = write_field(dst, hostname, host, 255, HOST_FIELD)
         dst[0] = c' '
         dst += 1
+        rest.size -= 2  # ": "
     else:
         rest = host
-    rest.size = <const char *>memchr(rest.start, c':', rest.size) - rest.start
+        rest.size -= 1
     tag = rest
     pid.size = 0
     if rest.start[rest.size - 1] == c']':  # no TAG has one
@@ -103,6 +106,13 @@ cdef Py_ssize_t write_own_fields(
     return write_bytes(dst, b": ", 2) - fields
 
 
+cdef inline bint is_this_process(Encoder encoder, object process):
+    """Return True if a record that this process has made has nothing to say about it."""
+    return encoder.process < 0 or (
+        PyLong_CheckExact(process) and read_small_int(process) == encoder.process
+    )
+
+
 cdef object make_own_layout(Encoder encoder, object record, object process, Layout *own):
     """Fill in the layout of a record with header fields of its own; return what it points to.
 
@@ -118,7 +128,7 @@ cdef object make_own_layout(Encoder encoder, object record, object process, Layo
         hostname = find_field(record, attributes, "hostname", None)
         app_name = find_field(record, attributes, "app_name", None)
         procid = find_field(record, attributes, "procid", None)
-    if procid is None and encoder.process >= 0:
+    if procid is None and not is_this_process(encoder, process):
         if PyLong_Check(process) or PyUnicode_Check(process):
             procid = process
     if hostname is None and app_name is None and procid is None:

@@ -50,8 +50,8 @@ ctypedef struct Span:
 
 # All that is constant for an identity. What `text` points to must outlive it. It holds, one after
 # the other: prefix; fields, from the SP after TIMESTAMP to the SP before MSGID (RFC 5424) or to MSG
-# (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM. After
-# all of it, the enterprise_id, of which no record is made.
+# (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM.
+# Behind all of it stands the enterprise_id, with which SD-IDs are completed.
 # The number in the name is another one whenever a struct of the .pxd files, or what it means, is
 # another one: what was compiled with the one before cannot be imported then.
 ctypedef struct Layout "syslogfast_layout_3":

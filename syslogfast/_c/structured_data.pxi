@@ -35,9 +35,13 @@ cdef object check_sd_id(object sd_id, object elements, Span number):
     octets = <const uint8_t *>PyUnicode_DATA(sd_id)
     size = PyUnicode_GET_LENGTH(sd_id)
     at = <const uint8_t *>memchr(octets, c'@', size)
-    if at == NULL and not number.size:
-        return sd_id
-    if at > octets and is_enterprise_id(at + 1, octets + size - at - 1):
+    if at == NULL:
+        if not number.size or sd_id in REGISTERED_SD_IDS:
+            return sd_id
+        complete = f"{sd_id}@{read_text(number)}"
+        if PyUnicode_GET_LENGTH(complete) <= MAX_SD_NAME and complete not in elements:
+            return complete
+    elif at > octets and is_enterprise_id(at + 1, octets + size - at - 1):
         return sd_id
     return complete_sd_id(sd_id, read_text(number), elements)
 

@@ -58,7 +58,9 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     network = read_network()
     if network:
         origin += list_ip_parameters(network)
-    send_record(emitter, NOTICE, "BOOTED", text, {name_element(encoder, "runtime"): runtime}, origin)
+    send_record(
+        emitter, NOTICE, "BOOTED", text, {name_element(encoder, "runtime"): runtime}, origin
+    )
 
 
 def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:

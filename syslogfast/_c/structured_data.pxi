@@ -38,7 +38,7 @@ cdef object check_sd_id(object sd_id, object elements, Span number):
     if at == NULL:
         if not number.size or sd_id in REGISTERED_SD_IDS:
             return sd_id
-        complete = f"{sd_id}@{read_text(number)}"
+        complete = PyUnicode_FromFormat("%U@%.*s", <PyObject *>sd_id, <int>number.size, number.start)
         if PyUnicode_GET_LENGTH(complete) <= MAX_SD_NAME and complete not in elements:
             return complete
     elif at > octets and is_enterprise_id(at + 1, octets + size - at - 1):

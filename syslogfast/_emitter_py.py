@@ -10,11 +10,11 @@ from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import (
     choose_arguments,
     format_message,
-    number_elements,
     read_any_message,
 )
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import add_sequence_id
+from syslogfast._structured_data import number_elements
 from syslogfast._validation import check_severity
 from syslogfast.constants import (
     FIRST,

@@ -10,8 +10,6 @@ from syslogfast._buffer import measure_buffer, store
 from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
     choose_severity,
-    join_attributes,
-    number_elements,
     read_attribute,
     read_created,
     read_header_fields,
@@ -34,7 +32,7 @@ from syslogfast._validation import (
     reject_messages,
     reject_offset,
 )
-from syslogfast.constants import IDENTITY
+from syslogfast.constants import IDENTITY, SEVERITIES
 
 __all__ = ["Encoder", "RecordFormatter", "format_timestamp"]
 
@@ -60,7 +58,8 @@ class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, such as "local0" or "LOG_LOCAL0" (RFC
+        5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -159,8 +158,9 @@ class Encoder:
     ) -> "bytes":
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
-        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err" or "LOG_ERR".
+        `message` is a str or a buffer that holds UTF-8; what is ill-formed in it, lone
+        surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -350,7 +350,8 @@ class Encoder:
         That is, whether some of its message or of its structured data is left out.
         """
         if type(severity) is not int or not 0 <= severity <= 7:
-            severity = check_severity(severity)
+            code = SEVERITIES.get(severity) if type(severity) is str else None
+            severity = check_severity(severity) if code is None else code
         starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
             self._hot
         )
@@ -401,11 +402,7 @@ class Encoder:
         encoder = self._encoder_for_fields(own, record)
         severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
-        data: Any = read_attribute(record, "structured_data")
-        if sequence is not None:
-            data = number_elements(data, sequence, layout.enterprise_id)
-        data = join_attributes(data, record, layout.attributes, layout.enterprise_id)
-        elements = layout.render_any_elements(data)
+        elements = layout.render_record_elements(record, sequence)
         # Not a subclass's, who knows what that takes.
         frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, own[3], elements)
         return frame, is_truncated, severity

@@ -1,8 +1,14 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._log_record import clean_elements
+from syslogfast._log_record import read_attribute
 from syslogfast._options import clean_msgid, this_process
-from syslogfast._structured_data import join_elements, render_elements
+from syslogfast._structured_data import (
+    clean_elements,
+    join_attributes,
+    join_elements,
+    number_elements,
+    render_elements,
+)
 from syslogfast._text import ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
 from syslogfast._validation import check_field, reject_message
@@ -12,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from syslogfast._emitter_py import Sequence
     from syslogfast._encoder_py import StructuredData
     from syslogfast._options import Settings
     from syslogfast._text import Escapes
@@ -120,6 +127,14 @@ class SharedLayout:
 
     def render_elements(self, structured_data: "StructuredData") -> "bytes":
         return render_elements(structured_data, self.param_escapes, self.enterprise_id)
+
+    def render_record_elements(self, record: "Any", sequence: "Sequence | None") -> "bytes | None":
+        """Return what a LogRecord brings as elements; `sequence` numbers it."""
+        data = read_attribute(record, "structured_data")
+        if sequence is not None:
+            data = number_elements(data, sequence, self.enterprise_id)
+        data = join_attributes(data, record, self.attributes, self.enterprise_id)
+        return self.render_any_elements(data)
 
     def render_any_elements(self, structured_data: "object") -> "bytes | None":
         """Return what a record brings, whatever it is, as elements; names in it are made to fit."""

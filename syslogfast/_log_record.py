@@ -7,19 +7,16 @@ imported: where there are records, somebody else has done so.
 import sys
 
 from syslogfast._options import replace_fields
-from syslogfast._validation import is_enterprise_id
-from syslogfast.constants import HEADER_FIELDS, MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
+from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeAlias
 
-    from syslogfast._emitter_py import Sequence
-
-    Elements = dict[str, list[tuple[str, str]]]
+    Handler: TypeAlias = "logging.Handler | Reported"
 
 UNKNOWN_TIME = float("nan")
 
@@ -128,10 +125,34 @@ def is_given(value: "object") -> "bool":
         return True
 
 
-def format_message(template: "object", args: "object") -> "str | bytes":
+def describe_misfit(template: "str", args: "object", error: "Exception") -> "str":
+    """Return what stands for `template % args` where that is an error: nothing of it is lost."""
+    return f"{template} <{name_kind(error)}: {print_arguments(args)}>"
+
+
+def print_arguments(args: "object") -> "str":
+    """Return repr(args); where it has none, that of each of them."""
+    try:
+        return "".join([repr(args)])
+    except Exception as error:
+        if type(args) is tuple:
+            values = [print_arguments(value) for value in args]
+            return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
+        if type(args) is dict:
+            pairs = [f"{print_arguments(name)}: {print_arguments(args[name])}" for name in args]
+            return f"{{{', '.join(pairs)}}}"
+        return describe_unprintable(args, error)
+
+
+def format_message(
+    template: "object",
+    args: "object",
+    record: "logging.LogRecord | None" = None,
+    handler: "Handler | None" = None,
+) -> "str | bytes":
     """Return `template % args` as `logging` does: without args, the template as it is.
 
-    If that fails the template is kept, and what failed is named.
+    If that fails both are kept, and what failed is named; of a record it is reported, too.
     """
     text = print_value(template)
     try:
@@ -139,7 +160,42 @@ def format_message(template: "object", args: "object") -> "str | bytes":
             return template if type(template) is bytes else text
         return print_value(text % args)
     except Exception as error:
-        return f"{text} {describe_unprintable(args, error)}"
+        if record is not None:
+            report_misfit(record, handler)
+        return describe_misfit(text, args, error)
+
+
+class Reported:
+    """What stands for a handler where all has been reported."""
+
+    def handleError(self, record: "logging.LogRecord") -> "None":  # noqa: N802
+        pass
+
+
+def report_misfit(record: "logging.LogRecord", handler: "Handler | None" = None) -> "None":
+    """Have the exception that is being handled reported, by a handler or as `logging` does."""
+    if handler is not None:
+        handler.handleError(record)
+        return
+    logging: Any = sys.modules.get("logging")
+    try:
+        logging.Handler.handleError(logging.lastResort, record)
+    except Exception:
+        pass  # `logging` is not there, or cannot write; the text has it all
+
+
+def keep_misfit(
+    record: "logging.LogRecord | None", template: "str", args: "Any", error: "Exception"
+) -> "str":
+    """Do what format_message does where it fails, for an error that the compiled encoder got."""
+    try:
+        raise error
+    except Exception:
+        if record is not None:
+            report_misfit(record)
+        elif type(args) is tuple:
+            args = choose_arguments(args)
+    return describe_misfit(template, args, error)
 
 
 def is_mapping(value: "object") -> "bool":
@@ -237,12 +293,36 @@ def read_attribute(record: "object", name: "str") -> "object":
         return None
 
 
-def has_own_message(kind: "type") -> "bool":
-    """Return True if records of a class format in their own way, unlike logging's getMessage."""
-    method = read_attribute(kind, "getMessage")
-    return method is not None and (
-        getattr(method, "__module__", None) != "logging"
-        or getattr(method, "__qualname__", None) != "LogRecord.getMessage"
+class Plain:
+    def method(self) -> "None":
+        pass
+
+
+FUNCTION: "Any" = type(Plain.method)
+METHOD: "Any" = type(Plain().method)
+
+
+def is_logging_method(function: "Any") -> "bool":
+    """Return True if that is logging's getMessage itself, and nothing that wraps it.
+
+    A wrapper may have its name, or pretend to have all that it has; not its type and globals.
+    """
+    return (
+        type(function) is FUNCTION
+        and function.__globals__ is getattr(sys.modules.get("logging"), "__dict__", None)
+        and function.__qualname__ == "LogRecord.getMessage"
+    )
+
+
+def has_own_message(record: "object") -> "bool":
+    """Return True if a record formats in its own way, unlike logging's getMessage."""
+    method: Any = read_attribute(record, "getMessage")
+    if method is None:
+        return False
+    return (
+        type(method) is not METHOD
+        or method.__self__ is not record
+        or not is_logging_method(method.__func__)
     )
 
 
@@ -251,148 +331,50 @@ def is_standard(kind: "type") -> "bool":
     return (
         getattr(kind, "__module__", None) == "logging"
         and kind.__qualname__ == "LogRecord"
-        and not has_own_message(kind)
+        and is_logging_method(read_attribute(kind, "getMessage"))
     )
 
 
-def read_message(record: "logging.LogRecord") -> "str | bytes":
-    """Return what getMessage() does, of a subclass, too, that formats in its own way."""
+def read_message(record: "logging.LogRecord", handler: "Handler | None" = None) -> "str | bytes":
+    """Return what getMessage() does, of a record, too, that formats in its own way.
+
+    As logging.Formatter.format does, it leaves that in `record.message`.
+    """
     template, args = record.msg, read_attribute(record, "args")
-    if not has_own_message(type(record)):
-        return format_message(template, args)
+    if not has_own_message(record):
+        message = format_message(template, args, record, handler)
+    else:
+        try:
+            message = print_value(record.getMessage())
+        except Exception as error:
+            report_misfit(record, handler)
+            message = describe_misfit(print_value(template), args, error)
+    leave(record, "message", print_value(message))
+    return message
+
+
+def leave(record: "logging.LogRecord", name: "str", text: "str") -> "None":
+    """Set an attribute of a record, if it takes one."""
     try:
-        return print_value(record.getMessage())
-    except Exception as error:
-        return f"{print_value(template)} {describe_unprintable(args, error)}"
+        setattr(record, name, text)
+    except Exception:
+        pass  # it is for others, and can be made anew
 
 
-def read_record_text(record: "logging.LogRecord") -> "str | bytes":
+def read_record_text(
+    record: "logging.LogRecord", handler: "Handler | None" = None
+) -> "str | bytes":
     """Return the text of a record: its message, then its exception and stack.
 
     As logging.Formatter.format does, it leaves the exception's text in `record.exc_text`.
+    handler: whose `handleError` is told of arguments that do not fit; else it is logging's own.
     """
-    message = read_message(record)
+    message = read_message(record, handler)
     exc_info, exc_text = read_attribute(record, "exc_info"), read_attribute(record, "exc_text")
     if is_given(exc_info) and not is_given(exc_text):
         exc_text = format_exception(exc_info)
-        try:
-            record.exc_text = exc_text
-        except Exception:
-            pass  # it is for others, and can be made anew
+        leave(record, "exc_text", exc_text)
     for lines in (exc_text, read_attribute(record, "stack_info")):
         if is_given(lines):
             message = append_lines(print_value(message), lines)
     return message
-
-
-def join_attributes(
-    given: "object",
-    record: "logging.LogRecord",
-    attributes: "Mapping[str, Mapping[str, str]] | None",
-    enterprise_id: "str",
-) -> "object":
-    """Return a record's structured data, joined with what `attributes` names, if it has that.
-
-    An element of its own replaces one of the same SD-ID; bytes replace them all.
-    """
-    if attributes is None or is_a(given, bytes):
-        return given
-    elements: dict[object, object] = {}
-    own = list_sd_ids(given, enterprise_id)
-    for sd_id, names in attributes.items():
-        sd_id = clean_sd_id(sd_id, enterprise_id)
-        if sd_id in own:
-            continue
-        parameters = {}
-        for name, attribute in names.items():
-            value = read_attribute(record, attribute)
-            if value is not None:
-                parameters[name] = value
-        if parameters:
-            elements[sd_id] = parameters
-    if is_a(given, dict):
-        try:
-            elements.update(given)  # type: ignore[call-overload]
-        except Exception:
-            return given  # to be cleaned
-    return elements or None
-
-
-def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":
-    """Return the SD-IDs of a record's structured data as they will be written."""
-    try:
-        if is_a(given, dict):
-            return [clean_sd_id(sd_id, enterprise_id) for sd_id in list(given)]  # type: ignore[call-overload]
-    except Exception:
-        pass  # a dict of its own kind, which will be cleaned
-    return []
-
-
-def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str") -> "object":
-    """Return a record's structured data, whatever they are, with the next number in them."""
-    if given is None:
-        return sequence.number(None)
-    try:
-        meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
-        if meta is not None and not is_a(meta, dict, list, tuple):
-            given = clean_elements(given, enterprise_id)
-    except Exception:  # a dict of its own kind
-        given = clean_elements(given, enterprise_id)
-    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
-
-
-def clean_sd_id(name: "object", enterprise_id: "str") -> "str":
-    """Return an SD-ID (RFC 5424 6.3.2): a name of IANA's, or one with a number, if there is one.
-
-    The name is what is shortened, and what loses each "@" but the last one.
-    """
-    text = print_value(name)
-    if text in REGISTERED_SD_IDS:
-        return text
-    stem, _, number = text.rpartition("@")
-    if not is_enterprise_id(number) or number == text:
-        stem, number = text, enterprise_id
-    end = f"@{number}" if number else ""
-    return clean_sd_name(stem[: MAX_SD_NAME - len(end)]).replace("@", "_") + end
-
-
-def clean_sd_name(name: "object") -> "str":
-    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
-    text = print_value(name)[:MAX_SD_NAME]
-    kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
-    return "".join(kept) or "_"
-
-
-def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
-    """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
-    pairs: list[tuple[str, str]] = []
-    if parameters is None:
-        return pairs
-    try:
-        if is_a(parameters, dict):
-            parameters = list(parameters.items())  # type: ignore[attr-defined]
-        if not is_a(parameters, list, tuple):
-            parameters = [parameters]
-        for pair in list(parameters):  # type: ignore[call-overload]
-            if is_a(pair, list, tuple) and len(pair) == 2:
-                name, value = pair
-            else:
-                name, value = "value", pair
-            if value is not None:
-                pairs.append((clean_sd_name(name), print_value(value)))
-    except Exception as error:
-        pairs.append(("value", describe_unprintable(parameters, error)))
-    return pairs
-
-
-def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements | None":
-    """Return structured data that any encoder takes, made of what one has refused."""
-    elements: Elements = {}
-    try:
-        if is_a(structured_data, dict):
-            for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
-                sd_id = clean_sd_id(sd_id, enterprise_id)
-                elements.setdefault(sd_id, []).extend(clean_pairs(parameters))
-    except Exception:
-        pass  # what can be read of it has been
-    return elements or None

@@ -1,7 +1,6 @@
-"""The standard library's SysLogHandler as Python 3.14 has it, on every Python from 3.10 on.
+"""The standard library's SysLogHandler as Python 3.14 has it, on every Python from 3.11 on.
 
-What 3.10 lacks came with 3.11: `createSocket`, by which a handler that was closed, or could not
-connect, opens its socket later. `timeout` came with 3.14.
+What earlier ones lack is `timeout`.
 """
 
 import logging
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def open_socket(address: "Any", kind: int, timeout: float | None) -> tuple[socket.socket, int]:
+def open_socket(address: "Any", kind: int, timeout: float) -> tuple[socket.socket, int]:
     """Return a socket for the first of a host's addresses that will do, and its kind; OSError."""
     host, port = address
     failure = OSError("the host has no address")
@@ -22,8 +21,7 @@ def open_socket(address: "Any", kind: int, timeout: float | None) -> tuple[socke
         opened = None
         try:
             opened = socket.socket(family, found, protocol)
-            if timeout:
-                opened.settimeout(timeout)
+            opened.settimeout(timeout)
             if found == socket.SOCK_STREAM:
                 opened.connect(found_address)
             return opened, found
@@ -45,11 +43,7 @@ class StandardSysLogHandler(logging.handlers.SysLogHandler):
             super().__init__(address, facility, socktype, timeout)
             return
         self.timeout = timeout
-        if sys.version_info >= (3, 11):
-            super().__init__(address, facility, socktype)
-            return
-        self._keep(address, facility, socktype, timeout)
-        self.createSocket()
+        super().__init__(address, facility, socktype)
 
     def _keep(self, address: "Any", facility: int | str, socktype: "Any", timeout: "Any") -> None:
         """Be a handler with these attributes, and with no socket."""
@@ -64,38 +58,10 @@ class StandardSysLogHandler(logging.handlers.SysLogHandler):
     if sys.version_info < (3, 14):
 
         def createSocket(self) -> None:  # noqa: N802
-            """Open the socket; not for a unix socket is it an error that nobody listens yet."""
-            is_path = isinstance(self.address, str)
-            if sys.version_info >= (3, 11) and (is_path or not self.timeout):
+            """Open the socket; to connect to a host takes no longer than `timeout`."""
+            if isinstance(self.address, str) or not self.timeout:
                 super().createSocket()
                 return
-            self.unixsocket = is_path
-            if not is_path:
-                kind = socket.SOCK_DGRAM if self.socktype is None else self.socktype
-                self.socket, self.socktype = open_socket(self.address, kind, self.timeout)
-                return
-            try:
-                self._connect_unixsocket(self.address)  # type: ignore[attr-defined]
-            except OSError:
-                pass  # as openlog(3) does; it is tried again for each record
-
-    if sys.version_info < (3, 11):
-
-        def emit(self, record: logging.LogRecord) -> None:
-            try:
-                if not self.socket:
-                    self.createSocket()
-            except Exception:
-                self.handleError(record)
-            else:
-                super().emit(record)
-
-        def close(self) -> None:
-            self.acquire()
-            try:
-                opened, self.socket = self.socket, None
-                if opened:
-                    opened.close()
-                logging.Handler.close(self)
-            finally:
-                self.release()
+            self.unixsocket = False
+            kind = socket.SOCK_DGRAM if self.socktype is None else self.socktype
+            self.socket, self.socktype = open_socket(self.address, kind, self.timeout)

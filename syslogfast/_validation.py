@@ -12,8 +12,10 @@ from syslogfast.constants import (
     FACILITIES,
     HEADER_FIELDS,
     MAX_ENTERPRISE_ID,
+    MAX_FACILITY,
     MAX_PRECISION,
     MAX_SD_NAME,
+    MAX_SEVERITY,
     REGISTERED_SD_IDS,
     SD_NAME_CHARACTERS,
     SEVERITIES,
@@ -42,26 +44,33 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
-def check_code(field: "str", value: "object", names: "Mapping[str, int]") -> "int":
-    """Return the number of a severity or facility: a number in range, an enum or a keyword."""
-    highest = max(names.values())
+def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
+    """Return the number of a severity or facility: a number in range, an enum or a keyword.
+
+    A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
+    """
     if isinstance(value, int):
-        if 0 <= value <= highest:
-            return int(value)
+        # A subclass may have an arithmetic of its own.
+        number = value if type(value) is int else int.__add__(value, 0)
+        if 0 <= number <= highest:
+            return number
     elif isinstance(value, str):
-        if value in names:
-            return names[value]
+        keyword = "".join([value]).lower()  # a subclass may pretend to be another text
+        if keyword[:4] == "log_":
+            keyword = keyword[4:]
+        if keyword in names:
+            return names[keyword]
     else:
         raise TypeError(f"{field} must be an int or a str, got {describe(value)}")
     raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
 
 
 def check_severity(value: "object") -> "int":
-    return check_code("severity", value, SEVERITIES)
+    return check_code("severity", value, SEVERITIES, MAX_SEVERITY)
 
 
 def check_facility(value: "object") -> "int":
-    return check_code("facility", value, FACILITIES)
+    return check_code("facility", value, FACILITIES, MAX_FACILITY)
 
 
 def reject_option(name: "object") -> "NoReturn":
@@ -171,14 +180,11 @@ def check_enterprise_id(value: "object") -> "str":
     """Return a private enterprise number as text; "" for None."""
     if value is None:
         return ""
-    number = ""
-    if isinstance(value, int):
-        if 0 <= value < 10**MAX_ENTERPRISE_ID:  # others may have more digits than str() writes
-            number = str(int(value))
-    elif isinstance(value, str):
-        number = "".join([value])  # a subclass may pretend to be another text
-    else:
+    if not isinstance(value, (int, str)):
         raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
+    number = "".join([value]) if isinstance(value, str) else ""  # a subclass may pretend
+    if isinstance(value, int) and 0 <= value < 10**MAX_ENTERPRISE_ID:
+        number = str(int(value))
     if not is_enterprise_id(number):
         raise ValueError(
             "enterprise_id must be a number, or numbers with periods between them, of"
@@ -190,8 +196,7 @@ def check_enterprise_id(value: "object") -> "str":
 def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[object]") -> "str":
     """RFC 5424 6.3.2: SD-ID = a name of IANA's, or a name, "@" and a private enterprise number.
 
-    A name without a number that is not IANA's gets this one, if it is not empty. `others` have the
-    same SD-NAME only if they are this one.
+    A name without a number that is not IANA's gets this one, if it is not empty.
     """
     name, at, number = sd_id.partition("@")
     if at and not (name and is_enterprise_id(number)):
@@ -297,11 +302,15 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
-def reject_interpreter(error: "ImportError") -> "NoReturn":
-    raise ImportError(
-        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
-        " SYSLOGFAST_BACKEND=python chooses its twin"
-    ) from error
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def reject_url_kind(value: "object") -> "NoReturn":
@@ -413,35 +422,22 @@ def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, d
     return copied
 
 
-def check_header_attributes(header_attributes: "object") -> "dict[str, tuple[str, ...]]":
+def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
     """Return a copy of {field: attributes}; refuse what is not that."""
-    if not isinstance(header_attributes, dict):
-        reject_header_attributes(header_attributes)
     copied = {}
-    for field, names in header_attributes.items():
-        if not isinstance(field, str):
-            reject_header_attributes(field)
-        field = "".join([field])
+    for field, names in check_header_kind(given, dict).items():
+        field = "".join([check_header_kind(field, str)])  # a subclass may pretend to be another
         check_choice("header_attributes field", field, HEADER_FIELDS)
-        if isinstance(names, str):
-            names = (names,)
-        if not isinstance(names, (list, tuple)):
-            reject_header_attributes(names)
-        for name in names:
-            if not isinstance(name, str):
-                reject_header_attributes(name)
-        # A subclass may pretend to be another text.
-        texts = tuple(["".join([name]) for name in names])
+        names = [names] if isinstance(names, str) else check_header_kind(names, list, tuple)
+        texts = tuple(["".join([check_header_kind(name, str)]) for name in names])
         if not texts or "" in texts:
-            raise ValueError(
-                f"header_attributes of {field} must be names of attributes, got {describe(names)}"
-            )
+            raise ValueError(f"header_attributes must name attributes, got {describe(names)}")
         copied[field] = texts
     return copied
 
 
-def reject_header_attributes(value: "object") -> "NoReturn":
-    raise TypeError(
-        "header_attributes must be a dict of str or of lists of str, {field: [attribute]},"
-        f" got {describe(value)}"
-    )
+def check_header_kind(value: "Any", *kinds: "type") -> "Any":
+    if not isinstance(value, kinds):
+        rule = "a dict of str or of lists of str, {field: [attribute]}"
+        raise TypeError(f"header_attributes must be {rule}, got {describe(value)}")
+    return value

@@ -51,6 +51,8 @@ SEVERITIES = {
     "debug": 7,
 }
 
+MAX_FACILITY, MAX_SEVERITY = 23, 7  # RFC 5424 6.2.1
+
 NILVALUE = "-"  # RFC 5424 6
 PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
 SD_NAME_CHARACTERS = "".join([char for char in PRINTUSASCII if char not in '="]'])  # 6.3.3

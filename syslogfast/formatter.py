@@ -3,7 +3,7 @@
 import logging
 
 from syslogfast._backend import Encoder, RecordFormatter
-from syslogfast._log_record import print_value, read_record_text
+from syslogfast._log_record import Reported, print_value, read_record_text, report_misfit
 from syslogfast._validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
@@ -80,8 +80,9 @@ class Formatter(RecordFormatter, logging.Formatter):
             if isinstance(text, str):
                 return text
         except Exception:
-            pass  # the record's own text is better than none
-        return print_value(read_record_text(record))
+            report_misfit(record)
+        # The record's own text is better than none.
+        return print_value(read_record_text(record, Reported()))
 
 
 def restore_formatter(

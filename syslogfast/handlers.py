@@ -8,7 +8,13 @@ from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
 from syslogfast._backend import Encoder
-from syslogfast._log_record import LOWEST_LEVELS, choose_severity
+from syslogfast._log_record import (
+    LOWEST_LEVELS,
+    Reported,
+    choose_severity,
+    print_value,
+    read_record_text,
+)
 from syslogfast._stdlib_handler import StandardSysLogHandler
 from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
@@ -184,7 +190,9 @@ class SysLogHandler(StandardSysLogHandler):
             or is_replaced(self, self.format, logging.Handler.format)
         ):
             self._check_formatter(self.formatter)
-            text = (self.ident or "") + self.format(record)
+            text = self._format(record)
+        elif record.args and is_replaced(self, self.handleError, logging.Handler.handleError):
+            text = print_value(read_record_text(record, self))
         # Whoever has a say in the standard library's handler has it here.
         priority: int | str
         if record.levelname in self.priority_map or is_replaced(
@@ -203,6 +211,14 @@ class SysLogHandler(StandardSysLogHandler):
             self._send(record, text, facility)
         else:
             self._emitter_for_facility(facility).emit_record(record, text)
+
+    def _format(self, record: logging.LogRecord) -> str:
+        """Return `ident` and what the formatter makes; the record's own text if that fails."""
+        try:
+            return (self.ident or "") + self.format(record)
+        except Exception:
+            self.handleError(record)
+        return (self.ident or "") + print_value(read_record_text(record, Reported()))
 
     def _emitter_for_facility(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""

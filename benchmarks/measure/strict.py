@@ -7,7 +7,7 @@ expression that owes nothing to it, so that our own mistakes are not read as the
 import re
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from measure.record import IDENTITY
 
@@ -93,4 +93,4 @@ def check(data: bytes, expected: Expected) -> None:
 
 
 def write_isoformat(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
@@ -61,7 +61,7 @@ pytestmark = pytest.mark.usefixtures("program")
 
 def encode_naively(severity: int, message: str) -> bytes:
     """What is written by hand."""
-    now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return f"<{8 + severity}>1 {now} {HOSTNAME} {APP_NAME} {PROCID} - - {message}".encode()
 
 

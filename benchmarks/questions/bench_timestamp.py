@@ -8,7 +8,7 @@ Local time is Berlin's.
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
@@ -55,7 +55,7 @@ def check_time(text: str, local_time: bool) -> None:
     else:
         year = time.gmtime().tm_year
         timestamp = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S")
-        timestamp = timestamp if local_time else timestamp.replace(tzinfo=timezone.utc)
+        timestamp = timestamp if local_time else timestamp.replace(tzinfo=UTC)
     assert abs(timestamp.timestamp() - time.time()) < 5
 
 
@@ -78,7 +78,7 @@ def test_timestamp(
         "format_timestamp": _encoder_c.format_timestamp,
         "format_in_python": _encoder_py.format_timestamp,
         "datetime": datetime,
-        "utc": timezone.utc,
+        "utc": UTC,
         "strftime": time.strftime,
         "gmtime": time.gmtime,
     }

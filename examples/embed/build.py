@@ -5,7 +5,6 @@ usage: python3 build.py FOLDER      makes FOLDER/program; what else is there may
 It takes Cython, setuptools, a C compiler, and the static library and headers of this Python.
 """
 
-import _imp
 import marshal
 import pathlib
 import shlex
@@ -49,8 +48,6 @@ def find_modules() -> dict[str, tuple[CodeType, bool]]:
             place = f"<frozen {name}>"  # a path of the machine that builds would mean nothing
             code = compile(source, place, "exec", dont_inherit=True, optimize=2)
             modules[name] = code, origin.endswith("__init__.py")
-        elif origin == "frozen" and sys.version_info < (3, 11):
-            modules[name] = _imp.get_frozen_object(name), False  # later ones need not be given
     return modules
 
 

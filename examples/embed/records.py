@@ -7,7 +7,7 @@ NAMES = {"hostname": "vm-7", "app_name": "shop", "procid": 1}  # the kernel need
 
 
 class PackageImporter(BuiltinImporter):
-    """Finds built-in modules in packages, too: Python 3.10 and 3.11.2 do not."""
+    """Finds built-in modules in packages, too: Python 3.11.2 does not."""
 
     @classmethod
     def find_spec(cls, name: str, path: object = None, target: object = None) -> object:

@@ -156,6 +156,11 @@ cdef inline int read_severity(object severity) except -1:
         code = read_small_int(severity)
         if 0 <= code <= 7:
             return <int>code
+    elif PyUnicode_Check(severity):
+        code = find_severity(severity)
+        if code >= 0:
+            return <int>code
+    cold_path()
     return <int><Py_ssize_t>check_severity(severity)
 
 
@@ -225,7 +230,7 @@ cdef int read_logged_fields(
     try:
         return read_own_fields(layout, record, scratch, msgid, structured_data)
     except Exception:  # of a name, or of the __str__ of a value
-        structured_data = load_log_record().clean_elements(
+        structured_data = load_structured_data().clean_elements(
             structured_data, read_text(scratch.enterprise_id)
         )
     scratch.size = 0

@@ -6,14 +6,17 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one. Without a value here, which
-# another interpreter that loads it would give it again.
+# Processes between the one that has loaded this and the present one, for all interpreters: each of
+# them learns of a fork. Without values here, which another one that loads this would give again.
 cdef int forks
+cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
 
 
 def note_fork():
     global forks
-    forks += 1
+    cdef Py_ssize_t process = get_process(), known = forked
+    if known != process and swap(&forked, known, process):
+        forks += 1
 
 
 call_at_fork("counters", "after_in_child", note_fork)
@@ -69,7 +72,7 @@ cdef object number_elements(Sequence sequence, object structured_data, const Lay
         and PyDict_GetItem(structured_data, "meta") == NULL
     ):
         return {**<dict>structured_data, "meta": {"sequenceId": take_number(sequence)}}
-    return load_log_record().number_elements(
+    return load_structured_data().number_elements(
         structured_data, sequence, read_text(get_enterprise_id(layout))
     )
 
@@ -224,11 +227,7 @@ cdef int emit_one(
     cdef Span text
     cdef bint is_text
     if args:
-        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if formatted is None:
-            log_record = load_log_record()
-            formatted = log_record.format_message(message, log_record.choose_arguments(args))
-        message = formatted
+        return emit_formatted(emitter, severity, message, args, msgid, structured_data, time_ns)
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
@@ -238,6 +237,43 @@ cdef int emit_one(
         NULL,
     )
     return 0
+
+
+cdef int emit_formatted(
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+) except -1:
+    cdef char[SMALL] space
+    cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_ascii
+    cdef char *end = NULL
+    if PyUnicode_CheckExact(message):
+        end = write_template(space, message, args, &is_ascii)
+    if end == NULL:
+        message = format_any(message, args)
+        return emit_one(emitter, severity, message, (), msgid, structured_data, time_ns)
+    text.start = space
+    text.size = end - space
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
+    return 0
+
+
+cdef object format_any(object template, tuple args):
+    """Return `template % args`, whatever they are."""
+    cold_path()
+    value = args[0]
+    if PyUnicode_CheckExact(template):
+        # Whether a single argument is a mapping takes longer to find out than most texts to write.
+        if (
+            PyTuple_GET_SIZE(args) > 1 or not PyMapping_Check(value) or PyUnicode_CheckExact(value)
+            or PyList_CheckExact(value) or PyTuple_CheckExact(value)
+        ):
+            return format_by_python(None, template, args)
+        if PyDict_CheckExact(value) and <dict>value:
+            return format_by_python(None, template, value)
+    log_record = load_log_record()
+    return log_record.format_message(template, log_record.choose_arguments(args))
 
 
 cdef inline Encoder find_encoder(EmitterBase emitter):

@@ -64,7 +64,8 @@ cdef class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, such as "local0" or "LOG_LOCAL0" (RFC
+        5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -178,8 +179,9 @@ cdef class Encoder:
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
-        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err" or "LOG_ERR".
+        `message` is a str or a buffer that holds UTF-8; what is ill-formed in it, lone
+        surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -398,7 +400,8 @@ cdef tuple list_names(Encoder encoder):
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
     cold_path()
-    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
+    hostname, app_name, procid = list_names(encoder)
+    return {"hostname": hostname, "app_name": app_name, "procid": procid, **encoder.options}
 
 
 cdef inline int check_ready(Encoder encoder) except -1:

@@ -38,7 +38,8 @@ cdef object check_sd_id(object sd_id, object elements, Span number):
     if at == NULL:
         if not number.size or sd_id in REGISTERED_SD_IDS:
             return sd_id
-        complete = PyUnicode_FromFormat("%U@%.*s", <PyObject *>sd_id, <int>number.size, number.start)
+        suffix = read_text(number)
+        complete = PyUnicode_FromFormat("%U@%U", <PyObject *>sd_id, <PyObject *>suffix)
         if PyUnicode_GET_LENGTH(complete) <= MAX_SD_NAME and complete not in elements:
             return complete
     elif at > octets and is_enterprise_id(at + 1, octets + size - at - 1):
@@ -80,7 +81,12 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     return append(scratch, b'"', 1)
 
 
-cdef tuple SIDE_EFFECT_FREE_TYPES = (str, bytes, int, float, bool, type(None))
+cdef inline bint runs_no_code(object value) noexcept:
+    """Return True if str() of a value runs no code but Python's own."""
+    return (
+        value is None or PyUnicode_CheckExact(value) or PyLong_CheckExact(value)
+        or PyFloat_CheckExact(value) or PyBool_Check(value) or PyBytes_CheckExact(value)
+    )
 
 
 cdef object list_parameters(object parameters):
@@ -102,14 +108,14 @@ cdef bint is_side_effect_free(object structured_data) except -1:
     for parameters in (<dict>structured_data).values():
         if type(parameters) is dict:
             for value in (<dict>parameters).values():
-                if type(value) not in SIDE_EFFECT_FREE_TYPES:
+                if not runs_no_code(value):
                     return False
         elif type(parameters) is list or type(parameters) is tuple:
             for i in range(PySequence_Fast_GET_SIZE(parameters)):
                 pair = <object>PySequence_Fast_GET_ITEM(parameters, i)
                 if type(pair) is not tuple or len(<tuple>pair) != 2:
                     return False
-                if type((<tuple>pair)[1]) not in SIDE_EFFECT_FREE_TYPES:
+                if not runs_no_code((<tuple>pair)[1]):
                     return False
         elif parameters is not None:
             return False

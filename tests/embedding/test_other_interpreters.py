@@ -39,7 +39,7 @@ print(log.stats["sent"])
 
 @pytest.fixture
 def package(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A copy for PyPy. Debian 12's is of Python 3.9, which cannot read 3.10's annotations."""
+    """A copy for PyPy. Debian 12's is of Python 3.9, which cannot read annotations with |."""
     copied = pathlib.Path(shutil.copytree(PACKAGE, tmp_path / "syslogfast"))
     for path in copied.rglob("*.py"):
         source = path.read_text(encoding="utf-8")

@@ -538,7 +538,7 @@ def count_descriptors() -> int:
 
 @pytest.mark.slow
 def test_children_are_small(module: ModuleType, backend: str, record_property: Run) -> None:
-    """10,000 of them, with their names, take 350 bytes each and no descriptor."""
+    """2,000 of them, with their names, take 350 bytes each and no descriptor."""
     parent = module.connect(NOWHERE, hostname="host")
     descriptors = count_descriptors()
     for _ in range(10):
@@ -549,7 +549,7 @@ def test_children_are_small(module: ModuleType, backend: str, record_property: R
         before = tracemalloc.get_traced_memory()[0]
         children = [
             parent.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
-            for number in range(10_000)
+            for number in range(2_000)
         ]
         gc.collect()
         each = (tracemalloc.get_traced_memory()[0] - before) / len(children)

@@ -249,6 +249,12 @@ SEVERITIES = [
     True,
     Number.TWO,
     BigInt(3),
+    "INFO",
+    "Warning",
+    "LOG_EMERGENCY",
+    "log_err",
+    Text("info"),
+    Text("LOG_DEBUG"),
 ]
 NOT_SEVERITIES = [
     8,
@@ -256,14 +262,16 @@ NOT_SEVERITIES = [
     10**30,
     -(2**64),
     "",
-    "INFO",
+    "INF0",
+    "log_",
+    "\u0131nfo",
     b"info",
     None,
     1.5,
     [],
     Number.SEVENTEEN,
     BigInt(8),
-    Text("info"),
+    Text("true"),
 ]
 any_severities = mostly(st.sampled_from(SEVERITIES), st.sampled_from(NOT_SEVERITIES))
 MSGIDS = [None, "ID47", "", "\u00e9", "\ud800", "a b", "m" * 40, "\U0001f600" * 9, "-", Text("x")]

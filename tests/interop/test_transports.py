@@ -7,7 +7,7 @@ that speak in turn. Every field of every record is compared, in order.
 import socket
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.backends import load_emitter_module
@@ -36,7 +36,7 @@ PORTION = 2_500  # records that the receive buffer of a collector's UDP socket h
 IDENTITIES = 20
 LIMIT = 30.0  # seconds that anything may take
 PROTOCOLS = ("rfc5424", "rfc3164")
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def describe_identity(number: int) -> dict[str, object]:
@@ -215,13 +215,13 @@ def test_a_stock_dev_log(start_collector: StartCollector) -> None:
     """
     collector = start_collector(RsyslogStock)
     samples = make_samples()
-    earliest = datetime.now(timezone.utc) - timedelta(seconds=1)
+    earliest = datetime.now(UTC) - timedelta(seconds=1)
     with syslogfast.connect(
         collector.url(), linger=0.01, overflow="block", timeout=LIMIT
     ) as emitter:
         records = send(emitter, samples, collector, RECORDS)
         check_all_sent(emitter)
-    latest = datetime.now(timezone.utc) + timedelta(seconds=1)
+    latest = datetime.now(UTC) + timedelta(seconds=1)
     host = socket.gethostname().partition(".")[0].lower()
     for record, sample in zip(records, samples, strict=True):
         assert earliest <= datetime.fromisoformat(record.timestamp) <= latest

@@ -143,7 +143,7 @@ def boot(
             step() if callable(step) else time.sleep(step)
 
     def take_time() -> None:
-        timestamps.append(datetime.datetime.now(datetime.timezone.utc))
+        timestamps.append(datetime.datetime.now(datetime.UTC))
 
     enter = ("nsenter", "-t", str(cable.guest), "-n", "-m", "-r")
     with contextlib.ExitStack() as stack:

@@ -196,7 +196,7 @@ def test_from_a_zip(
     refused = run_program("fd://1", "c", place=archive)
     assert refused.returncode == 1
     expected = b"ModuleNotFoundError: No module named 'syslogfast._encoder_c'"
-    assert refused.stderr.splitlines()[-1] == expected
+    assert refused.stderr.splitlines()[-1].startswith(expected)  # 3.15 adds a hint
 
 
 @pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])

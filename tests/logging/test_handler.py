@@ -256,7 +256,7 @@ def test_same_bytes(send, mixin, listener) -> None:
 
 
 def test_opens_anew_after_close(listener) -> None:
-    """As from Python 3.11 on, a closed handler opens its socket when there is a record."""
+    """A closed handler opens its socket when there is a record, as the standard library's."""
     handler = syslogfast.SysLogHandler(listener.address, socktype=listener.socktype)
     handler.handle(make_record("before"))
     handler.close()

@@ -2,7 +2,6 @@
 
 import copy
 import gc
-import io
 import itertools
 import logging
 import os
@@ -323,6 +322,6 @@ def test_fork(encoder_module: ModuleType) -> None:
             os._exit(0)
     os.waitpid(child, 0)
     os.close(writer)
-    with io.open(reader, "rb") as stream:
+    with open(reader, "rb") as stream:
         parsed = parse_rfc5424(stream.read())
     assert (parsed.app_name, parsed.procid) == ("desk", str(child))

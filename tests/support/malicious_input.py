@@ -120,7 +120,7 @@ BAD_STRUCTURED_DATA: list[object] = [
 ]  # fmt: skip
 
 BAD_SEVERITIES: list[object] = [
-    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR", "fatal", "0", None, 3.0,
+    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR\n", "fatal", "0", None, 3.0,
     b"err", [],
 ]  # fmt: skip
 
@@ -132,7 +132,7 @@ BAD_FACILITIES: list[object] = [
     10**6,
     10**30,
     "",
-    "LOCAL0",
+    "LOCAL_0",
     "local8",
     None,
     1.5,

@@ -145,9 +145,9 @@ def test_a_collector_that_sleeps(
     speak(emitter, 0, 1)
     assert emitter.flush()
     collector.suspend()
-    started = datetime.datetime.now(datetime.timezone.utc)
+    started = datetime.datetime.now(datetime.UTC)
     speak(emitter, 1, MANY, 4000)
-    stopped = datetime.datetime.now(datetime.timezone.utc)
+    stopped = datetime.datetime.now(datetime.UTC)
     stats = check_counts(emitter)
     assert stats["queued"] > 0
     assert (stats["dropped"] == {}) == (overflow == "block")

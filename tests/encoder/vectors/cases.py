@@ -77,7 +77,15 @@ def make_codes() -> Iterator[Case]:
         yield encode(f"severity/{severity}", severity, "x")
     for facility in (*range(24), *FACILITIES):
         yield encode(f"facility/{facility}", 7, "x", facility=facility)
-    for code in (-1, 8, 24, 10**30, "", "INFO", "USER", "7", None, 1.5, b"err"):
+    for severity in SEVERITIES:
+        for keyword in (severity.upper(), severity.title(), f"LOG_{severity.upper()}"):
+            yield encode(f"severity/{keyword}", keyword, "x")
+        for keyword in (f"{severity}x", f"x{severity}", severity[:-1] + "\x7f", f"log{severity}"):
+            yield encode(f"severity/bad/{keyword}", keyword, "x")
+    for facility in FACILITIES:
+        for keyword in (facility.title(), f"LOG_{facility.upper()}", f"log_{facility}"):
+            yield encode(f"facility/{keyword}", 7, "x", facility=keyword)
+    for code in (-1, 8, 24, 10**30, "", "LOG_", "log_log_user", "LOG-ERR", "7", None, 1.5, b"err"):
         yield encode(f"severity/bad/{code}", code, "x")
         yield encode(f"facility/bad/{code}", 7, "x", facility=code)
     for size in (98, 99, 200):  # what is quoted in an error is cut at 100 characters

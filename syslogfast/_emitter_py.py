@@ -210,7 +210,9 @@ class EmitterBase:
         encoder = self._get_encoder()
         layout = encoder._layout
         data: Any = structured_data
-        if self._sequence is not None:
+        if self._sequence is not None and data is None:
+            data = self._sequence.number(None)
+        elif self._sequence is not None:
             data = number_elements(data, self._sequence, layout.enterprise_id)
         data = layout.render_any_elements(data)
         frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, data)

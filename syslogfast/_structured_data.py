@@ -179,8 +179,6 @@ def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":
 
 def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str") -> "object":
     """Return a record's structured data, whatever they are, with the next number in them."""
-    if given is None:
-        return sequence.number(None)
     try:
         meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
         if meta is not None and not is_a(meta, dict, list, tuple):

@@ -153,6 +153,8 @@ cdef object encode_log_record(
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
     if emitter is not None and emitter._sequence is not None:
+        if structured_data is None and encoder.reads_attributes:
+            structured_data = {}  # which can be joined
         structured_data = number_elements(emitter._sequence, structured_data, layout)
     if encoder.reads_attributes:
         structured_data = load_structured_data().join_attributes(

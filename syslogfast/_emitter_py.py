@@ -15,6 +15,7 @@ from syslogfast._log_record import (
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import add_sequence_id
 from syslogfast._structured_data import number_elements
+from syslogfast._timestamp import check_time
 from syslogfast._validation import check_severity
 from syslogfast.constants import (
     FIRST,
@@ -136,8 +137,8 @@ class EmitterBase:
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
         so are the errors that they raise; but structured data raise none: names that are wrong
         are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
-        written as by str(); with `args` it is the template of a %-formatting, as in `logging`.
-        What cannot be printed is named in the text.
+        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
+        they do not fit, both are the text. What cannot be printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -145,8 +146,11 @@ class EmitterBase:
         if args:
             message = format_message(message, choose_arguments(args))
         text = read_any_message(message)
-        now = time.time_ns() if time_ns is None else time_ns
-        self._put(code, text, now, msgid, structured_data)
+        if time_ns is None:
+            time_ns = time.time_ns()
+        else:
+            check_time(time_ns)  # a wrong one takes no number of the sequence
+        self._put(code, text, time_ns, msgid, structured_data)
 
     def emit_record(self, record: "LogRecord", message: "str | None" = None) -> "None":
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.

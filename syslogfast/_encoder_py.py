@@ -27,10 +27,10 @@ from syslogfast._options import (
 from syslogfast._text import truncate_text
 from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
+    check_offset,
     check_severity,
     reject_change,
     reject_messages,
-    reject_offset,
 )
 from syslogfast.constants import IDENTITY, SEVERITIES
 
@@ -71,8 +71,10 @@ class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those that turn a text's direction about
+        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
+        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
+        delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -84,8 +86,7 @@ class Encoder:
     header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
         from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
         the record has, and that is not None; without one, the field is what it is otherwise.
-    enterprise_id: the number for "@number" after those SD-IDs that have none and are not IANA's, as
-        an int or a str such as "32473.1" (RFC 5424 7.2.2).
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -237,18 +238,17 @@ class Encoder:
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
         size = measure_buffer(buffer)
-        if not isinstance(offset, int) or not 0 <= offset <= size:
-            reject_offset(offset, size)
-        space = None if isinstance(buffer, bytearray) else size - offset
+        start = check_offset(offset, size)
+        space = None if isinstance(buffer, bytearray) else size - start
         records = []
-        for message in tuple(messages):  # it may change meanwhile
+        for message in list(messages):  # it may change meanwhile
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)
                 if space < 0:
                     break
             records.append(record)
-        return store(buffer, offset, b"".join(records)), len(records)
+        return store(buffer, start, b"".join(records)), len(records)
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.
@@ -259,8 +259,8 @@ class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
@@ -373,6 +373,8 @@ class Encoder:
             space = max_size - len(header)
         if type(message) is not str or len(separator) > 1:
             message = self._layout.read_message(message)
+        if message[-1:] in escapes.line_ends:
+            message = message.rstrip("\r\n")  # as collectors do, and `print` and `write` give it
         data = None
         if len(message) <= space:
             try:  # what most are, without a look at each character
@@ -397,12 +399,11 @@ class Encoder:
     ) -> "tuple[bytes, bool, int]":
         """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
         text = read_record_text(record) if message is None else message
-        layout = self._layout
-        own = read_header_fields(record, layout.header_attributes)
+        own = read_header_fields(record, self._layout.header_attributes)
         encoder = self._encoder_for_fields(own, record)
         severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
-        elements = layout.render_record_elements(record, sequence)
+        elements = self._layout.render_record_elements(record, sequence)
         # Not a subclass's, who knows what that takes.
         frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, own[3], elements)
         return frame, is_truncated, severity

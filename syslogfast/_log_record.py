@@ -7,6 +7,7 @@ imported: where there are records, somebody else has done so.
 import sys
 
 from syslogfast._options import replace_fields
+from syslogfast._validation import read_int
 from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeAlias
 
-    Handler: TypeAlias = "logging.Handler | Reported"
+    Handler: TypeAlias = "logging.Handler | Misfit"
 
 UNKNOWN_TIME = float("nan")
 
@@ -100,7 +101,7 @@ def read_other_process(record: "object", known: "str") -> "str | None":
     process = read_attribute(record, "process")
     if not is_a(process, int, str):
         return None
-    procid = print_value(process)
+    procid = print_value(read_int(process) if is_a(process, int) else process)  # type: ignore[arg-type]
     return None if procid == known else procid
 
 
@@ -137,10 +138,10 @@ def print_arguments(args: "object") -> "str":
     except Exception as error:
         if type(args) is tuple:
             values = [print_arguments(value) for value in args]
-            return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
+            return "(" + ", ".join(values) + (",)" if len(values) == 1 else ")")
         if type(args) is dict:
             pairs = [f"{print_arguments(name)}: {print_arguments(args[name])}" for name in args]
-            return f"{{{', '.join(pairs)}}}"
+            return "{" + ", ".join(pairs) + "}"
         return describe_unprintable(args, error)
 
 
@@ -165,11 +166,13 @@ def format_message(
         return describe_misfit(text, args, error)
 
 
-class Reported:
-    """What stands for a handler where all has been reported."""
+class Misfit:
+    """Stands for a handler, and keeps what there is to report of arguments that do not fit."""
+
+    error: "BaseException | None" = None
 
     def handleError(self, record: "logging.LogRecord") -> "None":  # noqa: N802
-        pass
+        self.error = sys.exc_info()[1]
 
 
 def report_misfit(record: "logging.LogRecord", handler: "Handler | None" = None) -> "None":

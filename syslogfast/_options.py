@@ -282,11 +282,10 @@ class Settings:
             options["header_attributes"] = header_attributes or None
         self.names = tuple([options.pop(name) for name in IDENTITY])
         self.options = options
+        for name, choices in ("protocol", PROTOCOLS), ("framing", FRAMINGS), ("controls", CONTROLS):
+            options[name] = check_choice(name, options[name], choices)
         protocol = options["protocol"]
-        check_choice("protocol", protocol, PROTOCOLS)
-        check_choice("framing", options["framing"], FRAMINGS)
         self.framing: str | None = options["framing"]
-        check_choice("controls", options["controls"], CONTROLS)
         self.is_rfc5424 = protocol == "rfc5424"
         self.lowest_priority = check_facility(options["facility"]) * 8  # PRIVAL of severity 0
         self.prefix = check_prefix(options["prefix"])

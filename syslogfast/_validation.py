@@ -44,14 +44,18 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
+def read_int(value: "int") -> "int":
+    """Return the value of an int, whatever arithmetic a subclass has of its own."""
+    return value if type(value) is int else int.__add__(value, 0)
+
+
 def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
     """Return the number of a severity or facility: a number in range, an enum or a keyword.
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
     """
     if isinstance(value, int):
-        # A subclass may have an arithmetic of its own.
-        number = value if type(value) is int else int.__add__(value, 0)
+        number = read_int(value)
         if 0 <= number <= highest:
             return number
     elif isinstance(value, str):
@@ -77,10 +81,13 @@ def reject_option(name: "object") -> "NoReturn":
     raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
 
 
-def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "None":
-    if value not in choices:
+def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "Any":
+    """Return one of the choices; a subclass of str may pretend to be another text."""
+    choice = "".join([value]) if isinstance(value, str) else value
+    if (choice is not None and type(choice) is not str) or choice not in choices:
         known = ", ".join([repr(choice) for choice in choices])
         raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
+    return choice
 
 
 def check_field(field: "str", value: "object") -> "str":
@@ -88,7 +95,7 @@ def check_field(field: "str", value: "object") -> "str":
     if isinstance(value, str):
         return "".join([value])  # a subclass may pretend to be another text
     if field == "procid" and isinstance(value, int):
-        return str(value)
+        return str(read_int(value))
     kinds = "a str or an int" if field == "procid" else "a str"
     raise TypeError(f"{field} must be {kinds}, got {describe(value)}")
 
@@ -96,9 +103,10 @@ def check_field(field: "str", value: "object") -> "str":
 def check_precision(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"precision must be an int, got {describe(value)}")
-    if not 0 <= value <= MAX_PRECISION:
+    digits = read_int(value)
+    if not 0 <= digits <= MAX_PRECISION:
         raise ValueError(f"precision must be in 0..{MAX_PRECISION}, got {describe(value)}")
-    return int(value)
+    return digits
 
 
 def check_prefix(value: "object") -> "bytes":
@@ -110,13 +118,14 @@ def check_prefix(value: "object") -> "bytes":
 def check_max_size(value: "object", longest_header: "int") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"max_size must be an int, got {describe(value)}")
-    if value < longest_header:
+    size = read_int(value)
+    if size < longest_header:
         raise ValueError(
             f"max_size must be at least {longest_header}, the longest header, got {describe(value)}"
         )
-    if value > 0x7FFFFFFF:
+    if size > 0x7FFFFFFF:
         raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_change() -> "NoReturn":
@@ -186,23 +195,17 @@ def check_enterprise_id(value: "object") -> "str":
     if isinstance(value, int) and 0 <= value < 10**MAX_ENTERPRISE_ID:
         number = str(int(value))
     if not is_enterprise_id(number):
-        raise ValueError(
-            "enterprise_id must be a number, or numbers with periods between them, of"
-            f" {MAX_ENTERPRISE_ID} characters at most, got {describe(value)}"
-        )
+        rule = f"up to {MAX_ENTERPRISE_ID} digits, and periods between them"
+        raise ValueError(f"enterprise_id must be {rule}, got {describe(value)}")
     return number
 
 
 def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[object]") -> "str":
-    """RFC 5424 6.3.2: SD-ID = a name of IANA's, or a name, "@" and a private enterprise number.
-
-    A name without a number that is not IANA's gets this one, if it is not empty.
-    """
+    """RFC 5424 6.3.2: a name of IANA's, or one with "@" and a number, which may be this one."""
     name, at, number = sd_id.partition("@")
     if at and not (name and is_enterprise_id(number)):
         raise ValueError(
-            "structured_data SD-ID must have no @, or one between a name and an enterprise number,"
-            f" got {describe(sd_id)}"
+            "structured_data SD-ID must be NAME or NAME@NUMBER, got " + describe(sd_id)
         )
     if at or not enterprise_id or sd_id in REGISTERED_SD_IDS:
         return sd_id
@@ -237,6 +240,12 @@ def reject_buffer(value: "object") -> "NoReturn":
     )
 
 
+def check_offset(value: "object", size: "int") -> "int":
+    if not isinstance(value, int) or not 0 <= read_int(value) <= size:
+        reject_offset(value, size)
+    return read_int(value)
+
+
 def reject_offset(value: "object", size: "int") -> "NoReturn":
     if not isinstance(value, int):
         raise TypeError(f"offset must be an int, got {describe(value)}")
@@ -267,9 +276,10 @@ def check_timeout(value: "object") -> "float":
 def check_queue_bytes(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
-    if not 1 <= value < 1 << 62:
+    size = read_int(value)
+    if not 1 <= size < 1 << 62:
         raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_identity(option: "str") -> "NoReturn":
@@ -394,7 +404,7 @@ def check_host(value: "object") -> "str":
 def check_port(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"port must be an int unless url is given, got {describe(value)}")
-    return value
+    return read_int(value)
 
 
 def reject_service_option(option: "str") -> "NoReturn":
@@ -438,6 +448,5 @@ def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
 
 def check_header_kind(value: "Any", *kinds: "type") -> "Any":
     if not isinstance(value, kinds):
-        rule = "a dict of str or of lists of str, {field: [attribute]}"
-        raise TypeError(f"header_attributes must be {rule}, got {describe(value)}")
+        raise TypeError(f"header_attributes must be {{field: [attribute]}}, got {describe(value)}")
     return value

@@ -202,7 +202,7 @@ def connect(
     urls = urls or tuple(read_urls())
     if not urls:
         reject_missing_url()
-    check_choice("overflow", overflow, OVERFLOWS)
+    overflow = check_choice("overflow", overflow, OVERFLOWS)
     transports = [parse_url(url) for url in urls]
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:

@@ -146,6 +146,13 @@ BUDGETS = [
         )
     ],
     Budget(
+        "`emit` with `%s`, `%d` and `%.2f`",
+        "Python's `%` of the same alone",
+        find("arguments", "`user %s bought %d for %.2f`", "against % alone"),
+        most=0.7,
+        why="a third of it is the clock, which `%` alone does not read.",
+    ),
+    Budget(
         "`encode` of the Python twin",
         "an f-string with `datetime.isoformat`",
         find_times_faster("twin", TWIN, "naive", "time"),

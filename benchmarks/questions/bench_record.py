@@ -33,6 +33,7 @@ from adapters.competitors import (
 from adapters.ours import OurEncoder
 from adapters.transports import Transport, receive
 from measure import strict
+from measure.calls import make_emitter
 from measure.cases import CASES
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
@@ -289,6 +290,71 @@ def test_emit_record(rounds: Rounds, publish: Publish) -> None:
     note = f"{RECORDS_QUEUED} times the same record into an empty queue, as above."
     title = "emit_record into the queue of a TCP connection"
     publish(Table("emit_record", title, columns, cells, note, Plot("bars", ["emit_record"])))
+
+
+ARGUMENTS = {  # of emit: by template
+    "user %s bought %d for %.2f": ("alice", 17, 19.99),
+    "%s %s took %d ms, status %d": ("GET", "/index.html", 17, 200),
+    "user %s has logged in": ("alice",),
+    "%d records were sent": (1234,),
+    "took %.3f seconds in all": (0.12345,),
+    "the temperature is %s": (21.5,),
+    "at %08x, %5d %-8s %r": (0xBEEF, 17, "left", "right"),
+    "user %s paid %.2f €": ("José", 19.99),
+    "%(user)s bought %(number)d pieces": ({"user": "alice", "number": 17},),
+    "failed, for what reason: %s": (LookupError("sold out"),),
+}
+
+
+def drain(emitter: _encoder_c.EmitterBase) -> bytes:
+    """Take all that is queued."""
+    data = b""
+    while view := emitter._queue.peek():
+        data += view
+        emitter._queue.consume(len(view))
+    return data
+
+
+def test_arguments(rounds: Rounds, publish: Publish) -> None:
+    """Each template beside Python's own `%` of the same, and beside the text that it gives."""
+    emitter = make_emitter(_encoder_c.Encoder(**IDENTITY, framing="lf"))
+    rows = {}
+    for template, args in ARGUMENTS.items():
+        names = {f"a{index}": value for index, value in enumerate(args)}
+        given = f"({', '.join(names)},)" if len(args) > 1 or type(args[0]) is not dict else "a0"
+        text = template % (args if given != "a0" else args[0])
+        for call in (template, *args), (text,):
+            emitter.emit(6, *call)
+            strict.check(drain(emitter).removesuffix(b"\n"), expect_now(text))
+        names.update(template=template, text=text, emit=emitter.emit)
+        rows["%", template] = repeat_call(f"template % {given}", QUEUED, **names)
+        call = f"emit(6, template, {', '.join(list(names)[: len(args)])})"
+        rows["emit", template] = repeat_call(call, QUEUED, **names)
+        rows["text", template] = repeat_call("emit(6, text)", QUEUED, **names)
+    times = rounds.measure(rows, 10, settle=lambda: drain(emitter))
+    medians = read_medians(times, QUEUED)
+    cells: list[list[Cell]] = []
+    for template in ARGUMENTS:
+        trio = {name: times[name, template] for name in ("%", "emit", "text")}
+        _, ratio, low, high = compare(trio, "%")["emit"]
+        to_text = compare(trio, "text")["emit"][1]
+        of_each = [medians[name, template] for name in trio]
+        cells.append([f"`{template}`", *of_each[:2], ratio, [low, high], of_each[2], to_text])
+    columns = [
+        Column("template"),
+        Column("Python's % alone", "ns"),
+        Column("emit", "ns"),
+        Column("against % alone", "x"),
+        Column("spread", "range"),
+        Column("emit of the text", "ns"),
+        Column("against that", "x"),
+    ]
+    note = (
+        "`emit` formats, encodes and queues; nothing is sent. The last two are left to Python's "
+        "own `%`, as all is that is neither a text, a number nor None."
+    )
+    plot = Plot("bars", ["against % alone"])
+    publish(Table("arguments", "emit with %-arguments", columns, cells, note, plot))
 
 
 # --- sizes and contents --------------------------------------------------------------------------

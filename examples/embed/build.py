@@ -64,7 +64,8 @@ def write_frozen(file: pathlib.Path) -> None:
 
 def get_words(*names: str) -> list[str]:
     """Return what this Python was built with."""
-    return [word for name in names for word in shlex.split(sysconfig.get_config_var(name) or "")]
+    words = [word for name in names for word in shlex.split(sysconfig.get_config_var(name) or "")]
+    return [word for word in words if word.strip()]  # Debian's 3.15 names a library of spaces
 
 
 def build(folder: pathlib.Path) -> None:

@@ -33,7 +33,6 @@ from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport (
-    PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
     PyUnicode_DecodeUTF8,
     PyUnicode_GET_LENGTH,
@@ -97,7 +96,10 @@ from syslogfast._c.text cimport (
     ESCAPE_LF,
     ESCAPE_NUL,
     ESCAPE_PARAM,
+    LATIN_1,
     REPAIR_UTF8,
+    UCS_2,
+    UCS_4,
     Measure,
     measure_text,
     write_text,
@@ -122,6 +124,7 @@ from syslogfast._validation import (
     complete_sd_id,
     check_severity,
     is_float_without_time,
+    read_int,
     reject_buffer,
     reject_change,
     reject_message,
@@ -167,8 +170,8 @@ cdef extern from *:
     #else
     #define SYSLOGFAST_NO_GIL 0
     typedef char syslogfast_section;
-    #define SYSLOGFAST_ENTER(section, object)
-    #define SYSLOGFAST_LEAVE(section)
+    #define SYSLOGFAST_ENTER(section, object) ((void)(section))
+    #define SYSLOGFAST_LEAVE(section) ((void)(section))
     #endif
 
     /* An int of one digit, from inside; -1 for any other. */
@@ -195,21 +198,31 @@ cdef extern from *:
         return value;
     }
 
+    /* An attribute that most records lack; else None. */
+    #if PY_VERSION_HEX < 0x030d0000
+    #define PyObject_GetOptionalAttr _PyObject_LookupAttr
+    #endif
+    static inline PyObject *syslogfast_find_attribute(PyObject *record, PyObject *name) {
+        PyObject *value;
+        if (PyObject_GetOptionalAttr(record, name, &value) < 0)
+            return NULL;
+        if (value == NULL) {
+            Py_INCREF(Py_None);
+            return Py_None;
+        }
+        return value;
+    }
+
     /* What an encoder's header_attributes find for a field in a record: the first attribute that is
        there and is not None; else `other`. */
     static PyObject *syslogfast_find_field(
         PyObject *record, PyObject *attributes, PyObject *field, PyObject *other
     ) {
-        PyObject *value = NULL;
+        PyObject *value;
         PyObject *names = PyDict_GetItem(attributes, field);
         Py_ssize_t i;
         for (i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
-            #if PY_VERSION_HEX >= 0x030d0000
-            int found = PyObject_GetOptionalAttr(record, PyTuple_GET_ITEM(names, i), &value);
-            #else
-            int found = _PyObject_LookupAttr(record, PyTuple_GET_ITEM(names, i), &value);
-            #endif
-            if (found < 0) {
+            if (PyObject_GetOptionalAttr(record, PyTuple_GET_ITEM(names, i), &value) < 0) {
                 if (!PyErr_ExceptionMatches(PyExc_Exception))
                     return NULL;
                 PyErr_Clear();
@@ -254,6 +267,7 @@ cdef extern from *:
     void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
     void leave "SYSLOGFAST_LEAVE"(Section *section)
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
+    object find_attribute "syslogfast_find_attribute"(object record, object name)
     bint hides_method "syslogfast_hides_method"(object record, object name) except -1
     object read_present "syslogfast_read_present"(object record, object name)
     object find_field "syslogfast_find_field"(
@@ -266,7 +280,9 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
+    Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
     void *PyUnicode_DATA(object text)
+    int PyUnicode_KIND(object text)
     bint PyUnicode_CheckExact(object text)
     bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)

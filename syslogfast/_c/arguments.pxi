@@ -59,33 +59,23 @@ cdef str read_text(Span text):
     return text.start[:text.size].decode("ascii")
 
 
-cdef object read_str(object text, Span *span, Py_ssize_t limit):
-    """Point `span` to the UTF-8 of a str. Return what must be kept alive meanwhile.
-
-    Of a long one that has to be converted, no more is than can be used.
-    """
+cdef int point_to_str(object text, Span *span) noexcept:
+    """Point `span` to a str, and return how that keeps its characters."""
+    span.start = <const char *>PyUnicode_DATA(text)
+    span.size = PyUnicode_GET_LENGTH(text)
     if PyUnicode_IS_ASCII(text):
-        span.start = <const char *>PyUnicode_DATA(text)
-        span.size = PyUnicode_GET_LENGTH(text)
-        return text
-    if PyUnicode_GET_LENGTH(text) > limit:
-        text = (<str>text)[:limit]
-    try:
-        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
-    except UnicodeEncodeError:
-        text = "".join(
-            ["\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in <str>text]
-        )
-        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
-    return text
+        return 0
+    if PyUnicode_KIND(text) == 1:
+        return LATIN_1
+    return UCS_2 if PyUnicode_KIND(text) == 2 else UCS_4
 
 
-cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssize_t limit):
+cdef object read_message(Record *record, object message, Py_buffer *view):
     """Point the record to a message. Return what must be kept alive meanwhile."""
-    record.repairs = 0
     if PyUnicode_Check(message):
-        return read_str(message, &record.message, limit)
-    record.repairs = REPAIR_UTF8
+        record.form = point_to_str(message, &record.message)
+        return message
+    record.form = REPAIR_UTF8
     if not PyBytes_CheckExact(message):
         try:
             if not NO_GIL:
@@ -131,6 +121,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         return 0
     nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
     if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
+        time_ns = read_int(time_ns)
         seconds = time_ns // 1_000_000_000
         timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
         timestamp.known = (
@@ -201,7 +192,7 @@ cdef int read_structured_data(
     if record.elements.size and record.constant_elements.size:
         join_elements(get_elements(layout), record, scratch)
     if scratch.overflows:  # more than any record holds: measure_header drops it
-        record.elements.size = layout.max_size + 1
+        record.elements.size = <Py_ssize_t>layout.max_size + 1
     return 0
 
 
@@ -236,19 +227,3 @@ cdef int read_logged_fields(
     scratch.size = 0
     scratch.overflows = False
     return read_own_fields(layout, record, scratch, msgid, structured_data)
-
-
-cdef Py_ssize_t count_boms(object text) noexcept:
-    cdef Py_ssize_t count = 0
-    while count < PyUnicode_GET_LENGTH(text) and PyUnicode_READ_CHAR(text, count) == 0xFEFF:
-        count += 1
-    return count
-
-
-cdef object read_body(
-    const Layout *layout, Record *record, object message, Py_buffer *view
-):
-    cdef Py_ssize_t limit = layout.max_size
-    if layout.separator_size > 1 and PyUnicode_Check(message):
-        limit += count_boms(message)  # they are skipped: more of the text can be used
-    return read_message(message, record, view, limit)

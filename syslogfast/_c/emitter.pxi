@@ -110,8 +110,8 @@ cdef class EmitterBase:
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
         so are the errors that they raise; but structured data raise none: names that are wrong
         are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
-        written as by str(); with `args` it is the template of a %-formatting, as in `logging`.
-        What cannot be printed is named in the text.
+        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
+        they do not fit, both are the text. What cannot be printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -158,7 +158,7 @@ cdef class EmitterBase:
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = self._encoder.layout.max_size + FRAMING_SIZE
+        cdef Py_ssize_t most = <Py_ssize_t>self._encoder.layout.max_size + FRAMING_SIZE
         line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
@@ -355,7 +355,7 @@ cdef int put_any(
         record.severity = severity
         record.timestamp = timestamp[0]
         read_logged_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         measure_record(layout, &record)
         wait.tries = 0
         while state == NO_SPACE:

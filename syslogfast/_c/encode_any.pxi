@@ -24,7 +24,7 @@ cdef object encode_any(
             read_logged_fields(layout, &record, &scratch, msgid, structured_data)
         else:
             read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)
         write_record(PyBytes_AS_STRING(result), layout, &record)
@@ -61,7 +61,7 @@ cdef object encode_any_into(
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.
             message = bytes(message)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet

@@ -23,9 +23,12 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS:
+    if protocol not in PROTOCOLS or not PyUnicode_CheckExact(protocol):
         cold_path()
-        check_choice("protocol", protocol, PROTOCOLS)
+        protocol = check_choice("protocol", protocol, PROTOCOLS)
+        return format_timestamp(
+            time_ns, protocol=protocol, local_time=local_time, precision=precision
+        )
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
@@ -77,8 +80,10 @@ cdef class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those that turn a text's direction about
+        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
+        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
+        delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -90,8 +95,7 @@ cdef class Encoder:
     header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
         from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
         the record has, and that is not None; without one, the field is what it is otherwise.
-    enterprise_id: the number for "@number" after those SD-IDs that have none and are not IANA's, as
-        an int or a str such as "32473.1" (RFC 5424 7.2.2).
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -281,8 +285,9 @@ cdef class Encoder:
             cold_path()
             reject_messages(messages)
         # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
-        # what a subclass iterates over is its own affair.
-        texts = <tuple>messages if type(messages) is tuple else tuple(messages)
+        # what a subclass iterates over is its own affair. By way of a list of our own: where a tuple
+        # is made of a list, the garbage collector may run code that empties it in between.
+        texts = <tuple>messages if type(messages) is tuple else tuple(list(messages))
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)
         try:
@@ -309,8 +314,8 @@ cdef class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})

@@ -140,8 +140,8 @@ cdef object encode_log_record(
         process = read_present(record, "process") if encoder.process >= 0 else None
         severity = read_level(read_present(record, "levelno"))
         read_record_time(read_present(record, "created"), &timestamp)
-        msgid = getattr(record, "msgid", None)
-        structured_data = getattr(record, "structured_data", None)
+        msgid = find_attribute(record, "msgid")
+        structured_data = find_attribute(record, "structured_data")
     else:
         cold_path()
         slow = load_log_record()

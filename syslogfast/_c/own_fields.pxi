@@ -6,7 +6,8 @@
 
 cdef enum:
     # The longest that RFC 5424 6 allows, with a space around each, or RFC 3164's ": ", "[" and "]".
-    MAX_FIELDS = 255 + 48 + 128 + 5
+    # What is beyond the end of a field for a moment has space behind them.
+    MAX_FIELDS = 255 + 48 + 128 + 5 + 4
 
 
 cdef enum FieldKind:
@@ -28,8 +29,9 @@ cdef char *write_field(
     char *dst, object value, Span constant, Py_ssize_t limit, FieldKind kind
 ) except NULL:
     """Write a field that the record has, as `clean_field` does; for None the constant one."""
-    cdef Span text
+    cdef char *start = dst
     cdef Py_ssize_t i
+    cdef Py_UCS4 char
     if value is None:
         return write_bytes(dst, constant.start, constant.size)
     if PyLong_CheckExact(value) and read_small_int(value) >= 0:
@@ -38,14 +40,19 @@ cdef char *write_field(
         value = load_log_record().print_value(value)
     if kind == HOST_FIELD:
         value = remove_domain(value)
-    value = read_str(value, &text, limit)
-    text.size = min(text.size, limit)
-    for i in range(text.size):
-        dst[i] = text.start[i] if is_allowed(text.start[i], kind) else c'_'
-    if not text.size:
+    for i in range(min(PyUnicode_GET_LENGTH(value), limit)):
+        char = PyUnicode_READ_CHAR(value, i)
+        dst[0] = <char>char if char < 0x80 and is_allowed(char, kind) else c'_'
+        dst += 1
+        if char >= 0x80:  # an octet, not a character, is the unit
+            memset(dst, c'_', 3)
+            dst += 1 if char < 0x800 else 2 if char <= 0xFFFF else 3
+        if dst - start >= limit:
+            return start + limit
+    if dst == start:
         dst[0] = c'-'
-        text.size = 1
-    return dst + text.size
+        dst += 1
+    return dst
 
 
 cdef inline Span take_field(Span *rest, char end) noexcept:
@@ -130,7 +137,7 @@ cdef object make_own_layout(Encoder encoder, object record, object process, Layo
         procid = find_field(record, attributes, "procid", None)
     if procid is None and not is_this_process(encoder, process):
         if PyLong_Check(process) or PyUnicode_Check(process):
-            procid = process
+            procid = read_int(process) if PyLong_Check(process) else process
     if hostname is None and app_name is None and procid is None:
         return None
     size = write_own_fields(fields, layout, hostname, app_name, procid)

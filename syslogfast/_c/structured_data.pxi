@@ -65,7 +65,7 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
         else:
             value = str(value)
     if PyUnicode_Check(value):
-        value = read_str(value, &text, scratch.limit + 1)
+        rules |= point_to_str(value, &text)
     else:
         text.start = PyBytes_AS_STRING(value)
         text.size = PyBytes_GET_SIZE(value)

@@ -228,7 +228,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
     cdef const char *mark
     cdef char *start
     cdef Py_ssize_t size, width, precision, index = 0
-    cdef bint is_left, has_zeros
+    cdef bint has_rules, is_left, has_zeros
     cdef char kind
     is_ascii[0] = True
     src = read_utf8(template, &size, is_ascii)
@@ -247,12 +247,13 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
         src = mark + 2
         width = 0
         precision = -1
-        is_left = has_zeros = False
+        has_rules = is_left = has_zeros = False
         if kind == c'%':
             dst[0] = c'%'
             dst += 1
             continue
         if kind < c'A':
+            has_rules = True
             src = mark + 1
             while src[0] == c'-' or src[0] == c'0':
                 is_left = is_left or src[0] == c'-'
@@ -281,9 +282,13 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
             dst, limit - dst + TEMPLATE_ROOM - MAX_WIDTH, <object>PyTuple_GET_ITEM(args, index),
             kind, precision, is_ascii,
         )
-        if dst == NULL or (not is_ascii[0] and (width or precision >= 0) and kind == c's'):
+        if dst == NULL:
             return NULL
         index += 1
+        if not has_rules:
+            continue
+        if not is_ascii[0] and kind == c's':    # whose characters are not octets
+            return NULL
         if kind != c'f' and 0 <= precision < dst - start:
             dst = start + precision
         size = width - (dst - start)

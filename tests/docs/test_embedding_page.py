@@ -172,8 +172,14 @@ def check_interpreters(section: Section, stage: Stage) -> None:
     assert (guest.rpartition(b" - ")[2], main) == (b"backend python", b"c")
 
 
+SECTIONS = [
+    pytest.param(heading, marks=pytest.mark.surroundings) if heading.startswith("PyPy") else heading
+    for heading in PAGE.list_headings()
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("heading", PAGE.list_headings())
+@pytest.mark.parametrize("heading", SECTIONS)
 def test_section(heading: str, tmp_path: pathlib.Path) -> None:
     """Each section with blocks has a check here."""
     PAGE.run(heading, tmp_path)

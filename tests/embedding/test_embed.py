@@ -217,6 +217,9 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def run_lives(
     program: pathlib.Path, backend: str, code: str
 ) -> "subprocess.CompletedProcess[bytes]":
+    # From Python 3.14 on only a process's first interpreter finds what a virtual environment has.
+    installed = pathlib.Path(syslogfast.__file__).parents[1]
+    code = f"import sys; sys.path.append({str(installed)!r})\n{code}"
     return subprocess.run(
         [program, sys.executable, str(LIVES), code],
         env={**os.environ, "SYSLOGFAST_BACKEND": backend},

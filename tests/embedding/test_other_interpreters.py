@@ -11,6 +11,8 @@ from support.other_interpreters import run_in_interpreter
 
 import syslogfast
 
+pytestmark = pytest.mark.surroundings
+
 PACKAGE = pathlib.Path(syslogfast.__file__).parent
 
 ALL = """

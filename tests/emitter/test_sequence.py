@@ -354,6 +354,18 @@ def test_what_is_given_stays_as_it_was(module: ModuleType) -> None:
     assert take_numbers(emitter) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"time_ns": "0"}, {"time_ns": 1.5}, {"severity": 8}, {"severity": None}], ids=repr
+)
+def test_a_refused_call_takes_no_number(module: ModuleType, wrong: dict[str, Any]) -> None:
+    emitter = make_emitter(module)
+    emitter.emit(6, "one", time_ns=TIME)
+    with pytest.raises((TypeError, ValueError)):
+        emitter.emit(wrong.get("severity", 6), "never", time_ns=wrong.get("time_ns", TIME))
+    emitter.emit(6, "two", time_ns=float("nan"))  # unknown, which is no error
+    assert take_numbers(emitter) == [1, 2]
+
+
 @pytest.mark.parametrize("form", [{"meta": {"language": "en"}}, b'[meta language="en"]'])
 def test_constant_meta(module: ModuleType, form: object) -> None:
     """There is one "meta", the record's, with the number in it."""

@@ -257,6 +257,7 @@ def loses_content() -> bool:
     return not content
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("stop", [1, 0], ids=["one fails", "all after it fail"])
 @pytest.mark.parametrize("name", HUNGRY_CALLS)
 def test_every_allocation_may_fail(compiled, fail_allocations, loses_content, name, stop) -> None:

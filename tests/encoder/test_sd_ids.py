@@ -15,9 +15,7 @@ pytestmark = [pytest.mark.portable, pytest.mark.native]
 
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - "
-NUMBER_RULE = (
-    "structured_data SD-ID must have no @, or one between a name and an enterprise number, got {!r}"
-)
+NUMBER_RULE = "structured_data SD-ID must be NAME or NAME@NUMBER, got {!r}"
 
 
 def render(encoder_module: ModuleType, structured_data: object, **options: object) -> bytes:

@@ -62,6 +62,7 @@ def replay_in_interpreter(interpreter: str, vectors: pathlib.Path) -> tuple[int,
 
 
 @pytest.mark.slow
+@pytest.mark.surroundings
 @pytest.mark.parametrize("interpreter", NAMES)
 def test_vectors_in_other_interpreters(interpreter: str) -> None:
     kind = "cpython" if interpreter == "pyodide" else interpreter
@@ -70,6 +71,7 @@ def test_vectors_in_other_interpreters(interpreter: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.surroundings
 @pytest.mark.parametrize("interpreter", NAMES)
 def test_difference_is_found(interpreter: str, tmp_path: pathlib.Path) -> None:
     """One octet, one error and one missing answer that differ are told, and nothing else."""

@@ -182,6 +182,7 @@ def test_without(
     check_transport(transport, sink, receiver, backend=backend, loss=loss, options=options)
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
 def test_from_a_zip(
     transport: str, sink: Sink, receiver: socket.socket, tmp_path: pathlib.Path

@@ -104,6 +104,7 @@ def test_garbage_is_collected_during_the_import(run_python: Run) -> None:
         assert (result.returncode, result.stdout) == (0, f"{syslogfast.BACKEND}\n"), threshold
 
 
+@pytest.mark.versions
 def test_without_the_compiled_module(run_python: Run, tmp_path: pathlib.Path) -> None:
     """Where it was not built the twin is used; who asks for it by name gets an error."""
     copy_package(tmp_path, "_encoder_c*.so", "_encoder_c*.pyd")

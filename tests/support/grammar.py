@@ -24,9 +24,14 @@ MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep"
           b"Dec")  # fmt: skip
 BOM = b"\xef\xbb\xbf"
 
-# What drives terminals or ends lines: C0 but tab, DEL, C1, LINE and PARAGRAPH SEPARATOR.
+# What drives terminals, ends lines or turns text about: C0 but tab, DEL, C1, LINE and PARAGRAPH
+# SEPARATOR, and the controls of direction (Unicode's annex 9: embeddings, overrides, isolates).
 CONTROLS = frozenset(
-    chr(code) for code in (*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029)
+    chr(code)
+    for code in (
+        *(*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029),
+        *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    )
 )
 
 

@@ -4,14 +4,16 @@ Nothing here is expected to be refused but what is named so: for the rest, a rec
 that a strict parser takes.
 """
 
-CONTROL_CHARACTERS = "".join(map(chr, [*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029]))
+CONTROL_CHARACTERS = "".join(
+    map(chr, [*range(32), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+)
 
 TEXTS: list[str] = [
     # nothing, and next to nothing
     "", " ", "\t", "-", ".", " leading", "trailing ", "a  b",
     # ends of records: line feeds, NULs, and what some readers take for either
     "\n", "\0", "\r\n", "a\nb", "a\0b", "a\r<0>x", "\x85", "\u2028\u2029", "\v\f\x1c\x1d\x1e",
-    "x\n" * 500,
+    "x\n" * 500, "done\n", "done\r\n\r\n", "\u00e9\n", "\u20ac\r", "\U0001f600\n",
     # forged records, frames and elements
     "a\n<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",
     "a\0<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",

@@ -168,6 +168,8 @@ MALFORMED_RFC5424 = [
     (b"<34>1 - - - - - - \x7f", "MSG with control character U+007F at byte 18"),
     (b"<34>1 - - - - - - \xc2\x9b", "MSG with control character U+009B at byte 18"),
     (b"<34>1 - - - - - - \xe2\x80\xa8", "MSG with control character U+2028 at byte 18"),
+    (b"<34>1 - - - - - - \xe2\x80\xae", "MSG with control character U+202E at byte 18"),
+    (b"<34>1 - - - - - - \xe2\x81\xa6", "MSG with control character U+2066 at byte 18"),
 ]
 
 

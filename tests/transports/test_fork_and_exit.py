@@ -586,17 +586,23 @@ def test_handlers_that_raise(connect: Callable, sink: Sink, overflow: str) -> No
     def interrupt(*_: object) -> None:
         raise InterruptError
 
+    def log_until_interrupted() -> None:
+        nonlocal called, done
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + chance.random() * 2e-3)
+        while True:
+            called += 1
+            emitter.emit(6 - called % 4, "x" * (called % 700))
+            done += 1
+            if called % 20 == 0:
+                emitter.flush(0.01)
+
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for _ in range(400):
+            # From Python 3.14 on `try` does not hold for a jump back inside it: so the loop has a
+            # function of its own.
             try:
-                signal.setitimer(signal.ITIMER_REAL, 1e-5 + chance.random() * 2e-3)
-                while True:
-                    called += 1
-                    emitter.emit(6 - called % 4, "x" * (called % 700))
-                    done += 1
-                    if called % 20 == 0:
-                        emitter.flush(0.01)
+                log_until_interrupted()
             except InterruptError:
                 pass
     finally:

@@ -712,6 +712,8 @@ def test_close_empties_a_queue_with_records_in_flight(make_queue: Callable, peer
     assert wait_until(lambda: peer.last.has_ended)
 
 
+@pytest.mark.versions
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fork(connect: Callable, peer: RelpPeer) -> None:
     """A child has a session of its own, and leaves that of its parent alone."""
     peer.on_record = keep_silent

@@ -15,6 +15,7 @@ from texts import (
     CONTROLS,
     ENTERPRISE_IDS,
     FIELDS,
+    LINE_ENDS,
     MESSAGES,
     NOON,
     OCTETS,
@@ -124,6 +125,31 @@ def make_texts() -> Iterator[Case]:
     for char in CONTROLS:
         for protocol in ("rfc5424", "local"):
             yield encode(f"control/{protocol}/U+{ord(char):04X}", 6, f"a{char}b", protocol=protocol)
+    for text in (
+        "",
+        "done",
+        "\ufeff",
+        "a message of some length",
+        "a\nb",
+        "\u00e9",
+        "\u20ac",
+        "\ud800",
+    ):
+        for ends in LINE_ENDS:
+            what = f"{text}{ends}".encode("unicode_escape").decode()
+            yield encode(f"line ends/escape/{what}", 6, text + ends)
+            yield encode(f"line ends/keep/{what}", 6, text + ends, controls="keep", framing="nul")
+            yield encode(f"line ends/bom/{what}", 6, text + ends, bom=True, framing="octet")
+            yield encode(f"line ends/local/{what}", 6, text + ends, protocol="local", framing="lf")
+            if text != "\ud800":
+                octets = (text + ends).encode()
+                yield encode(f"line ends/octets/{what}", 6, octets, bom=True, framing="lf")
+                yield encode(f"line ends/value/{what}",
+                             keywords={"structured_data": {"a@1": {"b": text + ends}}})  # fmt: skip
+    for space in range(8):
+        for text in ("abcd\r\n", "\u00e9\u00e9\n\n\n\n\n\n\n", "a\nb\n"):
+            what = text.encode("unicode_escape").decode()
+            yield encode(f"line ends/size/{what}/{space}", 6, text, max_size=92 + space)
     yield encode("octets/bytearray", 6, bytearray(b"caf\xc3\xa9\xff"))
     yield encode("octets/memoryview", 6, memoryview(b"caf\xc3\xa9\xff"))
     for value in (None, 7, 1.5, [], ("a",)):

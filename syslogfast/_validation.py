@@ -180,9 +180,8 @@ def check_sd_name(field: "str", value: "object") -> "str":
 
 def is_enterprise_id(text: "str") -> "bool":
     """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
-    if len(text) > MAX_ENTERPRISE_ID:
-        return False
-    return all(part and not part.strip(DIGITS) for part in text.split("."))
+    parts = text.split(".") if len(text) <= MAX_ENTERPRISE_ID else [""]
+    return all(part and not part.strip(DIGITS) for part in parts)
 
 
 def check_enterprise_id(value: "object") -> "str":
@@ -209,9 +208,7 @@ def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[objec
         )
     if at or not enterprise_id or sd_id in REGISTERED_SD_IDS:
         return sd_id
-    complete = f"{sd_id}@{enterprise_id}"
-    if len(complete) > MAX_SD_NAME:
-        reject_sd_name("SD-ID", complete)
+    complete = check_sd_name("SD-ID", f"{sd_id}@{enterprise_id}")
     if complete in others:  # "The same SD-ID MUST NOT exist more than once in a message."
         raise ValueError(f"structured_data SD-ID must not occur twice, got {describe(complete)}")
     return complete

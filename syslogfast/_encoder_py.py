@@ -10,12 +10,10 @@ from syslogfast._buffer import measure_buffer, store
 from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
     choose_severity,
-    clean_elements,
-    join_attributes,
-    number_elements,
-    print_value,
     read_attribute,
     read_created,
+    read_header_fields,
+    read_other_process,
     read_record_text,
     render_own_fields,
 )
@@ -83,6 +81,10 @@ class Encoder:
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
+    header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
+        from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
+        the record has, and that is not None; without one, the field is what it is otherwise.
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -111,6 +113,8 @@ class Encoder:
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
         attributes: "Mapping[str, Mapping[str, str]] | None" = None,
+        header_attributes: "Mapping[str, str | Sequence[str]] | None" = None,
+        enterprise_id: "int | str | None" = None,
     ) -> "None":
         if hasattr(self, "_suffix"):
             reject_change()
@@ -131,6 +135,8 @@ class Encoder:
                 "max_size": max_size,
                 "prefix": prefix,
                 "attributes": attributes,
+                "header_attributes": header_attributes,
+                "enterprise_id": enterprise_id,
             }
         )
         self._keep_names(settings.names, settings.identity_fields)
@@ -387,23 +393,13 @@ class Encoder:
     ) -> "tuple[bytes, bool, int]":
         """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
         text = read_record_text(record) if message is None else message
-        encoder = self._encoder_for_process(read_attribute(record, "process"))
+        own = read_header_fields(record, self._layout.header_attributes)
+        encoder = self._encoder_for_fields(own, record)
         severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
-        msgid: Any = read_attribute(record, "msgid")
-        if msgid is not None:
-            msgid = print_value(msgid)
-        data: Any = read_attribute(record, "structured_data")
-        if sequence is not None:
-            data = number_elements(data, sequence)
-        data = join_attributes(data, record, self._layout.attributes)
-        if data is not None:
-            try:
-                data = self._layout.render_elements(data)
-            except Exception:  # of a name, or of the __str__ of a value
-                data = clean_elements(data)
+        elements = self._layout.render_record_elements(record, sequence)
         # Not a subclass's, who knows what that takes.
-        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, msgid, data)
+        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, own[3], elements)
         return frame, is_truncated, severity
 
     def _list_options(self) -> "dict[str, Any]":
@@ -412,19 +408,17 @@ class Encoder:
         options["hostname"], options["app_name"], options["procid"] = self._list_names()
         return options
 
-    def _encoder_for_process(self, process: "object") -> "Encoder":
-        """Return an encoder for the records of a process."""
+    def _encoder_for_fields(self, own: "list[str | None]", record: "Any") -> "Encoder":
+        """Return an encoder for a record with header fields, or a process, of its own."""
         layout = self._layout
-        if type(process) is int and print_value(process) == layout.process:
-            return self
-        names = self._list_names()
-        if names[2] is not None:
-            return self
-        fields = render_own_fields(names, layout.protocol, process, layout.process, layout.space)
+        if own[2] is None:
+            process = read_other_process(record, layout.process)
+            if process is not None and self._list_names()[2] is None:
+                own[2] = process
+        fields = render_own_fields(own, layout.protocol, self._get_fields(), layout.space)
         if fields is None:
             return self
         other: Encoder = object.__new__(Encoder)
-        other._names, other._given = names, -1
         other._identity_size = len(fields)
         other._layout, other._hot = layout, layout.hot
         other._suffix = layout.join_suffix(fields, layout.msgid, layout.elements)

@@ -6,9 +6,9 @@ imported: where there are records, somebody else has done so.
 
 import sys
 
-from syslogfast._options import render_fields
+from syslogfast._options import replace_fields
 from syslogfast._validation import read_int
-from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
+from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeAlias
 
-    from syslogfast._emitter_py import Sequence
-
     Handler: TypeAlias = "logging.Handler | Misfit"
-    Elements = dict[str, list[tuple[str, str]]]
 
 UNKNOWN_TIME = float("nan")
 
@@ -84,19 +81,40 @@ def print_value(value: "object") -> "str":
         return describe_unprintable(value, error)
 
 
-def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", space: "int"
-) -> "str | None":
-    """Return the fields of a record that another process than `known` has made.
+def read_header_fields(
+    record: "object", header_attributes: "Mapping[str, tuple[str, ...]] | None"
+) -> "list[str | None]":
+    """Return those of HEADER_FIELDS that a record has: what is found for it, and its own msgid."""
+    msgid = read_attribute(record, "msgid")
+    found = [None, None, None, None if msgid is None else print_value(msgid)]
+    for field, names in (header_attributes or {}).items():
+        for name in names:
+            value = read_attribute(record, name)
+            if value is not None:
+                found[HEADER_FIELDS.index(field)] = print_value(value)
+                break
+    return found
 
-    None if it was not another, or if the fields take more than `space`.
-    """
+
+def read_other_process(record: "object", known: "str") -> "str | None":
+    """Return the number of the process that has made a record, if it was not this one."""
+    process = read_attribute(record, "process")
     if not is_a(process, int, str):
         return None
     procid = print_value(read_int(process) if is_a(process, int) else process)  # type: ignore[arg-type]
-    if procid == known:
+    return None if procid == known else procid
+
+
+def render_own_fields(
+    own: "list[str | None]", protocol: "str", fields: "str", space: "int"
+) -> "str | None":
+    """Return the fields of a record, of which some may be its own.
+
+    None if it has none, or if they take more than `space`.
+    """
+    if own[0] is None and own[1] is None and own[2] is None:
         return None
-    fields = render_fields(protocol, names[0], names[1], procid)
+    fields = replace_fields(protocol, fields, own)
     return fields if len(fields) <= space else None
 
 
@@ -363,79 +381,3 @@ def read_record_text(
         if is_given(lines):
             message = append_lines(print_value(message), lines)
     return message
-
-
-def join_attributes(
-    given: "object",
-    record: "logging.LogRecord",
-    attributes: "Mapping[str, Mapping[str, str]] | None",
-) -> "object":
-    """Return a record's structured data, joined with what `attributes` names, if it has that.
-
-    An element of its own replaces one of the same SD-ID; bytes replace them all.
-    """
-    if attributes is None or is_a(given, bytes):
-        return given
-    elements: dict[object, object] = {}
-    for sd_id, names in attributes.items():
-        parameters = {}
-        for name, attribute in names.items():
-            value = read_attribute(record, attribute)
-            if value is not None:
-                parameters[name] = value
-        if parameters:
-            elements[sd_id] = parameters
-    if is_a(given, dict):
-        try:
-            elements.update(given)  # type: ignore[call-overload]
-        except Exception:
-            return given  # to be cleaned
-    return elements or None
-
-
-def number_elements(given: "object", sequence: "Sequence") -> "object":
-    """Return a record's structured data, whatever they are, with the next number in them."""
-    try:
-        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):  # type: ignore[attr-defined]
-            given = clean_elements(given)
-    except Exception:  # a dict of its own kind
-        given = clean_elements(given)
-    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
-
-
-def clean_sd_name(name: "object") -> "str":
-    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
-    text = print_value(name)[:MAX_SD_NAME]
-    kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
-    return "".join(kept) or "_"
-
-
-def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
-    """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
-    pairs = []
-    try:
-        if is_a(parameters, dict):
-            parameters = list(parameters.items())  # type: ignore[attr-defined]
-        if not is_a(parameters, list, tuple):
-            parameters = [parameters]
-        for pair in list(parameters):  # type: ignore[call-overload]
-            if is_a(pair, list, tuple) and len(pair) == 2:
-                name, value = pair
-            else:
-                name, value = "value", pair
-            pairs.append((clean_sd_name(name), print_value(value)))
-    except Exception as error:
-        pairs.append(("value", describe_unprintable(parameters, error)))
-    return pairs
-
-
-def clean_elements(structured_data: "object") -> "Elements | None":
-    """Return structured data that any encoder takes, made of what one has refused."""
-    elements: Elements = {}
-    try:
-        if is_a(structured_data, dict):
-            for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
-                elements.setdefault(clean_sd_name(sd_id), []).extend(clean_pairs(parameters))
-    except Exception:
-        pass  # what can be read of it has been
-    return elements or None

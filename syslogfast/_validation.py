@@ -8,11 +8,15 @@ callers that have already found the value bad: it never returns. A message says
 import builtins
 
 from syslogfast.constants import (
+    DIGITS,
     FACILITIES,
+    HEADER_FIELDS,
+    MAX_ENTERPRISE_ID,
     MAX_FACILITY,
     MAX_PRECISION,
     MAX_SD_NAME,
     MAX_SEVERITY,
+    REGISTERED_SD_IDS,
     SD_NAME_CHARACTERS,
     SEVERITIES,
 )
@@ -172,6 +176,42 @@ def check_sd_name(field: "str", value: "object") -> "str":
     if not all(char in SD_NAME_CHARACTERS for char in name):
         reject_sd_name(field, value)
     return name
+
+
+def is_enterprise_id(text: "str") -> "bool":
+    """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
+    parts = text.split(".") if len(text) <= MAX_ENTERPRISE_ID else [""]
+    return all(part and not part.strip(DIGITS) for part in parts)
+
+
+def check_enterprise_id(value: "object") -> "str":
+    """Return a private enterprise number as text; "" for None."""
+    if value is None:
+        return ""
+    if not isinstance(value, (int, str)):
+        raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
+    number = "".join([value]) if isinstance(value, str) else ""  # a subclass may pretend
+    if isinstance(value, int) and 0 <= value < 10**MAX_ENTERPRISE_ID:
+        number = str(int(value))
+    if not is_enterprise_id(number):
+        rule = f"up to {MAX_ENTERPRISE_ID} digits, and periods between them"
+        raise ValueError(f"enterprise_id must be {rule}, got {describe(value)}")
+    return number
+
+
+def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[object]") -> "str":
+    """RFC 5424 6.3.2: a name of IANA's, or one with "@" and a number, which may be this one."""
+    name, at, number = sd_id.partition("@")
+    if at and not (name and is_enterprise_id(number)):
+        raise ValueError(
+            "structured_data SD-ID must be NAME or NAME@NUMBER, got " + describe(sd_id)
+        )
+    if at or not enterprise_id or sd_id in REGISTERED_SD_IDS:
+        return sd_id
+    complete = check_sd_name("SD-ID", f"{sd_id}@{enterprise_id}")
+    if complete in others:  # "The same SD-ID MUST NOT exist more than once in a message."
+        raise ValueError(f"structured_data SD-ID must not occur twice, got {describe(complete)}")
+    return complete
 
 
 def reject_unframed(option: "str") -> "NoReturn":
@@ -368,7 +408,7 @@ def reject_service_option(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out: it is the service's")
 
 
-def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
+def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
     """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
     if not isinstance(attributes, dict):
         reject_attributes(attributes)
@@ -382,8 +422,28 @@ def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
         for text in texts:
             if not isinstance(text, str):
                 reject_attributes(text)
-        check_sd_name("SD-ID", sd_id)
+        complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, attributes)
         for name in names:
             check_sd_name("PARAM-NAME", name)
-        copied[sd_id] = dict(names)
+        copied["".join([sd_id])] = dict(names)
     return copied
+
+
+def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
+    """Return a copy of {field: attributes}; refuse what is not that."""
+    copied = {}
+    for field, names in check_header_kind(given, dict).items():
+        field = "".join([check_header_kind(field, str)])  # a subclass may pretend to be another
+        check_choice("header_attributes field", field, HEADER_FIELDS)
+        names = [names] if isinstance(names, str) else check_header_kind(names, list, tuple)
+        texts = tuple(["".join([check_header_kind(name, str)]) for name in names])
+        if not texts or "" in texts:
+            raise ValueError(f"header_attributes must name attributes, got {describe(names)}")
+        copied[field] = texts
+    return copied
+
+
+def check_header_kind(value: "Any", *kinds: "type") -> "Any":
+    if not isinstance(value, kinds):
+        raise TypeError(f"header_attributes must be {{field: [attribute]}}, got {describe(value)}")
+    return value

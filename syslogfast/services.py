@@ -295,6 +295,7 @@ def open_service(
             options.get("structured_data"),
             options.get("controls", "escape"),
             agree_on_framing([target], options.get("framing")),
+            options.get("enterprise_id"),
         )
         if options.get("max_size") is None:
             options["max_size"] = choose_max_size([target], "rfc5424") or MAX_SIZE

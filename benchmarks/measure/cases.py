@@ -44,6 +44,8 @@ class Case:
 
 
 ELEMENTS = {"order@32473": {"id": "17", "shop": "web"}}
+PAIRS = {sd_id: list(parameters.items()) for sd_id, parameters in ELEMENTS.items()}
+RENDERED = b'[order@32473 id="17" shop="web"]'
 PARSED = {"structured_data": [("order@32473", [("id", "17"), ("shop", "web")])]}
 TIMESTAMP = 1_065_910_455_003_000_000
 OLD = {"protocol": "rfc3164", "hostname": IDENTITY["hostname"].partition(".")[0], "slack": 2}
@@ -63,6 +65,13 @@ CASES = {
     "own MSGID": Case(names={"msgid": "ORDER"}, fields={"msgid": "ORDER"}),
     "constant structured data": Case(options={"structured_data": ELEMENTS}, fields=PARSED),
     "own structured data": Case(names={"structured_data": ELEMENTS}, fields=PARSED),
+    "own structured data, pairs": Case(names={"structured_data": PAIRS}, fields=PARSED),
+    "own structured data, bytes": Case(names={"structured_data": RENDERED}, fields=PARSED),
+    "own structured data, enterprise_id": Case(
+        options={"enterprise_id": 32473},
+        names={"structured_data": {"order": ELEMENTS["order@32473"]}},
+        fields=PARSED,
+    ),
     "given time_ns": Case(names={"time_ns": TIMESTAMP}, fields={"created": TIMESTAMP / 1e9}),
     "local time": Case(options={"local_time": True}),
     "framing: octet": Case(options={"framing": "octet"}),

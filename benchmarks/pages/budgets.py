@@ -164,6 +164,36 @@ BUDGETS = [
         why="the record is encoded as bytes of its own, which are then copied into the queue.",
     ),
     Budget(
+        "`encode_record` with `header_attributes`, 30 loggers in turn",
+        "`encode_record` without",
+        find(
+            "header_attributes",
+            "an attribute that is not there, or the name",
+            "against no header_attributes",
+        ),
+        most=2,
+        why="each of the attributes is looked up, and the fields are written anew.",
+    ),
+    *[
+        Budget(
+            f"`encode` with structured data of its own, {form}",
+            "`encode` without",
+            find("contents", row, "against ASCII"),
+            most=most,
+            why="names are checked and values escaped for each record.",
+        )
+        for form, row, most in (
+            ("a dict", "own structured data", 5),
+            ("pairs", "own structured data, pairs", 5),
+            ("bytes", "own structured data, bytes", 2),
+            (
+                "a dict without numbers, and `enterprise_id`",
+                "own structured data, enterprise_id",
+                8,
+            ),
+        )
+    ],
+    Budget(
         "`emit` with `%s`, `%d` and `%.2f`",
         "Python's `%` of the same alone",
         find("arguments", "`user %s bought %d for %.2f`", "against % alone"),

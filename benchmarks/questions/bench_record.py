@@ -506,6 +506,62 @@ def test_build(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     publish(compare_adapters(rounds, choose(BUILDERS, leave_out), "build", title))
 
 
+LOGGERS = 30
+HEADER_ATTRIBUTES: dict[str, dict[str, object]] = {  # of encode_record, by row
+    "no header_attributes": {},
+    "the logger's name": {"header_attributes": {"app_name": "name"}},
+    "an attribute that is not there, or the name": {
+        "header_attributes": {"app_name": ["appname", "name"]}
+    },
+    "all four fields": {
+        "header_attributes": {
+            "hostname": "host",
+            "app_name": ["appname", "name"],
+            "procid": "threadName",
+            "msgid": "funcName",
+        }
+    },
+}
+
+
+def test_header_attributes(rounds: Rounds, publish: Publish) -> None:
+    """Records of 30 loggers, in turn."""
+    adapter = OurEncoder()
+    records = []
+    for number in range(LOGGERS):
+        record = adapter.make_record()
+        record.name = f"shop.part{number}.till"
+        records.append(record)
+    rows: dict[object, Run] = {}
+    for row, options in HEADER_ATTRIBUTES.items():
+        for name, module in {ENCODE: _encoder_c, TWIN: _encoder_py}.items():
+            encode = module.Encoder(hostname=HOSTNAME, app_name=APP_NAME, **options).encode_record
+            for record in records:
+                expected = adapter.expect(record)
+                chosen = options.get("header_attributes", {})
+                if chosen:
+                    expected = replace(expected, app_name=record.name)
+                if "procid" in chosen:
+                    expected = replace(expected, procid=record.threadName, msgid=record.funcName)
+                strict.check(encode(record), expected)
+            statement = "for record in records: encode(record)"
+            rows[row, name] = repeat_call(statement, NEW // LOGGERS, encode=encode, records=records)
+    medians = read_medians(rounds.measure(rows, 8), NEW // LOGGERS * LOGGERS)
+    plain = medians["no header_attributes", ENCODE]
+    cells: list[list[Cell]] = [
+        [row, medians[row, ENCODE], medians[row, ENCODE] / plain, medians[row, TWIN]]
+        for row in HEADER_ATTRIBUTES
+    ]
+    columns = [
+        Column(""),
+        Column("encode_record", "ns"),
+        Column("against no header_attributes", "x"),
+        Column(TWIN, "ns"),
+    ]
+    title = f"header_attributes: encode_record for {LOGGERS} loggers, in turn"
+    publish(Table("header_attributes", title, columns, cells, plot=Plot("bars", ["encode_record"])))
+
+
 def emit_records(adapter: Adapter) -> Run:
     """Return a run of a handler's emit, nothing being sent, after a look at its records."""
     transport = Transport("stub")

@@ -24,7 +24,7 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.dict cimport PyDict_CheckExact, PyDict_Update
+from cpython.dict cimport PyDict_CheckExact, PyDict_GetItem, PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
@@ -53,6 +53,7 @@ from syslogfast._c.record cimport (
     Span,
     close_frame,
     get_elements,
+    get_enterprise_id,
     get_msgid,
     measure_frame,
     measure_header,
@@ -119,6 +120,7 @@ from syslogfast._validation import (
     check_field,
     check_precision,
     check_queue_bytes,
+    complete_sd_id,
     check_severity,
     is_float_without_time,
     read_int,
@@ -140,10 +142,11 @@ from syslogfast._options import (
     describe_options,
     read_back,
     reduce_options,
+    remove_domain,
     restore_names,
 )
 from syslogfast._platform import call_at_fork, get_process, system
-from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
+from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
 
 
 cdef extern from "cython_internals.h":
@@ -209,6 +212,41 @@ cdef extern from *:
         return value;
     }
 
+    /* What an encoder's header_attributes find for a field in a record: the first attribute that is
+       there and is not None; else `other`. */
+    static PyObject *syslogfast_find_field(
+        PyObject *record, PyObject *attributes, PyObject *field, PyObject *other
+    ) {
+        PyObject *value;
+        PyObject *names = PyDict_GetItem(attributes, field);
+        Py_ssize_t i;
+        for (i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
+            if (PyObject_GetOptionalAttr(record, PyTuple_GET_ITEM(names, i), &value) < 0) {
+                if (!PyErr_ExceptionMatches(PyExc_Exception))
+                    return NULL;
+                PyErr_Clear();
+            }
+            if (value != NULL && value != Py_None)
+                return value;
+            Py_XDECREF(value);
+        }
+        return Py_NewRef(other);
+    }
+
+    /* Whether the keys of a dict are str, which run no code when they are compared. */
+    static int syslogfast_has_plain_keys(PyObject *elements) {
+        PyObject *key;
+        Py_ssize_t position = 0;
+        int is_plain = 1;
+        syslogfast_section section;
+        (void)section;
+        SYSLOGFAST_ENTER(&section, elements);
+        while (is_plain && PyDict_Next(elements, &position, &key, NULL))
+            is_plain = PyUnicode_CheckExact(key);
+        SYSLOGFAST_LEAVE(&section);
+        return is_plain;
+    }
+
     /* Whether a plain record has an attribute of its own in place of its class's method. */
     #if PY_VERSION_HEX >= 0x030d0000
     PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *record, PyObject *name, PyObject **method);
@@ -231,18 +269,24 @@ cdef extern from *:
     object find_attribute "syslogfast_find_attribute"(object record, object name)
     bint hides_method "syslogfast_hides_method"(object record, object name) except -1
     object read_present "syslogfast_read_present"(object record, object name)
+    object find_field "syslogfast_find_field"(
+        object record, object attributes, object field, object other
+    )
+    bint has_plain_keys "syslogfast_has_plain_keys"(object elements)
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
+    Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
     void *PyUnicode_DATA(object text)
     int PyUnicode_KIND(object text)
     bint PyUnicode_CheckExact(object text)
     bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
+    str PyUnicode_FromFormat(const char *form, ...)
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
@@ -269,6 +313,7 @@ include "structured_data.pxi"
 include "buffer.pxi"
 include "encoder.pxi"
 include "encode_any.pxi"
+include "own_fields.pxi"
 include "template.pxi"
 include "log_record.pxi"
 include "block.pxi"

@@ -7,16 +7,18 @@ cdef struct Scratch:
     Py_ssize_t space
     Py_ssize_t limit        # max_size: what goes beyond it is not going to be written
     bint overflows
+    Span enterprise_id      # for SD-IDs without a number
     char[SMALL] small
     char[MAX_MSGID] msgid
 
 
-cdef inline void open_scratch(Scratch *scratch, Py_ssize_t limit) noexcept:
+cdef inline void open_scratch(Scratch *scratch, const Layout *layout) noexcept:
     scratch.elements = scratch.small
     scratch.size = 0
     scratch.space = SMALL
-    scratch.limit = limit
+    scratch.limit = layout.max_size
     scratch.overflows = False
+    scratch.enterprise_id = get_enterprise_id(layout)
 
 
 cdef inline void close_scratch(Scratch *scratch) noexcept:
@@ -51,6 +53,10 @@ cdef int append(Scratch *scratch, const char *src, Py_ssize_t size) except -1:
     if dst != NULL:
         memcpy(dst, src, size)
     return 0
+
+
+cdef str read_text(Span text):
+    return text.start[:text.size].decode("ascii")
 
 
 cdef int point_to_str(object text, Span *span) noexcept:
@@ -211,11 +217,13 @@ cdef int read_own_fields(
 cdef int read_logged_fields(
     const Layout *layout, Record *record, Scratch *scratch, object msgid, object structured_data
 ) except -1:
-    """read_own_fields of a record of logging: what is wrong with its structured data is mended."""
+    """read_own_fields of what does not raise: what is wrong with structured data is mended."""
     try:
         return read_own_fields(layout, record, scratch, msgid, structured_data)
     except Exception:  # of a name, or of the __str__ of a value
-        structured_data = load_log_record().clean_elements(structured_data)
+        structured_data = load_structured_data().clean_elements(
+            structured_data, read_text(scratch.enterprise_id)
+        )
     scratch.size = 0
     scratch.overflows = False
     return read_own_fields(layout, record, scratch, msgid, structured_data)

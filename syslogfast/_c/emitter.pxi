@@ -42,23 +42,39 @@ cdef class Sequence:
     cdef int64_t last
     cdef int forks
 
-    @cython.critical_section
     def advance(self):
         """Return the next number."""
-        renew_sequence(self)
-        self.last = follow(self.last)
-        return self.last
+        return take_number(self)
 
     def number(self, structured_data):
         """Return a record's structured data with the next number in them."""
-        sequence_id = self.advance()
+        sequence_id = take_number(self)
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
-        if type(structured_data) is dict and "meta" not in <dict>structured_data:
-            return {**<dict>structured_data, "meta": {"sequenceId": sequence_id}}
         from syslogfast._sequence import add_sequence_id  # rarely needed
 
         return add_sequence_id(structured_data, sequence_id)
+
+
+@cython.critical_section
+cdef int64_t take_number(Sequence sequence) noexcept:
+    renew_sequence(sequence)
+    sequence.last = follow(sequence.last)
+    return sequence.last
+
+
+cdef object number_elements(Sequence sequence, object structured_data, const Layout *layout):
+    """Return a record's structured data, whatever they are, with the next number in them."""
+    if structured_data is None:
+        return sequence.number(None)
+    if (
+        type(structured_data) is dict and has_plain_keys(structured_data)
+        and PyDict_GetItem(structured_data, "meta") == NULL
+    ):
+        return {**<dict>structured_data, "meta": {"sequenceId": take_number(sequence)}}
+    return load_structured_data().number_elements(
+        structured_data, sequence, read_text(get_enterprise_id(layout))
+    )
 
 
 cdef inline void renew_sequence(Sequence sequence) noexcept:
@@ -92,10 +108,10 @@ cdef class EmitterBase:
         """Send one record.
 
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
-        so are the errors that they raise. `message` may be anything: bytes and other buffers
-        are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`: if they do not fit, both are the text. What cannot be
-        printed is named there.
+        so are the errors that they raise; but structured data raise none: names that are wrong
+        are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
+        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
+        they do not fit, both are the text. What cannot be printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -268,16 +284,16 @@ cdef inline Encoder find_encoder(EmitterBase emitter):
 
 cdef bint put_record(
     EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
-    structured_data, PyObject *logged
+    structured_data, const Layout *logged
 ) except -1:
     """Queue one record; return True if the sender has been called to send.
 
     text: the message, if it can be read as it is, else NULL; `message` may be None beside it.
-    logged: NULL, or the Encoder of a record of logging, which has its number.
+    logged: NULL, or the layout for a record of logging, which has its number.
     """
     cdef Queue queue = emitter._queue
     cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
-    cdef Layout *layout
+    cdef const Layout *layout = logged
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_SPACE
     cdef char *dst
@@ -288,10 +304,10 @@ cdef bint put_record(
             renew(emitter)
         encoder = emitter._encoder
         if emitter._sequence is not None:
-            structured_data = emitter._sequence.number(structured_data)
-    else:
-        encoder = <Encoder>logged
-    layout = &encoder.layout
+            structured_data = number_elements(
+                emitter._sequence, structured_data, &encoder.layout
+            )
+        layout = &encoder.layout
     if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
     if size:
@@ -309,10 +325,7 @@ cdef bint put_record(
     else:
         if message is None:
             message = PyBytes_FromStringAndSize(text.start, text.size)
-        state = put_any(
-            emitter, layout, severity, message, timestamp, msgid, structured_data,
-            logged != NULL,
-        )
+        state = put_any(emitter, layout, severity, message, timestamp, msgid, structured_data)
         if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= URGENT:
@@ -325,12 +338,9 @@ cdef bint put_record(
 
 cdef int put_any(
     EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
-    msgid, structured_data, bint is_logged
+    msgid, structured_data
 ) except -1:
-    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST.
-
-    is_logged: see `read_logged_fields`.
-    """
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
     cdef Record record
     cdef Scratch scratch
@@ -340,14 +350,11 @@ cdef int put_any(
     cdef int state = NO_SPACE
     cdef char *dst
     view.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
-        if is_logged:
-            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
-        else:
-            read_own_fields(layout, &record, &scratch, msgid, structured_data)
+        read_logged_fields(layout, &record, &scratch, msgid, structured_data)
         message = read_message(&record, message, &view)
         measure_record(layout, &record)
         wait.tries = 0

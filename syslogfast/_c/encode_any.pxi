@@ -1,20 +1,22 @@
 # A record of any kind: what the methods of Encoder call for all but the plain ones.
 
-cdef object encode_text(Encoder encoder, int severity, object message, const Timestamp *timestamp):
+cdef object encode_text(
+    const Layout *layout, int severity, object message, const Timestamp *timestamp
+):
     """Return it, if the message is a str or bytes, and the rest is the encoder's."""
     cdef Record record
     record.severity = severity
     record.timestamp = timestamp[0]
     record.is_own = False
     read_message(&record, message, NULL)
-    measure_record(&encoder.layout, &record)
+    measure_record(layout, &record)
     result = PyBytes_FromStringAndSize(NULL, record.frame_size)
-    write_record(PyBytes_AS_STRING(result), &encoder.layout, &record)
+    write_record(PyBytes_AS_STRING(result), layout, &record)
     return result
 
 
 cdef object encode_any(
-    Encoder encoder,
+    const Layout *layout,
     int severity,
     object message,
     const Timestamp *timestamp,
@@ -26,15 +28,15 @@ cdef object encode_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
-    cdef Layout *layout = &encoder.layout
-    check_ready(encoder)
+    if layout.text == NULL:
+        reject_unready()
     if (
         msgid is None and structured_data is None
         and (PyUnicode_CheckExact(message) or PyBytes_CheckExact(message))
     ):
-        return encode_text(encoder, severity, message, timestamp)
+        return encode_text(layout, severity, message, timestamp)
     view.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -71,7 +73,7 @@ cdef object encode_any_into(
     check_ready(encoder)
     view.len = NOT_HELD
     destination.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -114,7 +116,7 @@ cdef object encode_each_into(
         if not PyByteArray_Check(buffer):
             space = open_buffer(buffer, &view) - start
         for message in messages:
-            record = encode_any(encoder, severity, message, timestamp, None, None)
+            record = encode_any(&encoder.layout, severity, message, timestamp, None, None)
             if PyBytes_GET_SIZE(record) > space - size:
                 break
             size += PyBytes_GET_SIZE(record)

@@ -58,7 +58,8 @@ ESCAPED = {
 cdef class Encoder:
     """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
     msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
-    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None)
+    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None,
+    header_attributes=None, enterprise_id=None)
 --
 
     Turns messages of one identity into syslog records.
@@ -92,6 +93,10 @@ cdef class Encoder:
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
+    header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
+        from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
+        the record has, and that is not None; without one, the field is what it is otherwise.
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -124,6 +129,9 @@ cdef class Encoder:
         layout.max_size = settings.max_size
         prefix = <bytes?>settings.prefix
         separator = <bytes?>settings.msg_separator
+        enterprise_id = <bytes?>settings.enterprise_id
+        layout.text = enterprise_id  # for get_enterprise_id, until there is more
+        layout.enterprise_size = PyBytes_GET_SIZE(enterprise_id)
         structured_data = options["structured_data"]
         elements = b""
         if isinstance(structured_data, bytes):
@@ -132,7 +140,7 @@ cdef class Encoder:
                 elements = b""
         elif structured_data is not None:
             # What is too long for a record is never written: it need not be kept, either.
-            open_scratch(&scratch, layout.max_size)
+            open_scratch(&scratch, &layout)
             try:
                 render_elements(structured_data, layout.rules | ESCAPE_PARAM, &scratch)
                 if not scratch.overflows:
@@ -142,16 +150,16 @@ cdef class Encoder:
         if len(elements) > layout.max_size:
             elements = b""
         suffix = <bytes?>settings.identity_fields.encode()
-        layout.prefix_size = len(prefix)
-        layout.identity_size = len(suffix)
-        layout.separator_size = len(separator)
+        layout.prefix_size = PyBytes_GET_SIZE(prefix)
+        layout.identity_size = PyBytes_GET_SIZE(suffix)
+        layout.separator_size = PyBytes_GET_SIZE(separator)
         if layout.is_rfc5424:
             suffix += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", separator)
             layout.msgid_size = len(<str?>settings.msgid)
-            layout.elements_size = len(elements)
-        text = prefix + suffix
+            layout.elements_size = PyBytes_GET_SIZE(elements)
+        text = prefix + suffix + enterprise_id
         layout.text = text
-        layout.suffix_size = len(suffix)
+        layout.suffix_size = PyBytes_GET_SIZE(suffix)
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
@@ -170,6 +178,7 @@ cdef class Encoder:
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = options["attributes"] is not None
+            self.reads_header = options["header_attributes"] is not None
             self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
@@ -200,7 +209,7 @@ cdef class Encoder:
                     PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
                 )
                 return result
-        return encode_any(self, code, message, &timestamp, msgid, structured_data)
+        return encode_any(&self.layout, code, message, &timestamp, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
@@ -331,7 +340,7 @@ cdef class Encoder:
         cdef Scratch scratch
         cdef Py_ssize_t separator_size = self.layout.separator_size
         check_ready(self)
-        open_scratch(&scratch, self.layout.max_size)
+        open_scratch(&scratch, &self.layout)
         try:
             record.severity = read_severity(severity)
             read_time(time_ns, &record.timestamp)

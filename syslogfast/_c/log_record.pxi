@@ -11,6 +11,16 @@ cdef object load_log_record():
     return log_record
 
 
+structured_data = None  # likewise
+
+
+cdef object load_structured_data():
+    global structured_data
+    if structured_data is None:
+        import syslogfast._structured_data as structured_data
+    return structured_data
+
+
 cdef enum Result:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
@@ -110,29 +120,6 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     return 0
 
 
-cdef Encoder make_encoder_for_process(Encoder encoder, object process):
-    """Return an encoder for the records of a process."""
-    cdef Encoder other
-    cdef Layout layout = encoder.layout
-    cdef Py_ssize_t end = layout.prefix_size + layout.identity_size
-    fields = load_log_record().render_own_fields(
-        list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
-        encoder.identity_space,
-    )
-    if fields is None:
-        return encoder
-    other = Encoder.__new__(Encoder)
-    other.text = encoder.text[:layout.prefix_size] + fields.encode() + encoder.text[end:]
-    layout.text = other.text
-    layout.identity_size = len(fields)
-    layout.suffix_size += layout.identity_size - encoder.layout.identity_size
-    if layout.plain_size:
-        layout.plain_size += layout.identity_size - encoder.layout.identity_size
-    other.layout = layout
-    other.is_ascii = encoder.is_ascii
-    return other
-
-
 cdef object encode_log_record(
     Encoder encoder, object record, object message, Result form, EmitterBase emitter
 ):
@@ -144,6 +131,8 @@ cdef object encode_log_record(
     cdef const char *end
     cdef int severity
     cdef bint is_text
+    cdef Layout own
+    cdef const Layout *layout = &encoder.layout
     check_ready(encoder)
     if is_plain_record(record):
         if message is None:
@@ -164,42 +153,41 @@ cdef object encode_log_record(
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
     if emitter is not None and emitter._sequence is not None:
-        if structured_data is None and not encoder.reads_attributes:
-            structured_data = emitter._sequence.number(None)
-        else:
-            structured_data = load_log_record().number_elements(structured_data, emitter._sequence)
+        if structured_data is None and encoder.reads_attributes:
+            structured_data = {}  # which can be joined
+        structured_data = number_elements(emitter._sequence, structured_data, layout)
     if encoder.reads_attributes:
-        structured_data = load_log_record().join_attributes(
-            structured_data, record, encoder.options["attributes"]
+        structured_data = load_structured_data().join_attributes(
+            structured_data, record, encoder.options["attributes"],
+            read_text(get_enterprise_id(layout)),
         )
-    if (
-        encoder.process >= 0
-        and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
-    ):
-        encoder = make_encoder_for_process(encoder, process)
+    if encoder.reads_header or not is_this_process(encoder, process):
+        process = make_own_layout(encoder, record, process, &own)
+        if process is not None:  # what the layout points to
+            layout = &own
+        if encoder.reads_header:
+            msgid = find_field(record, encoder.options["header_attributes"], "msgid", msgid)
     if msgid is not None:
         msgid = load_log_record().print_value(msgid)
     is_text = has_octets(message, &text)
     if emitter is not None:
         put_record(
             emitter, severity, message, &text if is_text else NULL, &timestamp, msgid,
-            structured_data, <PyObject *>encoder,
+            structured_data, layout,
         )
         return None
     if msgid is None and structured_data is None and is_text:
-        size = measure_plain(&encoder.layout, severity, &timestamp, text)
+        size = measure_plain(layout, severity, &timestamp, text)
         if (
             size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
-            and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
+            and layout.framing == DATAGRAM and not layout.prefix_size
         ):
-            return write_plain_text(encoder, severity, &timestamp, text, size)
+            return write_plain_text(layout, severity, &timestamp, text, size)
         if size and form == AS_BYTES:
-            data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
-            write_plain(
-                PyBytes_AS_STRING(data), &encoder.layout, severity, &timestamp, text, size
-            )
+            data = PyBytes_FromStringAndSize(NULL, measure_frame(layout, size))
+            write_plain(PyBytes_AS_STRING(data), layout, severity, &timestamp, text, size)
             return data
-    data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data, True)
+    data = encode_any(layout, severity, message, &timestamp, msgid, structured_data, True)
     if form == AS_BYTES:
         return data
     start = PyBytes_AS_STRING(data)
@@ -210,14 +198,14 @@ cdef object encode_log_record(
 
 
 cdef str write_plain_text(
-    Encoder encoder, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
+    const Layout *layout, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
 ):
     """Return a plain record without PRI: straight into the str."""
-    cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
+    cdef Py_ssize_t pri_size = layout.priority_sizes[severity] - 2
     cdef str text = PyUnicode_New(size - pri_size, 127)
     cdef char *dst = <char *>PyUnicode_DATA(text)
     memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
-    write_plain_rest(dst + 2, &encoder.layout, timestamp, message)
+    write_plain_rest(dst + 2, layout, timestamp, message)
     return text
 
 

@@ -60,6 +60,7 @@ ctypedef struct Span:
 # All that is constant for an identity. What `text` points to must outlive it. It holds, one after
 # the other: prefix; fields, from the SP after TIMESTAMP to the SP before MSGID (RFC 5424) or to MSG
 # (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM.
+# Behind all of it stands the enterprise_id, with which SD-IDs are completed.
 # The number in the name is another one whenever a struct of the .pxd files, or what it means, is
 # another one: what was compiled with the one before cannot be imported then.
 ctypedef struct Layout "syslogfast_layout_3":
@@ -79,6 +80,7 @@ ctypedef struct Layout "syslogfast_layout_3":
     uint8_t separator_size      # 0 (RFC 3164), 1 or, with a BOM, 4
     uint8_t is_rfc5424
     uint8_t local_time
+    uint8_t enterprise_size
 
 
 ctypedef struct Record:
@@ -109,6 +111,13 @@ cdef inline Span get_elements(const Layout *layout) noexcept nogil:
     cdef Span span
     span.start = layout.text + layout.prefix_size + layout.identity_size + layout.msgid_size + 1
     span.size = layout.elements_size
+    return span
+
+
+cdef inline Span get_enterprise_id(const Layout *layout) noexcept nogil:
+    cdef Span span
+    span.start = layout.text + layout.prefix_size + layout.suffix_size
+    span.size = layout.enterprise_size
     return span
 
 

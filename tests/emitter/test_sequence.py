@@ -381,18 +381,14 @@ def test_constant_meta(module: ModuleType, form: object) -> None:
     "data", [[1], 5, "text", {"a@1": 5}, {"meta": 5}, {"bad id": {}}], ids=repr
 )
 def test_wrong_structured_data(module: ModuleType, data: object) -> None:
-    """emit raises what encode does; emit_record, which never raises, still numbers the record."""
+    """Neither emit nor emit_record raises what encode does: the record has its number."""
     emitter = make_emitter(module)
-    with pytest.raises((TypeError, ValueError)) as expected:
+    with pytest.raises((TypeError, ValueError)):
         emitter._encoder.encode(6, "text", structured_data=data)
-    with pytest.raises(type(expected.value)) as caught:
-        emitter.info("text", structured_data=data)
-    assert str(caught.value) == str(expected.value)
-    assert take(emitter) == []
-    emitter = make_emitter(module)
     for _ in range(3):
+        emitter.info("text", structured_data=data)
         emitter.emit_record(make_record(structured_data=data))
-    assert take_numbers(emitter) == [1, 2, 3]
+    assert take_numbers(emitter) == [1, 2, 3, 4, 5, 6]
 
 
 def test_attributes_of_a_record(module: ModuleType) -> None:

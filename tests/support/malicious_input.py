@@ -115,9 +115,10 @@ BAD_STRUCTURED_DATA: list[object] = [
     *[{name: {}} for name in ("", " ", "a b", "a=b", 'a"b', "a]b", "a\n", "\u00e9", "\ud800")],
     *[{"a": {name: 1}}
       for name in ("", "a b", "a=", '"', "]", "\0", "\x7f", "n" * 33, "\U0001f600")],
-    {"n" * 33: {}}, {7: {}}, {None: {}}, {b"a": {}}, {"a": {7: 1}}, {"a": None}, {"a": "b"},
+    {"n" * 33: {}}, {7: {}}, {None: {}}, {b"a": {}}, {"a": {7: 1}}, {"a": "b"},
     {"a": [1]}, {"a": ["bc"]}, {"a": [("b",)]}, {"a": [("b", 1, 2)]}, "[a]", 7, [("a", {})],
     bytearray(b"[a]"), {"a": {"b": 10**5000}},
+    *[{sd_id: {}} for sd_id in ("a@b@1", "x@", "@1", "x@abc", "x@1.", "x@.1", "x@1..2", "x@-1")],
 ]  # fmt: skip
 
 BAD_SEVERITIES: list[object] = [

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from texts import (
     ADDRESSES,
     BAD_NAMES,
+    BAD_SD_IDS,
     CONTROLS,
+    ENTERPRISE_IDS,
     FIELDS,
     LINE_ENDS,
     MESSAGES,
@@ -186,6 +188,20 @@ def make_structured_data() -> Iterator[Case]:
     for what, name in BAD_NAMES.items():
         yield encode(f"data/bad/id/{what}", structured_data={name: {}})
         yield encode(f"data/bad/name/{what}", keywords={"structured_data": {"a@1": {name: 1}}})
+    for sd_id in BAD_SD_IDS:
+        yield encode(f"data/bad/id/{sd_id}", structured_data={sd_id: {}})
+        yield encode(f"data/bad/record/id/{sd_id}", keywords={"structured_data": {sd_id: {}}})
+        yield encode(f"data/name/{sd_id}", structured_data={"a@1": {sd_id: "v"}})
+    for number in ENTERPRISE_IDS:
+        for sd_id in ("shop", "shop@1", "meta", "Meta", "ssign-cert", "n" * 9, "n" * 32):
+            given = {"structured_data": {sd_id: {"x": "y"}}}
+            name = f"data/enterprise_id/{number!r}/{sd_id}"
+            yield encode(f"{name}/encoder", enterprise_id=number, **given)
+            yield encode(f"{name}/record", enterprise_id=number, keywords=given)
+        both = {"structured_data": {"a": {}, f"a@{number}": {}}}
+        yield encode(f"data/enterprise_id/{number!r}/twice", enterprise_id=number, keywords=both)
+    for number in ("", "a", "1.", ".1", "1..2", -1, "1" * 31, 10**30, 1.5, b"1", []):
+        yield encode(f"data/enterprise_id/bad/{number!r}", enterprise_id=number)
     for data in ("[a]", 7, [("a", {})], {"a": None}, {"a": "bc"}, {"a": [1]}, {"a": ["bc"]},
                  {"a": [("b",)]}, {"a": [("b", 1, 2)]}, bytearray(b"[a]")):  # fmt: skip
         yield encode(f"data/bad/encoder/{data}", structured_data=data)

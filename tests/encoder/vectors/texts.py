@@ -131,9 +131,30 @@ VALUES: dict[str, object] = {
 }  # fmt: skip
 
 BAD_NAMES: dict[str, object] = {
-    "nothing": "", "space": "a b", "equals": "a=b", "quote": 'a"b', "bracket": "a]b", "LF": "a\n",
-    "DEL": "a\x7f", "too long": "n" * 33, "int": 7, "none": None, "octets": b"a",
-}  # fmt: skip
+    "nothing": "",
+    "space": "a b",
+    "equals": "a=b",
+    "quote": 'a"b',
+    "bracket": "a]b",
+    "LF": "a\n",
+    "DEL": "a\x7f",
+    "too long": "n" * 33,
+    "int": 7,
+    "none": None,
+    "octets": b"a",
+}
+BAD_SD_IDS = (
+    "a@",
+    "@1",
+    "a@b",
+    "a@b@1",
+    "a@@1",
+    "a@1.",
+    "a@.1",
+    "a@1..2",
+    "a@-1",
+)  # RFC 5424 6.3.2
+ENTERPRISE_IDS: tuple[object, ...] = (0, 32473, "32473", "32473.1.2", "1" * 22)  # fmt: skip
 
 TIMESTAMPS: tuple[int, ...] = (
     0, 1, -1, 999, 1000, 999_999_499, 999_999_999, SECOND, -SECOND, NOON, -500_000_000,

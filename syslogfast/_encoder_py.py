@@ -58,8 +58,7 @@ class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword in any case, such as "local0" or "LOG_LOCAL0" (RFC
-        5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, as "LOG_LOCAL0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -71,10 +70,9 @@ class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters, and those that turn a text's direction about
-        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
-        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
-        delimiter of the framing.
+    controls: "escape" writes control characters, and those of direction (U+202A-E, U+2066-9), as
+        "#ooo", in octal, one for each octet, and leaves out line ends at the end of a message;
+        "keep" leaves all as they are, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -159,9 +157,8 @@ class Encoder:
     ) -> "bytes":
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err" or "LOG_ERR".
-        `message` is a str or a buffer that holds UTF-8; what is ill-formed in it, lone
-        surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err". `message` is a
+        str or a buffer of UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -237,11 +234,12 @@ class Encoder:
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
+        texts = list(messages)  # it may change meanwhile
         size = measure_buffer(buffer)
         start = check_offset(offset, size)
         space = None if isinstance(buffer, bytearray) else size - start
         records = []
-        for message in list(messages):  # it may change meanwhile
+        for message in texts:
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)
@@ -345,10 +343,7 @@ class Encoder:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "tuple[bytes, bool]":
-        """Return one record, framed, and whether it is truncated.
-
-        That is, whether some of its message or of its structured data is left out.
-        """
+        """Return one record, framed, and whether some of its message or data is left out."""
         if type(severity) is not int or not 0 <= severity <= 7:
             code = SEVERITIES.get(severity) if type(severity) is str else None
             severity = check_severity(severity) if code is None else code
@@ -356,15 +351,14 @@ class Encoder:
             self._hot
         )
         # RFC 5424 6: HEADER SP STRUCTURED-DATA [SP MSG]; RFC 3164 4: PRI HEADER MSG
-        timestamp = render_timestamp(time_ns, timestamp_format)
+        start = starts[severity] + render_timestamp(time_ns, timestamp_format)
         suffix = self._suffix
         if msgid is not None or structured_data is not None:
             suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)
-        header = starts[severity] + timestamp + suffix
+        header = start + suffix
         space = max_size - len(header)
         is_truncated = False
         if space < 0 and space < -len(separator):
-            start = starts[severity] + timestamp
             shorter = start + self._layout.render_shorter_suffix(
                 self._get_fields(), msgid, space=max_size - len(start) + len(separator)
             )

@@ -34,7 +34,7 @@ from adapters.ours import OurEncoder
 from adapters.transports import Transport, receive
 from measure import strict
 from measure.calls import make_emitter
-from measure.cases import CASES
+from measure.cases import CASES, LONG, LONG_CASES, Case
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
 from measure.strict import expect_now
@@ -384,19 +384,31 @@ def test_sizes(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> No
     medians = read_medians(rounds.measure(rows, 10))
     headings = [ENCODE, INTO, FLOOR, TWIN, NAIVE]
     columns = [Column("message", "bytes"), *[Column(heading, "ns") for heading in headings]]
+    columns.append(Column("encode, against floor", "x"))
     cells: list[list[Cell]] = [
-        [size, *[medians[heading, size] for heading in headings]] for size in SIZES
+        [
+            size,
+            *[medians[heading, size] for heading in headings],
+            medians[ENCODE, size] / medians[FLOOR, size],
+        ]
+        for size in SIZES
     ]
     plot = Plot("lines", headings)
     publish(Table("sizes", "encode, by the size of the message", columns, cells, plot=plot))
 
 
-def test_contents(rounds: Rounds, publish: Publish) -> None:
+@pytest.mark.parametrize(
+    ("name", "cases", "size"),
+    [("forms", CASES, len(MESSAGE)), ("long-contents", LONG_CASES, LONG)],
+)
+def test_contents(
+    rounds: Rounds, publish: Publish, name: str, cases: dict[str, Case], size: int
+) -> None:
     modules = {"compiled": _encoder_c, "twin": _encoder_py}
     rows = {
-        (row, name): case.make_run(module)
-        for row, case in CASES.items()
-        for name, module in modules.items()
+        (row, backend): case.make_run(module)
+        for row, case in cases.items()
+        for backend, module in modules.items()
     }
     medians = read_medians(rounds.measure(rows, 8))
     base = medians[ASCII, "compiled"]
@@ -407,12 +419,12 @@ def test_contents(rounds: Rounds, publish: Publish) -> None:
         Column(TWIN, "ns"),
     ]
     cells: list[list[Cell]] = []
-    for row in CASES:
+    for row in cases:
         compiled, twin = medians[row, "compiled"], medians[row, "twin"]
         cells.append([row, compiled, compiled / base, twin])
-    note = f"Each message is {len(MESSAGE)} bytes long, or up to three less."
-    plot = Plot("bars", [ENCODE])
-    publish(Table("contents", "encode, by content and form", columns, cells, note, plot))
+    note = f"Each message is {size} bytes long, or up to three less."
+    title = "encode, by content and form" if cases is CASES else f"encode, {size} bytes by content"
+    publish(Table(name, title, columns, cells, note, Plot("bars", [ENCODE])))
 
 
 # --- records of logging --------------------------------------------------------------------------

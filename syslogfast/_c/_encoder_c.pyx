@@ -36,7 +36,6 @@ from cpython.unicode cimport (
     PyUnicode_Check,
     PyUnicode_DecodeUTF8,
     PyUnicode_GET_LENGTH,
-    PyUnicode_READ_CHAR,
 )
 from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t

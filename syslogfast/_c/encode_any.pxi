@@ -1,5 +1,20 @@
 # A record of any kind: what the methods of Encoder call for all but the plain ones.
 
+cdef object encode_text(
+    const Layout *layout, int severity, object message, const Timestamp *timestamp
+):
+    """Return it, if the message is a str or bytes, and the rest is the encoder's."""
+    cdef Record record
+    record.severity = severity
+    record.timestamp = timestamp[0]
+    record.is_own = False
+    read_message(&record, message, NULL)
+    measure_record(layout, &record)
+    result = PyBytes_FromStringAndSize(NULL, record.frame_size)
+    write_record(PyBytes_AS_STRING(result), layout, &record)
+    return result
+
+
 cdef object encode_any(
     const Layout *layout,
     int severity,
@@ -15,6 +30,11 @@ cdef object encode_any(
     cdef Py_buffer view
     if layout.text == NULL:
         reject_unready()
+    if (
+        msgid is None and structured_data is None
+        and (PyUnicode_CheckExact(message) or PyBytes_CheckExact(message))
+    ):
+        return encode_text(layout, severity, message, timestamp)
     view.len = NOT_HELD
     open_scratch(&scratch, layout)
     try:

@@ -23,12 +23,15 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if protocol not in PROTOCOLS or not PyUnicode_CheckExact(protocol):
+    if not PyUnicode_CheckExact(protocol):
         cold_path()
-        protocol = check_choice("protocol", protocol, PROTOCOLS)
         return format_timestamp(
-            time_ns, protocol=protocol, local_time=local_time, precision=precision
+            time_ns, protocol=check_choice("protocol", protocol, PROTOCOLS), local_time=local_time,
+            precision=precision,
         )
+    if protocol not in PROTOCOLS:
+        cold_path()
+        check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
@@ -67,8 +70,7 @@ cdef class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword in any case, such as "local0" or "LOG_LOCAL0" (RFC
-        5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, as "LOG_LOCAL0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -80,10 +82,9 @@ cdef class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters, and those that turn a text's direction about
-        (U+202A to U+202E, U+2066 to U+2069), as "#ooo", in octal, one for each octet; line ends
-        (CR, LF) at the end of a message are left out. "keep" leaves them all, but for the
-        delimiter of the framing.
+    controls: "escape" writes control characters, and those of direction (U+202A-E, U+2066-9), as
+        "#ooo", in octal, one for each octet, and leaves out line ends at the end of a message;
+        "keep" leaves all as they are, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -183,9 +184,8 @@ cdef class Encoder:
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err" or "LOG_ERR".
-        `message` is a str or a buffer that holds UTF-8; what is ill-formed in it, lone
-        surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err". `message` is a
+        str or a buffer of UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -285,8 +285,8 @@ cdef class Encoder:
             cold_path()
             reject_messages(messages)
         # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
-        # what a subclass iterates over is its own affair. By way of a list of our own: where a tuple
-        # is made of a list, the garbage collector may run code that empties it in between.
+        # what a subclass iterates over is its own affair. By way of a list of our own: when a
+        # tuple is made of a list, the garbage collector may run code that empties it in between.
         texts = <tuple>messages if type(messages) is tuple else tuple(list(messages))
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)

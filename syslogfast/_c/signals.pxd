@@ -16,7 +16,7 @@ cdef extern from *:
     struct iovec { void *iov_base; size_t iov_len; };
     struct msghdr { struct iovec *msg_iov; size_t msg_iovlen; };
     struct pollfd { int fd; short events, revents; };
-    #define sigaction(number, action, former) ((void)(former), -1)
+    #define sigaction(number, action, former) ((void)(number), (void)(former), -1)
     #define sigaltstack(stack, former) ((void)(former), -1)
     #define sendmsg(fd, message, flags) ((void)(fd), (void)(message), -1)
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)

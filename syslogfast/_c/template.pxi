@@ -96,6 +96,7 @@ cdef inline char *write_rounded(char *dst, double value, int precision) noexcept
     return write_scaled(dst, scaled, precision, signbit(value))
 
 
+@cython.cdivision(True)
 cdef inline char *write_short(char *dst, double value) noexcept nogil:
     """repr(), the fewest digits that make up the value; NULL where this does not know how.
 

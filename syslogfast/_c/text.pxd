@@ -7,20 +7,14 @@ follow it, so that what is written is what was measured. No objects, no GIL.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from syslogfast._c.units cimport (
+from syslogfast._c.codes cimport (
     ESCAPE_CONTROLS,    # C0 but tab, DEL, C1, U+2028 to U+202E, U+2066 to U+2069
     ESCAPE_LF,
     ESCAPE_NUL,
     ESCAPE_PARAM,       # " \ ], RFC 5424 6.3.3
-    is_ascii,
-    is_clean_utf8,
-    measure_1,
-    measure_2,
-    measure_4,
-    write_1,
-    write_2,
-    write_4,
 )
+from syslogfast._c.units cimport measure_1, measure_2, measure_4, write_1, write_2, write_4
+from syslogfast._c.utf8 cimport is_ascii, is_clean_utf8
 
 
 cdef enum:
@@ -137,15 +131,54 @@ cdef extern from *:
         }
     }
     #else
-    /* Compilers turn both inner loops into a few vector instructions. */
+    /* Compilers turn all inner loops into a few vector instructions. In a long text as many are
+       under way as a processor has units for. */
+    #ifdef __GNUC__
+    #define SYSLOGFAST_RARE(condition) __builtin_expect(condition, 0)
+    #else
+    #define SYSLOGFAST_RARE(condition) (condition)
+    #endif
+    static int syslogfast_is_long_printable_ascii(const unsigned char *src, size_t size)
+    {
+        const unsigned char *last = src + size - 64;
+        unsigned char most[4][16], octet;
+        int i, highest = 0;
+        memset(most, 0, sizeof(most));
+        for (; ; src = src + 64 < last ? src + 64 : last) {     /* the last may overlap */
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[i] - 0x20);
+                most[0][i] = octet > most[0][i] ? octet : most[0][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[16 + i] - 0x20);
+                most[1][i] = octet > most[1][i] ? octet : most[1][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[32 + i] - 0x20);
+                most[2][i] = octet > most[2][i] ? octet : most[2][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[48 + i] - 0x20);
+                most[3][i] = octet > most[3][i] ? octet : most[3][i];
+            }
+            if (src == last)
+                break;
+        }
+        for (i = 0; i < 64; i++)
+            highest = most[i / 16][i % 16] > highest ? most[i / 16][i % 16] : highest;
+        return highest <= 0x7e - 0x20;
+    }
+
     static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
-        enum { BLOCK = 16 };
+        enum { BLOCK = 16, LONG = 1024 };
         const unsigned char *last = src + size - BLOCK;
         unsigned char plain[BLOCK];
         unsigned long long halves[2];
         int i;
         memset(plain, 0xff, BLOCK);
+        if (SYSLOGFAST_RARE(size >= LONG))
+            return syslogfast_is_long_printable_ascii(src, size);
         for (; src < last; src += BLOCK)
             for (i = 0; i < BLOCK; i++)
                 plain[i] &= (signed char)(src[i] + 1) > 0x20 ? 0xff : 0;

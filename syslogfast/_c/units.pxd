@@ -1,228 +1,104 @@
 """Texts as CPython keeps them, one, two or four octets a character: straight to UTF-8, escaped.
 
 For each width there is a function that measures and one that writes. What becomes of a character
-is said in one place, `syslogfast_measure_code`, and written by `syslogfast_write_code`; the rest
-only finds out that many characters in a row are plain. No objects, no GIL.
+is said in `codes.pxd`; here is found out, for many characters at once, that they are plain.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
+from syslogfast._c.codes cimport ESCAPE_CONTROLS    # whose C comes before this
+
 
 cdef extern from *:
     """
-    #include <stdint.h>
-    #include <string.h>
-
-    /* What to look for in a text, and how it is kept; a set. */
-    #define SYSLOGFAST_ESCAPE_CONTROLS 1
-    #define SYSLOGFAST_ESCAPE_LF 2
-    #define SYSLOGFAST_ESCAPE_NUL 4
-    #define SYSLOGFAST_ESCAPE_PARAM 8
-
-    static inline int syslogfast_turns_text(uint32_t code)
-    {
-        return code - 0x2028 < 7 || code - 0x2066 < 4;
-    }
-
-    /* The octets that a character becomes; a lone surrogate becomes U+FFFD, which has three, too. */
-    static inline int syslogfast_measure_code(uint32_t code, int rules)
-    {
-        if (code < 0x20) {
-            if (rules & SYSLOGFAST_ESCAPE_CONTROLS)
-                return code == '\\t' ? 1 : 4;
-            return (code == '\\n' && rules & SYSLOGFAST_ESCAPE_LF)
-                || (code == 0 && rules & SYSLOGFAST_ESCAPE_NUL) ? 4 : 1;
-        }
-        if (code < 0x7f) {
-            return rules & SYSLOGFAST_ESCAPE_PARAM
-                && (code == '"' || code == '\\\\' || code == ']') ? 2 : 1;
-        }
-        if (code < 0x80)
-            return rules & SYSLOGFAST_ESCAPE_CONTROLS ? 4 : 1;
-        if (code < 0x800)
-            return code < 0xa0 && rules & SYSLOGFAST_ESCAPE_CONTROLS ? 8 : 2;
-        if (code < 0x10000)
-            return rules & SYSLOGFAST_ESCAPE_CONTROLS && syslogfast_turns_text(code) ? 12 : 3;
-        return 4;
-    }
-
-    /* "#ooo", as rsyslog writes a control character. */
-    static inline char *syslogfast_write_octal(char *dst, unsigned octet)
-    {
-        dst[0] = '#';
-        dst[1] = (char)('0' + (octet >> 6));
-        dst[2] = (char)('0' + (octet >> 3 & 7));
-        dst[3] = (char)('0' + (octet & 7));
-        return dst + 4;
-    }
-
-    static char *syslogfast_write_code(char *dst, uint32_t code, int rules)
-    {
-        int size = syslogfast_measure_code(code, rules);
-        unsigned char octets[4];
-        int count, i;
-        if (code < 0x80) {
-            if (size == 4)
-                return syslogfast_write_octal(dst, code);
-            if (size == 2)
-                *dst++ = '\\\\';
-            *dst = (char)code;
-            return dst + 1;
-        }
-        if (code - 0xd800 < 0x800)
-            code = 0xfffd;
-        if (code < 0x800) {
-            octets[0] = 0xc0 | code >> 6;
-            count = 2;
-        } else if (code < 0x10000) {
-            octets[0] = 0xe0 | code >> 12;
-            octets[1] = 0x80 | (code >> 6 & 0x3f);
-            count = 3;
-        } else {
-            octets[0] = 0xf0 | code >> 18;
-            octets[1] = 0x80 | (code >> 12 & 0x3f);
-            octets[2] = 0x80 | (code >> 6 & 0x3f);
-            count = 4;
-        }
-        octets[count - 1] = 0x80 | (code & 0x3f);
-        if (size > count) {
-            for (i = 0; i < count; i++)
-                dst = syslogfast_write_octal(dst, octets[i]);
-            return dst;
-        }
-        for (i = 0; i < count; i++)
-            dst[i] = (char)octets[i];
-        return dst + count;
-    }
-
-    /* A character without escapes, and not a surrogate. */
-    static inline char *syslogfast_write_plain(char *dst, uint32_t code)
-    {
-        if (code < 0x80) {
-            dst[0] = (char)code;
-            return dst + 1;
-        }
-        if (code < 0x800) {
-            dst[0] = (char)(0xc0 | code >> 6);
-            dst[1] = (char)(0x80 | (code & 0x3f));
-            return dst + 2;
-        }
-        if (code < 0x10000) {
-            dst[0] = (char)(0xe0 | code >> 12);
-            dst[1] = (char)(0x80 | (code >> 6 & 0x3f));
-            dst[2] = (char)(0x80 | (code & 0x3f));
-            return dst + 3;
-        }
-        dst[0] = (char)(0xf0 | code >> 18);
-        dst[1] = (char)(0x80 | (code >> 12 & 0x3f));
-        dst[2] = (char)(0x80 | (code >> 6 & 0x3f));
-        dst[3] = (char)(0x80 | (code & 0x3f));
-        return dst + 4;
-    }
-
-    static inline uint64_t syslogfast_load(const void *src)
-    {
-        uint64_t word;
-        memcpy(&word, src, 8);
-        return word;
-    }
-
-    /* The first octet that is marked by its high bit, as it lies in memory. */
-    static inline int syslogfast_find_mark(uint64_t marks)
-    {
-    #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        return __builtin_ctzll(marks) >> 3;
-    #else
-        unsigned char octets[8];
-        int i = 0;
-        memcpy(octets, &marks, 8);
-        while (i < 7 && octets[i] < 0x80)
-            i++;
-        return i;
-    #endif
-    }
-
-    /* Vectors of 16 octets, which gcc and clang have for any processor. Without them, and in a build
-       that is to be small, each character is looked at by itself. */
+    /* Vectors of 16 octets, which gcc and clang have for any processor. Without them, and where the
+       build is to be small, each character is looked at by itself. */
     #if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
     #define SYSLOGFAST_VECTORS 1
     typedef uint8_t syslogfast_vector_1 __attribute__((vector_size(16)));
+    typedef int8_t syslogfast_signed_1 __attribute__((vector_size(16)));
     typedef uint16_t syslogfast_vector_2 __attribute__((vector_size(16)));
     typedef uint32_t syslogfast_vector_4 __attribute__((vector_size(16)));
     typedef uint64_t syslogfast_halves __attribute__((vector_size(16)));
     typedef uint8_t syslogfast_octets __attribute__((vector_size(8)));
-    typedef uint16_t syslogfast_half_2 __attribute__((vector_size(8)));
+    #if defined(__clang__) || __GNUC__ >= 12
+    #define SYSLOGFAST_MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+    #else
+    #define SYSLOGFAST_MIX(a, b, ...) __builtin_shuffle(a, b, (syslogfast_vector_2){__VA_ARGS__})
+    #endif
 
     static inline int syslogfast_is_zero(syslogfast_halves vector)
     {
         return !(vector[0] | vector[1]);
     }
 
-    /* Where the lanes begin that are not counted yet, when the last vector overlaps the one before. */
+    /* Which lanes are not counted yet, when the last vector overlaps the one before. */
     static const uint8_t syslogfast_lanes_1[32] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         255, 255, 255, 255, 255, 255, 255, 255
     };
-    #define SYSLOGFAST_LANES(left, width) (syslogfast_lanes_1 + (left) * (width))
+    #define SYSLOGFAST_LANES(octets) (syslogfast_lanes_1 + (octets))
 
-    /* For ESCAPE_CONTROLS alone, the rule of most texts. Each measures a stretch of at least a vector
-       and at most SYSLOGFAST_STRETCH units, so that no lane overflows. It returns the octets, or -1
+    /* The sum of eight lanes of 16 bits, which is below 65,536. */
+    static inline Py_ssize_t syslogfast_add_lanes(syslogfast_halves lanes)
+    {
+        return (Py_ssize_t)((lanes[0] + lanes[1]) * 0x0001000100010001ULL >> 48);
+    }
+
+    /* For ESCAPE_CONTROLS alone, the rule of most texts. Each measures a stretch of at least one
+       vector and at most SYSLOGFAST_STRETCH units: no lane overflows. It returns the octets, or -1
        if characters have to be escaped or replaced, or may have to: then each is looked at. */
     enum { SYSLOGFAST_STRETCH = 256 };
 
     static Py_ssize_t syslogfast_measure_stretch_1(
         const uint8_t *src, Py_ssize_t size, int *clean)
     {
-        const uint8_t *end = src + size, *next = src;
-        syslogfast_vector_1 units, lanes, high, wide = {0}, escaped = {0}, longer = {0};
-        Py_ssize_t octets = size;
-        int i;
-        for (; next < end; next += 16) {
-            memcpy(&lanes, SYSLOGFAST_LANES(16, 1), 16);
-            if (end - next < 16) {
-                memcpy(&lanes, SYSLOGFAST_LANES(end - next, 1), 16);
-                next = end - 16;
+        const uint8_t *end = src + size;
+        syslogfast_vector_1 units, high, wide = {0}, escaped = {0}, longer = {0};
+        syslogfast_vector_1 lanes = (syslogfast_vector_1)(wide == 0);
+        for (; src < end; src += 16) {
+            if (end - src < 16) {
+                memcpy(&lanes, SYSLOGFAST_LANES(end - src), 16);
+                src = end - 16;
             }
-            memcpy(&units, next, 16);
+            memcpy(&units, src, 16);
             high = units & 0xe0;
-            escaped -= (syslogfast_vector_1)(((high == 0) & (units != 9)) | (units == 0x7f)) & lanes;
+            escaped -= (syslogfast_vector_1)(
+                ((high == 0) & (units != 9)) | (units == 0x7f)) & lanes;
             longer -= (syslogfast_vector_1)(high == 0x80) & lanes;
-            wide += (units >> 7) & lanes;
+            wide -= (syslogfast_vector_1)((syslogfast_signed_1)units < 0) & lanes;
         }
         *clean = syslogfast_is_zero((syslogfast_halves)(escaped | longer));
         wide += 3 * escaped + 6 * longer;
-        for (i = 0; i < 16; i++)
-            octets += wide[i];
-        return octets;
+        return size + syslogfast_add_lanes(
+            (syslogfast_halves)((syslogfast_vector_2)wide & 0xff)
+            + (syslogfast_halves)((syslogfast_vector_2)wide >> 8));
     }
 
     static Py_ssize_t syslogfast_measure_stretch_2(
         const uint16_t *src, Py_ssize_t size, int *clean)
     {
-        const uint16_t *end = src + size, *next = src;
-        syslogfast_vector_2 units, lanes, high, short_1 = {0}, short_2 = {0}, other = {0};
-        Py_ssize_t octets = 3 * size;
-        int i;
-        for (; next < end; next += 8) {
-            memcpy(&lanes, SYSLOGFAST_LANES(8, 2), 16);
-            if (end - next < 8) {
-                memcpy(&lanes, SYSLOGFAST_LANES(end - next, 2), 16);
-                next = end - 8;
+        const uint16_t *end = src + size;
+        syslogfast_vector_2 units, high, shorter = {0}, other = {0};
+        syslogfast_vector_2 lanes = (syslogfast_vector_2)(shorter == 0);
+        for (; src < end; src += 8) {
+            if (end - src < 8) {
+                memcpy(&lanes, SYSLOGFAST_LANES(2 * (end - src)), 16);
+                src = end - 8;
             }
-            memcpy(&units, next, 16);
+            memcpy(&units, src, 16);
             high = units & 0xffe0;
-            short_1 -= (syslogfast_vector_2)((units & 0xff80) == 0) & lanes;
-            short_2 -= (syslogfast_vector_2)((units & 0xf800) == 0) & lanes;
+            shorter -= (syslogfast_vector_2)((units & 0xff80) == 0) & lanes;
+            shorter -= (syslogfast_vector_2)((units & 0xf800) == 0) & lanes;
             other |= (syslogfast_vector_2)(
                 ((high == 0) & (units != 9)) | (units == 0x7f) | (high == 0x80)
                 | ((units & 0xf800) == 0xd800)
                 | (((units - 0x2028) & 0xfff8) == 0) | (((units - 0x2066) & 0xfffc) == 0));
         }
-        short_1 += short_2;
-        for (i = 0; i < 8; i++)
-            octets -= short_1[i];
         *clean = 1;
-        return syslogfast_is_zero((syslogfast_halves)other) ? octets : -1;
+        if (!syslogfast_is_zero((syslogfast_halves)other))
+            return -1;
+        return 3 * size - syslogfast_add_lanes((syslogfast_halves)shorter);
     }
 
     static Py_ssize_t syslogfast_measure_stretch_4(
@@ -324,7 +200,20 @@ cdef extern from *:
         const uint8_t *end = src + size;
         uint64_t word, marks;
         int plain;
-        while ((clean || rules == SYSLOGFAST_ESCAPE_CONTROLS) && end - src >= 8 && limit - dst >= 8) {
+        while (clean && end - src >= 8 && limit - dst >= 16) {
+            word = syslogfast_load(src);
+            memcpy(dst, &word, 8);
+            marks = word & 0x80 * ones;
+            plain = marks ? syslogfast_find_mark(marks) : 8;
+            src += plain;
+            dst += plain;
+            if (marks) {
+                dst[0] = (char)(0xc0 | *src >> 6);
+                dst[1] = (char)(0x80 | (*src++ & 0x3f));
+                dst += 2;
+            }
+        }
+        while (rules == SYSLOGFAST_ESCAPE_CONTROLS && end - src >= 8 && limit - dst >= 8) {
             word = syslogfast_load(src);
             memcpy(dst, &word, 8);
             marks = ((word - 0x20 * ones) | (word + ones) | word) & 0x80 * ones;
@@ -332,8 +221,7 @@ cdef extern from *:
             src += plain;
             dst += plain;
             if (marks)
-                dst = clean ? syslogfast_write_plain(dst, *src++)
-                    : syslogfast_write_code(dst, *src++, rules);
+                dst = syslogfast_write_code(dst, *src++, rules);
         }
         while (src < end)
             dst = syslogfast_write_code(dst, *src++, rules);
@@ -346,7 +234,8 @@ cdef extern from *:
         const uint16_t *end = src + size;
     #ifdef SYSLOGFAST_VECTORS
         syslogfast_vector_2 units, is_short, one, last;
-        syslogfast_vector_4 wide[2];
+        syslogfast_vector_2 wide[2];
+        uint32_t three;
         syslogfast_octets octets;
         uint64_t marks;
         int i;
@@ -377,20 +266,17 @@ cdef extern from *:
                     dst += one[i];
                 }
             } else if (syslogfast_is_zero((syslogfast_halves)is_short)) {   /* three octets each */
-                syslogfast_half_2 halves[2];
-                memcpy(halves, &units, 16);
-                for (i = 0; i < 2; i++) {
-                    wide[i] = __builtin_convertvector(halves[i], syslogfast_vector_4);
+                last = 0x80 | (units & 0x3f);
     #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-                    wide[i] = 0xe0808000 | wide[i] >> 12 << 24 | (wide[i] << 10 & 0x3f0000)
-                        | (wide[i] << 8 & 0x3f00);
+                one = 0xe080 | units >> 12 << 8 | (units >> 6 & 0x3f);
+                last = last << 8;
     #else
-                    wide[i] = 0x8080e0 | wide[i] >> 12 | (wide[i] << 2 & 0x3f00)
-                        | (wide[i] << 16 & 0x3f0000);
+                one = 0x80e0 | units >> 12 | (units << 2 & 0x3f00);
     #endif
-                }
+                wide[0] = SYSLOGFAST_MIX(one, last, 0, 8, 1, 9, 2, 10, 3, 11);
+                wide[1] = SYSLOGFAST_MIX(one, last, 4, 12, 5, 13, 6, 14, 7, 15);
                 for (i = 0; i < 8; i++) {
-                    uint32_t three = wide[i / 4][i % 4];
+                    memcpy(&three, (const char *)wide + 4 * i, 4);
                     memcpy(dst + 3 * i, &three, 4);
                 }
                 dst += 24;
@@ -442,105 +328,7 @@ cdef extern from *:
                 : syslogfast_write_code(dst, *src++, rules);
         return dst;
     }
-
-    static inline uint64_t syslogfast_has_zero(uint64_t word)
-    {
-        const uint64_t ones = 0x0101010101010101ULL;
-        return (word - ones) & ~word & 0x80 * ones;
-    }
-
-    /* Tell whether 24 octets are eight characters of three octets each, none of which begins with
-       E0, E2 or ED: those may be ill-formed, or have to be escaped. */
-    static inline int syslogfast_are_eight(const uint8_t *src)
-    {
-        static const uint8_t form[] = "\\xe0\\x80\\x80\\xe0\\x80\\x80\\xe0\\x80\\x80\\xe0\\x80\\x80"
-            "\\xe0\\x80\\x80\\xe0\\x80\\x80\\xe0\\x80\\x80\\xe0\\x80\\x80";
-        static const uint8_t mask[] = "\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0"
-            "\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0\\xf0\\xc0\\xc0";
-        const uint64_t ones = 0x0101010101010101ULL;
-        uint64_t word, known, others, wrong = 0;
-        int i;
-        for (i = 0; i < 24; i += 8) {
-            word = syslogfast_load(src + i);
-            known = syslogfast_load(mask + i);
-            others = (~known & 0x10 * ones) >> 4;     /* 1 for each that is no lead */
-            wrong |= (word & known) ^ syslogfast_load(form + i);
-            word |= others;
-            wrong |= syslogfast_has_zero((word ^ 0xe0 * ones) | others)
-                | syslogfast_has_zero((word ^ 0xe2 * ones) | others)
-                | syslogfast_has_zero((word ^ 0xed * ones) | others);
-        }
-        return !wrong;
-    }
-
-    /* Tell whether octets are well-formed UTF-8 (Unicode table 3-7), nothing of it to be escaped. */
-    static int syslogfast_is_clean_utf8(const uint8_t *src, Py_ssize_t size)
-    {
-        const uint64_t ones = 0x0101010101010101ULL;
-        const uint8_t *end = src + size;
-        uint64_t word, marks;
-        uint32_t code;
-        while (src < end) {
-            if (end - src >= 8) {
-                word = syslogfast_load(src);
-                marks = ((word - 0x20 * ones) | (word + ones) | word) & 0x80 * ones;
-                if (!marks) {
-                    src += 8;
-                    continue;
-                }
-                src += syslogfast_find_mark(marks);
-            }
-            if (*src < 0x80) {
-                if ((*src < 0x20 && *src != '\\t') || *src == 0x7f)
-                    return 0;
-                src++;
-            }
-            while (src < end && *src >= 0x80) {
-                if (*src >= 0xe0 && end - src >= 24 && syslogfast_are_eight(src)) {
-                    src += 24;
-                } else if (*src < 0xe0) {
-                    if (*src < 0xc2 || end - src < 2 || (src[1] & 0xc0) != 0x80
-                            || (*src == 0xc2 && src[1] < 0xa0))
-                        return 0;
-                    src += 2;
-                } else if (*src < 0xf0) {
-                    if (end - src < 3 || (src[1] & 0xc0) != 0x80 || (src[2] & 0xc0) != 0x80)
-                        return 0;
-                    code = (*src & 0xfu) << 12 | (src[1] & 0x3fu) << 6 | (src[2] & 0x3fu);
-                    if (code < 0x800 || code - 0xd800 < 0x800 || syslogfast_turns_text(code))
-                        return 0;
-                    src += 3;
-                } else {
-                    if (*src > 0xf4 || end - src < 4 || (src[1] & 0xc0) != 0x80
-                            || (src[2] & 0xc0) != 0x80 || (src[3] & 0xc0) != 0x80)
-                        return 0;
-                    code = (*src & 0x7u) << 18 | (src[1] & 0x3fu) << 12;
-                    if (code < 0x10000 || code > 0x10ffff)
-                        return 0;
-                    src += 4;
-                }
-            }
-        }
-        return 1;
-    }
-
-    static int syslogfast_is_ascii(const uint8_t *src, Py_ssize_t size)
-    {
-        uint64_t found = 0;
-        for (; size >= 8; src += 8, size -= 8)
-            found |= syslogfast_load(src);
-        for (; size > 0; src++, size--)
-            found |= *src;
-        return !(found & 0x8080808080808080ULL);
-    }
     """
-    enum:
-        ESCAPE_CONTROLS "SYSLOGFAST_ESCAPE_CONTROLS"
-        ESCAPE_LF "SYSLOGFAST_ESCAPE_LF"
-        ESCAPE_NUL "SYSLOGFAST_ESCAPE_NUL"
-        ESCAPE_PARAM "SYSLOGFAST_ESCAPE_PARAM"
-    bint is_clean_utf8 "syslogfast_is_clean_utf8"(const uint8_t *src, Py_ssize_t size) nogil
-    bint is_ascii "syslogfast_is_ascii"(const uint8_t *src, Py_ssize_t size) nogil
     Py_ssize_t measure_1 "syslogfast_measure_1"(
         const uint8_t *src, Py_ssize_t size, int rules, Py_ssize_t limit,
         Py_ssize_t *produced, int *clean

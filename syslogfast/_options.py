@@ -200,7 +200,10 @@ def join_fields(protocol: "str", cleaned: "list[str]") -> "str":
 
 
 def replace_fields(protocol: "str", fields: "str", own: "list[str | None]") -> "str":
-    """Return rendered fields with those of a record, that are not None, in place of theirs."""
+    """Return rendered fields with those of a record, that are not None, in place of theirs.
+
+    RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2, 4.1.3.
+    """
     if protocol == "rfc5424":
         cleaned = fields.split()
     else:  # no TAG has a bracket or a colon in it

@@ -176,9 +176,9 @@ BUDGETS = [
     ),
     *[
         Budget(
-            f"`encode` with structured data of its own, {form}",
-            "`encode` without",
-            find("contents", row, "against ASCII"),
+            f"`encode`, structured data of its own: {form}",
+            "the same without",
+            find("forms", row, "against ASCII"),
             most=most,
             why="names are checked and values escaped for each record.",
         )

@@ -69,7 +69,10 @@ cdef inline Span take_field(Span *rest, char end) noexcept:
 cdef Py_ssize_t write_own_fields(
     char *fields, const Layout *layout, object hostname, object app_name, object procid
 ) except -1:
-    """Write what stands between TIMESTAMP and MSGID or MSG; return the size. None: as it is."""
+    """Write what stands between TIMESTAMP and MSGID or MSG; return the size. None: as it is.
+
+    RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2, 4.1.3.
+    """
     cdef char *dst = fields
     cdef char *start
     cdef Span rest, host, tag, pid

@@ -146,6 +146,11 @@ def check_structured_data(section: Section, stage: Stage) -> None:
     stage.run_quiet(section.take("python")).compare(section.take("text"))
 
 
+@PAGE.check("Header fields of a record")
+def check_header_fields(section: Section, stage: Stage) -> None:
+    stage.run_quiet(section.take("python")).compare(section.take("text"))
+
+
 @PAGE.check("Levels")
 def check_levels(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))
@@ -248,7 +253,7 @@ FIELDS = {
 def check_bad_input(section: Section, stage: Stage) -> None:
     """Each row of the table is logged; its last cell is `FIELD value`, or the record's size."""
     rows = section.list_rows()
-    assert len(rows) == 10
+    assert len(rows) == 11
     compared = set()
     for _, example, written in rows:
         log = logging.Logger("shop")  # not one that getLogger would give to others

@@ -31,6 +31,7 @@ UNMEASURED = [
     "`encode`, 8,192 bytes of ASCII",
     "`encode`, 65,536 bytes of ASCII",
     "`emit_record`, structured data in the record",
+    "`encode_record` with `header_attributes`, 30 loggers in turn",
     "`emit` with `%s`, `%d` and `%.2f`",
 ]
 
@@ -57,7 +58,8 @@ def test_pages(root: pathlib.Path, report: ModuleType, results: object) -> None:
     missing = [
         line for text in pages.values() for line in text.splitlines() if report.MISSING in line
     ]
-    assert [line.split(" | ")[0].removeprefix("| ") for line in missing] == UNMEASURED
+    named = [line.split(" | ")[0].removeprefix("| ") for line in missing]
+    assert [name for name in named if not name.startswith(UNMEASURED_FORMS)] == UNMEASURED
 
 
 def test_pictures(root: pathlib.Path, report: ModuleType, results: object) -> None:

@@ -134,7 +134,8 @@ SD_NAMES = [
     "b@32473",
     "c@1.22.333",
     "a@32473.1",
-    "n" * 32,
+    "n" * 30,
+    "n" * 30 + "@1",
     "!#$%&'()*+,-./:;<>?[\\^_`{|}~",
 ]
 NOT_SD_NAMES = [
@@ -332,7 +333,7 @@ OPTIONS = {
     "header_attributes": st.sampled_from(
         [None, {}, {"app_name": "name"}, {"msgid": ["a", "b"], "procid": ("c",)}]
     ),
-    "enterprise_id": st.sampled_from([None, 0, 1, "32473.1", "1" * 20, Text("1"), BigInt(5)]),
+    "enterprise_id": st.sampled_from([None, 0, 1, "1", Text("1"), BigInt(5)]),
 }
 WRONG_OPTIONS = {
     "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
@@ -365,7 +366,9 @@ WRONG_OPTIONS = {
             {"msgid": b"x"},
         ]
     ),
-    "enterprise_id": st.sampled_from(["", "x", "1.", ".1", "1..2", -1, 10**30, "1" * 31, 1.5, []]),
+    "enterprise_id": st.sampled_from(
+        ["32473.1", "", "x", "1.", ".1", "1..2", -1, 10**30, "1" * 31, 1.5, []]
+    ),
 }
 options = st.fixed_dictionaries({}, optional=OPTIONS)
 some_options = st.lists(

@@ -610,7 +610,11 @@ def test_nothing_shows_the_token(
     ]
     shown += [str(emitter._sender), str(emitter._sender.retry_policy), repr(emitter._queue)]
     emitter.close(0)
-    for error in (lambda: child.info("", structured_data=5), lambda: child.child(max_size=9)):
+    for error in (
+        lambda: child.child(structured_data=5),
+        lambda: child._encoder.encode(6, "", structured_data=5),
+        lambda: child.child(max_size=9),
+    ):
         with pytest.raises((TypeError, ValueError)) as caught:
             error()
         shown += [repr(caught.value)]

@@ -23,7 +23,7 @@ cdef enum:
     LATIN_1 = 32            # as CPython keeps a str, one of these for each width
     UCS_2 = 64
     UCS_4 = 128
-    WIDE = 32 | 64 | 128
+    IN_UNITS = 32 | 64 | 128
     RULES = 15
 
 
@@ -267,7 +267,7 @@ cdef inline Measure measure_text(
     """
     cdef Measure measure
     measure.width = 0
-    if rules & WIDE:
+    if rules & IN_UNITS:
         return measure_units(src, size, rules, limit)
     if (
         16 <= size <= limit

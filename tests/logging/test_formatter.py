@@ -703,9 +703,7 @@ for options in {}, {"protocol": "rfc5424"}:
 def test_the_base_is_bound_once(backend, run_python) -> None:
     """A program may put our classes in the place of logging's."""
     result = run_python(REPLACED, backend=backend)
-    assert result.returncode == 0, result.stderr
-    assert result.stderr.count("--- Logging error ---") == 1
-    assert "KeyError: 'nothing'" in result.stderr
+    assert (result.stderr, result.returncode) == ("", 0)
     assert result.stdout.splitlines() == [
         "1 1970-01-01T00:00:01.000000Z h a 1 - - text#012ZeroDivisionError: division by zero",
         "1 1970-01-01T00:00:01.000000Z h a 1 - - name text#012ZeroDivisionError: division by zero",

@@ -4,7 +4,7 @@
 
 cdef enum:
     TEMPLATE_ROOM = 128     # octets that any number with any width takes; both have two digits
-    MAX_WIDTH = 99
+    MAX_FIELD_WIDTH = 99
 
 
 cdef extern from *:
@@ -280,7 +280,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
             return NULL
         start = dst
         dst = write_value(
-            dst, limit - dst + TEMPLATE_ROOM - MAX_WIDTH, <object>PyTuple_GET_ITEM(args, index),
+            dst, limit - dst + TEMPLATE_ROOM - MAX_FIELD_WIDTH, <object>PyTuple_GET_ITEM(args, index),
             kind, precision, is_ascii,
         )
         if dst == NULL:

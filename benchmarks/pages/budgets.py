@@ -120,7 +120,7 @@ BUDGETS = [
         Budget(
             f"`encode`, {size} bytes of ASCII",
             "an empty method that returns ready bytes of that length",
-            find("sizes", size, "encode, against floor"),
+            find("sizes", f"{size} B", "encode, against floor"),
             most=most,
             why="each byte is read once more than it takes to copy it.",
         )

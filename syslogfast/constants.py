@@ -74,7 +74,7 @@ MAX_ENTERPRISE_ID = MAX_SD_NAME - 2  # with a letter and "@" before it
 MAX_TAG = 32  # RFC 3164 4.1.3
 
 # RFC 5424 6.3.2: SD-IDs without "@" are IANA's, in its registry of "Syslog Structured Data IDs".
-REGISTERED_SD_IDS = (
+REGISTERED_SD_IDS = {
     "timeQuality",  # RFC 5424 7
     "origin",
     "meta",
@@ -84,7 +84,7 @@ REGISTERED_SD_IDS = (
     "ssign-cert",
     "PCNNode",  # RFC 6661
     "PCNTerm",
-)
+}
 EXAMPLE_ENTERPRISE_ID = "32473"  # RFC 5612: for whoever has no number
 
 MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1

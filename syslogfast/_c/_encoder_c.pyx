@@ -286,7 +286,6 @@ cdef extern from "Python.h":
     bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
-    str PyUnicode_FromFormat(const char *form, ...)
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1

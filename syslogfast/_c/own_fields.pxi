@@ -30,6 +30,7 @@ cdef char *write_field(
 ) except NULL:
     """Write a field that the record has, as `clean_field` does; for None the constant one."""
     cdef char *start = dst
+    cdef const uint8_t *octets = NULL   # of a str that has no more than ASCII
     cdef Py_ssize_t i
     cdef Py_UCS4 char
     if value is None:
@@ -40,8 +41,10 @@ cdef char *write_field(
         value = load_log_record().print_value(value)
     if kind == HOST_FIELD:
         value = remove_domain(value)
+    if PyUnicode_IS_ASCII(value):
+        octets = <const uint8_t *>PyUnicode_DATA(value)
     for i in range(min(PyUnicode_GET_LENGTH(value), limit)):
-        char = PyUnicode_READ_CHAR(value, i)
+        char = octets[i] if octets != NULL else PyUnicode_READ_CHAR(value, i)
         dst[0] = <char>char if char < 0x80 and is_allowed(char, kind) else c'_'
         dst += 1
         if char >= 0x80:  # an octet, not a character, is the unit

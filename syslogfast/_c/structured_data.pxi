@@ -30,6 +30,7 @@ cdef object check_sd_id(object sd_id, object elements, Span number):
     """RFC 5424 6.3.2: SD-ID = a name of IANA's, or a name, "@" and a private enterprise number."""
     cdef const uint8_t *octets
     cdef const uint8_t *at
+    cdef char *dst
     cdef Py_ssize_t size
     check_sd_name("SD-ID", sd_id)
     octets = <const uint8_t *>PyUnicode_DATA(sd_id)
@@ -38,8 +39,10 @@ cdef object check_sd_id(object sd_id, object elements, Span number):
     if at == NULL:
         if not number.size or sd_id in REGISTERED_SD_IDS:
             return sd_id
-        suffix = read_text(number)
-        complete = PyUnicode_FromFormat("%U@%U", <PyObject *>sd_id, <PyObject *>suffix)
+        complete = PyUnicode_New(size + 1 + number.size, 127)
+        dst = write_bytes(<char *>PyUnicode_DATA(complete), <const char *>octets, size)
+        dst[0] = c'@'
+        write_bytes(dst + 1, number.start, number.size)
         if PyUnicode_GET_LENGTH(complete) <= MAX_SD_NAME and complete not in elements:
             return complete
     elif at > octets and is_enterprise_id(at + 1, octets + size - at - 1):

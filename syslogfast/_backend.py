@@ -2,13 +2,14 @@
 
 The environment variable SYSLOGFAST_BACKEND, "c" or "python", asks for one by name and fails if
 that one cannot be had. A compiled module that is there but does not load raises: it never
-becomes the twin in silence.
+becomes the twin in silence. Where only the present interpreter refuses it, for others share the
+process, the twin is used with a warning: a worker of a pool still logs.
 """
 
 import sys
 
 from syslogfast._platform import read_variable
-from syslogfast._validation import reject_backend, reject_interpreter
+from syslogfast._validation import reject_backend, warn_of_fallback
 
 TYPE_CHECKING = False
 
@@ -32,11 +33,12 @@ else:
 
         BACKEND = "c"
     except ImportError as error:
-        if "subinterpreters" in str(error):
-            reject_interpreter(error)
         is_missing = isinstance(error, ModuleNotFoundError) and error.name == COMPILED
-        if backend == "c" or not is_missing:
+        is_refused = "subinterpreters" in str(error)
+        if backend == "c" or not (is_missing or is_refused):
             raise
+        if is_refused:
+            warn_of_fallback(error)
         from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 
         BACKEND = "python"

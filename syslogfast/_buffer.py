@@ -2,7 +2,7 @@
 
 import struct
 
-from syslogfast._validation import reject_buffer, reject_offset, reject_space
+from syslogfast._validation import check_offset, reject_buffer, reject_space
 
 
 def measure_buffer(buffer: "object") -> "int":
@@ -20,13 +20,12 @@ def measure_buffer(buffer: "object") -> "int":
 def store(buffer: "object", offset: "object", data: "bytes") -> "int":
     """Write `data` at `offset` and return where it ends; only a bytearray grows."""
     size = measure_buffer(buffer)
-    if not isinstance(offset, int) or not 0 <= offset <= size:
-        reject_offset(offset, size)
-    end = offset + len(data)
+    start = check_offset(offset, size)
+    end = start + len(data)
     if isinstance(buffer, bytearray):
-        buffer[offset:end] = data
+        buffer[start:end] = data
     elif end > size:
-        reject_space(len(data), size - offset)
+        reject_space(len(data), size - start)
     else:
-        struct.pack_into(f"{len(data)}s", buffer, offset, data)  # type: ignore[arg-type]
+        struct.pack_into(f"{len(data)}s", buffer, start, data)  # type: ignore[arg-type]
     return end

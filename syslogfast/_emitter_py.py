@@ -7,9 +7,15 @@ import _thread
 import time
 
 from syslogfast._encoder_py import Encoder
-from syslogfast._log_record import choose_arguments, format_message, read_any_message
+from syslogfast._log_record import (
+    choose_arguments,
+    format_message,
+    read_any_message,
+)
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import add_sequence_id
+from syslogfast._structured_data import number_elements
+from syslogfast._timestamp import check_time
 from syslogfast._validation import check_severity
 from syslogfast.constants import (
     FIRST,
@@ -25,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from logging import LogRecord
+    from typing import Any
 
     from syslogfast._encoder_py import StructuredData
     from syslogfast.transports.sender import Sender
@@ -128,9 +135,10 @@ class EmitterBase:
         """Send one record.
 
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
-        so are the errors that they raise. `message` may be anything: bytes and other buffers
-        are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`. What cannot be printed is named in the text.
+        so are the errors that they raise; but structured data raise none: names that are wrong
+        are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
+        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
+        they do not fit, both are the text. What cannot be printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -138,8 +146,11 @@ class EmitterBase:
         if args:
             message = format_message(message, choose_arguments(args))
         text = read_any_message(message)
-        now = time.time_ns() if time_ns is None else time_ns
-        self._put(code, text, now, msgid, structured_data)
+        if time_ns is None:
+            time_ns = time.time_ns()
+        else:
+            check_time(time_ns)  # a wrong one takes no number of the sequence
+        self._put(code, text, time_ns, msgid, structured_data)
 
     def emit_record(self, record: "LogRecord", message: "str | None" = None) -> "None":
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
@@ -201,9 +212,14 @@ class EmitterBase:
     ) -> "bool":
         """Queue one record; return True if the sender has been called to send."""
         encoder = self._get_encoder()
-        if self._sequence is not None:
-            structured_data = self._sequence.number(structured_data)
-        frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, structured_data)
+        layout = encoder._layout
+        data: Any = structured_data
+        if self._sequence is not None and data is None:
+            data = self._sequence.number(None)
+        elif self._sequence is not None:
+            data = number_elements(data, self._sequence, layout.enterprise_id)
+        data = layout.render_any_elements(data)
+        frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, data)
         return self._put_frame(frame, is_truncated, severity)
 
     def _put_frame(self, frame: "bytes", is_truncated: "bool", severity: "int") -> "bool":

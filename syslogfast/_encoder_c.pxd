@@ -14,7 +14,8 @@ cdef class Encoder:
     cdef int32_t process        # whose records need no look at their process; -1: all
     cdef int8_t given           # which names were given, a bit for each
     cdef uint8_t is_ascii       # `text` is; of thousands, each byte counts
-    cdef uint8_t reads_attributes
+    cdef uint8_t reads_attributes   # `options` has attributes
+    cdef uint8_t reads_header       # `options` has header_attributes
 
 
 # The layout of a compiled Encoder; TypeError for another object. The caller keeps a reference to

@@ -10,12 +10,10 @@ from syslogfast._buffer import measure_buffer, store
 from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
     choose_severity,
-    clean_elements,
-    join_attributes,
-    number_elements,
-    print_value,
     read_attribute,
     read_created,
+    read_header_fields,
+    read_other_process,
     read_record_text,
     render_own_fields,
 )
@@ -29,12 +27,12 @@ from syslogfast._options import (
 from syslogfast._text import truncate_text
 from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
+    check_offset,
     check_severity,
     reject_change,
     reject_messages,
-    reject_offset,
 )
-from syslogfast.constants import IDENTITY
+from syslogfast.constants import IDENTITY, SEVERITIES
 
 __all__ = ["Encoder", "RecordFormatter", "format_timestamp"]
 
@@ -60,7 +58,7 @@ class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, as "LOG_LOCAL0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -72,8 +70,9 @@ class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those of direction (U+202A-E, U+2066-9), as
+        "#ooo", in octal, one for each octet, and leaves out line ends at the end of a message;
+        "keep" leaves all as they are, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -82,6 +81,10 @@ class Encoder:
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
+    header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
+        from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
+        the record has, and that is not None; without one, the field is what it is otherwise.
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -110,6 +113,8 @@ class Encoder:
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
         attributes: "Mapping[str, Mapping[str, str]] | None" = None,
+        header_attributes: "Mapping[str, str | Sequence[str]] | None" = None,
+        enterprise_id: "int | str | None" = None,
     ) -> "None":
         if hasattr(self, "_suffix"):
             reject_change()
@@ -130,6 +135,8 @@ class Encoder:
                 "max_size": max_size,
                 "prefix": prefix,
                 "attributes": attributes,
+                "header_attributes": header_attributes,
+                "enterprise_id": enterprise_id,
             }
         )
         self._keep_names(settings.names, settings.identity_fields)
@@ -150,8 +157,8 @@ class Encoder:
     ) -> "bytes":
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
-        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err". `message` is a
+        str or a buffer of UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -227,19 +234,19 @@ class Encoder:
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
         if not isinstance(messages, (list, tuple)):
             reject_messages(messages)
+        texts = list(messages)  # it may change meanwhile
         size = measure_buffer(buffer)
-        if not isinstance(offset, int) or not 0 <= offset <= size:
-            reject_offset(offset, size)
-        space = None if isinstance(buffer, bytearray) else size - offset
+        start = check_offset(offset, size)
+        space = None if isinstance(buffer, bytearray) else size - start
         records = []
-        for message in tuple(messages):  # it may change meanwhile
+        for message in texts:
             record, _ = self._encode(severity, message, time_ns, None, None)
             if space is not None:
                 space -= len(record)
                 if space < 0:
                     break
             records.append(record)
-        return store(buffer, offset, b"".join(records)), len(records)
+        return store(buffer, start, b"".join(records)), len(records)
 
     def encode_record(self, record: "logging.LogRecord", message: "str | None" = None) -> "bytes":
         """Return one record, framed, that says what a logging.LogRecord says.
@@ -250,8 +257,8 @@ class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
@@ -336,25 +343,22 @@ class Encoder:
         msgid: "str | None",
         structured_data: "StructuredData | None",
     ) -> "tuple[bytes, bool]":
-        """Return one record, framed, and whether it is truncated.
-
-        That is, whether some of its message or of its structured data is left out.
-        """
+        """Return one record, framed, and whether some of its message or data is left out."""
         if type(severity) is not int or not 0 <= severity <= 7:
-            severity = check_severity(severity)
+            code = SEVERITIES.get(severity) if type(severity) is str else None
+            severity = check_severity(severity) if code is None else code
         starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
             self._hot
         )
         # RFC 5424 6: HEADER SP STRUCTURED-DATA [SP MSG]; RFC 3164 4: PRI HEADER MSG
-        timestamp = render_timestamp(time_ns, timestamp_format)
+        start = starts[severity] + render_timestamp(time_ns, timestamp_format)
         suffix = self._suffix
         if msgid is not None or structured_data is not None:
             suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)
-        header = starts[severity] + timestamp + suffix
+        header = start + suffix
         space = max_size - len(header)
         is_truncated = False
         if space < 0 and space < -len(separator):
-            start = starts[severity] + timestamp
             shorter = start + self._layout.render_shorter_suffix(
                 self._get_fields(), msgid, space=max_size - len(start) + len(separator)
             )
@@ -363,6 +367,8 @@ class Encoder:
             space = max_size - len(header)
         if type(message) is not str or len(separator) > 1:
             message = self._layout.read_message(message)
+        if message[-1:] in escapes.line_ends:
+            message = message.rstrip("\r\n")  # as collectors do, and `print` and `write` give it
         data = None
         if len(message) <= space:
             try:  # what most are, without a look at each character
@@ -387,23 +393,13 @@ class Encoder:
     ) -> "tuple[bytes, bool, int]":
         """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
         text = read_record_text(record) if message is None else message
-        encoder = self._encoder_for_process(read_attribute(record, "process"))
+        own = read_header_fields(record, self._layout.header_attributes)
+        encoder = self._encoder_for_fields(own, record)
         severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
-        msgid: Any = read_attribute(record, "msgid")
-        if msgid is not None:
-            msgid = print_value(msgid)
-        data: Any = read_attribute(record, "structured_data")
-        if sequence is not None:
-            data = number_elements(data, sequence)
-        data = join_attributes(data, record, self._layout.attributes)
-        if data is not None:
-            try:
-                data = self._layout.render_elements(data)
-            except Exception:  # of a name, or of the __str__ of a value
-                data = clean_elements(data)
+        elements = self._layout.render_record_elements(record, sequence)
         # Not a subclass's, who knows what that takes.
-        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, msgid, data)
+        frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, own[3], elements)
         return frame, is_truncated, severity
 
     def _list_options(self) -> "dict[str, Any]":
@@ -412,19 +408,17 @@ class Encoder:
         options["hostname"], options["app_name"], options["procid"] = self._list_names()
         return options
 
-    def _encoder_for_process(self, process: "object") -> "Encoder":
-        """Return an encoder for the records of a process."""
+    def _encoder_for_fields(self, own: "list[str | None]", record: "Any") -> "Encoder":
+        """Return an encoder for a record with header fields, or a process, of its own."""
         layout = self._layout
-        if type(process) is int and print_value(process) == layout.process:
-            return self
-        names = self._list_names()
-        if names[2] is not None:
-            return self
-        fields = render_own_fields(names, layout.protocol, process, layout.process, layout.space)
+        if own[2] is None:
+            process = read_other_process(record, layout.process)
+            if process is not None and self._list_names()[2] is None:
+                own[2] = process
+        fields = render_own_fields(own, layout.protocol, self._get_fields(), layout.space)
         if fields is None:
             return self
         other: Encoder = object.__new__(Encoder)
-        other._names, other._given = names, -1
         other._identity_size = len(fields)
         other._layout, other._hot = layout, layout.hot
         other._suffix = layout.join_suffix(fields, layout.msgid, layout.elements)

@@ -1,7 +1,14 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
+from syslogfast._log_record import read_attribute
 from syslogfast._options import clean_msgid, this_process
-from syslogfast._structured_data import join_elements, render_elements
+from syslogfast._structured_data import (
+    clean_elements,
+    join_attributes,
+    join_elements,
+    number_elements,
+    render_elements,
+)
 from syslogfast._text import ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
 from syslogfast._validation import check_field, reject_message
@@ -9,8 +16,9 @@ from syslogfast.constants import BOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
+    from syslogfast._emitter_py import Sequence
     from syslogfast._encoder_py import StructuredData
     from syslogfast._options import Settings
     from syslogfast._text import Escapes
@@ -28,8 +36,10 @@ class SharedLayout:
         "attributes",
         "bom",
         "elements",
+        "enterprise_id",
         "escapes",
         "framing",
+        "header_attributes",
         "hot",
         "max_size",
         "msg_separator",
@@ -65,11 +75,13 @@ class SharedLayout:
         # What the names may take, and the message, if there is no more in the header than can be.
         self.space = settings.space
         self.elements = b""
+        self.enterprise_id = settings.enterprise_id.decode()
         if self.options["structured_data"] is not None:
-            self.elements = render_elements(self.options["structured_data"], self.param_escapes)
+            self.elements = self.render_elements(self.options["structured_data"])
         if len(self.elements) > self.max_size:
             self.elements = b""  # no record holds it
         self.attributes = self.options["attributes"]
+        self.header_attributes = self.options["header_attributes"]
         self.hot = self.list_hot()
 
     def list_hot(self) -> "Hot":
@@ -114,7 +126,25 @@ class SharedLayout:
         return self.render_suffix(identity_fields, msgid, None, drop=True)
 
     def render_elements(self, structured_data: "StructuredData") -> "bytes":
-        return render_elements(structured_data, self.param_escapes)
+        return render_elements(structured_data, self.param_escapes, self.enterprise_id)
+
+    def render_record_elements(self, record: "Any", sequence: "Sequence | None") -> "bytes | None":
+        """Return what a LogRecord brings as elements; `sequence` numbers it."""
+        data = read_attribute(record, "structured_data")
+        if sequence is not None:
+            data = number_elements(data, sequence, self.enterprise_id)
+        data = join_attributes(data, record, self.attributes, self.enterprise_id)
+        return self.render_any_elements(data)
+
+    def render_any_elements(self, structured_data: "object") -> "bytes | None":
+        """Return what a record brings, whatever it is, as elements; names in it are made to fit."""
+        if structured_data is None:
+            return None
+        try:
+            return self.render_elements(structured_data)  # type: ignore[arg-type]
+        except Exception:  # of a name, or of the __str__ of a value
+            elements: Any = clean_elements(structured_data, self.enterprise_id)
+        return None if elements is None else self.render_elements(elements)
 
     def read_message(self, message: "object") -> "str":
         """Return a message as text, without the BOM that is written anyway (RFC 5424 6.4)."""

@@ -6,19 +6,18 @@ imported: where there are records, somebody else has done so.
 
 import sys
 
-from syslogfast._options import render_fields
-from syslogfast.constants import MAX_SD_NAME, SD_NAME_CHARACTERS
+from syslogfast._options import replace_fields
+from syslogfast._validation import read_int
+from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeAlias
 
-    from syslogfast._emitter_py import Sequence
-
-    Elements = dict[str, list[tuple[str, str]]]
+    Handler: TypeAlias = "logging.Handler | Misfit"
 
 UNKNOWN_TIME = float("nan")
 
@@ -82,19 +81,40 @@ def print_value(value: "object") -> "str":
         return describe_unprintable(value, error)
 
 
-def render_own_fields(
-    names: "tuple[Any, Any, Any]", protocol: "str", process: "object", known: "str", space: "int"
-) -> "str | None":
-    """Return the fields of a record that another process than `known` has made.
+def read_header_fields(
+    record: "object", header_attributes: "Mapping[str, tuple[str, ...]] | None"
+) -> "list[str | None]":
+    """Return those of HEADER_FIELDS that a record has: what is found for it, and its own msgid."""
+    msgid = read_attribute(record, "msgid")
+    found = [None, None, None, None if msgid is None else print_value(msgid)]
+    for field, names in (header_attributes or {}).items():
+        for name in names:
+            value = read_attribute(record, name)
+            if value is not None:
+                found[HEADER_FIELDS.index(field)] = print_value(value)
+                break
+    return found
 
-    None if it was not another, or if the fields take more than `space`.
+
+def read_other_process(record: "object", known: "str") -> "str | None":
+    """Return the number of the process that has made a record, if it was not this one."""
+    process = read_attribute(record, "process")
+    if not is_a(process, int, str):
+        return None
+    procid = print_value(read_int(process) if is_a(process, int) else process)  # type: ignore[arg-type]
+    return None if procid == known else procid
+
+
+def render_own_fields(
+    own: "list[str | None]", protocol: "str", fields: "str", space: "int"
+) -> "str | None":
+    """Return the fields of a record, of which some may be its own.
+
+    None if it has none, or if they take more than `space`.
     """
-    if not isinstance(process, (int, str)):
+    if own[0] is None and own[1] is None and own[2] is None:
         return None
-    procid = print_value(process)
-    if procid == known:
-        return None
-    fields = render_fields(protocol, names[0], names[1], procid)
+    fields = replace_fields(protocol, fields, own)
     return fields if len(fields) <= space else None
 
 
@@ -106,10 +126,34 @@ def is_given(value: "object") -> "bool":
         return True
 
 
-def format_message(template: "object", args: "object") -> "str | bytes":
+def describe_misfit(template: "str", args: "object", error: "Exception") -> "str":
+    """Return what stands for `template % args` where that is an error: nothing of it is lost."""
+    return f"{template} <{name_kind(error)}: {print_arguments(args)}>"
+
+
+def print_arguments(args: "object") -> "str":
+    """Return repr(args); where it has none, that of each of them."""
+    try:
+        return "".join([repr(args)])
+    except Exception as error:
+        if type(args) is tuple:
+            values = [print_arguments(value) for value in args]
+            return "(" + ", ".join(values) + (",)" if len(values) == 1 else ")")
+        if type(args) is dict:
+            pairs = [f"{print_arguments(name)}: {print_arguments(args[name])}" for name in args]
+            return "{" + ", ".join(pairs) + "}"
+        return describe_unprintable(args, error)
+
+
+def format_message(
+    template: "object",
+    args: "object",
+    record: "logging.LogRecord | None" = None,
+    handler: "Handler | None" = None,
+) -> "str | bytes":
     """Return `template % args` as `logging` does: without args, the template as it is.
 
-    If that fails the template is kept, and what failed is named.
+    If that fails both are kept, and what failed is named; of a record it is reported, too.
     """
     text = print_value(template)
     try:
@@ -117,7 +161,44 @@ def format_message(template: "object", args: "object") -> "str | bytes":
             return template if type(template) is bytes else text
         return print_value(text % args)
     except Exception as error:
-        return f"{text} {describe_unprintable(args, error)}"
+        if record is not None:
+            report_misfit(record, handler)
+        return describe_misfit(text, args, error)
+
+
+class Misfit:
+    """Stands for a handler, and keeps what there is to report of arguments that do not fit."""
+
+    error: "BaseException | None" = None
+
+    def handleError(self, record: "logging.LogRecord") -> "None":  # noqa: N802
+        self.error = sys.exc_info()[1]
+
+
+def report_misfit(record: "logging.LogRecord", handler: "Handler | None" = None) -> "None":
+    """Have the exception that is being handled reported, by a handler or as `logging` does."""
+    if handler is not None:
+        handler.handleError(record)
+        return
+    logging: Any = sys.modules.get("logging")
+    try:
+        logging.Handler.handleError(logging.lastResort, record)
+    except Exception:
+        pass  # `logging` is not there, or cannot write; the text has it all
+
+
+def keep_misfit(
+    record: "logging.LogRecord | None", template: "str", args: "Any", error: "Exception"
+) -> "str":
+    """Do what format_message does where it fails, for an error that the compiled encoder got."""
+    try:
+        raise error
+    except Exception:
+        if record is not None:
+            report_misfit(record)
+        elif type(args) is tuple:
+            args = choose_arguments(args)
+    return describe_misfit(template, args, error)
 
 
 def is_mapping(value: "object") -> "bool":
@@ -215,12 +296,36 @@ def read_attribute(record: "object", name: "str") -> "object":
         return None
 
 
-def has_own_message(kind: "type") -> "bool":
-    """Return True if records of a class format in their own way, unlike logging's getMessage."""
-    method = read_attribute(kind, "getMessage")
-    return method is not None and (
-        getattr(method, "__module__", None) != "logging"
-        or getattr(method, "__qualname__", None) != "LogRecord.getMessage"
+class Plain:
+    def method(self) -> "None":
+        pass
+
+
+FUNCTION: "Any" = type(Plain.method)
+METHOD: "Any" = type(Plain().method)
+
+
+def is_logging_method(function: "Any") -> "bool":
+    """Return True if that is logging's getMessage itself, and nothing that wraps it.
+
+    A wrapper may have its name, or pretend to have all that it has; not its type and globals.
+    """
+    return (
+        type(function) is FUNCTION
+        and function.__globals__ is getattr(sys.modules.get("logging"), "__dict__", None)
+        and function.__qualname__ == "LogRecord.getMessage"
+    )
+
+
+def has_own_message(record: "object") -> "bool":
+    """Return True if a record formats in its own way, unlike logging's getMessage."""
+    method: Any = read_attribute(record, "getMessage")
+    if method is None:
+        return False
+    return (
+        type(method) is not METHOD
+        or method.__self__ is not record
+        or not is_logging_method(method.__func__)
     )
 
 
@@ -229,111 +334,50 @@ def is_standard(kind: "type") -> "bool":
     return (
         getattr(kind, "__module__", None) == "logging"
         and kind.__qualname__ == "LogRecord"
-        and not has_own_message(kind)
+        and is_logging_method(read_attribute(kind, "getMessage"))
     )
 
 
-def read_message(record: "logging.LogRecord") -> "str | bytes":
-    """Return what getMessage() does, of a subclass, too, that formats in its own way."""
+def read_message(record: "logging.LogRecord", handler: "Handler | None" = None) -> "str | bytes":
+    """Return what getMessage() does, of a record, too, that formats in its own way.
+
+    As logging.Formatter.format does, it leaves that in `record.message`.
+    """
     template, args = record.msg, read_attribute(record, "args")
-    if not has_own_message(type(record)):
-        return format_message(template, args)
+    if not has_own_message(record):
+        message = format_message(template, args, record, handler)
+    else:
+        try:
+            message = print_value(record.getMessage())
+        except Exception as error:
+            report_misfit(record, handler)
+            message = describe_misfit(print_value(template), args, error)
+    leave(record, "message", print_value(message))
+    return message
+
+
+def leave(record: "logging.LogRecord", name: "str", text: "str") -> "None":
+    """Set an attribute of a record, if it takes one."""
     try:
-        return print_value(record.getMessage())
-    except Exception as error:
-        return f"{print_value(template)} {describe_unprintable(args, error)}"
+        setattr(record, name, text)
+    except Exception:
+        pass  # it is for others, and can be made anew
 
 
-def read_record_text(record: "logging.LogRecord") -> "str | bytes":
+def read_record_text(
+    record: "logging.LogRecord", handler: "Handler | None" = None
+) -> "str | bytes":
     """Return the text of a record: its message, then its exception and stack.
 
     As logging.Formatter.format does, it leaves the exception's text in `record.exc_text`.
+    handler: whose `handleError` is told of arguments that do not fit; else it is logging's own.
     """
-    message = read_message(record)
+    message = read_message(record, handler)
     exc_info, exc_text = read_attribute(record, "exc_info"), read_attribute(record, "exc_text")
     if is_given(exc_info) and not is_given(exc_text):
         exc_text = format_exception(exc_info)
-        try:
-            record.exc_text = exc_text
-        except Exception:
-            pass  # it is for others, and can be made anew
+        leave(record, "exc_text", exc_text)
     for lines in (exc_text, read_attribute(record, "stack_info")):
         if is_given(lines):
             message = append_lines(print_value(message), lines)
     return message
-
-
-def join_attributes(
-    given: "object",
-    record: "logging.LogRecord",
-    attributes: "Mapping[str, Mapping[str, str]] | None",
-) -> "object":
-    """Return a record's structured data, joined with what `attributes` names, if it has that.
-
-    An element of its own replaces one of the same SD-ID; bytes replace them all.
-    """
-    if attributes is None or is_a(given, bytes):
-        return given
-    elements: dict[object, object] = {}
-    for sd_id, names in attributes.items():
-        parameters = {}
-        for name, attribute in names.items():
-            value = read_attribute(record, attribute)
-            if value is not None:
-                parameters[name] = value
-        if parameters:
-            elements[sd_id] = parameters
-    if is_a(given, dict):
-        try:
-            elements.update(given)  # type: ignore[call-overload]
-        except Exception:
-            return given  # to be cleaned
-    return elements or None
-
-
-def number_elements(given: "object", sequence: "Sequence") -> "object":
-    """Return a record's structured data, whatever they are, with the next number in them."""
-    try:
-        if is_a(given, dict) and not is_a(given.get("meta", {}), dict, list, tuple):  # type: ignore[attr-defined]
-            given = clean_elements(given)
-    except Exception:  # a dict of its own kind
-        given = clean_elements(given)
-    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
-
-
-def clean_sd_name(name: "object") -> "str":
-    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
-    text = print_value(name)[:MAX_SD_NAME]
-    kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
-    return "".join(kept) or "_"
-
-
-def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
-    """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
-    pairs = []
-    try:
-        if is_a(parameters, dict):
-            parameters = list(parameters.items())  # type: ignore[attr-defined]
-        if not is_a(parameters, list, tuple):
-            parameters = [parameters]
-        for pair in list(parameters):  # type: ignore[call-overload]
-            if is_a(pair, list, tuple) and len(pair) == 2:
-                name, value = pair
-            else:
-                name, value = "value", pair
-            pairs.append((clean_sd_name(name), print_value(value)))
-    except Exception as error:
-        pairs.append(("value", describe_unprintable(parameters, error)))
-    return pairs
-
-
-def clean_elements(structured_data: "object") -> "Elements | None":
-    """Return structured data that any encoder takes, made of what one has refused."""
-    elements: Elements = {}
-    try:
-        if is_a(structured_data, dict):
-            for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
-                elements.setdefault(clean_sd_name(sd_id), []).extend(clean_pairs(parameters))
-    except Exception:
-        pass  # what can be read of it has been
-    return elements or None

@@ -9,8 +9,10 @@ from syslogfast._platform import read_variable, system
 from syslogfast._validation import (
     check_attributes,
     check_choice,
+    check_enterprise_id,
     check_facility,
     check_field,
+    check_header_attributes,
     check_max_size,
     check_precision,
     check_prefix,
@@ -18,6 +20,7 @@ from syslogfast._validation import (
 )
 from syslogfast.constants import (
     CONTROLS,
+    DIGITS,
     FRAMINGS,
     IDENTITY,
     MAX_APP_NAME,
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-DIGITS = "0123456789"
 HEX_DIGITS = DIGITS + "abcdefABCDEF"
 HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
 TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
@@ -78,6 +80,8 @@ def clean_field(text: "str", limit: "int", allowed: "str" = PRINTUSASCII) -> "st
 
     An octet, not a character, is the unit: "é" gives "__".
     """
+    if not text[:limit].strip(allowed):  # as most are
+        return text[:limit] or NILVALUE
     field = ""  # no list: what CPython 3.15.0 cannot append to one it frees twice (gh-151818)
     for char in text[:limit]:
         # U+07FF is the last character of two octets, U+FFFF the last of three, as lone
@@ -168,17 +172,46 @@ def render_fields(
     hostname = this_host() if hostname is None else check_field("hostname", hostname)
     app_name = this_program() if app_name is None else check_field("app_name", app_name)
     procid = this_process() if procid is None else check_field("procid", procid)
+    return join_fields(protocol, clean_names(protocol, [hostname, app_name, procid]))
+
+
+def clean_names(protocol: "str", names: "list[str]") -> "list[str]":
+    """Return hostname, app_name and procid as the header fields that they are in this protocol."""
+    hostname, app_name, procid = names
     if protocol == "rfc5424":
-        hostname = clean_field(hostname, MAX_HOSTNAME)
-        app_name = clean_field(app_name, MAX_APP_NAME)
-        return f" {hostname} {app_name} {clean_field(procid, MAX_PROCID)} "
-    tag = clean_field(app_name, MAX_TAG, TAG_CHARACTERS)
-    pid = clean_field(procid, MAX_PROCID, PID_CHARACTERS)
-    process = "" if pid == NILVALUE else f"[{pid}]"
-    if protocol == "local":
-        return f" {tag}{process}: "
-    host = clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS)
-    return f" {host} {tag}{process}: "
+        return [
+            clean_field(hostname, MAX_HOSTNAME),
+            clean_field(app_name, MAX_APP_NAME),
+            clean_field(procid, MAX_PROCID),
+        ]
+    return [
+        clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS),
+        clean_field(app_name, MAX_TAG, TAG_CHARACTERS),
+        clean_field(procid, MAX_PROCID, PID_CHARACTERS),
+    ]
+
+
+def join_fields(protocol: "str", cleaned: "list[str]") -> "str":
+    hostname, app_name, procid = cleaned
+    if protocol == "rfc5424":
+        return f" {hostname} {app_name} {procid} "
+    tag = app_name if procid == NILVALUE else f"{app_name}[{procid}]"
+    return f" {tag}: " if protocol == "local" else f" {hostname} {tag}: "
+
+
+def replace_fields(protocol: "str", fields: "str", own: "list[str | None]") -> "str":
+    """Return rendered fields with those of a record, that are not None, in place of theirs."""
+    if protocol == "rfc5424":
+        cleaned = fields.split()
+    else:  # no TAG has a bracket or a colon in it
+        *hosts, tag = fields[1:-2].split(" ")
+        app_name, _, pid = tag.partition("[")
+        cleaned = [hosts[0] if hosts else NILVALUE, app_name, pid[:-1] or NILVALUE]
+    given = clean_names(protocol, [name or "" for name in own[:3]])
+    for index in range(3):
+        if own[index] is not None:
+            cleaned[index] = given[index]
+    return join_fields(protocol, cleaned)
 
 
 # The options of an Encoder, in their order, with their defaults; Settings has the checks. The
@@ -199,6 +232,8 @@ OPTIONS: "dict[str, Any]" = {
     "max_size": None,
     "prefix": b"",
     "attributes": None,
+    "header_attributes": None,
+    "enterprise_id": None,
 }
 
 
@@ -214,6 +249,7 @@ class Settings:
     """
 
     __slots__ = (
+        "enterprise_id",
         "framing",
         "identity_fields",
         "is_rfc5424",
@@ -237,15 +273,19 @@ class Settings:
                 reject_option(name)
         options = dict(OPTIONS)
         options.update(given)
+        enterprise_id = check_enterprise_id(options["enterprise_id"])
+        self.enterprise_id = enterprise_id.encode()
         if options["attributes"] is not None:
-            options["attributes"] = check_attributes(options["attributes"])
+            options["attributes"] = check_attributes(options["attributes"], enterprise_id)
+        if options["header_attributes"] is not None:
+            header_attributes = check_header_attributes(options["header_attributes"])
+            options["header_attributes"] = header_attributes or None
         self.names = tuple([options.pop(name) for name in IDENTITY])
         self.options = options
+        for name, choices in ("protocol", PROTOCOLS), ("framing", FRAMINGS), ("controls", CONTROLS):
+            options[name] = check_choice(name, options[name], choices)
         protocol = options["protocol"]
-        check_choice("protocol", protocol, PROTOCOLS)
-        check_choice("framing", options["framing"], FRAMINGS)
         self.framing: str | None = options["framing"]
-        check_choice("controls", options["controls"], CONTROLS)
         self.is_rfc5424 = protocol == "rfc5424"
         self.lowest_priority = check_facility(options["facility"]) * 8  # PRIVAL of severity 0
         self.prefix = check_prefix(options["prefix"])

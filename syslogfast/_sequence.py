@@ -16,8 +16,10 @@ def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
         return add_to_rendered(b"" if structured_data == b"-" else structured_data, number)
     if not issubclass(type(structured_data), dict):
         return structured_data
-    meta = structured_data.get("meta", {})
-    if issubclass(type(meta), dict):
+    meta = structured_data.get("meta")
+    if meta is None:
+        meta = {"sequenceId": number}
+    elif issubclass(type(meta), dict):
         meta = {"sequenceId": number, **meta}
     elif issubclass(type(meta), (list, tuple)) and "sequenceId" not in list_names(meta):
         meta = [("sequenceId", number), *meta]

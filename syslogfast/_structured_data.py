@@ -1,16 +1,40 @@
-"""STRUCTURED-DATA (RFC 5424 6.3): for the twin, and where it is not about speed."""
+"""STRUCTURED-DATA (RFC 5424 6.3): for the twin, and where it is not about speed.
 
+What a program writes is refused if it is wrong; what comes with a record is made to fit, which the
+compiled encoder leaves to this module, too.
+"""
+
+from syslogfast._log_record import describe_unprintable, is_a, print_value, read_attribute
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
-from syslogfast._validation import check_sd_name, reject_parameters, reject_structured_data
+from syslogfast._validation import (
+    check_enterprise_id,
+    check_sd_name,
+    complete_sd_id,
+    is_enterprise_id,
+    reject_parameters,
+    reject_structured_data,
+)
+from syslogfast.constants import MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
     from typing import Any
+
+    from syslogfast._emitter_py import Sequence
+
+    Elements = dict[str, list[tuple[str, str]]]
 
 
 def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "bytes":
-    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it.
+
+    A value that is None has no parameter.
+    """
     name = check_sd_name("PARAM-NAME", name)
+    if value is None:
+        return b""
     if not issubclass(type(value), (str, bytes, bytearray, memoryview)):
         value = str(value)
     data = escape_text(read_text(value) or "", escapes)
@@ -18,7 +42,9 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
 
 
 def list_parameters(parameters: "object") -> "object":
-    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    """Return a list of (name, value) pairs, none for None; what cannot be one, as it is."""
+    if parameters is None:
+        return []
     if issubclass(type(parameters), dict):
         return list(parameters.items())  # type: ignore[attr-defined]
     if issubclass(type(parameters), (list, tuple)):
@@ -26,7 +52,16 @@ def list_parameters(parameters: "object") -> "object":
     return parameters
 
 
-def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
+def read_sd_id(sd_id: "object") -> "object":
+    """Return a key as the text that it is, whatever a subclass of str pretends."""
+    if type(sd_id) is not str and issubclass(type(sd_id), str):
+        return "".join([sd_id])  # type: ignore[list-item]
+    return sd_id
+
+
+def render_elements(
+    structured_data: "Any", escapes: "Escapes", enterprise_id: "str" = ""
+) -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
     if issubclass(type(structured_data), bytes):
         elements = b"".join([structured_data])
@@ -36,11 +71,13 @@ def render_elements(structured_data: "Any", escapes: "Escapes") -> "bytes":
     # Read before any value's __str__ is called, which may change what is being read; or another
     # thread does, between two steps.
     read: dict[Any, Any] = {
-        sd_id: list_parameters(parameters) for sd_id, parameters in list(structured_data.items())
+        read_sd_id(sd_id): list_parameters(parameters)
+        for sd_id, parameters in list(structured_data.items())
     }
     pieces = []
     for sd_id, parameters in read.items():
-        pieces.append(("[" + check_sd_name("SD-ID", sd_id)).encode())
+        sd_id = complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, read)
+        pieces.append(f"[{sd_id}".encode())
         if not issubclass(type(parameters), list):
             reject_parameters(parameters)
         for pair in parameters:
@@ -81,11 +118,128 @@ def join_elements(constant: "bytes", given: "bytes") -> "bytes":
 
 
 def join_structured_data(
-    constant: "Any", given: "Any", controls: "str", framing: "str | None"
+    constant: "Any",
+    given: "Any",
+    controls: "str",
+    framing: "str | None",
+    enterprise_id: "object" = None,
 ) -> "bytes":
     """Return what `join_elements` makes of both, which may be None, once they are rendered."""
     escapes = ESCAPES["escape" if controls == "escape" else framing][1]
+    number = check_enterprise_id(enterprise_id)
     elements = [
-        b"" if data is None else render_elements(data, escapes) for data in (constant, given)
+        b"" if data is None else render_elements(data, escapes, number)
+        for data in (constant, given)
     ]
     return join_elements(*elements)
+
+
+def join_attributes(
+    given: "object",
+    record: "logging.LogRecord",
+    attributes: "Mapping[str, Mapping[str, str]] | None",
+    enterprise_id: "str",
+) -> "object":
+    """Return a record's structured data, joined with what `attributes` names, if it has that.
+
+    An element of its own replaces one of the same SD-ID; bytes replace them all.
+    """
+    if attributes is None or is_a(given, bytes):
+        return given
+    elements: dict[object, object] = {}
+    own = list_sd_ids(given, enterprise_id)
+    for sd_id, names in attributes.items():
+        sd_id = clean_sd_id(sd_id, enterprise_id)
+        if sd_id in own:
+            continue
+        parameters = {}
+        for name, attribute in names.items():
+            value = read_attribute(record, attribute)
+            if value is not None:
+                parameters[name] = value
+        if parameters:
+            elements[sd_id] = parameters
+    if is_a(given, dict):
+        try:
+            elements.update(given)  # type: ignore[call-overload]
+        except Exception:
+            return given  # to be cleaned
+    return elements or None
+
+
+def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":
+    """Return the SD-IDs of a record's structured data as they will be written."""
+    try:
+        if is_a(given, dict):
+            return [clean_sd_id(sd_id, enterprise_id) for sd_id in list(given)]  # type: ignore[call-overload]
+    except Exception:
+        pass  # a dict of its own kind, which will be cleaned
+    return []
+
+
+def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str") -> "object":
+    """Return a record's structured data, whatever they are, with the next number in them."""
+    try:
+        meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
+        if meta is not None and not is_a(meta, dict, list, tuple):
+            given = clean_elements(given, enterprise_id)
+    except Exception:  # a dict of its own kind
+        given = clean_elements(given, enterprise_id)
+    return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
+
+
+def clean_sd_id(name: "object", enterprise_id: "str") -> "str":
+    """Return an SD-ID (RFC 5424 6.3.2): a name of IANA's, or one with a number, if there is one.
+
+    The name is what is shortened, and what loses each "@" but the last one.
+    """
+    text = print_value(name)
+    if text in REGISTERED_SD_IDS:
+        return text
+    stem, _, number = text.rpartition("@")
+    if not is_enterprise_id(number) or number == text:
+        stem, number = text, enterprise_id
+    end = f"@{number}" if number else ""
+    return clean_sd_name(stem[: MAX_SD_NAME - len(end)]).replace("@", "_") + end
+
+
+def clean_sd_name(name: "object") -> "str":
+    """Return an SD-NAME (RFC 5424 6.3.3): other characters as "_", truncated, never empty."""
+    text = print_value(name)[:MAX_SD_NAME]
+    kept = [char if char in SD_NAME_CHARACTERS else "_" for char in text]
+    return "".join(kept) or "_"
+
+
+def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
+    """Return parameters that any encoder takes; what is not a pair is the value of "value"."""
+    pairs: list[tuple[str, str]] = []
+    if parameters is None:
+        return pairs
+    try:
+        if is_a(parameters, dict):
+            parameters = list(parameters.items())  # type: ignore[attr-defined]
+        if not is_a(parameters, list, tuple):
+            parameters = [parameters]
+        for pair in list(parameters):  # type: ignore[call-overload]
+            if is_a(pair, list, tuple) and len(pair) == 2:
+                name, value = pair
+            else:
+                name, value = "value", pair
+            if value is not None:
+                pairs.append((clean_sd_name(name), print_value(value)))
+    except Exception as error:
+        pairs.append(("value", describe_unprintable(parameters, error)))
+    return pairs
+
+
+def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements | None":
+    """Return structured data that any encoder takes, made of what one has refused."""
+    elements: Elements = {}
+    try:
+        if is_a(structured_data, dict):
+            for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
+                sd_id = clean_sd_id(sd_id, enterprise_id)
+                elements.setdefault(sd_id, []).extend(clean_pairs(parameters))
+    except Exception:
+        pass  # what can be read of it has been
+    return elements or None

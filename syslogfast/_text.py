@@ -13,36 +13,37 @@ def list_octets(char: "str") -> "str":
 
 
 class Escapes:
-    """What to escape in a text, and how."""
+    """What to escape in a text, and how; and what is left out at its end."""
 
-    __slots__ = ("by_character", "needs_escape")
+    __slots__ = ("by_character", "line_ends", "needs_escape")
 
-    def __init__(self, by_character: "dict[str, str]") -> "None":
+    def __init__(self, by_character: "dict[str, str]", line_ends: "tuple[str, ...]" = ()) -> "None":
         self.by_character = by_character
+        self.line_ends = line_ends
         # A table for bytes.translate that changes the first octet of each of those characters.
         first = [char.encode()[0] for char in by_character]
         self.needs_escape = bytes([octet ^ 1 if octet in first else octet for octet in range(256)])
 
 
-# C0 but tab, DEL, C1 and the two separators that some readers take for a line's end.
-CONTROL_ESCAPES = {
-    char: list_octets(char)
-    for char in [chr(code) for code in range(0xA0) if (code < 32 or code >= 127) and code != 9]
-    + ["\u2028", "\u2029"]
-}
+# C0 but tab, DEL, C1; the two separators that some readers take for a line's end, then those that
+# embed, override and isolate a direction, with which a text can show itself as another one.
+CONTROLS = [chr(code) for code in range(0xA0) if (code < 32 or code >= 127) and code != 9] + [
+    chr(code) for code in list(range(0x2028, 0x202F)) + list(range(0x2066, 0x206A))
+]
+CONTROL_ESCAPES = {char: list_octets(char) for char in CONTROLS}
 # RFC 5424 6.3.3: inside PARAM-VALUE these three MUST be escaped, with a backslash.
 PARAM_ESCAPES = {'"': '\\"', "\\": "\\\\", "]": "\\]"}
 
 # By what `controls` or, if it is "keep", the framing says: a delimiter is always escaped, so that
 # no text can end a record. The first of each pair is for MSG, the second for PARAM-VALUE.
 ESCAPES = {
-    rule: (Escapes(escapes), Escapes(dict(escapes, **PARAM_ESCAPES)))
-    for rule, escapes in (
-        ("escape", CONTROL_ESCAPES),
-        ("lf", {"\n": list_octets("\n")}),
-        ("nul", {"\0": list_octets("\0")}),
-        ("octet", {}),
-        (None, {}),
+    rule: (Escapes(escapes, line_ends), Escapes(dict(escapes, **PARAM_ESCAPES)))
+    for rule, escapes, line_ends in (
+        ("escape", CONTROL_ESCAPES, ("\r", "\n")),
+        ("lf", {"\n": list_octets("\n")}, ()),
+        ("nul", {"\0": list_octets("\0")}, ()),
+        ("octet", {}, ()),
+        (None, {}, ()),
     )
 }
 

@@ -7,6 +7,7 @@ from syslogfast._validation import (
     check_choice,
     check_precision,
     is_float_without_time,
+    read_int,
     reject_time,
 )
 from syslogfast.constants import MAX_PRECISION, MAX_SECONDS, MIN_SECONDS, PROTOCOLS
@@ -77,7 +78,7 @@ def render_second(seconds: "int") -> "str":
 def check_time(time_ns: "object") -> "int | None":
     """Return a time that was given; None for NaN and the infinities."""
     if isinstance(time_ns, int):
-        return time_ns
+        return read_int(time_ns)
     if not is_float_without_time(time_ns):
         reject_time(time_ns)
     return None
@@ -116,8 +117,10 @@ def render_rfc5424_timestamp(time_ns: "int | None", timestamp_format: "Timestamp
     global latest
     if time_ns is None:
         time_ns = read_clock()
-    elif check_time(time_ns) is None:
-        return b"-"
+    elif type(time_ns) is not int:
+        time_ns = check_time(time_ns)
+        if time_ns is None:
+            return b"-"
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     second, known, template, unit = latest
     if second != seconds or known is not timestamp_format:
@@ -174,7 +177,7 @@ def format_timestamp(
     >>> format_timestamp(1_065_910_455_003_000_000, protocol="rfc3164", local_time=False)
     'Oct 11 22:14:15'
     """
-    check_choice("protocol", protocol, PROTOCOLS)
+    protocol = check_choice("protocol", protocol, PROTOCOLS)
     precision = check_precision(precision)
     if local_time is None:
         local_time = protocol != "rfc5424"

@@ -8,9 +8,15 @@ callers that have already found the value bad: it never returns. A message says
 import builtins
 
 from syslogfast.constants import (
+    DIGITS,
     FACILITIES,
+    HEADER_FIELDS,
+    MAX_ENTERPRISE_ID,
+    MAX_FACILITY,
     MAX_PRECISION,
     MAX_SD_NAME,
+    MAX_SEVERITY,
+    REGISTERED_SD_IDS,
     SD_NAME_CHARACTERS,
     SEVERITIES,
 )
@@ -38,36 +44,50 @@ def is_float_without_time(value: "object") -> "bool":
     return isinstance(value, float) and value - value != 0.0
 
 
-def check_code(field: "str", value: "object", names: "Mapping[str, int]") -> "int":
-    """Return the number of a severity or facility: a number in range, an enum or a keyword."""
-    highest = max(names.values())
+def read_int(value: "int") -> "int":
+    """Return the value of an int, whatever arithmetic a subclass has of its own."""
+    return value if type(value) is int else int.__add__(value, 0)
+
+
+def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
+    """Return the number of a severity or facility: a number in range, an enum or a keyword.
+
+    A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
+    """
     if isinstance(value, int):
-        if 0 <= value <= highest:
-            return int(value)
+        number = read_int(value)
+        if 0 <= number <= highest:
+            return number
     elif isinstance(value, str):
-        if value in names:
-            return names[value]
+        keyword = "".join([value]).lower()  # a subclass may pretend to be another text
+        if keyword[:4] == "log_":
+            keyword = keyword[4:]
+        if keyword in names:
+            return names[keyword]
     else:
         raise TypeError(f"{field} must be an int or a str, got {describe(value)}")
     raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
 
 
 def check_severity(value: "object") -> "int":
-    return check_code("severity", value, SEVERITIES)
+    return check_code("severity", value, SEVERITIES, MAX_SEVERITY)
 
 
 def check_facility(value: "object") -> "int":
-    return check_code("facility", value, FACILITIES)
+    return check_code("facility", value, FACILITIES, MAX_FACILITY)
 
 
 def reject_option(name: "object") -> "NoReturn":
     raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
 
 
-def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "None":
-    if value not in choices:
+def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "Any":
+    """Return one of the choices; a subclass of str may pretend to be another text."""
+    choice = "".join([value]) if isinstance(value, str) else value
+    if (choice is not None and type(choice) is not str) or choice not in choices:
         known = ", ".join([repr(choice) for choice in choices])
         raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
+    return choice
 
 
 def check_field(field: "str", value: "object") -> "str":
@@ -75,7 +95,7 @@ def check_field(field: "str", value: "object") -> "str":
     if isinstance(value, str):
         return "".join([value])  # a subclass may pretend to be another text
     if field == "procid" and isinstance(value, int):
-        return str(value)
+        return str(read_int(value))
     kinds = "a str or an int" if field == "procid" else "a str"
     raise TypeError(f"{field} must be {kinds}, got {describe(value)}")
 
@@ -83,9 +103,10 @@ def check_field(field: "str", value: "object") -> "str":
 def check_precision(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"precision must be an int, got {describe(value)}")
-    if not 0 <= value <= MAX_PRECISION:
+    digits = read_int(value)
+    if not 0 <= digits <= MAX_PRECISION:
         raise ValueError(f"precision must be in 0..{MAX_PRECISION}, got {describe(value)}")
-    return int(value)
+    return digits
 
 
 def check_prefix(value: "object") -> "bytes":
@@ -97,13 +118,14 @@ def check_prefix(value: "object") -> "bytes":
 def check_max_size(value: "object", longest_header: "int") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"max_size must be an int, got {describe(value)}")
-    if value < longest_header:
+    size = read_int(value)
+    if size < longest_header:
         raise ValueError(
             f"max_size must be at least {longest_header}, the longest header, got {describe(value)}"
         )
-    if value > 0x7FFFFFFF:
+    if size > 0x7FFFFFFF:
         raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_change() -> "NoReturn":
@@ -156,6 +178,42 @@ def check_sd_name(field: "str", value: "object") -> "str":
     return name
 
 
+def is_enterprise_id(text: "str") -> "bool":
+    """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
+    parts = text.split(".") if len(text) <= MAX_ENTERPRISE_ID else [""]
+    return all(part and not part.strip(DIGITS) for part in parts)
+
+
+def check_enterprise_id(value: "object") -> "str":
+    """Return a private enterprise number as text; "" for None."""
+    if value is None:
+        return ""
+    if not isinstance(value, (int, str)):
+        raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
+    number = "".join([value]) if isinstance(value, str) else ""  # a subclass may pretend
+    if isinstance(value, int) and 0 <= value < 10**MAX_ENTERPRISE_ID:
+        number = str(int(value))
+    if not is_enterprise_id(number):
+        rule = f"up to {MAX_ENTERPRISE_ID} digits, and periods between them"
+        raise ValueError(f"enterprise_id must be {rule}, got {describe(value)}")
+    return number
+
+
+def complete_sd_id(sd_id: "str", enterprise_id: "str", others: "Collection[object]") -> "str":
+    """RFC 5424 6.3.2: a name of IANA's, or one with "@" and a number, which may be this one."""
+    name, at, number = sd_id.partition("@")
+    if at and not (name and is_enterprise_id(number)):
+        raise ValueError(
+            "structured_data SD-ID must be NAME or NAME@NUMBER, got " + describe(sd_id)
+        )
+    if at or not enterprise_id or sd_id in REGISTERED_SD_IDS:
+        return sd_id
+    complete = check_sd_name("SD-ID", f"{sd_id}@{enterprise_id}")
+    if complete in others:  # "The same SD-ID MUST NOT exist more than once in a message."
+        raise ValueError(f"structured_data SD-ID must not occur twice, got {describe(complete)}")
+    return complete
+
+
 def reject_unframed(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out unless pri is True: it goes before PRI")
 
@@ -177,6 +235,12 @@ def reject_buffer(value: "object") -> "NoReturn":
     raise TypeError(
         f"buffer must be a bytearray or another writable, contiguous buffer, got {describe(value)}"
     )
+
+
+def check_offset(value: "object", size: "int") -> "int":
+    if not isinstance(value, int) or not 0 <= read_int(value) <= size:
+        reject_offset(value, size)
+    return read_int(value)
 
 
 def reject_offset(value: "object", size: "int") -> "NoReturn":
@@ -209,9 +273,10 @@ def check_timeout(value: "object") -> "float":
 def check_queue_bytes(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
-    if not 1 <= value < 1 << 62:
+    size = read_int(value)
+    if not 1 <= size < 1 << 62:
         raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
-    return int(value)
+    return size
 
 
 def reject_identity(option: "str") -> "NoReturn":
@@ -244,11 +309,15 @@ def reject_backend(value: "str") -> "NoReturn":
     raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
 
 
-def reject_interpreter(error: "ImportError") -> "NoReturn":
-    raise ImportError(
-        "the compiled encoder must be in an interpreter that shares the main one's GIL:"
-        " SYSLOGFAST_BACKEND=python chooses its twin"
-    ) from error
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def reject_url_kind(value: "object") -> "NoReturn":
@@ -332,14 +401,14 @@ def check_host(value: "object") -> "str":
 def check_port(value: "object") -> "int":
     if not isinstance(value, int):
         raise TypeError(f"port must be an int unless url is given, got {describe(value)}")
-    return value
+    return read_int(value)
 
 
 def reject_service_option(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out: it is the service's")
 
 
-def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
+def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
     """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
     if not isinstance(attributes, dict):
         reject_attributes(attributes)
@@ -353,8 +422,28 @@ def check_attributes(attributes: "object") -> "dict[str, dict[str, str]]":
         for text in texts:
             if not isinstance(text, str):
                 reject_attributes(text)
-        check_sd_name("SD-ID", sd_id)
+        complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, attributes)
         for name in names:
             check_sd_name("PARAM-NAME", name)
-        copied[sd_id] = dict(names)
+        copied["".join([sd_id])] = dict(names)
     return copied
+
+
+def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
+    """Return a copy of {field: attributes}; refuse what is not that."""
+    copied = {}
+    for field, names in check_header_kind(given, dict).items():
+        field = "".join([check_header_kind(field, str)])  # a subclass may pretend to be another
+        check_choice("header_attributes field", field, HEADER_FIELDS)
+        names = [names] if isinstance(names, str) else check_header_kind(names, list, tuple)
+        texts = tuple(["".join([check_header_kind(name, str)]) for name in names])
+        if not texts or "" in texts:
+            raise ValueError(f"header_attributes must name attributes, got {describe(names)}")
+        copied[field] = texts
+    return copied
+
+
+def check_header_kind(value: "Any", *kinds: "type") -> "Any":
+    if not isinstance(value, kinds):
+        raise TypeError(f"header_attributes must be {{field: [attribute]}}, got {describe(value)}")
+    return value

@@ -51,22 +51,41 @@ SEVERITIES = {
     "debug": 7,
 }
 
+MAX_FACILITY, MAX_SEVERITY = 23, 7  # RFC 5424 6.2.1
+
 NILVALUE = "-"  # RFC 5424 6
 PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
 SD_NAME_CHARACTERS = "".join([char for char in PRINTUSASCII if char not in '="]'])  # 6.3.3
+DIGITS = "0123456789"
 
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")
 CONTROLS = ("escape", "keep")
 OVERFLOWS = ("drop-newest", "drop-oldest", "block")
 IDENTITY = ("hostname", "app_name", "procid")  # the options in which 10,000 emitters differ
+HEADER_FIELDS = ("hostname", "app_name", "procid", "msgid")
 
 MAX_HOSTNAME = 255  # RFC 5424 6, the ABNF of each field
 MAX_APP_NAME = 48
 MAX_PROCID = 128
 MAX_MSGID = 32
 MAX_SD_NAME = 32
+MAX_ENTERPRISE_ID = MAX_SD_NAME - 2  # with a letter and "@" before it
 MAX_TAG = 32  # RFC 3164 4.1.3
+
+# RFC 5424 6.3.2: SD-IDs without "@" are IANA's, in its registry of "Syslog Structured Data IDs".
+REGISTERED_SD_IDS = (
+    "timeQuality",  # RFC 5424 7
+    "origin",
+    "meta",
+    "alarm",  # RFC 5674
+    "snmp",  # RFC 5675
+    "ssign",  # RFC 5848
+    "ssign-cert",
+    "PCNNode",  # RFC 6661
+    "PCNTerm",
+)
+EXAMPLE_ENTERPRISE_ID = "32473"  # RFC 5612: for whoever has no number
 
 MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more

@@ -7,11 +7,12 @@ from syslogfast._log_record import describe_exception  # and what `emit` calls t
 from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
+    check_enterprise_id,
     check_seconds,
     reject_identity,
     reject_missing_url,
 )
-from syslogfast.constants import OVERFLOWS
+from syslogfast.constants import EXAMPLE_ENTERPRISE_ID, MAX_SD_NAME, OVERFLOWS
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -76,6 +77,7 @@ class Emitter(EmitterBase):
                 identity["structured_data"],
                 identity.get("controls", options["controls"]),
                 options["framing"],
+                identity.get("enterprise_id", options["enterprise_id"]),
             )
         sequence = None if self._sequence is None else Sequence()
         return Child(self._encoder.replace(**identity), self._queue, self._sender, sequence)
@@ -130,6 +132,13 @@ class Child(Emitter):
         self._sender.flush(timeout)
 
 
+def name_element(encoder: Encoder, name: str) -> str:
+    """Return the SD-ID of an element of the package's own: it has the encoder's enterprise_id."""
+    number = check_enterprise_id(encoder._list_options()["enterprise_id"])
+    end = f"@{number or EXAMPLE_ENTERPRISE_ID}"
+    return name[: MAX_SD_NAME - len(end)] + end
+
+
 def make_report_renderer(
     encoder: Encoder, sequence: "Sequence | None"
 ) -> "Callable[[dict[str, int], int], bytes]":
@@ -139,7 +148,7 @@ def make_report_renderer(
         timestamp = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
-        elements: Any = {"dropped@32473": {**parameters, "since": timestamp}}
+        elements: Any = {name_element(encoder, "dropped"): {**parameters, "since": timestamp}}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
             f"records dropped since {timestamp}: {sum(dropped.values())} ({reasons})",
@@ -193,7 +202,7 @@ def connect(
     urls = urls or tuple(read_urls())
     if not urls:
         reject_missing_url()
-    check_choice("overflow", overflow, OVERFLOWS)
+    overflow = check_choice("overflow", overflow, OVERFLOWS)
     transports = [parse_url(url) for url in urls]
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:

@@ -3,7 +3,7 @@
 import logging
 
 from syslogfast._backend import Encoder, RecordFormatter
-from syslogfast._log_record import print_value, read_record_text
+from syslogfast._log_record import Misfit, print_value, read_record_text, report_misfit
 from syslogfast._validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal
 
+# As it is now: a program may put this class in its place.
+StandardFormatter = logging.Formatter
 # What a subclass may replace of logging.Formatter.format.
-PARTS = ("formatMessage", "formatException", "formatStack")
+PARTS = ("formatMessage", "formatException", "formatStack", "usesTime")
 
 
 class Formatter(RecordFormatter, logging.Formatter):
@@ -45,7 +47,7 @@ class Formatter(RecordFormatter, logging.Formatter):
         pri: bool = False,
         **options: "Any",
     ) -> None:
-        logging.Formatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
+        StandardFormatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
         encoder = Encoder(**options)
         header = encoder.header(7)
         if not pri and not header.startswith(b"<"):
@@ -58,14 +60,14 @@ class Formatter(RecordFormatter, logging.Formatter):
             reject_octets()
         kind = type(self)
         is_plain = self._fmt == "%(message)s" and all(
-            getattr(kind, name) is getattr(logging.Formatter, name) for name in PARTS
+            getattr(kind, name) is getattr(StandardFormatter, name) for name in PARTS
         )
         RecordFormatter.__init__(self, encoder, bool(pri), is_plain)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Take note of parts that are replaced on one formatter alone."""
         super().__setattr__(name, value)
-        if name in PARTS:
+        if name in PARTS or name == "_style":
             self._is_plain = False
 
     def __reduce__(self) -> "tuple[Any, ...]":
@@ -76,12 +78,13 @@ class Formatter(RecordFormatter, logging.Formatter):
     def format_text(self, record: logging.LogRecord) -> str:
         """Return what logging.Formatter.format does; the record's own text if that fails."""
         try:
-            text = logging.Formatter.format(self, record)
+            text = StandardFormatter.format(self, record)
             if isinstance(text, str):
                 return text
         except Exception:
-            pass  # the record's own text is better than none
-        return print_value(read_record_text(record))
+            report_misfit(record)
+        # The record's own text is better than none.
+        return print_value(read_record_text(record, Misfit()))
 
 
 def restore_formatter(

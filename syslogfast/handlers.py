@@ -8,7 +8,13 @@ from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
 from syslogfast._backend import Encoder
-from syslogfast._log_record import LOWEST_LEVELS, choose_severity
+from syslogfast._log_record import (
+    LOWEST_LEVELS,
+    Misfit,
+    choose_severity,
+    print_value,
+    read_record_text,
+)
 from syslogfast._stdlib_handler import StandardSysLogHandler
 from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
@@ -177,14 +183,18 @@ class SysLogHandler(StandardSysLogHandler):
         self._emitter._sender.enqueue(frame, priority & 7)
 
     def _write_record(self, record: logging.LogRecord) -> None:
-        text = None
+        text = misfit = None
         if (
             self.formatter is not None
             or self.ident
             or is_replaced(self, self.format, logging.Handler.format)
         ):
             self._check_formatter(self.formatter)
-            text = (self.ident or "") + self.format(record)
+            misfit = Misfit()
+            text = self._format(record, misfit)
+        elif record.args and is_replaced(self, self.handleError, logging.Handler.handleError):
+            misfit = Misfit()
+            text = print_value(read_record_text(record, misfit))
         # Whoever has a say in the standard library's handler has it here.
         priority: int | str
         if record.levelname in self.priority_map or is_replaced(
@@ -203,6 +213,18 @@ class SysLogHandler(StandardSysLogHandler):
             self._send(record, text, facility)
         else:
             self._emitter_for_facility(facility).emit_record(record, text)
+        if misfit is not None and misfit.error is not None:
+            raise misfit.error  # it is sent, and has to be reported as well
+
+    def _format(self, record: logging.LogRecord, misfit: Misfit) -> str:
+        """Return `ident` and a formatter's text; the record's own where arguments do not fit."""
+        try:
+            return (self.ident or "") + self.format(record)
+        except Exception:
+            text = (self.ident or "") + print_value(read_record_text(record, misfit))
+            if misfit.error is None:
+                raise
+            return text
 
     def _emitter_for_facility(self, facility: int) -> Emitter:
         """Return the emitter for a facility: `facility` can be set, and encodePriority replaced."""

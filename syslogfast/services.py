@@ -79,7 +79,7 @@ def logentries(
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
-    check_choice("region", region, LOGENTRIES_REGIONS)
+    region = check_choice("region", region, LOGENTRIES_REGIONS)
     url = f"tls://{region}.data.logs.insight.rapid7.com:443" if url is None else url
     return open_service(url, "lf", options, prefix=check_token("token", token) + b" ")
 
@@ -100,7 +100,7 @@ def datadog(
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
-    check_choice("region", region, DATADOG_URLS)
+    region = check_choice("region", region, DATADOG_URLS)
     url = DATADOG_URLS[region] if url is None else url
     return open_service(url, "lf", options, prefix=check_token("api_key", api_key) + b" ")
 
@@ -172,7 +172,7 @@ def solarwinds(
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
-    check_choice("region", region, SOLARWINDS_REGIONS)
+    region = check_choice("region", region, SOLARWINDS_REGIONS)
     url = f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514" if url is None else url
     return open_service(url, "lf", options, element=render_token(token, LOGGLY_NUMBER))
 
@@ -192,7 +192,7 @@ def sumologic(
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
     """
-    check_choice("region", region, SUMOLOGIC_REGIONS)
+    region = check_choice("region", region, SUMOLOGIC_REGIONS)
     url = f"tls://syslog.collection.{region}.sumologic.com:6514" if url is None else url
     return open_service(url, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER))
 
@@ -295,6 +295,7 @@ def open_service(
             options.get("structured_data"),
             options.get("controls", "escape"),
             agree_on_framing([target], options.get("framing")),
+            options.get("enterprise_id"),
         )
         if options.get("max_size") is None:
             options["max_size"] = choose_max_size([target], "rfc5424") or MAX_SIZE

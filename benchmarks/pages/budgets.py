@@ -78,6 +78,54 @@ BUDGETS = [
         why="what is between the two is the timestamp, the look for control characters and the "
         "copying, which together are the writer below, and the look at the arguments.",
     ),
+    *[
+        Budget(
+            f"`encode`, {what}",
+            "the same of ASCII, the severity a number",
+            find("forms", row, "against ASCII"),
+            most=most,
+            why="the row of the table tells by how much; keywords are compared by their letters.",
+        )
+        for what, row, most in (
+            ("the severity a keyword", "severity: keyword", 1.05),
+            ("the severity a keyword in capitals", "severity: in capitals", 1.05),
+            ("the severity an enum's member", "severity: enum", 1.05),
+        )
+    ],
+    *[
+        Budget(
+            f"`encode`, {size} bytes: {what}",
+            f"{size} bytes of ASCII",
+            find(table, row, "against ASCII"),
+            most=most,
+            why="each character is measured, then written; a processor's wider vectors are unused.",
+        )
+        for size, table, mosts in (
+            (102, "forms", (1.4, 3, 3)),
+            ("1,000", "long-contents", (2, 8, 4)),
+        )
+        for rows, most in zip(
+            (
+                ("Latin, with accents", "Cyrillic", "Japanese"),
+                ("a newline in 10 characters",),
+                ("bytes, Japanese",),
+            ),
+            mosts,
+            strict=True,
+        )
+        for row in rows
+        for what in (f"{row[0].lower()}{row[1:]}" if row[:2] == "a " else row,)
+    ],
+    *[
+        Budget(
+            f"`encode`, {size} bytes of ASCII",
+            "an empty method that returns ready bytes of that length",
+            find("sizes", size, "encode, against floor"),
+            most=most,
+            why="each byte is read once more than it takes to copy it.",
+        )
+        for size, most in (("8,192", 2), ("65,536", 2.5))
+    ],
     Budget(
         "the inner writer in C, clock excluded",
         "memcpy of the same bytes",
@@ -114,6 +162,43 @@ BUDGETS = [
         find("emit_record", "structured data in the record", "against encode_record"),
         most=1.5,
         why="the record is encoded as bytes of its own, which are then copied into the queue.",
+    ),
+    Budget(
+        "`encode_record` with `header_attributes`, 30 loggers in turn",
+        "`encode_record` without",
+        find(
+            "header_attributes",
+            "an attribute that is not there, or the name",
+            "against no header_attributes",
+        ),
+        most=2,
+        why="each of the attributes is looked up, and the fields are written anew.",
+    ),
+    *[
+        Budget(
+            f"`encode` with structured data of its own, {form}",
+            "`encode` without",
+            find("contents", row, "against ASCII"),
+            most=most,
+            why="names are checked and values escaped for each record.",
+        )
+        for form, row, most in (
+            ("a dict", "own structured data", 5),
+            ("pairs", "own structured data, pairs", 5),
+            ("bytes", "own structured data, bytes", 2),
+            (
+                "a dict without numbers, and `enterprise_id`",
+                "own structured data, enterprise_id",
+                8,
+            ),
+        )
+    ],
+    Budget(
+        "`emit` with `%s`, `%d` and `%.2f`",
+        "Python's `%` of the same alone",
+        find("arguments", "`user %s bought %d for %.2f`", "against % alone"),
+        most=0.7,
+        why="a third of it is the clock, which `%` alone does not read.",
     ),
     Budget(
         "`encode` of the Python twin",

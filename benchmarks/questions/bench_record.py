@@ -33,7 +33,8 @@ from adapters.competitors import (
 from adapters.ours import OurEncoder
 from adapters.transports import Transport, receive
 from measure import strict
-from measure.cases import CASES
+from measure.calls import make_emitter
+from measure.cases import CASES, LONG, LONG_CASES, Case
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
 from measure.strict import expect_now
@@ -291,6 +292,71 @@ def test_emit_record(rounds: Rounds, publish: Publish) -> None:
     publish(Table("emit_record", title, columns, cells, note, Plot("bars", ["emit_record"])))
 
 
+ARGUMENTS = {  # of emit: by template
+    "user %s bought %d for %.2f": ("alice", 17, 19.99),
+    "%s %s took %d ms, status %d": ("GET", "/index.html", 17, 200),
+    "user %s has logged in": ("alice",),
+    "%d records were sent": (1234,),
+    "took %.3f seconds in all": (0.12345,),
+    "the temperature is %s": (21.5,),
+    "at %08x, %5d %-8s %r": (0xBEEF, 17, "left", "right"),
+    "user %s paid %.2f €": ("José", 19.99),
+    "%(user)s bought %(number)d pieces": ({"user": "alice", "number": 17},),
+    "failed, for what reason: %s": (LookupError("sold out"),),
+}
+
+
+def drain(emitter: _encoder_c.EmitterBase) -> bytes:
+    """Take all that is queued."""
+    data = b""
+    while view := emitter._queue.peek():
+        data += view
+        emitter._queue.consume(len(view))
+    return data
+
+
+def test_arguments(rounds: Rounds, publish: Publish) -> None:
+    """Each template beside Python's own `%` of the same, and beside the text that it gives."""
+    emitter = make_emitter(_encoder_c.Encoder(**IDENTITY, framing="lf"))
+    rows = {}
+    for template, args in ARGUMENTS.items():
+        names = {f"a{index}": value for index, value in enumerate(args)}
+        given = f"({', '.join(names)},)" if len(args) > 1 or type(args[0]) is not dict else "a0"
+        text = template % (args if given != "a0" else args[0])
+        for call in (template, *args), (text,):
+            emitter.emit(6, *call)
+            strict.check(drain(emitter).removesuffix(b"\n"), expect_now(text))
+        names.update(template=template, text=text, emit=emitter.emit)
+        rows["%", template] = repeat_call(f"template % {given}", QUEUED, **names)
+        call = f"emit(6, template, {', '.join(list(names)[: len(args)])})"
+        rows["emit", template] = repeat_call(call, QUEUED, **names)
+        rows["text", template] = repeat_call("emit(6, text)", QUEUED, **names)
+    times = rounds.measure(rows, 10, settle=lambda: drain(emitter))
+    medians = read_medians(times, QUEUED)
+    cells: list[list[Cell]] = []
+    for template in ARGUMENTS:
+        trio = {name: times[name, template] for name in ("%", "emit", "text")}
+        _, ratio, low, high = compare(trio, "%")["emit"]
+        to_text = compare(trio, "text")["emit"][1]
+        of_each = [medians[name, template] for name in trio]
+        cells.append([f"`{template}`", *of_each[:2], ratio, [low, high], of_each[2], to_text])
+    columns = [
+        Column("template"),
+        Column("Python's % alone", "ns"),
+        Column("emit", "ns"),
+        Column("against % alone", "x"),
+        Column("spread", "range"),
+        Column("emit of the text", "ns"),
+        Column("against that", "x"),
+    ]
+    note = (
+        "`emit` formats, encodes and queues; nothing is sent. The last two are left to Python's "
+        "own `%`, as all is that is neither a text, a number nor None."
+    )
+    plot = Plot("bars", ["against % alone"])
+    publish(Table("arguments", "emit with %-arguments", columns, cells, note, plot))
+
+
 # --- sizes and contents --------------------------------------------------------------------------
 
 
@@ -318,19 +384,31 @@ def test_sizes(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> No
     medians = read_medians(rounds.measure(rows, 10))
     headings = [ENCODE, INTO, FLOOR, TWIN, NAIVE]
     columns = [Column("message", "bytes"), *[Column(heading, "ns") for heading in headings]]
+    columns.append(Column("encode, against floor", "x"))
     cells: list[list[Cell]] = [
-        [size, *[medians[heading, size] for heading in headings]] for size in SIZES
+        [
+            size,
+            *[medians[heading, size] for heading in headings],
+            medians[ENCODE, size] / medians[FLOOR, size],
+        ]
+        for size in SIZES
     ]
     plot = Plot("lines", headings)
     publish(Table("sizes", "encode, by the size of the message", columns, cells, plot=plot))
 
 
-def test_contents(rounds: Rounds, publish: Publish) -> None:
+@pytest.mark.parametrize(
+    ("name", "cases", "size"),
+    [("forms", CASES, len(MESSAGE)), ("long-contents", LONG_CASES, LONG)],
+)
+def test_contents(
+    rounds: Rounds, publish: Publish, name: str, cases: dict[str, Case], size: int
+) -> None:
     modules = {"compiled": _encoder_c, "twin": _encoder_py}
     rows = {
-        (row, name): case.make_run(module)
-        for row, case in CASES.items()
-        for name, module in modules.items()
+        (row, backend): case.make_run(module)
+        for row, case in cases.items()
+        for backend, module in modules.items()
     }
     medians = read_medians(rounds.measure(rows, 8))
     base = medians[ASCII, "compiled"]
@@ -341,12 +419,12 @@ def test_contents(rounds: Rounds, publish: Publish) -> None:
         Column(TWIN, "ns"),
     ]
     cells: list[list[Cell]] = []
-    for row in CASES:
+    for row in cases:
         compiled, twin = medians[row, "compiled"], medians[row, "twin"]
         cells.append([row, compiled, compiled / base, twin])
-    note = f"Each message is {len(MESSAGE)} bytes long, or up to three less."
-    plot = Plot("bars", [ENCODE])
-    publish(Table("contents", "encode, by content and form", columns, cells, note, plot))
+    note = f"Each message is {size} bytes long, or up to three less."
+    title = "encode, by content and form" if cases is CASES else f"encode, {size} bytes by content"
+    publish(Table(name, title, columns, cells, note, Plot("bars", [ENCODE])))
 
 
 # --- records of logging --------------------------------------------------------------------------
@@ -426,6 +504,62 @@ def test_format(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
 def test_build(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     title = "encode_record, and its like: from LogRecord to bytes"
     publish(compare_adapters(rounds, choose(BUILDERS, leave_out), "build", title))
+
+
+LOGGERS = 30
+HEADER_ATTRIBUTES: dict[str, dict[str, object]] = {  # of encode_record, by row
+    "no header_attributes": {},
+    "the logger's name": {"header_attributes": {"app_name": "name"}},
+    "an attribute that is not there, or the name": {
+        "header_attributes": {"app_name": ["appname", "name"]}
+    },
+    "all four fields": {
+        "header_attributes": {
+            "hostname": "host",
+            "app_name": ["appname", "name"],
+            "procid": "threadName",
+            "msgid": "funcName",
+        }
+    },
+}
+
+
+def test_header_attributes(rounds: Rounds, publish: Publish) -> None:
+    """Records of 30 loggers, in turn."""
+    adapter = OurEncoder()
+    records = []
+    for number in range(LOGGERS):
+        record = adapter.make_record()
+        record.name = f"shop.part{number}.till"
+        records.append(record)
+    rows: dict[object, Run] = {}
+    for row, options in HEADER_ATTRIBUTES.items():
+        for name, module in {ENCODE: _encoder_c, TWIN: _encoder_py}.items():
+            encode = module.Encoder(hostname=HOSTNAME, app_name=APP_NAME, **options).encode_record
+            for record in records:
+                expected = adapter.expect(record)
+                chosen = options.get("header_attributes", {})
+                if chosen:
+                    expected = replace(expected, app_name=record.name)
+                if "procid" in chosen:
+                    expected = replace(expected, procid=record.threadName, msgid=record.funcName)
+                strict.check(encode(record), expected)
+            statement = "for record in records: encode(record)"
+            rows[row, name] = repeat_call(statement, NEW // LOGGERS, encode=encode, records=records)
+    medians = read_medians(rounds.measure(rows, 8), NEW // LOGGERS * LOGGERS)
+    plain = medians["no header_attributes", ENCODE]
+    cells: list[list[Cell]] = [
+        [row, medians[row, ENCODE], medians[row, ENCODE] / plain, medians[row, TWIN]]
+        for row in HEADER_ATTRIBUTES
+    ]
+    columns = [
+        Column(""),
+        Column("encode_record", "ns"),
+        Column("against no header_attributes", "x"),
+        Column(TWIN, "ns"),
+    ]
+    title = f"header_attributes: encode_record for {LOGGERS} loggers, in turn"
+    publish(Table("header_attributes", title, columns, cells, plot=Plot("bars", ["encode_record"])))
 
 
 def emit_records(adapter: Adapter) -> Run:

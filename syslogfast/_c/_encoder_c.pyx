@@ -1,5 +1,5 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
-# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=shared_gil
+# cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=own_gil
 # cython: freethreading_compatible=True
 """The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
 
@@ -24,23 +24,22 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.dict cimport PyDict_Update
+from cpython.dict cimport PyDict_CheckExact, PyDict_GetItem, PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport (
-    PyUnicode_AsUTF8AndSize,
     PyUnicode_Check,
     PyUnicode_DecodeUTF8,
     PyUnicode_GET_LENGTH,
-    PyUnicode_READ_CHAR,
 )
 from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 from syslogfast._c.digits cimport count_digits, write_decimal
 from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
@@ -54,6 +53,7 @@ from syslogfast._c.record cimport (
     Span,
     close_frame,
     get_elements,
+    get_enterprise_id,
     get_msgid,
     measure_frame,
     measure_header,
@@ -88,7 +88,6 @@ from syslogfast._c.signals cimport (
     sigaction,
     sigaltstack,
     signals,
-    swap,
     write,
 )
 from syslogfast._c.text cimport (
@@ -96,7 +95,10 @@ from syslogfast._c.text cimport (
     ESCAPE_LF,
     ESCAPE_NUL,
     ESCAPE_PARAM,
+    LATIN_1,
     REPAIR_UTF8,
+    UCS_2,
+    UCS_4,
     Measure,
     measure_text,
     write_text,
@@ -118,8 +120,10 @@ from syslogfast._validation import (
     check_field,
     check_precision,
     check_queue_bytes,
+    complete_sd_id,
     check_severity,
     is_float_without_time,
+    read_int,
     reject_buffer,
     reject_change,
     reject_message,
@@ -138,14 +142,20 @@ from syslogfast._options import (
     describe_options,
     read_back,
     reduce_options,
+    remove_domain,
     restore_names,
 )
-from syslogfast._platform import call_at_fork, system
-from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS
+from syslogfast._platform import call_at_fork, get_process, system
+from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
 
 
 cdef extern from "cython_internals.h":
     void cold_path "syslogfast_cold_path"() nogil
+    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *address, Py_ssize_t before, Py_ssize_t after) nogil
+    ctypedef struct Place "syslogfast_place":
+        const void *plain_kind
+        unsigned int plain_version
+    Place *get_place "syslogfast_get_place"()
 
 
 cdef extern from *:
@@ -187,15 +197,67 @@ cdef extern from *:
         return value;
     }
 
-    /* template % args; None if that raises an Exception. */
-    static PyObject *syslogfast_try_format(PyObject *template, PyObject *args) {
-        PyObject *text = PyUnicode_Format(template, args);
-        if (text == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
-            PyErr_Clear();
+    /* An attribute that most records lack; else None. */
+    #if PY_VERSION_HEX < 0x030d0000
+    #define PyObject_GetOptionalAttr _PyObject_LookupAttr
+    #endif
+    static inline PyObject *syslogfast_find_attribute(PyObject *record, PyObject *name) {
+        PyObject *value;
+        if (PyObject_GetOptionalAttr(record, name, &value) < 0)
+            return NULL;
+        if (value == NULL) {
             Py_INCREF(Py_None);
             return Py_None;
         }
-        return text;
+        return value;
+    }
+
+    /* What an encoder's header_attributes find for a field in a record: the first attribute that is
+       there and is not None; else `other`. */
+    static PyObject *syslogfast_find_field(
+        PyObject *record, PyObject *attributes, PyObject *field, PyObject *other
+    ) {
+        PyObject *value;
+        PyObject *names = PyDict_GetItem(attributes, field);
+        Py_ssize_t i;
+        for (i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
+            if (PyObject_GetOptionalAttr(record, PyTuple_GET_ITEM(names, i), &value) < 0) {
+                if (!PyErr_ExceptionMatches(PyExc_Exception))
+                    return NULL;
+                PyErr_Clear();
+            }
+            if (value != NULL && value != Py_None)
+                return value;
+            Py_XDECREF(value);
+        }
+        return Py_NewRef(other);
+    }
+
+    /* Whether the keys of a dict are str, which run no code when they are compared. */
+    static int syslogfast_has_plain_keys(PyObject *elements) {
+        PyObject *key;
+        Py_ssize_t position = 0;
+        int is_plain = 1;
+        syslogfast_section section;
+        (void)section;
+        SYSLOGFAST_ENTER(&section, elements);
+        while (is_plain && PyDict_Next(elements, &position, &key, NULL))
+            is_plain = PyUnicode_CheckExact(key);
+        SYSLOGFAST_LEAVE(&section);
+        return is_plain;
+    }
+
+    /* Whether a plain record has an attribute of its own in place of its class's method. */
+    #if PY_VERSION_HEX >= 0x030d0000
+    PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *record, PyObject *name, PyObject **method);
+    #endif
+    static inline int syslogfast_hides_method(PyObject *record, PyObject *name) {
+        PyObject *method = NULL;
+        int is_class_method = _PyObject_GetMethod(record, name, &method);
+        if (method == NULL)
+            return -1;
+        Py_DECREF(method);
+        return !is_class_method;
     }
     """
     bint NO_GIL "SYSLOGFAST_NO_GIL"
@@ -204,21 +266,38 @@ cdef extern from *:
     void enter "SYSLOGFAST_ENTER"(Section *section, Queue queue)
     void leave "SYSLOGFAST_LEAVE"(Section *section)
     Py_ssize_t read_small_int "SYSLOGFAST_READ_SMALL_INT"(object value)
-    object try_format "syslogfast_try_format"(object template, object args)
+    object find_attribute "syslogfast_find_attribute"(object record, object name)
+    bint hides_method "syslogfast_hides_method"(object record, object name) except -1
     object read_present "syslogfast_read_present"(object record, object name)
+    object find_field "syslogfast_find_field"(
+        object record, object attributes, object field, object other
+    )
+    bint has_plain_keys "syslogfast_has_plain_keys"(object elements)
     const void *get_kind "Py_TYPE"(object value)
     unsigned int get_version "SYSLOGFAST_GET_VERSION"(object value)
 
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
+    Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
     void *PyUnicode_DATA(object text)
+    int PyUnicode_KIND(object text)
     bint PyUnicode_CheckExact(object text)
+    bint PyBool_Check(object value)
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
+    str PyUnicode_FromFormat(const char *form, ...)
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+    int Py_DTSF_ADD_DOT_0
+    char *PyOS_double_to_string(double value, char code, int precision, int flags, int *type)
+    const char *as_utf8 "PyUnicode_AsUTF8AndSize"(PyObject *text, Py_ssize_t *size)
+    str PyUnicode_Format(object template, object args)
+    bint PyMapping_Check(object value)
+    void PyErr_Clear()
+    bint PyList_CheckExact(object value)
+    bint PyTuple_CheckExact(object value)
 
 
 cdef enum:
@@ -228,11 +307,14 @@ cdef enum:
     SMALL = 1024
 
 
+include "severity.pxi"
 include "arguments.pxi"
 include "structured_data.pxi"
 include "buffer.pxi"
 include "encoder.pxi"
 include "encode_any.pxi"
+include "own_fields.pxi"
+include "template.pxi"
 include "log_record.pxi"
 include "block.pxi"
 include "queue.pxi"

@@ -7,16 +7,18 @@ cdef struct Scratch:
     Py_ssize_t space
     Py_ssize_t limit        # max_size: what goes beyond it is not going to be written
     bint overflows
+    Span enterprise_id      # for SD-IDs without a number
     char[SMALL] small
     char[MAX_MSGID] msgid
 
 
-cdef inline void open_scratch(Scratch *scratch, Py_ssize_t limit) noexcept:
+cdef inline void open_scratch(Scratch *scratch, const Layout *layout) noexcept:
     scratch.elements = scratch.small
     scratch.size = 0
     scratch.space = SMALL
-    scratch.limit = limit
+    scratch.limit = layout.max_size
     scratch.overflows = False
+    scratch.enterprise_id = get_enterprise_id(layout)
 
 
 cdef inline void close_scratch(Scratch *scratch) noexcept:
@@ -53,33 +55,27 @@ cdef int append(Scratch *scratch, const char *src, Py_ssize_t size) except -1:
     return 0
 
 
-cdef object read_str(object text, Span *span, Py_ssize_t limit):
-    """Point `span` to the UTF-8 of a str. Return what must be kept alive meanwhile.
+cdef str read_text(Span text):
+    return text.start[:text.size].decode("ascii")
 
-    Of a long one that has to be converted, no more is than can be used.
-    """
+
+cdef int point_to_str(object text, Span *span) noexcept:
+    """Point `span` to a str, and return how that keeps its characters."""
+    span.start = <const char *>PyUnicode_DATA(text)
+    span.size = PyUnicode_GET_LENGTH(text)
     if PyUnicode_IS_ASCII(text):
-        span.start = <const char *>PyUnicode_DATA(text)
-        span.size = PyUnicode_GET_LENGTH(text)
-        return text
-    if PyUnicode_GET_LENGTH(text) > limit:
-        text = (<str>text)[:limit]
-    try:
-        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
-    except UnicodeEncodeError:
-        text = "".join(
-            ["\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in <str>text]
-        )
-        span.start = PyUnicode_AsUTF8AndSize(text, &span.size)
-    return text
+        return 0
+    if PyUnicode_KIND(text) == 1:
+        return LATIN_1
+    return UCS_2 if PyUnicode_KIND(text) == 2 else UCS_4
 
 
-cdef object read_message(object message, Record *record, Py_buffer *view, Py_ssize_t limit):
+cdef object read_message(Record *record, object message, Py_buffer *view):
     """Point the record to a message. Return what must be kept alive meanwhile."""
-    record.repairs = 0
     if PyUnicode_Check(message):
-        return read_str(message, &record.message, limit)
-    record.repairs = REPAIR_UTF8
+        record.form = point_to_str(message, &record.message)
+        return message
+    record.form = REPAIR_UTF8
     if not PyBytes_CheckExact(message):
         try:
             if not NO_GIL:
@@ -125,6 +121,7 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         return 0
     nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
     if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
+        time_ns = read_int(time_ns)
         seconds = time_ns // 1_000_000_000
         timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
         timestamp.known = (
@@ -150,6 +147,11 @@ cdef inline int read_severity(object severity) except -1:
         code = read_small_int(severity)
         if 0 <= code <= 7:
             return <int>code
+    elif PyUnicode_Check(severity):
+        code = find_severity(severity)
+        if code >= 0:
+            return <int>code
+    cold_path()
     return <int><Py_ssize_t>check_severity(severity)
 
 
@@ -190,7 +192,7 @@ cdef int read_structured_data(
     if record.elements.size and record.constant_elements.size:
         join_elements(get_elements(layout), record, scratch)
     if scratch.overflows:  # more than any record holds: measure_header drops it
-        record.elements.size = layout.max_size + 1
+        record.elements.size = <Py_ssize_t>layout.max_size + 1
     return 0
 
 
@@ -215,27 +217,13 @@ cdef int read_own_fields(
 cdef int read_logged_fields(
     const Layout *layout, Record *record, Scratch *scratch, object msgid, object structured_data
 ) except -1:
-    """read_own_fields of a record of logging: what is wrong with its structured data is mended."""
+    """read_own_fields of what does not raise: what is wrong with structured data is mended."""
     try:
         return read_own_fields(layout, record, scratch, msgid, structured_data)
     except Exception:  # of a name, or of the __str__ of a value
-        structured_data = load_log_record().clean_elements(structured_data)
+        structured_data = load_structured_data().clean_elements(
+            structured_data, read_text(scratch.enterprise_id)
+        )
     scratch.size = 0
     scratch.overflows = False
     return read_own_fields(layout, record, scratch, msgid, structured_data)
-
-
-cdef Py_ssize_t count_boms(object text) noexcept:
-    cdef Py_ssize_t count = 0
-    while count < PyUnicode_GET_LENGTH(text) and PyUnicode_READ_CHAR(text, count) == 0xFEFF:
-        count += 1
-    return count
-
-
-cdef object read_body(
-    const Layout *layout, Record *record, object message, Py_buffer *view
-):
-    cdef Py_ssize_t limit = layout.max_size
-    if layout.separator_size > 1 and PyUnicode_Check(message):
-        limit += count_boms(message)  # they are skipped: more of the text can be used
-    return read_message(message, record, view, limit)

@@ -59,24 +59,14 @@ cdef bint are_safe(const Layout *layout, tuple messages, Py_ssize_t space) excep
     A call that fails must leave the buffer as it was: what could fail when others have been
     written already is encoded the long way.
     """
-    cdef Py_ssize_t smallest = layout.prefix_size + layout.identity_size + 4
+    cdef Py_ssize_t smallest = <Py_ssize_t>layout.prefix_size + layout.identity_size + 4
     cdef Py_ssize_t count = space // smallest + 1
-    cdef Py_ssize_t size
     for message in messages:
         if count == 0:
             break
         count -= 1
-        if PyBytes_CheckExact(message):
-            continue
-        if not PyUnicode_CheckExact(message):
+        if not PyBytes_CheckExact(message) and not PyUnicode_CheckExact(message):
             return False
-        if not PyUnicode_IS_ASCII(message):
-            if PyUnicode_GET_LENGTH(message) > layout.max_size:
-                return False
-            try:
-                PyUnicode_AsUTF8AndSize(message, &size)
-            except UnicodeEncodeError:
-                return False
     return True
 
 
@@ -132,7 +122,7 @@ cdef Batch write_many(
             frame_size = measure_frame(layout, size)
         else:
             record.timestamp = timestamp[0]
-            read_body(layout, &record, message, NULL)
+            read_message(&record, message, NULL)
             measure_record(layout, &record)
             frame_size = record.frame_size
         if frame_size > space - batch.size:

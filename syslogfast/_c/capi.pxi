@@ -9,7 +9,6 @@ cdef enum:
 
 cdef extern from "syslogfast.h":
     const char *SYSLOGFAST_API_NAME
-    int SYSLOGFAST_API_VERSION
 
     ctypedef struct ApiLayout "syslogfast_layout":
         pass
@@ -29,23 +28,25 @@ cdef extern from "syslogfast.h":
         ApiSpan msgid
         ApiSpan elements
 
-    ctypedef struct Table "syslogfast_api":
-        uint32_t version
-        uint32_t size
-        const ApiLayout *(*get_layout)(object encoder) except NULL
-        void (*read_clock)(ApiTime *time) noexcept nogil
-        Py_ssize_t (*encode)(
-            char *dst, Py_ssize_t capacity, const ApiLayout *layout, const ApiRecord *record
-        ) noexcept nogil
-        Py_ssize_t (*write_header)(
-            char *dst, Py_ssize_t capacity, const ApiLayout *layout, const ApiRecord *record
-        ) noexcept nogil
-        Py_ssize_t (*write_timestamp)(
-            char *dst, const ApiLayout *layout, const ApiTime *time
-        ) noexcept nogil
 
-
-ctypedef const ApiLayout *(*GetLayout)(object encoder) except NULL
+# A constant of C: the interpreters of a process share it.
+cdef extern from *:
+    """
+    static const syslogfast_layout *syslogfast_share_layout(PyObject *);
+    static void syslogfast_share_clock(syslogfast_time *);
+    static Py_ssize_t syslogfast_share_encode(
+        char *, Py_ssize_t, const syslogfast_layout *, const syslogfast_record *);
+    static Py_ssize_t syslogfast_share_header(
+        char *, Py_ssize_t, const syslogfast_layout *, const syslogfast_record *);
+    static Py_ssize_t syslogfast_share_timestamp(
+        char *, const syslogfast_layout *, const syslogfast_time *);
+    static const syslogfast_api syslogfast_table = {
+        SYSLOGFAST_API_VERSION, sizeof(syslogfast_api), syslogfast_share_layout,
+        syslogfast_share_clock, syslogfast_share_encode, syslogfast_share_header,
+        syslogfast_share_timestamp
+    };
+    """
+    const void *table "(&syslogfast_table)"
 
 
 cdef const Layout *get_layout(object encoder) except NULL:
@@ -54,7 +55,11 @@ cdef const Layout *get_layout(object encoder) except NULL:
     return &(<Encoder>encoder).layout
 
 
-cdef void share_clock(ApiTime *time) noexcept nogil:
+cdef const ApiLayout *share_layout "syslogfast_share_layout"(object encoder) except NULL:
+    return <const ApiLayout *>get_layout(encoder)
+
+
+cdef void share_clock "syslogfast_share_clock"(ApiTime *time) noexcept nogil:
     cdef Timestamp timestamp
     read_clock(&timestamp)
     time.seconds = timestamp.seconds
@@ -103,7 +108,7 @@ cdef Py_ssize_t encode_apart "syslogfast_encode_apart"(
     return record.frame_size
 
 
-cdef Py_ssize_t share_encode(
+cdef Py_ssize_t share_encode "syslogfast_share_encode"(
     char *dst, Py_ssize_t capacity, const ApiLayout *layout, const ApiRecord *shared
 ) noexcept nogil:
     cdef Timestamp timestamp
@@ -122,7 +127,7 @@ cdef Py_ssize_t share_encode(
     return size or encode_apart(dst, capacity, layout, shared)
 
 
-cdef Py_ssize_t share_header(
+cdef Py_ssize_t share_header "syslogfast_share_header"(
     char *dst, Py_ssize_t capacity, const ApiLayout *shared_layout, const ApiRecord *shared
 ) noexcept nogil:
     cdef const Layout *layout = <const Layout *>shared_layout
@@ -135,19 +140,11 @@ cdef Py_ssize_t share_header(
     return size
 
 
-cdef Py_ssize_t share_timestamp(
+cdef Py_ssize_t share_timestamp "syslogfast_share_timestamp"(
     char *dst, const ApiLayout *layout, const ApiTime *time
 ) noexcept nogil:
     cdef Timestamp timestamp = take_time(time)
     return write_timestamp_apart(dst, layout, &timestamp) - dst
 
 
-cdef Table table
-table.version = SYSLOGFAST_API_VERSION
-table.size = sizeof(Table)
-table.get_layout = <GetLayout>get_layout
-table.read_clock = share_clock
-table.encode = share_encode
-table.write_header = share_header
-table.write_timestamp = share_timestamp
-C_API = PyCapsule_New(&table, SYSLOGFAST_API_NAME, NULL)
+C_API = PyCapsule_New(<void *>table, SYSLOGFAST_API_NAME, NULL)

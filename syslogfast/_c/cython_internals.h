@@ -8,11 +8,14 @@
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and
       type that the generated code uses, is __Pyx_PyModule_GetState(__Pyx_State_FindModule(...)):
-      three calls into Python and a search in a table of interpreters, each time. It is a macro,
-      and is replaced by one load and one comparison: as long as a single interpreter has imported
-      the module, the state is a static pointer; from the second one on, Cython's way is used.
-      Without: `encode` executes 527 instructions of this module and not 396, `emit` 808 and not
-      650, `format_timestamp` 572 and not 334; nearly as many more are executed in Python's library.
+      three calls into Python and a search in a table of interpreters, each time; and all readers
+      of that table count themselves in one variable, for which the processors of interpreters
+      with their own GILs queue. It is a macro, and is replaced by one function: it finds the state
+      by the present interpreter, the main one's at once, the others' in a small table of ours. No
+      state is ever that of another interpreter, whoever runs beside it. The function is declared
+      const, as it is for as long as one of ours runs: so each of ours calls it at most once.
+      Without: `encode` executes 527 instructions of this module and not 400, `emit` 808 and not
+      650, `format_timestamp` 572 and not 338; nearly as many more are executed in Python's library.
       Proof: benchmarks/questions/bench_footprint.py::test_instructions for the cost;
       tests/embedding/test_interpreters.py::test_eight_at_a_time for the states being told apart.
       It can go: when a constant costs a load in Cython itself. Delete, count, compare.
@@ -48,61 +51,114 @@
 
 #if CYTHON_HEX_VERSION >> 16 == 0x0303
 
+/* What is ours in an interpreter. Its own threads alone write to it, but for `interpreter`, which
+   is taken and given back by compare and swap; who has another interpreter only compares that. */
+typedef struct {
+    void *interpreter;          /* NULL: free */
+    void *state;                /* NULL: not known yet */
+    const void *plain_kind;     /* see log_record.pxi */
+    unsigned int plain_version;
+} syslogfast_place;
+
+#ifdef _MSC_VER
+#include <intrin.h>
+#define SYSLOGFAST_SWAP(address, before, after) (_InterlockedCompareExchangePointer( \
+    (void *volatile *)(address), (void *)(after), (void *)(before)) == (void *)(before))
+#define SYSLOGFAST_LOAD(pointer) (*(void *volatile *)&(pointer))
+#define SYSLOGFAST_STORE(pointer, value) ((void)(*(void *volatile *)&(pointer) = (value)))
+#define SYSLOGFAST_CONST __declspec(noinline)
+#define SYSLOGFAST_COLD __declspec(noinline)
+#else
+#define SYSLOGFAST_SWAP(address, before, after) \
+    __sync_bool_compare_and_swap(address, before, after)
+#define SYSLOGFAST_LOAD(pointer) __atomic_load_n(&(pointer), __ATOMIC_RELAXED)
+#define SYSLOGFAST_STORE(pointer, value) __atomic_store_n(&(pointer), value, __ATOMIC_RELAXED)
+#define SYSLOGFAST_CONST __attribute__((const, noinline))
+#define SYSLOGFAST_COLD __attribute__((cold, noinline))
+#endif
+
+static syslogfast_place syslogfast_main_place;  /* its `interpreter` is set as soon as `state` is */
+
 #if CYTHON_USE_MODULE_STATE
 static PyObject *__Pyx_State_FindModule(void *);
 static int __Pyx_State_RemoveModule(void *);
 
 /* 1: cost of a constant. */
 
-#ifdef __GNUC__
-static void *syslogfast_sole_state;     /* NULL: not known, or there were others */
-static int64_t syslogfast_sole_interpreter = -1;
-#ifdef Py_GIL_DISABLED
-static PyMutex syslogfast_state_mutex;
-#define SYSLOGFAST_LOCK_STATE() PyMutex_Lock(&syslogfast_state_mutex)
-#define SYSLOGFAST_UNLOCK_STATE() PyMutex_Unlock(&syslogfast_state_mutex)
-#define SYSLOGFAST_LOAD(pointer) __atomic_load_n(&(pointer), __ATOMIC_RELAXED)
-#else
-#define SYSLOGFAST_LOCK_STATE()
-#define SYSLOGFAST_UNLOCK_STATE()
-#define SYSLOGFAST_LOAD(pointer) (pointer)
-#endif
-static __attribute__((cold, noinline)) void *syslogfast_find_state(void) {
-    void *state = __Pyx__PyModule_GetState(__Pyx_State_FindModule(NULL));
-    SYSLOGFAST_LOCK_STATE();
-    if (syslogfast_sole_interpreter >= 0)
-        syslogfast_sole_state = state;
-    SYSLOGFAST_UNLOCK_STATE();
+enum {
+    SYSLOGFAST_PLACES = 256,    /* as many as a hash of 8 bits; without one all is only slower */
+    SYSLOGFAST_PROBES = 16
+};
+static syslogfast_place syslogfast_places[SYSLOGFAST_PLACES];
+
+/* Return the place of an interpreter other than the main one; NULL if there is none. `wanted` is
+   that interpreter, or NULL for a free place. */
+static syslogfast_place *syslogfast_find_place(void *interpreter, void *wanted) {
+    size_t probe, first = (size_t)(((uint64_t)(uintptr_t)interpreter * 0x9E3779B97F4A7C15u) >> 56);
+    for (probe = 0; probe < SYSLOGFAST_PROBES; probe++) {
+        syslogfast_place *place = &syslogfast_places[(first + probe) % SYSLOGFAST_PLACES];
+        if (SYSLOGFAST_LOAD(place->interpreter) == wanted)
+            return place;
+    }
+    return NULL;
+}
+static SYSLOGFAST_COLD void *syslogfast_find_state(void *interpreter) {
+    int is_main = interpreter == (void *)PyInterpreterState_Main();
+    syslogfast_place *place =
+        is_main ? &syslogfast_main_place : syslogfast_find_place(interpreter, interpreter);
+    void *state = place == NULL ? NULL : SYSLOGFAST_LOAD(place->state);
+    PyObject *module;
+    if (state != NULL)
+        return state;
+    module = __Pyx_State_FindModule(NULL);
+    state = module == NULL ? NULL : __Pyx__PyModule_GetState(module);
+    if (place != NULL && state != NULL) {
+        SYSLOGFAST_STORE(place->state, state);
+        if (is_main)
+            SYSLOGFAST_STORE(place->interpreter, interpreter);
+    }
     return state;
 }
-static inline void *syslogfast_get_state(void) {
-    void *state = SYSLOGFAST_LOAD(syslogfast_sole_state);   /* once: it may change */
-    return __builtin_expect(state != NULL, 1) ? state : syslogfast_find_state();
+static SYSLOGFAST_CONST void *syslogfast_get_state(void) {
+    void *interpreter = (void *)PyInterpreterState_Get();
+    if (SYSLOGFAST_LOAD(syslogfast_main_place.interpreter) == interpreter)
+        return SYSLOGFAST_LOAD(syslogfast_main_place.state);
+    return syslogfast_find_state(interpreter);
 }
-/* Called before an interpreter has any use for a state. */
-static __attribute__((cold, noinline)) void syslogfast_note_interpreter(void) {
-    int64_t present = PyInterpreterState_GetID(PyInterpreterState_Get());
-    SYSLOGFAST_LOCK_STATE();
-    if (syslogfast_sole_interpreter == -1)
-        syslogfast_sole_interpreter = present;
-    else if (syslogfast_sole_interpreter != present)
-        syslogfast_sole_interpreter = -2;   /* never again */
-    syslogfast_sole_state = NULL;           /* of one that is going, too */
-    SYSLOGFAST_UNLOCK_STATE();
+/* Return what is ours in the present interpreter; NULL if it found no place. */
+static SYSLOGFAST_CONST syslogfast_place *syslogfast_get_place(void) {
+    void *interpreter = (void *)PyInterpreterState_Get();
+    if (SYSLOGFAST_LOAD(syslogfast_main_place.interpreter) == interpreter)
+        return &syslogfast_main_place;
+    return syslogfast_find_place(interpreter, interpreter);
 }
-#define SYSLOGFAST_GET_STATE() syslogfast_get_state()
-#define SYSLOGFAST_NOTE_INTERPRETER() syslogfast_note_interpreter()
-/* Of an interpreter that ends: what is deleted after its module still finds it. */
-#define SYSLOGFAST_KEEP_STATE(module) \
-    ((void)(syslogfast_sole_state = __Pyx__PyModule_GetState(module)))
-#else
-#define SYSLOGFAST_GET_STATE() __Pyx__PyModule_GetState(__Pyx_State_FindModule(NULL))
-#define SYSLOGFAST_NOTE_INTERPRETER() ((void)0)
-#define SYSLOGFAST_KEEP_STATE(module) ((void)0)
-#endif
+/* Called before an interpreter has any use for a state: another may have had its address. */
+static SYSLOGFAST_COLD void syslogfast_take_place(void) {
+    void *interpreter = (void *)PyInterpreterState_Get();
+    syslogfast_place *place = &syslogfast_main_place;
+    if (interpreter == (void *)PyInterpreterState_Main())
+        SYSLOGFAST_STORE(place->interpreter, NULL);     /* until its state is known */
+    else if ((place = syslogfast_find_place(interpreter, interpreter)) == NULL) {
+        do {
+            place = syslogfast_find_place(interpreter, NULL);
+        } while (place != NULL && !SYSLOGFAST_SWAP(&place->interpreter, NULL, interpreter));
+    }
+    if (place != NULL) {
+        SYSLOGFAST_STORE(place->state, NULL);
+        place->plain_kind = NULL;
+    }
+}
+/* Called at the end of an interpreter other than the main one: what is deleted after that, and
+   still encodes, has its state found by Cython. */
+static SYSLOGFAST_COLD void syslogfast_leave_place(void) {
+    void *interpreter = (void *)PyInterpreterState_Get();
+    syslogfast_place *place = syslogfast_find_place(interpreter, interpreter);
+    if (place != NULL)
+        SYSLOGFAST_STORE(place->interpreter, NULL);
+}
 #undef __Pyx_PyModule_GetState
 #define __Pyx_PyModule_GetState(module) ((__pyx_mstatetype *)SYSLOGFAST_STATE_OF_##module)
-#define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) SYSLOGFAST_GET_STATE()
+#define SYSLOGFAST_STATE_OF___Pyx_State_FindModule(definition) syslogfast_get_state()
 #define SYSLOGFAST_STATE_OF_m __Pyx__PyModule_GetState(m)
 
 /* 2: interpreters that end. */
@@ -114,22 +170,27 @@ static void syslogfast_leave_interpreter(PyObject *capsule) {
     if (module == NULL)
         return;
     syslogfast_note_end();
-    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
-        SYSLOGFAST_KEEP_STATE(module);
-        __Pyx_State_RemoveModule(NULL);
-    }
+    if (PyInterpreterState_Get() == PyInterpreterState_Main())
+        __Pyx_State_RemoveModule(NULL);     /* its place has the state: for what is deleted later */
+    else
+        syslogfast_leave_place();
 }
 static PyObject *syslogfast_make_module(PyObject *name) {
     PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get()); /* to its end */
     PyObject *leave = PyCapsule_New((void *)kept, NULL, syslogfast_leave_interpreter);
     PyObject *module = NULL;
-    SYSLOGFAST_NOTE_INTERPRETER();
-    if (leave && PyDict_SetItem(kept, name, leave) == 0)
+    if (leave && PyDict_SetItem(kept, name, leave) == 0) {
+        syslogfast_take_place();
         module = PyModule_NewObject(name);
+    }
     Py_XDECREF(leave);
     return module;
 }
 #define PyModule_NewObject syslogfast_make_module
+#else
+static syslogfast_place *syslogfast_get_place(void) {
+    return &syslogfast_main_place;
+}
 #endif
 
 /* 3: tracebacks, in the small build alone. */

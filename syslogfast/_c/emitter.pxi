@@ -6,14 +6,17 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one. Without a value here, which
-# another interpreter that loads it would give it again.
+# Processes between the one that has loaded this and the present one, for all interpreters: each of
+# them learns of a fork. Without values here, which another one that loads this would give again.
 cdef int forks
+cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
 
 
 def note_fork():
     global forks
-    forks += 1
+    cdef Py_ssize_t process = get_process(), known = forked
+    if known != process and swap(&forked, known, process):
+        forks += 1
 
 
 call_at_fork("counters", "after_in_child", note_fork)
@@ -39,23 +42,39 @@ cdef class Sequence:
     cdef int64_t last
     cdef int forks
 
-    @cython.critical_section
     def advance(self):
         """Return the next number."""
-        renew_sequence(self)
-        self.last = follow(self.last)
-        return self.last
+        return take_number(self)
 
     def number(self, structured_data):
         """Return a record's structured data with the next number in them."""
-        sequence_id = self.advance()
+        sequence_id = take_number(self)
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
-        if type(structured_data) is dict and "meta" not in <dict>structured_data:
-            return {**<dict>structured_data, "meta": {"sequenceId": sequence_id}}
         from syslogfast._sequence import add_sequence_id  # rarely needed
 
         return add_sequence_id(structured_data, sequence_id)
+
+
+@cython.critical_section
+cdef int64_t take_number(Sequence sequence) noexcept:
+    renew_sequence(sequence)
+    sequence.last = follow(sequence.last)
+    return sequence.last
+
+
+cdef object number_elements(Sequence sequence, object structured_data, const Layout *layout):
+    """Return a record's structured data, whatever they are, with the next number in them."""
+    if structured_data is None:
+        return sequence.number(None)
+    if (
+        type(structured_data) is dict and has_plain_keys(structured_data)
+        and PyDict_GetItem(structured_data, "meta") == NULL
+    ):
+        return {**<dict>structured_data, "meta": {"sequenceId": take_number(sequence)}}
+    return load_structured_data().number_elements(
+        structured_data, sequence, read_text(get_enterprise_id(layout))
+    )
 
 
 cdef inline void renew_sequence(Sequence sequence) noexcept:
@@ -89,9 +108,10 @@ cdef class EmitterBase:
         """Send one record.
 
         `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
-        so are the errors that they raise. `message` may be anything: bytes and other buffers
-        are UTF-8, all else is written as by str(); with `args` it is the template of a
-        %-formatting, as in `logging`. What cannot be printed is named in the text.
+        so are the errors that they raise; but structured data raise none: names that are wrong
+        are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
+        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
+        they do not fit, both are the text. What cannot be printed is named there.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
@@ -138,7 +158,7 @@ cdef class EmitterBase:
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = self._encoder.layout.max_size + FRAMING_SIZE
+        cdef Py_ssize_t most = <Py_ssize_t>self._encoder.layout.max_size + FRAMING_SIZE
         line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
@@ -207,11 +227,7 @@ cdef int emit_one(
     cdef Span text
     cdef bint is_text
     if args:
-        formatted = format_plainly(message, args) if PyUnicode_CheckExact(message) else None
-        if formatted is None:
-            log_record = load_log_record()
-            formatted = log_record.format_message(message, log_record.choose_arguments(args))
-        message = formatted
+        return emit_formatted(emitter, severity, message, args, msgid, structured_data, time_ns)
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
         message = load_log_record().read_any_message(message)
     read_time(time_ns, &timestamp)
@@ -223,6 +239,43 @@ cdef int emit_one(
     return 0
 
 
+cdef int emit_formatted(
+    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+) except -1:
+    cdef char[SMALL] space
+    cdef Timestamp timestamp
+    cdef Span text
+    cdef bint is_ascii
+    cdef char *end = NULL
+    if PyUnicode_CheckExact(message):
+        end = write_template(space, message, args, &is_ascii)
+    if end == NULL:
+        message = format_any(message, args)
+        return emit_one(emitter, severity, message, (), msgid, structured_data, time_ns)
+    text.start = space
+    text.size = end - space
+    read_time(time_ns, &timestamp)
+    put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
+    return 0
+
+
+cdef object format_any(object template, tuple args):
+    """Return `template % args`, whatever they are."""
+    cold_path()
+    value = args[0]
+    if PyUnicode_CheckExact(template):
+        # Whether a single argument is a mapping takes longer to find out than most texts to write.
+        if (
+            PyTuple_GET_SIZE(args) > 1 or not PyMapping_Check(value) or PyUnicode_CheckExact(value)
+            or PyList_CheckExact(value) or PyTuple_CheckExact(value)
+        ):
+            return format_by_python(None, template, args)
+        if PyDict_CheckExact(value) and <dict>value:
+            return format_by_python(None, template, value)
+    log_record = load_log_record()
+    return log_record.format_message(template, log_record.choose_arguments(args))
+
+
 cdef inline Encoder find_encoder(EmitterBase emitter):
     if emitter.forks != forks:
         renew(emitter)
@@ -231,16 +284,16 @@ cdef inline Encoder find_encoder(EmitterBase emitter):
 
 cdef bint put_record(
     EmitterBase emitter, int severity, object message, Span *text, Timestamp *timestamp, msgid,
-    structured_data, PyObject *logged
+    structured_data, const Layout *logged
 ) except -1:
     """Queue one record; return True if the sender has been called to send.
 
     text: the message, if it can be read as it is, else NULL; `message` may be None beside it.
-    logged: NULL, or the Encoder of a record of logging, which has its number.
+    logged: NULL, or the layout for a record of logging, which has its number.
     """
     cdef Queue queue = emitter._queue
     cdef Encoder encoder    # referenced: without space, a handler may fork and renew the emitter
-    cdef Layout *layout
+    cdef const Layout *layout = logged
     cdef Py_ssize_t size = 0, frame_size
     cdef int state = NO_SPACE
     cdef char *dst
@@ -251,10 +304,10 @@ cdef bint put_record(
             renew(emitter)
         encoder = emitter._encoder
         if emitter._sequence is not None:
-            structured_data = emitter._sequence.number(structured_data)
-    else:
-        encoder = <Encoder>logged
-    layout = &encoder.layout
+            structured_data = number_elements(
+                emitter._sequence, structured_data, &encoder.layout
+            )
+        layout = &encoder.layout
     if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
     if size:
@@ -272,10 +325,7 @@ cdef bint put_record(
     else:
         if message is None:
             message = PyBytes_FromStringAndSize(text.start, text.size)
-        state = put_any(
-            emitter, layout, severity, message, timestamp, msgid, structured_data,
-            logged != NULL,
-        )
+        state = put_any(emitter, layout, severity, message, timestamp, msgid, structured_data)
         if state == NO_SPACE:
             return True
     if queue.size >= queue.threshold or severity <= URGENT:
@@ -288,12 +338,9 @@ cdef bint put_record(
 
 cdef int put_any(
     EmitterBase emitter, const Layout *layout, int severity, object message, Timestamp *timestamp,
-    msgid, structured_data, bint is_logged
+    msgid, structured_data
 ) except -1:
-    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST.
-
-    is_logged: see `read_logged_fields`.
-    """
+    """Queue a record that is not a plain one: NO_SPACE, QUEUED or FIRST."""
     cdef Queue queue = emitter._queue
     cdef Record record
     cdef Scratch scratch
@@ -303,15 +350,12 @@ cdef int put_any(
     cdef int state = NO_SPACE
     cdef char *dst
     view.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
-        if is_logged:
-            read_logged_fields(layout, &record, &scratch, msgid, structured_data)
-        else:
-            read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, &view)
+        read_logged_fields(layout, &record, &scratch, msgid, structured_data)
+        message = read_message(&record, message, &view)
         measure_record(layout, &record)
         wait.tries = 0
         while state == NO_SPACE:

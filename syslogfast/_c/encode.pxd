@@ -38,7 +38,7 @@ cdef inline void fill_record(
     record.timestamp = timestamp[0]
     record.message.start = message
     record.message.size = size
-    record.repairs = REPAIR_UTF8
+    record.form = REPAIR_UTF8
     record.msgid.start = record.constant_elements.start = record.elements.start = NULL
     record.msgid.size = record.constant_elements.size = record.elements.size = 0
 
@@ -81,7 +81,7 @@ cdef inline Py_ssize_t encode(
     measured.severity = record.severity
     measured.timestamp = record.timestamp
     measured.message = record.message
-    measured.repairs = record.repairs
+    measured.form = record.form
     measured.is_own = record.is_own
     measured.msgid = record.msgid
     measured.constant_elements = record.constant_elements

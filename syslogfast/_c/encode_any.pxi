@@ -1,7 +1,22 @@
 # A record of any kind: what the methods of Encoder call for all but the plain ones.
 
+cdef object encode_text(
+    const Layout *layout, int severity, object message, const Timestamp *timestamp
+):
+    """Return it, if the message is a str or bytes, and the rest is the encoder's."""
+    cdef Record record
+    record.severity = severity
+    record.timestamp = timestamp[0]
+    record.is_own = False
+    read_message(&record, message, NULL)
+    measure_record(layout, &record)
+    result = PyBytes_FromStringAndSize(NULL, record.frame_size)
+    write_record(PyBytes_AS_STRING(result), layout, &record)
+    return result
+
+
 cdef object encode_any(
-    Encoder encoder,
+    const Layout *layout,
     int severity,
     object message,
     const Timestamp *timestamp,
@@ -13,10 +28,15 @@ cdef object encode_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
-    cdef Layout *layout = &encoder.layout
-    check_ready(encoder)
+    if layout.text == NULL:
+        reject_unready()
+    if (
+        msgid is None and structured_data is None
+        and (PyUnicode_CheckExact(message) or PyBytes_CheckExact(message))
+    ):
+        return encode_text(layout, severity, message, timestamp)
     view.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -24,7 +44,7 @@ cdef object encode_any(
             read_logged_fields(layout, &record, &scratch, msgid, structured_data)
         else:
             read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)
         write_record(PyBytes_AS_STRING(result), layout, &record)
@@ -53,7 +73,7 @@ cdef object encode_any_into(
     check_ready(encoder)
     view.len = NOT_HELD
     destination.len = NOT_HELD
-    open_scratch(&scratch, layout.max_size)
+    open_scratch(&scratch, layout)
     try:
         record.severity = severity
         record.timestamp = timestamp[0]
@@ -61,7 +81,7 @@ cdef object encode_any_into(
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.
             message = bytes(message)
-        message = read_body(layout, &record, message, &view)
+        message = read_message(&record, message, &view)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet
@@ -96,7 +116,7 @@ cdef object encode_each_into(
         if not PyByteArray_Check(buffer):
             space = open_buffer(buffer, &view) - start
         for message in messages:
-            record = encode_any(encoder, severity, message, timestamp, None, None)
+            record = encode_any(&encoder.layout, severity, message, timestamp, None, None)
             if PyBytes_GET_SIZE(record) > space - size:
                 break
             size += PyBytes_GET_SIZE(record)

@@ -23,6 +23,12 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
+    if not PyUnicode_CheckExact(protocol):
+        cold_path()
+        return format_timestamp(
+            time_ns, protocol=check_choice("protocol", protocol, PROTOCOLS), local_time=local_time,
+            precision=precision,
+        )
     if protocol not in PROTOCOLS:
         cold_path()
         check_choice("protocol", protocol, PROTOCOLS)
@@ -52,7 +58,8 @@ ESCAPED = {
 cdef class Encoder:
     """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
     msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
-    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None)
+    controls='escape', bom=False, max_size=None, prefix=b'', attributes=None,
+    header_attributes=None, enterprise_id=None)
 --
 
     Turns messages of one identity into syslog records.
@@ -63,7 +70,7 @@ cdef class Encoder:
     protocol: "rfc5424", "rfc3164", or "local", which is what syslog(3) writes to /dev/log:
         RFC 3164 without HOSTNAME. Neither of the last two has a place for MSGID,
         STRUCTURED-DATA and BOM: there, they are left out.
-    facility: 0 to 23, a Facility, or a keyword such as "local0" (RFC 5424 6.2.1).
+    facility: 0 to 23, a Facility, or a keyword in any case, as "LOG_LOCAL0" (RFC 5424 6.2.1).
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
@@ -75,8 +82,9 @@ cdef class Encoder:
         3.4.1, RFC 5425 4.3); "lf" and "nul" put that delimiter after it (RFC 6587 3.4.2).
     local_time: None means UTC for RFC 5424 and local time for the others.
     precision: digits after the second in RFC 5424, 0 to 6.
-    controls: "escape" writes control characters as "#ooo", in octal, one for each octet;
-        "keep" leaves them, but for the delimiter of the framing.
+    controls: "escape" writes control characters, and those of direction (U+202A-E, U+2066-9), as
+        "#ooo", in octal, one for each octet, and leaves out line ends at the end of a message;
+        "keep" leaves all as they are, but for the delimiter of the framing.
     bom: True puts a BOM before the message, to state that it is UTF-8 (RFC 5424 6.4).
     max_size: the most bytes of a record, from the prefix to the end of the message; None: 1024
         for RFC 3164 (its section 4.1), 8192 for the others. The message is truncated, at a
@@ -85,6 +93,10 @@ cdef class Encoder:
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
         structured data; an attribute that a record lacks, or that is None, is left out.
+    header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
+        from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
+        the record has, and that is not None; without one, the field is what it is otherwise.
+    enterprise_id: int or str, the number of SD-IDs without one, but for IANA's (RFC 5424 7.2.2).
 
     TypeError: an argument of the wrong kind. ValueError: one that is out of its range.
 
@@ -117,6 +129,9 @@ cdef class Encoder:
         layout.max_size = settings.max_size
         prefix = <bytes?>settings.prefix
         separator = <bytes?>settings.msg_separator
+        enterprise_id = <bytes?>settings.enterprise_id
+        layout.text = enterprise_id  # for get_enterprise_id, until there is more
+        layout.enterprise_size = PyBytes_GET_SIZE(enterprise_id)
         structured_data = options["structured_data"]
         elements = b""
         if isinstance(structured_data, bytes):
@@ -125,7 +140,7 @@ cdef class Encoder:
                 elements = b""
         elif structured_data is not None:
             # What is too long for a record is never written: it need not be kept, either.
-            open_scratch(&scratch, layout.max_size)
+            open_scratch(&scratch, &layout)
             try:
                 render_elements(structured_data, layout.rules | ESCAPE_PARAM, &scratch)
                 if not scratch.overflows:
@@ -135,16 +150,16 @@ cdef class Encoder:
         if len(elements) > layout.max_size:
             elements = b""
         suffix = <bytes?>settings.identity_fields.encode()
-        layout.prefix_size = len(prefix)
-        layout.identity_size = len(suffix)
-        layout.separator_size = len(separator)
+        layout.prefix_size = PyBytes_GET_SIZE(prefix)
+        layout.identity_size = PyBytes_GET_SIZE(suffix)
+        layout.separator_size = PyBytes_GET_SIZE(separator)
         if layout.is_rfc5424:
             suffix += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", separator)
             layout.msgid_size = len(<str?>settings.msgid)
-            layout.elements_size = len(elements)
-        text = prefix + suffix
+            layout.elements_size = PyBytes_GET_SIZE(elements)
+        text = prefix + suffix + enterprise_id
         layout.text = text
-        layout.suffix_size = len(suffix)
+        layout.suffix_size = PyBytes_GET_SIZE(suffix)
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
@@ -163,13 +178,14 @@ cdef class Encoder:
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = options["attributes"] is not None
+            self.reads_header = options["header_attributes"] is not None
             self.layout = layout
 
     def encode(self, severity, message, *, time_ns=None, msgid=None, structured_data=None):
         """Return one record, framed.
 
-        `severity` is 0 to 7, a Severity, or a keyword such as "err". `message` is a str or a
-        buffer that holds UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
+        `severity` is 0 to 7, a Severity, or a keyword in any case, such as "err". `message` is a
+        str or a buffer of UTF-8; what is ill-formed in it, lone surrogates too, becomes U+FFFD.
         `time_ns` is in nanoseconds since the epoch; None reads the clock. `msgid` replaces the
         encoder's; `structured_data` replaces its elements of the same SD-ID and joins the rest.
 
@@ -193,7 +209,7 @@ cdef class Encoder:
                     PyBytes_AS_STRING(result), &self.layout, code, &timestamp, text, size
                 )
                 return result
-        return encode_any(self, code, message, &timestamp, msgid, structured_data)
+        return encode_any(&self.layout, code, message, &timestamp, msgid, structured_data)
 
     def encode_into(
         self, buffer, severity, message, offset=0, *, time_ns=None, msgid=None, structured_data=None
@@ -269,8 +285,9 @@ cdef class Encoder:
             cold_path()
             reject_messages(messages)
         # It is read thrice, and the same has to be in it: in a list that may change meanwhile, and
-        # what a subclass iterates over is its own affair.
-        texts = <tuple>messages if type(messages) is tuple else tuple(messages)
+        # what a subclass iterates over is its own affair. By way of a list of our own: when a
+        # tuple is made of a list, the garbage collector may run code that empties it in between.
+        texts = <tuple>messages if type(messages) is tuple else tuple(list(messages))
         view.len = NOT_HELD
         size = open_buffer(buffer, &view)
         try:
@@ -297,8 +314,8 @@ cdef class Encoder:
         err, 50 crit, 60 alert, 70 emerg. `record.msgid` and `record.structured_data`, which
         `extra` sets, are those of `encode`.
 
-        Nothing in a record raises an Exception: arguments that do not fit, or a `__str__` that
-        raises, are named in the text, and wrong names of structured data are made to fit.
+        Nothing in it raises an Exception: arguments that do not fit stand in the text, a `__str__`
+        that raises is named there, and wrong names of structured data are made to fit.
 
         >>> import logging
         >>> record = logging.makeLogRecord({"msg": "%d sold", "args": (3,), "levelno": 25})
@@ -323,7 +340,7 @@ cdef class Encoder:
         cdef Scratch scratch
         cdef Py_ssize_t separator_size = self.layout.separator_size
         check_ready(self)
-        open_scratch(&scratch, self.layout.max_size)
+        open_scratch(&scratch, &self.layout)
         try:
             record.severity = read_severity(severity)
             read_time(time_ns, &record.timestamp)
@@ -388,7 +405,8 @@ cdef tuple list_names(Encoder encoder):
 cdef dict list_options(Encoder encoder):
     """Return all options as they were given."""
     cold_path()
-    return dict(zip(IDENTITY, list_names(encoder)), **encoder.options)
+    hostname, app_name, procid = list_names(encoder)
+    return {"hostname": hostname, "app_name": app_name, "procid": procid, **encoder.options}
 
 
 cdef inline int check_ready(Encoder encoder) except -1:

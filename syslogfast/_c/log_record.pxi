@@ -11,100 +11,86 @@ cdef object load_log_record():
     return log_record
 
 
+structured_data = None  # likewise
+
+
+cdef object load_structured_data():
+    global structured_data
+    if structured_data is None:
+        import syslogfast._structured_data as structured_data
+    return structured_data
+
+
 cdef enum Result:
     AS_BYTES, AS_TEXT, AS_TEXT_WITHOUT_PRI
 
-# A class of records that run no code when they are read, and the version of it for which that was
-# found: CPython changes the tag when a class is changed, to 0 at first. It is only compared.
-cdef const void *plain_kind = NULL
-cdef unsigned int plain_version = 0
-
 
 cdef inline bint is_plain_record(object record) except -1:
-    """Return True if a record is logging's own."""
-    global plain_kind, plain_version
-    if get_kind(record) == plain_kind and get_version(record) == plain_version:
+    """Return True if a record is logging's own, of a class that runs no code when it is read.
+
+    Each interpreter keeps the class for which that was found, and the version of it: CPython
+    changes that tag when a class is changed, to 0 at first. The class is only compared.
+    """
+    cdef Place *place = get_place()
+    if (
+        place != NULL
+        and get_kind(record) == place.plain_kind and get_version(record) == place.plain_version
+    ):
         return True
     if not load_log_record().is_standard(type(record)) or not get_version(record):
         return False
-    plain_kind = get_kind(record)
-    plain_version = get_version(record)
+    if place != NULL:
+        place.plain_version = get_version(record)
+        place.plain_kind = get_kind(record)
     return True
 
 
 cdef void forget_plain_kind() noexcept:
-    global plain_kind
-    plain_kind = NULL
-
-
-cdef object format_plainly(str template, tuple args):
-    """Return `template % args` if that is %s and %d of ASCII text and ints; None if it is more."""
-    cdef char[SMALL] space
-    cdef char *dst = space
-    cdef const char *limit = space + SMALL - 20  # a number has space in any case
-    cdef const char *src = <const char *>PyUnicode_DATA(template)
-    cdef const char *end = src + PyUnicode_GET_LENGTH(template)
-    cdef const char *mark
-    cdef Py_ssize_t size, index = 0
-    cdef long long number
-    cdef int overflow
-    if not PyUnicode_IS_ASCII(template):
-        return None
-    while True:
-        mark = <const char *>memchr(src, c'%', end - src)
-        size = (mark if mark != NULL else end) - src
-        if size > limit - dst:
-            return None
-        dst = write_bytes(dst, src, size)
-        if mark == NULL:
-            break
-        if mark + 1 == end or mark[1] not in (c's', c'd') or index == len(args):
-            return None
-        src = mark + 2
-        value = args[index]
-        index += 1
-        if PyLong_CheckExact(value):
-            number = PyLong_AsLongLongAndOverflow(value, &overflow)
-            if overflow or dst > limit:
-                return None
-            if number < 0:
-                dst[0] = c'-'
-                dst += 1
-            dst = write_decimal(dst, 0 - <uint64_t>number if number < 0 else <uint64_t>number)
-        elif mark[1] == c's' and PyUnicode_CheckExact(value) and PyUnicode_IS_ASCII(value):
-            size = PyUnicode_GET_LENGTH(value)
-            if size > limit - dst:
-                return None
-            dst = write_bytes(dst, <const char *>PyUnicode_DATA(value), size)
-        else:
-            return None
-    if index != len(args):
-        return None
-    text = PyUnicode_New(dst - space, 127)
-    memcpy(PyUnicode_DATA(text), space, dst - space)
-    return text
+    cdef Place *place = get_place()
+    if place != NULL:
+        place.plain_kind = NULL
 
 
 cdef object read_plain_message(object record):
-    """Return the text of a plain record; where its args are mere values, without code of ours."""
+    """Return the text of a plain record; where it is msg and args alone, without code of ours.
+
+    As logging.Formatter.format does, it leaves that in `record.message`.
+    """
     message = record.msg
     if (
         PyUnicode_CheckExact(message)
         and read_present(record, "exc_info") is None
         and read_present(record, "exc_text") is None
         and read_present(record, "stack_info") is None
+        and not hides_method(record, "getMessage")
     ):
         args = read_present(record, "args")
-        if args is None or (type(args) is tuple and not <tuple>args):
+        if args is not None and (type(args) is not tuple or <tuple>args):
+            message = format_arguments(record, message, args)
+        if message is not None:
+            record.message = message
             return message
-        if type(args) is tuple:
-            text = format_plainly(message, args)
-            if text is not None:
-                return text
-            message = try_format(message, args)
-            if PyUnicode_CheckExact(message):
-                return message
     return load_log_record().read_record_text(record)
+
+
+cdef object format_arguments(object record, str template, object args):
+    """Return a plain record's `template % args`; None if that is not to be done here."""
+    if type(args) is tuple:
+        message = format_plainly(template, args)
+        if message is not None:
+            return message
+    elif type(args) is not dict or not <dict>args:
+        return None
+    return format_by_python(record, template, args)
+
+
+cdef object format_by_python(object record, str template, object args):
+    """Return `template % args`, or what stands for it; `record` is None or whose they are."""
+    cold_path()
+    try:
+        return PyUnicode_Format(template, args)
+    except Exception as error:
+        return load_log_record().keep_misfit(record, template, args, error)
 
 
 cdef int read_level(object levelno) except -1:
@@ -134,29 +120,6 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     return 0
 
 
-cdef Encoder make_encoder_for_process(Encoder encoder, object process):
-    """Return an encoder for the records of a process."""
-    cdef Encoder other
-    cdef Layout layout = encoder.layout
-    cdef Py_ssize_t end = layout.prefix_size + layout.identity_size
-    fields = load_log_record().render_own_fields(
-        list_names(encoder), encoder.options["protocol"], process, str(encoder.process),
-        encoder.identity_space,
-    )
-    if fields is None:
-        return encoder
-    other = Encoder.__new__(Encoder)
-    other.text = encoder.text[:layout.prefix_size] + fields.encode() + encoder.text[end:]
-    layout.text = other.text
-    layout.identity_size = len(fields)
-    layout.suffix_size += layout.identity_size - encoder.layout.identity_size
-    if layout.plain_size:
-        layout.plain_size += layout.identity_size - encoder.layout.identity_size
-    other.layout = layout
-    other.is_ascii = encoder.is_ascii
-    return other
-
-
 cdef object encode_log_record(
     Encoder encoder, object record, object message, Result form, EmitterBase emitter
 ):
@@ -168,6 +131,8 @@ cdef object encode_log_record(
     cdef const char *end
     cdef int severity
     cdef bint is_text
+    cdef Layout own
+    cdef const Layout *layout = &encoder.layout
     check_ready(encoder)
     if is_plain_record(record):
         if message is None:
@@ -175,8 +140,8 @@ cdef object encode_log_record(
         process = read_present(record, "process") if encoder.process >= 0 else None
         severity = read_level(read_present(record, "levelno"))
         read_record_time(read_present(record, "created"), &timestamp)
-        msgid = getattr(record, "msgid", None)
-        structured_data = getattr(record, "structured_data", None)
+        msgid = find_attribute(record, "msgid")
+        structured_data = find_attribute(record, "structured_data")
     else:
         cold_path()
         slow = load_log_record()
@@ -188,42 +153,41 @@ cdef object encode_log_record(
         msgid = slow.read_attribute(record, "msgid")
         structured_data = slow.read_attribute(record, "structured_data")
     if emitter is not None and emitter._sequence is not None:
-        if structured_data is None and not encoder.reads_attributes:
-            structured_data = emitter._sequence.number(None)
-        else:
-            structured_data = load_log_record().number_elements(structured_data, emitter._sequence)
+        if structured_data is None and encoder.reads_attributes:
+            structured_data = {}  # which can be joined
+        structured_data = number_elements(emitter._sequence, structured_data, layout)
     if encoder.reads_attributes:
-        structured_data = load_log_record().join_attributes(
-            structured_data, record, encoder.options["attributes"]
+        structured_data = load_structured_data().join_attributes(
+            structured_data, record, encoder.options["attributes"],
+            read_text(get_enterprise_id(layout)),
         )
-    if (
-        encoder.process >= 0
-        and not (PyLong_CheckExact(process) and read_small_int(process) == encoder.process)
-    ):
-        encoder = make_encoder_for_process(encoder, process)
+    if encoder.reads_header or not is_this_process(encoder, process):
+        process = make_own_layout(encoder, record, process, &own)
+        if process is not None:  # what the layout points to
+            layout = &own
+        if encoder.reads_header:
+            msgid = find_field(record, encoder.options["header_attributes"], "msgid", msgid)
     if msgid is not None:
         msgid = load_log_record().print_value(msgid)
     is_text = has_octets(message, &text)
     if emitter is not None:
         put_record(
             emitter, severity, message, &text if is_text else NULL, &timestamp, msgid,
-            structured_data, <PyObject *>encoder,
+            structured_data, layout,
         )
         return None
     if msgid is None and structured_data is None and is_text:
-        size = measure_plain(&encoder.layout, severity, &timestamp, text)
+        size = measure_plain(layout, severity, &timestamp, text)
         if (
             size and encoder.is_ascii and form == AS_TEXT_WITHOUT_PRI
-            and encoder.layout.framing == DATAGRAM and not encoder.layout.prefix_size
+            and layout.framing == DATAGRAM and not layout.prefix_size
         ):
-            return write_plain_text(encoder, severity, &timestamp, text, size)
+            return write_plain_text(layout, severity, &timestamp, text, size)
         if size and form == AS_BYTES:
-            data = PyBytes_FromStringAndSize(NULL, measure_frame(&encoder.layout, size))
-            write_plain(
-                PyBytes_AS_STRING(data), &encoder.layout, severity, &timestamp, text, size
-            )
+            data = PyBytes_FromStringAndSize(NULL, measure_frame(layout, size))
+            write_plain(PyBytes_AS_STRING(data), layout, severity, &timestamp, text, size)
             return data
-    data = encode_any(encoder, severity, message, &timestamp, msgid, structured_data, True)
+    data = encode_any(layout, severity, message, &timestamp, msgid, structured_data, True)
     if form == AS_BYTES:
         return data
     start = PyBytes_AS_STRING(data)
@@ -234,14 +198,14 @@ cdef object encode_log_record(
 
 
 cdef str write_plain_text(
-    Encoder encoder, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
+    const Layout *layout, int severity, const Timestamp *timestamp, Span message, Py_ssize_t size
 ):
     """Return a plain record without PRI: straight into the str."""
-    cdef Py_ssize_t pri_size = encoder.layout.priority_sizes[severity] - 2
+    cdef Py_ssize_t pri_size = layout.priority_sizes[severity] - 2
     cdef str text = PyUnicode_New(size - pri_size, 127)
     cdef char *dst = <char *>PyUnicode_DATA(text)
     memcpy(dst, b"1 ", 2)  # RFC 5424 6.2.2: VERSION
-    write_plain_rest(dst + 2, &encoder.layout, timestamp, message)
+    write_plain_rest(dst + 2, layout, timestamp, message)
     return text
 
 

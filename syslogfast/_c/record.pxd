@@ -6,11 +6,20 @@ Whoever calls from C fills in a Layout once and a Record each time, then:
     end = write_record(dst, &layout, &record)   # end == dst + record.frame_size
 """
 
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from syslogfast._c.digits cimport count_digits, write_decimal
-from syslogfast._c.text cimport Measure, is_printable_ascii, measure_text, write_text
+from syslogfast._c.text cimport (
+    ESCAPE_CONTROLS,
+    LATIN_1,
+    UCS_2,
+    UCS_4,
+    Measure,
+    is_printable_ascii,
+    measure_text,
+    write_text,
+)
 from syslogfast._c.timestamp cimport (
     MAX_SECONDS,
     MIN_SECONDS,
@@ -51,9 +60,10 @@ ctypedef struct Span:
 # All that is constant for an identity. What `text` points to must outlive it. It holds, one after
 # the other: prefix; fields, from the SP after TIMESTAMP to the SP before MSGID (RFC 5424) or to MSG
 # (RFC 3164). For RFC 5424 then: MSGID, SP, SD-ELEMENTs or "-", and what leads to MSG: SP, BOM.
+# Behind all of it stands the enterprise_id, with which SD-IDs are completed.
 # The number in the name is another one whenever a struct of the .pxd files, or what it means, is
 # another one: what was compiled with the one before cannot be imported then.
-ctypedef struct Layout "syslogfast_layout_2":
+ctypedef struct Layout "syslogfast_layout_3":
     const char *text
     int32_t prefix_size
     int32_t identity_size
@@ -70,6 +80,7 @@ ctypedef struct Layout "syslogfast_layout_2":
     uint8_t separator_size      # 0 (RFC 3164), 1 or, with a BOM, 4
     uint8_t is_rfc5424
     uint8_t local_time
+    uint8_t enterprise_size
 
 
 ctypedef struct Record:
@@ -81,7 +92,7 @@ ctypedef struct Record:
     Span constant_elements      # these elements, then those: together SD, "-" if both are empty
     Span elements
     Span message
-    int repairs                 # REPAIR_UTF8 if the message is not from a str
+    int form                    # of the message: 0, REPAIR_UTF8, LATIN_1, UCS_2 or UCS_4
     # From measure_record.
     Measure text
     bint is_truncated           # some of the message, or of the structured data, is left out
@@ -100,6 +111,13 @@ cdef inline Span get_elements(const Layout *layout) noexcept nogil:
     cdef Span span
     span.start = layout.text + layout.prefix_size + layout.identity_size + layout.msgid_size + 1
     span.size = layout.elements_size
+    return span
+
+
+cdef inline Span get_enterprise_id(const Layout *layout) noexcept nogil:
+    cdef Span span
+    span.start = layout.text + layout.prefix_size + layout.suffix_size
+    span.size = layout.enterprise_size
     return span
 
 
@@ -207,20 +225,24 @@ cdef inline Py_ssize_t measure_frame(const Layout *layout, Py_ssize_t size) noex
 
 
 cdef inline void measure_record(const Layout *layout, Record *record) noexcept nogil:
-    """Settle how much of each part is written; message.start is moved past a BOM.
+    """Settle how much of each part is written; message is what is left of it without
+    a BOM and without the line ends at its end.
 
     What comes from the caller is set, and the severity is 0 to 7. To be called once for a record:
     its time is moved to the layout's zone.
     """
     cdef Py_ssize_t header = measure_header(layout, record, layout.max_size)
     if layout.separator_size > 1:   # RFC 5424 6.4: MSG-UTF8 = BOM UTF-8-STRING, with one BOM
-        while record.message.size >= 3 and is_bom(record.message.start):
-            record.message.start += 3
-            record.message.size -= 3
+        while starts_with_bom(record):
+            record.message.start += 3 if record.form < UCS_2 else 2 if record.form == UCS_2 else 4
+            record.message.size -= 3 if record.form < UCS_2 else 1
+    if layout.rules & ESCAPE_CONTROLS:  # as collectors do, and `print` and `write` give it
+        while record.message.size and is_line_end(get_last(record)):
+            record.message.size -= 1
     record.text = measure_text(
         <const uint8_t *>record.message.start,
         record.message.size,
-        layout.rules | record.repairs,
+        layout.rules | record.form,
         layout.max_size - header,
     )
     record.is_truncated = record.is_truncated or record.text.consumed < record.message.size
@@ -230,8 +252,29 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
     record.frame_size = measure_frame(layout, record.size)
 
 
-cdef inline bint is_bom(const char *src) noexcept nogil:
-    return src[0] == c'\xef' and src[1] == c'\xbb' and src[2] == c'\xbf'
+cdef inline bint is_line_end(uint32_t unit) noexcept nogil:
+    return unit == c'\n' or unit == c'\r'
+
+
+cdef inline uint32_t get_last(const Record *record) noexcept nogil:
+    """Return the last unit of a message that is not empty."""
+    cdef Py_ssize_t index = record.message.size - 1
+    if record.form == UCS_2:
+        return (<const uint16_t *>record.message.start)[index]
+    if record.form == UCS_4:
+        return (<const uint32_t *>record.message.start)[index]
+    return (<const uint8_t *>record.message.start)[index]
+
+
+cdef inline bint starts_with_bom(const Record *record) noexcept nogil:
+    cdef const uint8_t *src = <const uint8_t *>record.message.start
+    if record.form == UCS_2:
+        return record.message.size > 0 and (<const uint16_t *>src)[0] == 0xFEFF
+    if record.form == UCS_4:
+        return record.message.size > 0 and (<const uint32_t *>src)[0] == 0xFEFF
+    if record.form == LATIN_1 or record.message.size < 3:
+        return False
+    return src[0] == 0xEF and src[1] == 0xBB and src[2] == 0xBF
 
 
 cdef inline char *open_frame(char *dst, const Layout *layout, Py_ssize_t size) noexcept nogil:
@@ -261,7 +304,7 @@ cdef inline char *write_record(
     dst = open_frame(dst, layout, record.size)
     dst = write_header(dst, layout, record, layout.separator_size if record.text.produced else 0)
     dst = write_text(
-        dst, <const uint8_t *>record.message.start, &record.text, layout.rules | record.repairs
+        dst, <const uint8_t *>record.message.start, &record.text, layout.rules | record.form
     )
     return close_frame(dst, layout)
 

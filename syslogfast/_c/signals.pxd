@@ -6,15 +6,6 @@ cdef extern from *:
     #include <errno.h>
     #include <signal.h>
 
-    #ifdef _MSC_VER
-    #include <intrin.h>
-    #define SYSLOGFAST_SWAP(address, before, after) (_InterlockedCompareExchangePointer( \
-        (void *volatile *)(address), (void *)(after), (void *)(before)) == (void *)(before))
-    #else
-    #define SYSLOGFAST_SWAP(address, before, after) \
-        __sync_bool_compare_and_swap(address, before, after)
-    #endif
-
     #ifdef _WIN32
     /* No signal tells of a fault there, and _platform.py says so: what follows is never called. */
     enum { SIGBUS = 0, SA_SIGINFO = 0, SA_ONSTACK = 0, SS_DISABLE = 0, POLLOUT = 0 };
@@ -66,4 +57,3 @@ cdef extern from *:
     ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
     ssize_t write(int fd, const void *data, size_t size) nogil
     int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil
-    bint swap "SYSLOGFAST_SWAP"(Py_ssize_t *address, Py_ssize_t before, Py_ssize_t after) nogil

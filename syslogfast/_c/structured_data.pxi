@@ -15,12 +15,49 @@ cdef object check_sd_name(str field, object name):
             reject_sd_name(field, name)
 
 
+cdef bint is_enterprise_id(const uint8_t *octets, Py_ssize_t size) noexcept:
+    """RFC 5424 7.2.2: a private enterprise number, or more numbers with periods between them."""
+    cdef bint is_whole = False
+    cdef Py_ssize_t i
+    for i in range(size):
+        if not c'0' <= octets[i] <= c'9' and not (is_whole and octets[i] == c'.'):
+            return False
+        is_whole = octets[i] != c'.'
+    return is_whole
+
+
+cdef object check_sd_id(object sd_id, object elements, Span number):
+    """RFC 5424 6.3.2: SD-ID = a name of IANA's, or a name, "@" and a private enterprise number."""
+    cdef const uint8_t *octets
+    cdef const uint8_t *at
+    cdef Py_ssize_t size
+    check_sd_name("SD-ID", sd_id)
+    octets = <const uint8_t *>PyUnicode_DATA(sd_id)
+    size = PyUnicode_GET_LENGTH(sd_id)
+    at = <const uint8_t *>memchr(octets, c'@', size)
+    if at == NULL:
+        if not number.size or sd_id in REGISTERED_SD_IDS:
+            return sd_id
+        suffix = read_text(number)
+        complete = PyUnicode_FromFormat("%U@%U", <PyObject *>sd_id, <PyObject *>suffix)
+        if PyUnicode_GET_LENGTH(complete) <= MAX_SD_NAME and complete not in elements:
+            return complete
+    elif at > octets and is_enterprise_id(at + 1, octets + size - at - 1):
+        return sd_id
+    return complete_sd_id(sd_id, read_text(number), elements)
+
+
 cdef int render_parameter(object name, object value, int rules, Scratch *scratch) except -1:
-    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it."""
+    """RFC 5424 6.3.3: SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34, with an SP before it.
+
+    A value that is None has no parameter.
+    """
     cdef Span text
     cdef Measure measure
     cdef char *dst
     check_sd_name("PARAM-NAME", name)
+    if value is None:
+        return 0
     if not PyUnicode_Check(value):
         if isinstance(value, (bytes, bytearray, memoryview)):
             value = value if PyBytes_CheckExact(value) else bytes(memoryview(value))
@@ -28,7 +65,7 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
         else:
             value = str(value)
     if PyUnicode_Check(value):
-        value = read_str(value, &text, scratch.limit + 1)
+        rules |= point_to_str(value, &text)
     else:
         text.start = PyBytes_AS_STRING(value)
         text.size = PyBytes_GET_SIZE(value)
@@ -44,11 +81,18 @@ cdef int render_parameter(object name, object value, int rules, Scratch *scratch
     return append(scratch, b'"', 1)
 
 
-cdef tuple SIDE_EFFECT_FREE_TYPES = (str, bytes, int, float, bool, type(None))
+cdef inline bint runs_no_code(object value) noexcept:
+    """Return True if str() of a value runs no code but Python's own."""
+    return (
+        value is None or PyUnicode_CheckExact(value) or PyLong_CheckExact(value)
+        or PyFloat_CheckExact(value) or PyBool_Check(value) or PyBytes_CheckExact(value)
+    )
 
 
 cdef object list_parameters(object parameters):
-    """Return a list of (name, value) pairs; what cannot be one, as it is."""
+    """Return a list of (name, value) pairs, none for None; what cannot be one, as it is."""
+    if parameters is None:
+        return []
     if isinstance(parameters, dict):
         return list(parameters.items())
     return list(parameters) if isinstance(parameters, (list, tuple)) else parameters
@@ -59,21 +103,21 @@ cdef bint is_side_effect_free(object structured_data) except -1:
 
     Without the GIL another thread could.
     """
-    if type(structured_data) is not dict:
+    if type(structured_data) is not dict or not has_plain_keys(structured_data):
         return False
     for parameters in (<dict>structured_data).values():
         if type(parameters) is dict:
             for value in (<dict>parameters).values():
-                if type(value) not in SIDE_EFFECT_FREE_TYPES:
+                if not runs_no_code(value):
                     return False
         elif type(parameters) is list or type(parameters) is tuple:
             for i in range(PySequence_Fast_GET_SIZE(parameters)):
                 pair = <object>PySequence_Fast_GET_ITEM(parameters, i)
                 if type(pair) is not tuple or len(<tuple>pair) != 2:
                     return False
-                if type((<tuple>pair)[1]) not in SIDE_EFFECT_FREE_TYPES:
+                if not runs_no_code((<tuple>pair)[1]):
                     return False
-        else:
+        elif parameters is not None:
             return False
     return True
 
@@ -92,23 +136,28 @@ cdef int render_pairs(object pairs, int rules, Scratch *scratch) except -1:
     return 0
 
 
+cdef object read_sd_id(object sd_id):
+    """Return a key as the text that it is, whatever a subclass of str pretends."""
+    return "".join([sd_id]) if PyUnicode_Check(sd_id) else sd_id
+
+
 cdef int render_elements(object structured_data, int rules, Scratch *scratch) except -1:
     """Append SD-ELEMENTs (RFC 5424 6.3.1)."""
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
     if NO_GIL or not is_side_effect_free(structured_data):
         structured_data = {
-            sd_id: list_parameters(parameters)
+            read_sd_id(sd_id): list_parameters(parameters)
             for sd_id, parameters in list(structured_data.items())
         }
     for sd_id, parameters in (<dict>structured_data).items():
-        check_sd_name("SD-ID", sd_id)
         append(scratch, b"[", 1)
+        sd_id = check_sd_id(sd_id, structured_data, scratch.enterprise_id)
         append(scratch, <const char *>PyUnicode_DATA(sd_id), PyUnicode_GET_LENGTH(sd_id))
         if type(parameters) is dict:
             for name, value in (<dict>parameters).items():
                 render_parameter(name, value, rules, scratch)
-        else:
+        elif parameters is not None:
             render_pairs(parameters, rules, scratch)
         append(scratch, b"]", 1)
     return 0

@@ -4,17 +4,27 @@
 follow it, so that what is written is what was measured. No objects, no GIL.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
+
+from syslogfast._c.codes cimport (
+    ESCAPE_CONTROLS,    # C0 but tab, DEL, C1, U+2028 to U+202E, U+2066 to U+2069
+    ESCAPE_LF,
+    ESCAPE_NUL,
+    ESCAPE_PARAM,       # " \ ], RFC 5424 6.3.3
+)
+from syslogfast._c.units cimport measure_1, measure_2, measure_4, write_1, write_2, write_4
+from syslogfast._c.utf8 cimport is_ascii, is_clean_utf8
 
 
 cdef enum:
-    # What to look for in a text; a set.
-    ESCAPE_CONTROLS = 1     # C0 but tab, DEL, C1, U+2028 and U+2029
-    ESCAPE_LF = 2
-    ESCAPE_NUL = 4
-    ESCAPE_PARAM = 8        # " \ ], RFC 5424 6.3.3
-    REPAIR_UTF8 = 16        # the text is not from a str: ill-formed parts become U+FFFD
+    # How a text is kept, beside what to escape in it. None of these: UTF-8 that is well-formed.
+    REPAIR_UTF8 = 16        # octets of anybody's: ill-formed parts become U+FFFD
+    LATIN_1 = 32            # as CPython keeps a str, one of these for each width
+    UCS_2 = 64
+    UCS_4 = 128
+    WIDE = 32 | 64 | 128
+    RULES = 15
 
 
 cdef enum:
@@ -28,9 +38,10 @@ ctypedef struct Action:
 
 
 ctypedef struct Measure:
-    Py_ssize_t consumed     # octets of the text that fit
+    Py_ssize_t consumed     # octets of the text that fit; characters, if it is LATIN_1 and so on
     Py_ssize_t produced     # octets that they become
-    bint clean              # they are written as they are
+    int clean               # none of them is escaped or replaced
+    int width               # octets of a character; 0: it is UTF-8
 
 
 cdef inline uint64_t repeat_octet(uint64_t octet) noexcept nogil:
@@ -57,7 +68,7 @@ cdef inline uint64_t mark_not_printable(uint64_t word) noexcept nogil:
 
 
 cdef inline uint64_t mark_needing_escape(uint64_t word) noexcept nogil:
-    """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028, 9)."""
+    """Non-zero if an octet is below 0x20, DEL, 0xC2 (C1 begins with it) or 0xE2 (U+2028)."""
     return (
         ((word - repeat_octet(0x20)) & ~word & repeat_octet(0x80))
         | find_zero(word ^ repeat_octet(0x7F))
@@ -120,15 +131,54 @@ cdef extern from *:
         }
     }
     #else
-    /* Compilers turn both inner loops into a few vector instructions. */
+    /* Compilers turn all inner loops into a few vector instructions. In a long text as many are
+       under way as a processor has units for. */
+    #ifdef __GNUC__
+    #define SYSLOGFAST_RARE(condition) __builtin_expect(condition, 0)
+    #else
+    #define SYSLOGFAST_RARE(condition) (condition)
+    #endif
+    static int syslogfast_is_long_printable_ascii(const unsigned char *src, size_t size)
+    {
+        const unsigned char *last = src + size - 64;
+        unsigned char most[4][16], octet;
+        int i, highest = 0;
+        memset(most, 0, sizeof(most));
+        for (; ; src = src + 64 < last ? src + 64 : last) {     /* the last may overlap */
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[i] - 0x20);
+                most[0][i] = octet > most[0][i] ? octet : most[0][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[16 + i] - 0x20);
+                most[1][i] = octet > most[1][i] ? octet : most[1][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[32 + i] - 0x20);
+                most[2][i] = octet > most[2][i] ? octet : most[2][i];
+            }
+            for (i = 0; i < 16; i++) {
+                octet = (unsigned char)(src[48 + i] - 0x20);
+                most[3][i] = octet > most[3][i] ? octet : most[3][i];
+            }
+            if (src == last)
+                break;
+        }
+        for (i = 0; i < 64; i++)
+            highest = most[i / 16][i % 16] > highest ? most[i / 16][i % 16] : highest;
+        return highest <= 0x7e - 0x20;
+    }
+
     static inline int syslogfast_is_printable_ascii(const unsigned char *src, size_t size)
     {
-        enum { BLOCK = 16 };
+        enum { BLOCK = 16, LONG = 1024 };
         const unsigned char *last = src + size - BLOCK;
         unsigned char plain[BLOCK];
         unsigned long long halves[2];
         int i;
         memset(plain, 0xff, BLOCK);
+        if (SYSLOGFAST_RARE(size >= LONG))
+            return syslogfast_is_long_printable_ascii(src, size);
         for (; src < last; src += BLOCK)
             for (i = 0; i < BLOCK; i++)
                 plain[i] &= (signed char)(src[i] + 1) > 0x20 ? 0xff : 0;
@@ -200,7 +250,8 @@ cdef inline Action choose_action(const uint8_t *src, const uint8_t *end, int rul
             action.produced = 4
     elif rules & ESCAPE_CONTROLS and (
         (src[0] == 0xC2 and src[1] < 0xA0)
-        or (src[0] == 0xE2 and src[1] == 0x80 and (src[2] == 0xA8 or src[2] == 0xA9))
+        or (src[0] == 0xE2 and src[1] == 0x80 and 0xA8 <= src[2] <= 0xAE)
+        or (src[0] == 0xE2 and src[1] == 0x81 and 0xA6 <= src[2] <= 0xA9)
     ):
         action.kind = OCTAL
         action.produced = 4 * action.consumed
@@ -210,14 +261,68 @@ cdef inline Action choose_action(const uint8_t *src, const uint8_t *end, int rul
 cdef inline Measure measure_text(
     const uint8_t *src, Py_ssize_t size, int rules, Py_ssize_t limit
 ) noexcept nogil:
-    """Measure as much of a text as fits in `limit` octets; only whole characters and escapes."""
+    """Measure as much of a text as fits in `limit` octets; only whole characters and escapes.
+
+    rules: of ESCAPE_..., together with how the text is kept.
+    """
     cdef Measure measure
-    if 16 <= size <= limit and not rules & ESCAPE_PARAM and is_printable_ascii(src, size):
+    measure.width = 0
+    if rules & WIDE:
+        return measure_units(src, size, rules, limit)
+    if (
+        16 <= size <= limit
+        and not rules & ESCAPE_PARAM and is_printable_ascii(src, size)
+    ):
         measure.consumed = size
         measure.produced = size
         measure.clean = True
         return measure
+    if rules & RULES == ESCAPE_CONTROLS:
+        measure.consumed = find_cut(src, size, limit)
+        if is_clean_utf8(src, measure.consumed):
+            measure.produced = measure.consumed
+            measure.clean = True
+            return measure
+        # No octet becomes less than one, so that what is beyond the limit need not be read.
+        if is_ascii(src, size if size <= limit else limit):
+            return measure_units(src, size if size <= limit else limit, rules | LATIN_1, limit)
     return measure_each(src, size, rules, limit)
+
+
+cdef inline Py_ssize_t find_cut(
+    const uint8_t *src, Py_ssize_t size, Py_ssize_t limit
+) noexcept nogil:
+    """Return how many octets of UTF-8 are whole characters within `limit` octets."""
+    if size <= limit:
+        return size
+    if limit <= 0:
+        return 0
+    while limit > 0 and continues(src[limit]):
+        limit -= 1
+    return limit
+
+
+cdef inline Measure measure_units(
+    const uint8_t *src, Py_ssize_t size, int rules, Py_ssize_t limit
+) noexcept nogil:
+    """What measure_text does for a text as CPython keeps it."""
+    cdef Measure measure
+    if rules & LATIN_1:
+        measure.width = 1
+        measure.consumed = measure_1(
+            src, size, rules & RULES, limit, &measure.produced, &measure.clean
+        )
+    elif rules & UCS_2:
+        measure.width = 2
+        measure.consumed = measure_2(
+            <const uint16_t *>src, size, rules & RULES, limit, &measure.produced, &measure.clean
+        )
+    else:
+        measure.width = 4
+        measure.consumed = measure_4(
+            <const uint32_t *>src, size, rules & RULES, limit, &measure.produced, &measure.clean
+        )
+    return measure
 
 
 cdef inline Measure measure_each(
@@ -234,6 +339,7 @@ cdef inline Measure measure_each(
     if size > space + 4:
         end = src + space + 4
     measure.clean = True
+    measure.width = 0
     while True:
         next = find_needing_escape(src, end, rules)
         if next - src > space:
@@ -276,6 +382,20 @@ cdef inline char *write_text(
     cdef const uint8_t *next
     cdef Action action
     cdef Py_ssize_t i
+    if measure.width == 1:
+        return write_1(
+            dst, dst + measure.produced, src, measure.consumed, rules & RULES, measure.clean
+        )
+    if measure.width == 2:
+        return write_2(
+            dst, dst + measure.produced, <const uint16_t *>src, measure.consumed, rules & RULES,
+            measure.clean,
+        )
+    if measure.width == 4:
+        return write_4(
+            dst, dst + measure.produced, <const uint32_t *>src, measure.consumed, rules & RULES,
+            measure.clean,
+        )
     if measure.clean:
         memcpy(dst, src, measure.consumed)
         return dst + measure.consumed

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 
+from syslogfast._text import CONTROLS
 from syslogfast.commands.frames import Connection
 from syslogfast.commands.parse import MalformedError, Parsed, parse_record
 from syslogfast.constants import FACILITIES, SEVERITIES
@@ -42,8 +43,8 @@ MAX_WIDTH = 32  # of a column; a longer field stands out
 FACILITY_NAMES = {code: name for name, code in reversed(FACILITIES.items())}
 SEVERITY_NAMES = {code: name for name, code in reversed(SEVERITIES.items())}
 
-# C0, DEL, C1, what Unicode takes for a line's end, and what changes the direction of text.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What an encoder escapes, and the tab, which would shift a column.
+UNSAFE = re.compile(f"[\t{''.join(CONTROLS)}]")
 SHORT_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 RED = "\x1b[31m"

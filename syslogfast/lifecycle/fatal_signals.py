@@ -4,6 +4,7 @@ import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
 from syslogfast.constants import MAX_SEQUENCE_ID
+from syslogfast.emitter import name_element
 from syslogfast.lifecycle.records import CRIT, numbers
 from syslogfast.transports.retry import open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
@@ -100,7 +101,7 @@ def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes
         number = getattr(signal, name)
         elements: Any = {
             "meta": {"sequenceId": MAX_SEQUENCE_ID},
-            "signal@32473": {"name": name, "number": int(number)},
+            name_element(encoder, "signal"): {"name": name, "number": int(number)},
         }
         record = plain.encode(
             CRIT,

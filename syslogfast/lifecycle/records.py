@@ -6,7 +6,7 @@ from syslogfast._log_record import print_value, read_message
 from syslogfast._options import this_program
 from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_error, check_field
-from syslogfast.emitter import Sequence
+from syslogfast.emitter import Sequence, name_element
 from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.network import read_network
@@ -47,8 +47,9 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
         f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
         f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
     )
+    encoder = emitter._get_encoder()
     if software is None:
-        software = emitter._get_encoder()._list_options()["app_name"] or this_program()
+        software = encoder._list_options()["app_name"] or this_program()
     origin: list[tuple[str, object]] = [
         ("software", check_field("software", software)[:MAX_SOFTWARE])
     ]
@@ -57,7 +58,9 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     network = read_network()
     if network:
         origin += list_ip_parameters(network)
-    send_record(emitter, NOTICE, "BOOTED", text, {"runtime@32473": runtime}, origin)
+    send_record(
+        emitter, NOTICE, "BOOTED", text, {name_element(encoder, "runtime"): runtime}, origin
+    )
 
 
 def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
@@ -84,7 +87,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
         parameters += [("nameServer", server) for server in network.name_servers]
         parts.append(f"name servers {', '.join(network.name_servers)}")
     text = f"up{describe_uptime()}, my IP configuration is {'; '.join(parts)}"
-    elements = {"network@32473": parameters}
+    elements = {name_element(emitter._get_encoder(), "network"): parameters}
     send_record(emitter, NOTICE, "NETWORK-UP", text, elements, list_ip_parameters(network))
 
 
@@ -103,9 +106,8 @@ def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
 
 def terminated(emitter: "Emitter", signal: str) -> None:
     """Send a record that says which signal asks the program to end."""
-    send_record(
-        emitter, NOTICE, "TERMINATED", f"about to end: {signal}", {"signal@32473": {"name": signal}}
-    )
+    elements = {name_element(emitter._get_encoder(), "signal"): {"name": signal}}
+    send_record(emitter, NOTICE, "TERMINATED", f"about to end: {signal}", elements)
 
 
 def ended(emitter: "Emitter", reason: str = "") -> None:
@@ -151,8 +153,8 @@ def send_error(
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
-    elements: Any = {"exception@32473": exception}
     encoder = emitter._get_encoder()
+    elements: Any = {name_element(encoder, "exception"): exception}
     space = measure_space(encoder, msgid, elements)
     if 2 * space < encoder.max_size:
         elements = {}  # the text says the same, and more
@@ -175,4 +177,5 @@ def send_logged_error(emitter: "Emitter", record: "LogRecord") -> None:
     if record.exc_info and record.exc_info[0]:
         send_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
     else:
-        send_record(emitter, ERR, "UNCAUGHT", what, {"exception@32473": {"source": "asyncio"}})
+        elements = {name_element(emitter._get_encoder(), "exception"): {"source": "asyncio"}}
+        send_record(emitter, ERR, "UNCAUGHT", what, elements)

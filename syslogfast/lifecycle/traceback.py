@@ -48,8 +48,7 @@ def measure_line(line: "str") -> "int":
 def measure_char(char: "str") -> "int":
     if " " <= char <= "~":
         return 1
-    is_control = char < "\xa0" or char in "\u2028\u2029"
-    return WIDEST if is_control else MAX_UTF_8
+    return MAX_UTF_8 if char.isprintable() else WIDEST
 
 
 def keep_end(lines: "list[str]", space: "int") -> "list[str]":

@@ -178,7 +178,7 @@ class Queue:
                     if self._pinned:  # else all was dropped meanwhile
                         self._frames[index] = frame
                 count = len(frames)
-                if self._pinned:
+                if self._pinned and count > 1:
                     self._in_order = count
                 self._pinned = 0
 

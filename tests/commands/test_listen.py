@@ -29,7 +29,7 @@ COMMAND = [sys.executable, "-Im", "syslogfast", "listen"]
 OCTOBER = 1_065_910_455_003_000_000
 RECORD = b"<13>1 - - - - - - "
 # What must not be written to a terminal as it came: controls, ends of lines, changes of direction.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def make_environment(**more: str) -> dict[str, str]:

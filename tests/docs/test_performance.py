@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 
 # Lines of the budget that are younger than the published figures: --publish leaves none.
-UNMEASURED = ["`emit_record`, structured data in the record"]
+UNMEASURED = [
+    "`emit_record`, structured data in the record",
+    "`emit` with `%s`, `%d` and `%.2f`",
+]
+UNMEASURED_FORMS = "`encode`, "  # and what follows it
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None
     page = (root / "docs/performance.md").read_text(encoding="utf-8")
     for budget in importlib.import_module("pages.budgets").BUDGETS:
         assert len(budget.why) > 20 or budget.least is budget.most is None
-        if budget.what in UNMEASURED:
+        if budget.what in UNMEASURED or budget.what.startswith(UNMEASURED_FORMS):
             with pytest.raises(KeyError):
                 budget.find(results)
             continue

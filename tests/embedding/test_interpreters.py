@@ -59,10 +59,16 @@ static PyObject *run(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {{"run", run, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "starter", NULL, -1, methods, NULL, NULL, NULL, NULL
+static PyModuleDef_Slot slots[] = {
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL}
 };
-PyMODINIT_FUNC PyInit_starter(void) { return PyModule_Create(&definition); }
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "starter", NULL, 0, methods, slots, NULL, NULL, NULL
+};
+PyMODINIT_FUNC PyInit_starter(void) { return PyModuleDef_Init(&definition); }
 """
 
 RunCode = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -91,7 +97,8 @@ def run_main(folder: pathlib.Path, run_python: RunCode) -> RunCode:
 HAS_OWN_GIL = sys.version_info >= (3, 12)  # Python itself: PEP 684
 # What an interpreter promises, by whether it has a GIL of its own.
 PROMISES = [pytest.param((False, "c"), id="shared GIL")]
-PROMISES += [pytest.param((True, "python"), id="own GIL")] * HAS_OWN_GIL
+PROMISES += [pytest.param((True, "c"), id="own GIL")] * HAS_OWN_GIL
+PROMISES += [pytest.param((True, "python"), id="own GIL, fallback")] * HAS_OWN_GIL
 
 
 @pytest.fixture(params=PROMISES)
@@ -101,6 +108,16 @@ def promise(request: pytest.FixtureRequest) -> "tuple[bool, str]":
     if backend == "c" and syslogfast.BACKEND != "c":
         pytest.skip("the compiled encoder is not built")
     return has_own_gil, backend
+
+
+@pytest.fixture(
+    params=[False, True][: 1 + HAS_OWN_GIL], ids=["shared GIL", "own GIL"][: 1 + HAS_OWN_GIL]
+)
+def has_own_gil(request: pytest.FixtureRequest) -> bool:
+    """Whether the interpreters have GILs of their own; they use the compiled encoder."""
+    if syslogfast.BACKEND != "c":
+        pytest.skip("the compiled encoder is not built")
+    return bool(request.param)
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -223,29 +240,50 @@ def test_numbers_of_a_fork(run_main: RunCode) -> None:
 
 # --- the choice of the encoder -------------------------------------------------------------------
 
+# What an interpreter gets that Python does not let load a module.
 REFUSED = """
-try:
-    import syslogfast
-except ImportError as error:
-    assert "SYSLOGFAST_BACKEND=python" in str(error), error
-    assert isinstance(error.__cause__, ImportError)
-else:
-    raise AssertionError(syslogfast.BACKEND)
+import sys, warnings
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name == "syslogfast._encoder_c":
+            raise ImportError(f"module {name} does not support loading in subinterpreters")
+
+sys.meta_path.insert(0, Refuse())
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    try:
+        import syslogfast, syslogfast.emitter, logging
+        print(syslogfast.BACKEND, [warning.category.__name__ for warning in caught], flush=True)
+        log = syslogfast.connect("fd://1", hostname="h", app_name="a", procid=1)
+        log.info("it logs", time_ns=0)
+        log.close()
+        print(*{str(warning.message) for warning in caught}, sep="\\n")
+    except ImportError as error:
+        print(type(error).__name__, error)
+"""
+FALLBACK = """\
+python ['RuntimeWarning']
+<14>1 1970-01-01T00:00:00.000000Z h a 1 - - it logs
+the compiled encoder must be in an interpreter that can load it: here the Python fallback is used, \
+which is 13 times slower (module syslogfast._encoder_c does not support loading in \
+subinterpreters); SYSLOGFAST_BACKEND=python asks for it
+"""
+REFUSAL = """\
+ImportError module syslogfast._encoder_c does not support loading in subinterpreters
 """
 
 
-@pytest.mark.parametrize("backend", ["", "c"])
+@pytest.mark.parametrize(("backend", "expected"), [("", FALLBACK), ("c", REFUSAL)])
 @pytest.mark.parametrize("before", ["", "import syslogfast\n"], ids=["first", "after main"])
-def test_the_twin_has_to_be_chosen(run_main: RunCode, backend: str, before: str) -> None:
-    """An interpreter with its own GIL gets the twin if asked to, never in silence.
-
-    Where Python has no such interpreters yet, there is nothing to be refused.
-    """
+def test_a_refused_interpreter_falls_back(
+    run_main: RunCode, backend: str, expected: str, before: str
+) -> None:
+    """Where the compiled encoder is refused, the fallback logs, with one warning."""
     if syslogfast.BACKEND != "c":
         pytest.skip("the compiled encoder is not built")
-    code = "assert run(code, True)" if HAS_OWN_GIL else "assert run('import syslogfast', False)"
-    result = run_main(before + code, backend, code=REFUSED)
-    assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+    result = run_main(before + "assert run(code, False)", backend, code=REFUSED)
+    assert (result.stdout, result.stderr, result.returncode) == (expected, "", 0)
 
 
 # --- the end -------------------------------------------------------------------------------------
@@ -294,7 +332,7 @@ MANY = """
 import syslogfast
 encoder = syslogfast.Encoder(hostname="h", app_name="a", procid=1)
 for _ in range(40):
-    assert run(code, False)
+    assert run(code, has_own_gil)
     encoder.encode("info", "\u20ac", structured_data={"a@1": {"b": "c"}})
 """
 LAST = """
@@ -310,22 +348,25 @@ class Last:
         self.write(1, self.encoder.encode(6, "l\u00e4st\\n", structured_data=parameters))
 os.register_at_fork(before=Last().fork)
 """
-EACH_LAST = "assert run(code, False)\n"
+EACH_LAST = "assert run(code, has_own_gil)\n"
 
 
-@pytest.mark.parametrize("program", [MANY, "for _ in range(40): assert run(code, False)"])
-def test_many_one_after_the_other(run_main: RunCode, program: str) -> None:
+@pytest.mark.parametrize("program", [MANY, "for _ in range(40): assert run(code, has_own_gil)"])
+def test_many_one_after_the_other(
+    run_main: RunCode, program: str, promise: "tuple[bool, str]"
+) -> None:
     """From the 33rd on, Cython keeps their modules in another way."""
-    result = run_main(program, code="import syslogfast")
+    has_own_gil, backend = promise
+    result = run_main(program, backend, code="import syslogfast", has_own_gil=has_own_gil)
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
 
 
 @pytest.mark.parametrize("program", [LAST, EACH_LAST, EACH_LAST + LAST, LAST + EACH_LAST])
-def test_what_is_deleted_last_may_encode(run_main: RunCode, program: str) -> None:
+def test_what_is_deleted_last_may_encode(
+    run_main: RunCode, program: str, has_own_gil: bool
+) -> None:
     """Also what an interpreter keeps longer than its modules, and than what tells of its end."""
-    if syslogfast.BACKEND != "c":
-        pytest.skip("the compiled encoder is not built")
-    result = run_main(program, code=LAST)
+    result = run_main(program, code=LAST, has_own_gil=has_own_gil)
     assert (result.stderr, result.returncode) == ("", 0)
     ends = program.count("run(") + program.count("class ")
     assert result.stdout.count('[a@1 b="c"]') == ends
@@ -346,12 +387,12 @@ signal.raise_signal(signal.SIGSEGV)
 
 
 @pytest.mark.parametrize("uninstall", ["", "life.uninstall()\n"])
-def test_fatal_signals_are_the_main_interpreters(run_main: RunCode, uninstall: str) -> None:
+def test_fatal_signals_are_the_main_interpreters(
+    run_main: RunCode, uninstall: str, has_own_gil: bool
+) -> None:
     """The others neither take them, nor take them away, nor leave anything behind."""
-    if syslogfast.BACKEND != "c":
-        pytest.skip("the compiled encoder is not built")
     main, other = (INSTALL.format(name=name) for name in ("main", "other"))
-    runs = "for _ in range(3): assert run(code, False)\n"
+    runs = f"for _ in range(3): assert run(code, {has_own_gil})\n"
     result = run_main(main + runs + DIE, code=other + uninstall)
     assert result.returncode == -signal.SIGSEGV, result.stderr
     assert result.stdout.count(" main 1 CRASHED ") == 1

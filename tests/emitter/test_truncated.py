@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 from support.backends import load_emitter_module
-from support.emitters import make_emitter, take_one
+from support.emitters import make_emitter, take, take_one
 
 pytestmark = [pytest.mark.native, pytest.mark.threads]
 
@@ -56,7 +56,11 @@ ATTRIBUTES = {"x@1": {"user": "user"}}
         ({"protocol": "rfc3164"}, {"structured_data": {"a@1": {"n": LONG}}}, False),
         ({}, {"msg": LONG}, True),
         ({}, {"msg": "\u20ac" * 60}, True),
-        ({}, {"msg": "\n" * 60}, True),
+        ({}, {"msg": "\b" * 60}, True),
+        ({}, {"msg": "\n" * 600}, False),
+        ({}, {"msg": "\u20ac\r\n" + "\n" * 600}, False),
+        ({}, {"msg": LONG + "\n" * 600}, True),
+        ({"controls": "keep"}, {"msg": "\n" * 600}, True),
         ({"bom": True}, {"msg": "\ufeff" * 300}, False),
         ({}, {"msg": "%s", "args": (LONG,)}, True),
         ({}, {"exc_text": LONG}, True),
@@ -124,3 +128,12 @@ def test_structured_data_need_little_memory(
     assert texts[1:3] == [" record", " emitted"]
     assert "about to crash: ValueError: too much" in texts[3]
     assert "#012ValueError: too much" in texts[3]
+
+
+@pytest.mark.parametrize("max_size", [2**31 - 1, 2**31 - 20, 2**31 - 24, 1 << 24])
+def test_lines_end_where_the_longest_record_has_no_space(backend: str, max_size: int) -> None:
+    """However near to the limit of a size: the first one goes into an empty queue."""
+    emitter = make_emitter(load_emitter_module(backend), limit=1 << 20, max_size=max_size)
+    assert emitter._emit_lines(6, b"a\nb\nc") == 2
+    assert len(take(emitter)) == 1
+    assert emitter._emit_lines(6, b"a\nb\nc", 2) == 4

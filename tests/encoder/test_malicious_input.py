@@ -6,6 +6,8 @@ control characters meets each protocol, and either backend.
 
 import itertools
 import random
+import sys
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -212,3 +214,66 @@ def test_what_is_refused(variant: Variant) -> None:
             variant.make_encoder(facility=facility)
     assert buffer == b"as it was"
     assert view == b"as it was" * 2000
+
+
+# --- what changes the buffer while a record for it is made ----------------------------------------
+
+CHANGES = {
+    "emptied": lambda target: target.clear(),
+    "shorter": lambda target: target.__delitem__(slice(20, None)),
+    "longer": lambda target: target.extend(b"9" * 1000),
+}
+
+
+class Meddler:
+    """Changes a buffer when it is read, as a message or as a value of structured data."""
+
+    def __init__(self, change: Callable[[bytearray], object], target: bytearray) -> None:
+        self.change = lambda: change(target)
+
+    def __str__(self) -> str:
+        self.change()
+        return "value"
+
+    def __buffer__(self, flags: int) -> memoryview:  # from Python 3.12 on
+        self.change()
+        return memoryview(b"message")
+
+
+WAYS = {
+    "value": lambda encoder, target, meddler, offset: encoder.encode_into(
+        target, 6, "text", offset, time_ns=0, structured_data={"a@1": {"name": meddler}}
+    ),
+}
+if sys.version_info >= (3, 12):
+    WAYS["message"] = lambda encoder, target, meddler, offset: encoder.encode_into(
+        target, 6, meddler, offset, time_ns=0
+    )
+    WAYS["one of many"] = lambda encoder, target, meddler, offset: encoder.encode_many_into(
+        target, 6, ["text", meddler, b"text"], offset, time_ns=0
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("offset", [0, 20, 21, 100])
+def test_a_buffer_that_changes_meanwhile(
+    encoder_module: ModuleType, way: str, change: str, offset: int
+) -> None:
+    """What precedes the record is what stood there, or nothing is written at all."""
+    encoder = encoder_module.Encoder(**IDENTITY)
+    expected = bytearray(b"0123456789" * 10)
+    CHANGES[change](expected)
+    target = bytearray(b"0123456789" * 10)
+    meddler = Meddler(CHANGES[change], target)
+    if offset > len(expected):
+        with pytest.raises(ValueError, match=f"offset must be in 0..{len(expected)}, "):
+            WAYS[way](encoder, target, meddler, offset)
+        assert target == expected
+        return
+    result = WAYS[way](encoder, target, meddler, offset)
+    end = result[0] if way == "one of many" else result
+    assert target[:offset] == expected[:offset]
+    assert target[end:] == expected[end:]
+    assert target[offset:end].startswith(b"<14>1 1970-01-01T00:00:00.000000Z web1 shop 42 - ")
+    assert len(target) == max(end, len(expected))

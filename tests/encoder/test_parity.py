@@ -127,7 +127,16 @@ messages = st.one_of(
 )
 any_messages = mostly(messages, st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view)))
 
-SD_NAMES = ["a", "origin", "a@1", "b@32473", "n" * 32, "!#$%&'()*+,-./:;<>?@[\\^_`{|}~"]
+SD_NAMES = [
+    "a",
+    "origin",
+    "a@1",
+    "b@32473",
+    "c@1.22.333",
+    "a@32473.1",
+    "n" * 32,
+    "!#$%&'()*+,-./:;<>?[\\^_`{|}~",
+]
 NOT_SD_NAMES = [
     "",
     "n" * 33,
@@ -138,6 +147,7 @@ NOT_SD_NAMES = [
     "\u00e9",
     "\x7f",
     "a\n",
+    *["a@b@1", "a@", "@1", "a@x", "a@1.", "a@1..2", "n" * 30 + "@1"],
     5,
     None,
     b"a",
@@ -146,7 +156,7 @@ NOT_TEXTS = [5, True, None, 1.5, 10**30, Number.TWO, BigInt(7), [1, "\n"], Print
 values = st.one_of(
     texts, octets, octets.map(bytearray), octets.map(memoryview), st.sampled_from(NOT_TEXTS)
 )
-NOT_PARAMETERS = [None, 5, "ab", b"ab", [5], [("a",)], [("a", 1, 2)], ["ab"], {1, 2}, iter(())]
+NOT_PARAMETERS = [5, "ab", b"ab", [5], [("a",)], [("a", 1, 2)], ["ab"], {1, 2}, iter(())]
 
 
 def elements_of(names: st.SearchStrategy, others: list[object]) -> st.SearchStrategy:
@@ -158,7 +168,7 @@ def elements_of(names: st.SearchStrategy, others: list[object]) -> st.SearchStra
         pairs.map(tuple),
         pairs.map(lambda given: [list(pair) for pair in given]),
         pairs.map(Mapping),
-        st.sampled_from([{}, [], (), *others]),
+        st.sampled_from([{}, [], (), None, *others]),
     )
     return st.lists(st.tuples(names, parameters), max_size=3).map(dict)
 
@@ -239,6 +249,12 @@ SEVERITIES = [
     True,
     Number.TWO,
     BigInt(3),
+    "INFO",
+    "Warning",
+    "LOG_EMERGENCY",
+    "log_err",
+    Text("info"),
+    Text("LOG_DEBUG"),
 ]
 NOT_SEVERITIES = [
     8,
@@ -246,14 +262,16 @@ NOT_SEVERITIES = [
     10**30,
     -(2**64),
     "",
-    "INFO",
+    "INF0",
+    "log_",
+    "\u0131nfo",
     b"info",
     None,
     1.5,
     [],
     Number.SEVENTEEN,
     BigInt(8),
-    Text("info"),
+    Text("true"),
 ]
 any_severities = mostly(st.sampled_from(SEVERITIES), st.sampled_from(NOT_SEVERITIES))
 MSGIDS = [None, "ID47", "", "\u00e9", "\ud800", "a b", "m" * 40, "\U0001f600" * 9, "-", Text("x")]
@@ -311,6 +329,10 @@ OPTIONS = {
     "bom": st.booleans(),
     "max_size": st.one_of(st.none(), st.integers(0, 60), st.integers(0, 700)),  # above the least
     "prefix": st.sampled_from([b"", b"TOKEN ", b"\n\xff", b"p" * 300]),
+    "header_attributes": st.sampled_from(
+        [None, {}, {"app_name": "name"}, {"msgid": ["a", "b"], "procid": ("c",)}]
+    ),
+    "enterprise_id": st.sampled_from([None, 0, 1, "32473.1", "1" * 20, Text("1"), BigInt(5)]),
 }
 WRONG_OPTIONS = {
     "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
@@ -327,6 +349,23 @@ WRONG_OPTIONS = {
     "bom": st.sampled_from([[], "no", 2]),
     "max_size": st.sampled_from([0, -1, 60, 80, 2**31, 2**31 - 1, 10**30, 1e3, "1024", True]),
     "prefix": st.sampled_from(["", None, bytearray(b"a"), memoryview(b"a"), 5]),
+    "header_attributes": st.sampled_from(
+        [
+            5,
+            "name",
+            [],
+            {"facility": "x"},
+            {"app_name": 5},
+            {"app_name": []},
+            {"app_name": [""]},
+            {"app_name": ""},
+            {5: "x"},
+            {"msgid": None},
+            {"procid": ["a", 5]},
+            {"msgid": b"x"},
+        ]
+    ),
+    "enterprise_id": st.sampled_from(["", "x", "1.", ".1", "1..2", -1, 10**30, "1" * 31, 1.5, []]),
 }
 options = st.fixed_dictionaries({}, optional=OPTIONS)
 some_options = st.lists(

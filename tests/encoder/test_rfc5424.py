@@ -111,6 +111,57 @@ def test_6_2_1_keywords_and_enums(encoder_module: ModuleType) -> None:
         assert encoder.encode(Severity(code), "x").startswith(expected), keyword
 
 
+def test_6_2_1_keywords_in_any_case(encoder_module: ModuleType) -> None:
+    """In capitals, mixed, and as syslog.h has them; computed or not, and of a subclass of str."""
+
+    class Keyword(str):
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        __hash__ = None  # type: ignore[assignment]
+
+        def lower(self) -> str:
+            return "debug"
+
+    encoder = encoder_module.Encoder(facility="kern", **IDENTITY)
+    buffer = bytearray(100)
+    for keyword, code in SEVERITIES.items():
+        for spelling in (keyword.upper(), keyword.title(), keyword.swapcase().lower()):
+            for given in (spelling, f"LOG_{spelling}", f"log_{spelling}", Keyword(spelling)):
+                expected = f"<{code}>1 1970-01-01T".encode()
+                assert encoder.encode(given, "x", time_ns=0).startswith(expected), given
+                assert encoder.header(given, time_ns=0).startswith(expected), given
+                encoder.encode_into(buffer, given, "x", time_ns=0)
+                assert buffer.startswith(expected), given
+                encoder.encode_many_into(buffer, given, ["x"], time_ns=0)
+                assert buffer.startswith(expected), given
+    for keyword, code in FACILITIES.items():
+        for given in (keyword.upper(), f"LOG_{keyword.upper()}", f"log_{keyword.title()}"):
+            encoder = encoder_module.Encoder(facility=given, **IDENTITY)
+            assert encoder.encode(7, "x").startswith(f"<{code * 8 + 7}>1 ".encode()), given
+
+
+def test_6_2_1_numbers_of_a_kind_of_their_own(encoder_module: ModuleType) -> None:
+    """The number is what an int holds, whatever it pretends to be."""
+
+    class Number(int):
+        def __le__(self, other: object) -> bool:
+            return False
+
+        __ge__ = __lt__ = __gt__ = __le__
+
+        def __int__(self) -> int:
+            return 0
+
+        __index__ = __int__
+
+    encoder = encoder_module.Encoder(facility=Number(16), **IDENTITY)
+    assert encoder.encode(Number(6), "x").startswith(b"<134>1 ")
+    for wrong in (Number(8), Number(-1), Number(2**70)):
+        with pytest.raises(ValueError, match=r"^severity must be in 0\.\.7 or a keyword, got "):
+            encoder.encode(wrong, "x")
+
+
 def test_6_2_1_keywords_of_the_tables(encoder_module: ModuleType) -> None:
     """Tables 1 and 2, read again: the codes of syslog.h's keywords."""
     facilities = (
@@ -132,7 +183,9 @@ def test_the_default_facility_is_user(encoder_module: ModuleType) -> None:
     assert encoder_module.Encoder().encode("info", "x").startswith(b"<14>1 ")
 
 
-@pytest.mark.parametrize("severity", [-1, 8, 99, 10**30, -(10**30), "", "ERR", "fatal", "3"])
+@pytest.mark.parametrize(
+    "severity", [-1, 8, 99, 10**30, -(10**30), "", "er", "ERRS", "fatal", "3", "LOG_", "\u0131nfo"]
+)
 def test_6_2_1_severities_out_of_range(encoder_module: ModuleType, severity: object) -> None:
     """Another number or keyword is a ValueError that says which are right."""
     encoder = encoder_module.Encoder(**IDENTITY)

@@ -20,7 +20,9 @@ pytestmark = [pytest.mark.portable, pytest.mark.native]
 IDENTITY = {"hostname": "h", "app_name": "a", "procid": 1}
 HEADER = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "
 BOM = b"\xef\xbb\xbf"
-CONTROL_CODES = [*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029]
+CONTROL_CODES = [
+    *(*range(9), *range(10, 32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+]
 # Before and after a character, so that it lies in each place of the words that are scanned.
 PADDINGS = ["", "a", "x" * 7, "y" * 15, "z" * 40, "\u00e9" * 5, "\u4e2d" * 9]
 
@@ -43,6 +45,7 @@ def test_8_2_control_characters_are_escaped(encoder_module: ModuleType, code: in
     escaped = "".join(f"#{octet:03o}" for octet in chr(code).encode())
     encoder = encoder_module.Encoder(**IDENTITY)
     for before, after in itertools.product(PADDINGS, repeat=2):
+        after += "."  # nothing is left out at the end
         text = before + chr(code) + after
         expected = HEADER + (before + escaped + after).encode()
         assert encoder.encode("info", text, time_ns=0) == expected
@@ -57,7 +60,7 @@ def test_8_2_escapes_as_literals(encoder_module: ModuleType) -> None:
 
 
 def test_other_characters_stay(encoder_module: ModuleType) -> None:
-    """All that is no control character is written as it is: tab, NBSP and bidi marks, too."""
+    """All that is no control character is written as it is: tab, NBSP and LRM, too."""
     controls = set(CONTROL_CODES)
     surrogates = range(0xD800, 0xE000)
     codes = [
@@ -134,7 +137,7 @@ def test_kept_controls_do_not_keep_what_is_ill_formed(
         ("a\udcffb", "a\ufffdb"),
         ("\ud83d\ude00", "\ufffd\ufffd"),
         ("\udbff\udfff x", "\ufffd\ufffd x"),
-        ("\u00e9\udc80\U0001f600\n", "\u00e9\ufffd\U0001f600#012"),
+        ("\u00e9\udc80\U0001f600\nx", "\u00e9\ufffd\U0001f600#012x"),
         ("x" * 30 + "\ud800", "x" * 30 + "\ufffd"),
         ("\ud800" * 100, "\ufffd" * 100),
     ],
@@ -180,11 +183,13 @@ def test_6_4_ill_formed_utf8(encoder_module: ModuleType) -> None:
 
 
 def test_6_4_every_octet_alone(encoder_module: ModuleType) -> None:
-    """What is no character by itself is U+FFFD; the control characters are escaped."""
+    """What is no character by itself is U+FFFD; the control characters are escaped, or left out."""
     for octet in range(256):
         written = encode_text(encoder_module, bytes([octet]))
         if octet >= 128:
             assert written == b"\xef\xbf\xbd"
+        elif octet in b"\r\n":
+            assert written == b""
         elif octet == 9 or 32 <= octet < 127:
             assert written == bytes([octet])
         else:
@@ -203,8 +208,10 @@ def test_6_4_every_octet_alone(encoder_module: ModuleType) -> None:
         (b"\xe2\x80", "\ufffd"),
         (b"\xe2\x80A", "\ufffdA"),
         (b"\xf0\x9f\x98\x80", "\U0001f600"),
-        (b"\xc2\n", "\ufffd#012"),  # an escape does not hide in a broken sequence
-        (b"\xe2\x80\n", "\ufffd#012"),
+        (b"\xc2\nx", "\ufffd#012x"),  # an escape does not hide in a broken sequence
+        (b"\xe2\x80\nx", "\ufffd#012x"),
+        (b"\xc2\n", "\ufffd"),
+        (b"\xe2\x80\r\n", "\ufffd"),
         (b"\xc2\x85", "#302#205"),
         (b"\xff\xfe", "\ufffd\ufffd"),
     ],
@@ -214,6 +221,76 @@ def test_6_4_ill_formed_utf8_as_literals(
 ) -> None:
     """Unicode 3.9: the cases that matter for security."""
     assert encode_text(encoder_module, data) == written.encode()
+
+
+# --- line ends at the end ------------------------------------------------------------------------
+
+
+LINE_ENDS = ["\n", "\r", "\r\n", "\n\r", "\n\n\n", "\r\n" * 20, "\r" * 9 + "\n" * 9000]
+
+
+@pytest.mark.parametrize("line_ends", LINE_ENDS, ids=lambda ends: f"{ends[:4]!a}x{len(ends)}")
+@pytest.mark.parametrize("text", ["", *(f"{padding}." for padding in PADDINGS), "a\nb", "\x1b"])
+def test_line_ends_at_the_end(encoder_module: ModuleType, text: str, line_ends: str) -> None:
+    """They are left out, in any number and mix; those before other characters are escaped."""
+    expected = encode_text(encoder_module, text)
+    encoder = encoder_module.Encoder(**IDENTITY)
+    for message in (text + line_ends, (text + line_ends).encode(), LyingStr(text + line_ends)):
+        assert encode_text(encoder_module, message) == expected
+        buffer = bytearray()
+        encoder.encode_many_into(buffer, "info", [message, "x"], time_ns=0)
+        assert buffer == encoder.encode("info", text, time_ns=0) + HEADER + b"x"
+    for message in (f"{text}{line_ends} ", f"{text}{line_ends}\t", f"{text}{line_ends}\0"):
+        assert b"#01" in encode_text(encoder_module, message, max_size=50_000)
+
+
+@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164", "local"])
+@pytest.mark.parametrize("framing", [None, "octet", "lf", "nul"])
+def test_a_message_of_line_ends_alone(
+    encoder_module: ModuleType, protocol: str, framing: object
+) -> None:
+    """It is the empty message, with the framing's own delimiter."""
+    for bom in (False, True):
+        options = {"protocol": protocol, "framing": framing, "bom": bom, "local_time": False}
+        encoder = encoder_module.Encoder(**IDENTITY, **options)
+        for message in (*LINE_ENDS, *map(str.encode, LINE_ENDS)):
+            assert encoder.encode(6, message, time_ns=0) == encoder.encode(6, "", time_ns=0)
+
+
+@pytest.mark.parametrize("text", ["x" * 10, "\u00e9" * 5, "\u20ac" * 3 + "x", "a\n" + "x" * 5])
+def test_line_ends_take_no_space(encoder_module: ModuleType, text: str) -> None:
+    """A text that fits without them is written whole; one that does not is cut as without them."""
+    text = "y" * (90 - len(HEADER)) + text
+    size = 100
+    for extra in (-3, -1, 0, 1):
+        expected = encode_text(encoder_module, text, max_size=size + extra)
+        for ends in LINE_ENDS:
+            for message in (text + ends, (text + ends).encode()):
+                cut = encode_text(encoder_module, message, max_size=size + extra)
+                assert cut == expected
+
+
+@pytest.mark.parametrize("framing", [None, "octet", "lf", "nul"])
+def test_line_ends_are_kept_with_other_controls(
+    encoder_module: ModuleType, framing: object
+) -> None:
+    """controls="keep" keeps them, but for the delimiter of the framing, which is escaped."""
+    encoder = encoder_module.Encoder(framing=framing, controls="keep", **IDENTITY)
+    for message in ("done\r\n", b"done\r\n", "d\u00f6ne\r\n", "\r\n"):
+        text = message.decode() if isinstance(message, bytes) else message
+        written = text.replace("\n", "#012") if framing == "lf" else text
+        expected = HEADER + written.encode()
+        end = {"lf": b"\n", "nul": b"\0"}.get(framing, b"")
+        if framing == "octet":
+            expected = b"%d %b" % (len(expected), expected)
+        assert encoder.encode(6, message, time_ns=0) == expected + end
+
+
+def test_line_ends_of_values_are_escaped(encoder_module: ModuleType) -> None:
+    """What is left out is at the end of a message; a value is data."""
+    encoder = encoder_module.Encoder(**IDENTITY)
+    record = encoder.encode(6, "x\n", time_ns=0, structured_data={"a@1": {"b": "c\r\n"}})
+    assert record == HEADER[:-2] + b'[a@1 b="c#015#012"] x'
 
 
 # --- what a message may be -----------------------------------------------------------------------
@@ -346,7 +423,7 @@ class LyingBytearray(bytearray):
 
 @pytest.mark.parametrize("bom", [False, True])
 @pytest.mark.parametrize(
-    "text", ["truth", "tr\u00fcth", "tr\ud800th", "truth\n", "the truth, and nothing but the truth"]
+    "text", ["truth", "tr\u00fcth", "tr\ud800th", "tr\nuth", "the truth, and nothing but the truth"]
 )
 def test_subclasses_are_read_as_they_are(encoder_module: ModuleType, text: str, bom: bool) -> None:
     """The text is what is in the object, not what its methods say."""
@@ -422,7 +499,9 @@ def test_formats_are_not_followed(encoder_module: ModuleType) -> None:
         (BOM + b"x", BOM + b"x"),
         (BOM * 3, b""),
         (b"\xef\xbbx", BOM + b"\xef\xbf\xbdx"),
-        ("\ufeff\n", BOM + b"#012"),
+        ("\ufeff\n", b""),
+        ("\ufeffx\r\n", BOM + b"x"),
+        (BOM + b"\n", b""),
         ("\n\ufeff", BOM + b"#012" + BOM),
         ("\ud800", BOM + b"\xef\xbf\xbd"),
     ],
@@ -625,7 +704,7 @@ def test_default_sizes(encoder_module: ModuleType) -> None:
     for protocol, size in {"rfc5424": 8192, "rfc3164": 1024, "local": 8192}.items():
         for framing, extra in {None: 0, "octet": 5, "lf": 1, "nul": 1}.items():
             encoder = encoder_module.Encoder(protocol=protocol, framing=framing, **IDENTITY)
-            for message in ("x" * 10_000, "\n" * 10_000, b"x" * 10_000):
+            for message in ("x" * 10_000, "\n" * 10_000 + "x", b"x" * 10_000):
                 length = len(encoder.encode("info", message, time_ns=0)) - extra
                 assert size - 4 < length <= size
 
@@ -642,6 +721,8 @@ HUNDRED_MB = 100_000_000
     [
         ("ascii", HUNDRED_MB),
         ("controls", HUNDRED_MB),
+        ("line ends", HUNDRED_MB),
+        ("latin line ends", HUNDRED_MB),
         ("latin", HUNDRED_MB),
         ("surrogates", HUNDRED_MB // 2),
         ("bytes", HUNDRED_MB),
@@ -653,7 +734,9 @@ def test_a_huge_message_takes_no_memory(both_modules, kind: str, size: int, bom:
     """100 MB cost the compiled encoder no more than a record: what cannot fit is not read."""
     message = {
         "ascii": lambda: "x" * size,
-        "controls": lambda: "\n" * size,
+        "controls": lambda: "\b" * size,
+        "line ends": lambda: "x" * 9000 + "\n" * size,
+        "latin line ends": lambda: "\u00e9" * 9000 + "\n" * size,
         "latin": lambda: "\u00e9" * size,
         "surrogates": lambda: "\ud800" * size,
         "bytes": lambda: b"x" * size,

@@ -145,16 +145,22 @@ def write_timestamp(time_ns: "int | float", precision: int) -> str:
     return f"{timestamp.replace(microsecond=0).isoformat()}{fraction}Z"
 
 
+def read_code(code: "int | str", names: dict[str, int]) -> int:
+    return code if isinstance(code, int) else names[code.lower().removeprefix("log_")]
+
+
 def judge_record(case: dict[str, Any], options: dict[str, Any], record: bytes) -> None:
     severity = case["arguments"][1 if case["call"].endswith("_into") else 0]
     facility = options.get("facility", "user")
-    priority = 8 * FACILITIES.get(facility, facility) + SEVERITIES.get(severity, severity)
+    priority = 8 * read_code(facility, FACILITIES) + read_code(severity, SEVERITIES)
     keeps = options.get("controls") == "keep"
     time_ns = replay.make(case["keywords"]["time_ns"])
     if options.get("protocol", "rfc5424") == "rfc5424":
         parsed = parse_rfc5424(record, keeps_controls=keeps)
         assert parsed.timestamp == write_timestamp(time_ns, options.get("precision", 6))
-        has_own = replay.make(case["arguments"][1:2]) in (["\ufeff"], [b"\xef\xbb\xbfx"])
+        message = (*replay.make(case["arguments"]), None)[1]
+        text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+        has_own = isinstance(text, str) and text.startswith("\ufeff")
         bom = options.get("bom", False) or has_own
         assert parsed.bom == (bom and parsed.message is not None)
     else:

@@ -9,6 +9,7 @@ import datetime
 import os
 import pathlib
 import platform
+import re
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ from support.crashes import (
     read_sequence_id,
 )
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
+from support.pairwise import choose_pairs
 from support.receivers import TlsSink, find_free_port
 
 pytestmark = [
@@ -155,7 +157,8 @@ FATAL = {
     "SIGSEGV": Program("LIVE\nimport ctypes\nctypes.string_at(0)", -signal.SIGSEGV, [CRASHED]),
     "SIGSEGV in a thread": Program(
         "LIVE\nimport ctypes, threading, time\n"
-        "threading.Thread(target=ctypes.string_at, args=(0,)).start()\ntime.sleep(60)",
+        "threading.Thread(target=lambda: (time.sleep(0.2), ctypes.string_at(0))).start()\n"
+        "time.sleep(60)",
         -signal.SIGSEGV,
         [CRASHED],
     ),
@@ -221,8 +224,11 @@ def check_likeness(death: Death, program: Program) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("name", ORDERLY)
+@pytest.mark.parametrize(
+    ("name", "transport", "backend"),
+    choose_pairs(list(ORDERLY), TRANSPORTS, ["c", "python"]),
+    indirect=["backend"],
+)
 def test_an_orderly_end(name: str, transport: str, backend: str) -> None:
     program = ORDERLY[name]
     with collect_crashes(transport) as collector:
@@ -260,6 +266,10 @@ def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> N
     if name == "fatal error of Python" and order == "before":
         end = []  # CPython disables faulthandler then, which puts back what it has replaced
     code = code.replace("LIVE", f"{enable}\nLIVE" if order == "before" else f"LIVE\n{enable}")
+    # C is called with the GIL: without it faulthandler may read the stack of a thread that goes on.
+    code = code.replace("ctypes.CFUNCTYPE", "ctypes.PYFUNCTYPE").replace(
+        "ctypes.CDLL", "ctypes.PyDLL"
+    )
     with collect_crashes("octet") as collector:
         death = die(code, collector.url, collector=collector, backend=backend)
         check_likeness(death, Program(code, status, end))
@@ -335,7 +345,7 @@ def tls_sink(certificates: Certificates) -> Iterator[TlsSink]:
 
 def test_nothing_has_been_sent_yet(needs_c: None) -> None:
     """A crash that follows the boot at once: UDP needs no time, and what waits goes before it."""
-    code = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
+    code = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", "''"))
     with collect_crashes("udp") as collector:
         death = die(code, collector.url, parts={"network": False})
         check_likeness(death, FATAL["SIGSEGV"])
@@ -504,16 +514,19 @@ def test_a_crash_amid_the_stream(needs_c: None, framing: str) -> None:
 
     The record is in the stream or on standard error; it is never lost.
     """
+    said = re.compile(rb"<14>1 \S+Z vm-1 shop \d+ - \[meta sequenceId=\"\d+\"\] " + b"x" * 100)
     for _ in range(5):
         with collect_crashes(framing) as collector:
             death = die(CRASH_AMID_THE_STREAM, collector.url, collector=collector, linger=0.001)
             assert death.status == -signal.SIGSEGV
             data = b"".join(collector.list_connections())
         frames = split_whole_frames(data, framing)
-        msgids = [parse_rfc5424(frame).msgid for frame in frames]
+        others = [frame for frame in frames if not said.fullmatch(frame)]
+        msgids = [parse_rfc5424(frame).msgid for frame in others]
         crashes = [record.msgid for record in list_crashes(death.stderr)]
         assert "CRASHED" in [*msgids, *crashes]
         assert "CRASHED" not in msgids[:-1]
+        assert others[-1] == frames[-1] or "CRASHED" not in msgids
 
 
 def split_whole_frames(data: bytes, framing: str) -> "list[bytes]":
@@ -845,7 +858,8 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
             queue_bytes=1 << 16,
         )
         assert (death.status, death.stderr) == (-signal.SIGTERM, "")
-        assert [record.msgid for record in read_records(collector)].count("TERMINATED") == 1
+        data = b"".join(collector.list_connections())
+        assert data.count(b" TERMINATED ") == 1
 
 
 def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
@@ -860,8 +874,8 @@ def test_nothing_at_all_has_been_sent(needs_c: None) -> None:
 @pytest.mark.slow
 def test_space_for_some_of_the_records_only(needs_c: None) -> None:
     """SIGSEGV and SIGABRT are an octet longer: if these go without structured data, all do."""
-    sizes = range(85, 140)
-    program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", ""))
+    sizes = range(85, 140, 3)
+    program = SEGFAULT.replace("LIVE", LIVE.replace("sys.stdin.readline()", "''"))
     said = set()
     for size in sizes:
         with collect_crashes("udp") as collector:

@@ -295,7 +295,7 @@ def test_formats(handlers, options) -> None:
         {"msg": "sold", "stack_info": "stack\n"},
         {"msg": "sold", "user": "eve"},
     ):
-        expected = standard.format(make_record(**fields)).replace("\n", "#012")
+        expected = standard.format(make_record(**fields)).rstrip("\n").replace("\n", "#012")
         assert read_message(formatter.format(make_record(**fields))) == expected
         with_pri = handlers.Formatter(**options, pri=True, **IDENTITY)
         assert with_pri.format(make_record(**fields)) == f"<14>{HEADER}{expected}"
@@ -313,9 +313,9 @@ def test_logger_names(handlers, name) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"msg": "%d", "args": ("x",)}, "%d <unprintable tuple: TypeError>"),
-        ({"msg": "sold", "args": (1,)}, "sold <unprintable tuple: TypeError>"),
-        ({"msg": "%", "args": (1,)}, "% <unprintable tuple: ValueError>"),
+        ({"msg": "%d", "args": ("x",)}, "%d <TypeError: ('x',)>"),
+        ({"msg": "sold", "args": (1,)}, "sold <TypeError: (1,)>"),
+        ({"msg": "%", "args": (1,)}, "% <ValueError: (1,)>"),
         ({"msg": 10**5000}, "<unprintable int: ValueError>"),
         ({"msg": b"\xff", "exc_text": 5}, "\ufffd#0125"),
         ({"exc_info": 5}, "sold#012<unprintable int: TypeError>"),
@@ -332,12 +332,50 @@ def test_misuse(handlers, fields, expected, style) -> None:
     assert read_message(formatter.format(make_record(**fields))) == expected
 
 
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("fmt", [None, "%(name)s: %(message)s"])
+def test_misuse_is_told(handlers, fmt, raises, monkeypatch, capsys) -> None:
+    """Standard error has once what `logging` writes there, if it is to write that."""
+    monkeypatch.setattr(logging, "raiseExceptions", raises)
+    formatter = handlers.Formatter(fmt, **IDENTITY)
+    assert read_message(formatter.format(make_record("%d", ("x",)))) == "%d <TypeError: ('x',)>"
+    told = capsys.readouterr().err
+    assert told.count("--- Logging error ---") == raises
+    assert told.count("Message: '%d'\nArguments: ('x',)\n") == raises
+    assert raises or not told
+
+
+class Noting(logging.Formatter):
+    """Takes the time of records that do not show it."""
+
+    def usesTime(self) -> bool:  # noqa: N802
+        return True
+
+
+@pytest.mark.parametrize("where", ["class", "instance", "style"])
+def test_parts_that_leave_attributes(handlers, where) -> None:
+    """`usesTime`, and a style that is set later, have the effect that they have in `logging`."""
+    kind = handlers.Formatter
+    if where == "class":
+        kind = type("Own", (kind,), {"usesTime": Noting.usesTime})
+    formatter = kind(**IDENTITY)
+    if where == "instance":
+        formatter.usesTime = lambda: True
+    if where == "style":
+        formatter._style = logging.StrFormatStyle("{asctime} {message}")
+    record = make_record("%d sold", (3,))
+    text = read_message(formatter.format(record))
+    assert record.asctime == logging.Formatter().formatTime(record)
+    assert text == (f"{record.asctime} 3 sold" if where == "style" else "3 sold")
+    assert record.message == "3 sold"
+
+
 def test_missing_fields(handlers) -> None:
     """A format that wants what a record lacks leaves the record's own text."""
     formatter = handlers.Formatter("%(user)s %(message)s", **IDENTITY)
     assert read_message(formatter.format(make_record("%d sold", (3,)))) == "3 sold"
     formatter = handlers.Formatter("%(name)d %(message)s", **IDENTITY)
-    assert read_message(formatter.format(make_record("\n"))) == "#012"
+    assert read_message(formatter.format(make_record("\n."))) == "#012."
 
 
 @pytest.mark.parametrize("created", [float("nan"), float("inf"), 1e300, "x"])
@@ -358,8 +396,8 @@ def test_every_malicious_text(handlers) -> None:
     for text in TEXTS:
         assert len(plain.format(make_record(text)).encode()) <= 8192
         read_message(plain.format(make_record("%s", (text,))))
-        whole = read_message(long.format(make_record(text))) or ""
-        assert read_message(formatted.format(make_record("%s", (text,)))) == f"{whole}."
+        whole = read_message(long.format(make_record(f"{text}.")))
+        assert read_message(formatted.format(make_record("%s", (text,)))) == whole
 
 
 # --- subclasses ----------------------------------------------------------------------------------
@@ -499,7 +537,7 @@ def test_stream_handler(handlers, logger) -> None:
     assert len(lines) == 5
     parsed = [parse_rfc5424(line.encode()) for line in lines]
     assert [one.priority for one in parsed] == [14, 11, 12, 11, 10]
-    assert parsed[2].message == "%d <unprintable tuple: TypeError>"
+    assert parsed[2].message == "%d <TypeError: ('x',)>"
     assert parsed[4].msgid == "a_b"
     assert parsed[4].structured_data == [("a_b", [("value", "5")])]
 
@@ -641,6 +679,42 @@ logging.getLogger("till").error("a\\n%s", "b", extra={"structured_data": {"a": {
 """
 
 
+REPLACED = """
+import logging, logging.handlers, syslogfast
+logging.Formatter = syslogfast.Formatter
+logging.handlers.SysLogHandler = syslogfast.SysLogHandler
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    record = logging.LogRecord("name", 20, "path", 7, "text", (), (type(error), error, None))
+record.created = 1.0
+for fmt in None, "%(name)s %(message)s":
+    formatter = logging.Formatter(fmt, hostname="h", app_name="a", procid=1)
+    print(formatter.format(record))
+print(formatter.formatException(record.exc_info), formatter.usesTime())
+for options in {}, {"protocol": "rfc5424"}:
+    handler = logging.handlers.SysLogHandler(("127.0.0.1", 9), **options)
+    print(handler.format(record).splitlines())
+    handler.emit(record)
+    handler.close()
+"""
+
+
+def test_the_base_is_bound_once(backend, run_python) -> None:
+    """A program may put our classes in the place of logging's."""
+    result = run_python(REPLACED, backend=backend)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("--- Logging error ---") == 1
+    assert "KeyError: 'nothing'" in result.stderr
+    assert result.stdout.splitlines() == [
+        "1 1970-01-01T00:00:01.000000Z h a 1 - - text#012ZeroDivisionError: division by zero",
+        "1 1970-01-01T00:00:01.000000Z h a 1 - - name text#012ZeroDivisionError: division by zero",
+        "ZeroDivisionError: division by zero False",
+        "['text', 'ZeroDivisionError: division by zero']",
+        "['text', 'ZeroDivisionError: division by zero']",
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [({}, "{}"), ({"fmt": "%(name)s: %(message)s"}, "till: {}"),
@@ -711,7 +785,7 @@ def test_file_config(backend, run_python, tmp_path) -> None:
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
     parsed = parse_rfc5424(b"<12>" + line.encode())
-    assert parsed.message == "till: 3 sold#012"
+    assert parsed.message == "till: 3 sold"
 
 
 COPY = """

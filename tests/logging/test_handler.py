@@ -644,14 +644,62 @@ def test_errors_go_to_handle_error(options, udp, monkeypatch) -> None:
     assert udp.read(0) == []
 
 
-def test_bad_arguments_are_sent(udp, make) -> None:
-    """With a header and without a formatter no record is lost for what it says."""
-    for options in ({"protocol": "rfc5424"}, {"protocol": "rfc5424", "linger": 0.0}):
-        handler = make(udp.address, **options, **IDENTITY)
+FORMATTERS = [None, logging.Formatter("%(message)s"), logging.Formatter("%(name)s")]
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS[:2], ids=["none", "standard"])
+@pytest.mark.parametrize("options", [{}, {"linger": 0.0}])
+def test_bad_arguments_are_sent(udp, make, options, formatter) -> None:
+    """With a header no record is lost for its arguments; then `handleError` is told of them."""
+    handler = make(udp.address, protocol="rfc5424", **options, **IDENTITY)
+    handler.setFormatter(formatter)
+    handler.ident = "till: "
+    with pytest.raises(TypeError, match="%d format"):
         handler.handle(make_record("%d sold", ("many",)))
-        handler.handle(make_record("\udc80"))
-        expected = ["%d sold <unprintable tuple: TypeError>", "\ufffd"]
-        assert [parse_rfc5424(data).message for data in udp.read(2)] == expected
+    handler.handle(make_record("\udc80"))
+    handler.handle(make_record("%d sold", (3,)))
+    expected = ["%d sold <TypeError: ('many',)>", "\ufffd", "3 sold"]
+    messages = [parse_rfc5424(data).message for data in udp.read(3)]
+    assert messages == [f"till: {message}" for message in expected]
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("formatter", FORMATTERS, ids=["none", "message", "name"])
+@pytest.mark.parametrize("options", [{}, {"linger": 0.0}])
+def test_bad_arguments_are_told(udp, options, formatter, raises, monkeypatch, capsys) -> None:
+    """Standard error has once what `logging` writes there, if it is to write that."""
+    monkeypatch.setattr(logging, "raiseExceptions", raises)
+    handler = syslogfast.SysLogHandler(udp.address, protocol="rfc5424", **options, **IDENTITY)
+    handler.setFormatter(formatter)
+    handler.handle(make_record("%d sold", ("many",)))
+    handler.close()
+    (data,) = udp.read(1)
+    assert data.endswith(b"%d sold <TypeError: ('many',)>")
+    told = capsys.readouterr().err
+    assert told.count("--- Logging error ---") == raises
+    assert told.count("Message: '%d sold'\nArguments: ('many',)\n") == raises
+    assert raises or not told
+
+
+@pytest.mark.parametrize("is_instance", [True, False])
+def test_own_handle_error(udp, is_instance) -> None:
+    """A `handleError` of a subclass, or of one handler, is told in place of logging's."""
+    told = []
+    kind = syslogfast.SysLogHandler
+    if not is_instance:
+        kind = type("Own", (kind,), {"handleError": lambda self, record: told.append(record)})
+    handler = kind(udp.address, protocol="rfc5424", **IDENTITY)
+    if is_instance:
+        handler.handleError = told.append
+    records = [make_record("%d", args) for args in (("many",), (3,))]
+    for record in records:
+        handler.handle(record)
+    handler.close()
+    assert told == records[:1]
+    assert [parse_rfc5424(data).message for data in udp.read(2)] == [
+        "%d <TypeError: ('many',)>",
+        "3",
+    ]
 
 
 REFUSED = [

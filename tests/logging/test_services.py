@@ -573,7 +573,7 @@ OTHER_ERRORS = [
     ],
     *[
         (ValueError, r"^url must have a port in 1\.\.65535", name, ("h", port), {})
-        for name, port in take_turns(ADDRESSED, (0, 65536, True))
+        for name, port in take_turns(ADDRESSED, (0, 65536, -1))
     ],
     *[
         (TypeError, "^port must be an int unless url is given, got ", name, ("h", port), {})

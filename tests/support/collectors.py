@@ -56,7 +56,8 @@ def escape(line: bytes) -> str:
     text = []
     for char in line.decode("utf-8", "replace"):
         code = ord(char)
-        control = (code < 32 and char != "\t") or 127 <= code < 160 or code in (0x2028, 0x2029)
+        control = (code < 32 and char != "\t") or 127 <= code < 160
+        control = control or 0x2028 <= code <= 0x202E or 0x2066 <= code <= 0x2069
         text.append("".join(f"#{octet:03o}" for octet in char.encode()) if control else char)
     return "".join(text)
 

@@ -17,7 +17,8 @@ from support.receivers import LIMIT, Sink, wait_until
 
 SEVERITIES = {"crit": 2, "err": 3, "warning": 4, "notice": 5}  # RFC 5424 6.2.1
 # What each program begins with. Without a URL it is the control: the same, without the package.
-# It is told to go on once its first records have arrived.
+# It is told to go on, and whether its first records have arrived: then it lets its worker come to
+# rest, for a record that the worker is sending just then would keep a signal's from the transport.
 LIVE = """
 import json, sys
 urls, options, parts = json.loads(sys.argv[1])
@@ -26,7 +27,8 @@ if urls:
     log = syslogfast.connect(*urls, **options)
     life = syslogfast.lifecycle.install(log, **parts)
 print("ready", flush=True)
-sys.stdin.readline()
+if sys.stdin.readline().strip() == "arrived" and urls:
+    log.flush()
 """
 
 
@@ -150,7 +152,8 @@ def die(
             meanwhile()
         if collector and first:
             assert wait_until(lambda: collector.count(b" s after boot") == 2, 3 * LIMIT)
-        stdout, stderr = process.communicate("go\n", timeout=6 * LIMIT)
+        answer = "arrived\n" if collector else "go\n"
+        stdout, stderr = process.communicate(answer, timeout=6 * LIMIT)
     finally:
         process.kill()
         process.wait()

@@ -7,11 +7,15 @@ Where an RFC lets receivers be lenient with senders, these are not.
 
 import calendar
 import ipaddress
+import re
 from typing import NamedTuple, NoReturn
 
 DIGITS = b"0123456789"
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PRINTUSASCII = bytes(range(33, 127))  # RFC 5424 6
+# RFC 5424 6.3.2: what is before the "@" MUST NOT contain one, and after it is a private enterprise
+# number, as 7.2.2 has it.
+NUMBERED_SD_ID = re.compile(r"[^@]+@[0-9]+(\.[0-9]+)*")
 SD_NAME_OCTETS = bytes(octet for octet in PRINTUSASCII if octet not in b'="]')  # RFC 5424 6.3.2
 HOSTNAME_OCTETS = LETTERS + DIGITS + b"._:-"
 TAG_OCTETS = LETTERS + DIGITS + b"._/-"
@@ -20,9 +24,14 @@ MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep"
           b"Dec")  # fmt: skip
 BOM = b"\xef\xbb\xbf"
 
-# What drives terminals or ends lines: C0 but tab, DEL, C1, LINE and PARAGRAPH SEPARATOR.
+# What drives terminals, ends lines or turns text about: C0 but tab, DEL, C1, LINE and PARAGRAPH
+# SEPARATOR, and the controls of direction (Unicode's annex 9: embeddings, overrides, isolates).
 CONTROLS = frozenset(
-    chr(code) for code in (*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029)
+    chr(code)
+    for code in (
+        *(*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029),
+        *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    )
 )
 
 
@@ -203,6 +212,8 @@ def take_structured_data(
     while reader.skip(b"["):
         start = reader.position
         sd_id = reader.take_field("SD-ID", 32, SD_NAME_OCTETS)
+        if "@" in sd_id and not NUMBERED_SD_ID.fullmatch(sd_id):
+            reader.fail(f"SD-ID {sd_id} without a name, one @ and an enterprise number", start)
         if sd_id in [known for known, _ in elements]:
             reader.fail(f"second SD-ELEMENT {sd_id}", start)
         parameters = []

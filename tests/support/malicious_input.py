@@ -4,14 +4,16 @@ Nothing here is expected to be refused but what is named so: for the rest, a rec
 that a strict parser takes.
 """
 
-CONTROL_CHARACTERS = "".join(map(chr, [*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029]))
+CONTROL_CHARACTERS = "".join(
+    map(chr, [*range(32), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+)
 
 TEXTS: list[str] = [
     # nothing, and next to nothing
     "", " ", "\t", "-", ".", " leading", "trailing ", "a  b",
     # ends of records: line feeds, NULs, and what some readers take for either
     "\n", "\0", "\r\n", "a\nb", "a\0b", "a\r<0>x", "\x85", "\u2028\u2029", "\v\f\x1c\x1d\x1e",
-    "x\n" * 500,
+    "x\n" * 500, "done\n", "done\r\n\r\n", "\u00e9\n", "\u20ac\r", "\U0001f600\n",
     # forged records, frames and elements
     "a\n<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",
     "a\0<34>1 2003-10-11T22:14:15Z evil evil - EVIL - injected",
@@ -113,13 +115,14 @@ BAD_STRUCTURED_DATA: list[object] = [
     *[{name: {}} for name in ("", " ", "a b", "a=b", 'a"b', "a]b", "a\n", "\u00e9", "\ud800")],
     *[{"a": {name: 1}}
       for name in ("", "a b", "a=", '"', "]", "\0", "\x7f", "n" * 33, "\U0001f600")],
-    {"n" * 33: {}}, {7: {}}, {None: {}}, {b"a": {}}, {"a": {7: 1}}, {"a": None}, {"a": "b"},
+    {"n" * 33: {}}, {7: {}}, {None: {}}, {b"a": {}}, {"a": {7: 1}}, {"a": "b"},
     {"a": [1]}, {"a": ["bc"]}, {"a": [("b",)]}, {"a": [("b", 1, 2)]}, "[a]", 7, [("a", {})],
     bytearray(b"[a]"), {"a": {"b": 10**5000}},
+    *[{sd_id: {}} for sd_id in ("a@b@1", "x@", "@1", "x@abc", "x@1.", "x@.1", "x@1..2", "x@-1")],
 ]  # fmt: skip
 
 BAD_SEVERITIES: list[object] = [
-    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR", "fatal", "0", None, 3.0,
+    -1, 8, 10, 20, 30, 40, 50, 99, 10**30, -(10**30), "", "ERR\n", "fatal", "0", None, 3.0,
     b"err", [],
 ]  # fmt: skip
 
@@ -131,7 +134,7 @@ BAD_FACILITIES: list[object] = [
     10**6,
     10**30,
     "",
-    "LOCAL0",
+    "LOCAL_0",
     "local8",
     None,
     1.5,

@@ -136,6 +136,13 @@ MALFORMED_RFC5424 = [
     (b"<34>1 - - - - - -x", "SP before MSG expected at byte 17"),
     (b"<34>1 - - - - - -\n", "SP before MSG expected at byte 17"),
     (b"<34>1 - - - - - []", "SD-ID expected at byte 17"),
+    *[
+        (
+            b"<34>1 - - - - - [%b]" % sd_id,
+            f"SD-ID {sd_id.decode()} without a name, one @ and an enterprise number at byte 17",
+        )
+        for sd_id in (b"a@b@1", b"x@", b"@1", b"x@abc", b"x@1.", b"x@.1", b"x@1..2", b"x@@1", b"@")
+    ],
     (b"<34>1 - - - - - [a", "end of SD-ELEMENT expected at byte 18"),
     (b"<34>1 - - - - - [" + b"a" * 33 + b"]", "SD-ID of more than 32 octets at byte 49"),
     (b'<34>1 - - - - - [a=b c="d"]', "end of SD-ELEMENT expected at byte 18"),
@@ -161,6 +168,8 @@ MALFORMED_RFC5424 = [
     (b"<34>1 - - - - - - \x7f", "MSG with control character U+007F at byte 18"),
     (b"<34>1 - - - - - - \xc2\x9b", "MSG with control character U+009B at byte 18"),
     (b"<34>1 - - - - - - \xe2\x80\xa8", "MSG with control character U+2028 at byte 18"),
+    (b"<34>1 - - - - - - \xe2\x80\xae", "MSG with control character U+202E at byte 18"),
+    (b"<34>1 - - - - - - \xe2\x81\xa6", "MSG with control character U+2066 at byte 18"),
 ]
 
 

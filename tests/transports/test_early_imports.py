@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.grammar import parse_rfc5424
-from support.receivers import Sink, url_of
+from support.receivers import Sink, collect, url_of
 
 import syslogfast
 
@@ -91,7 +91,8 @@ def test_nothing_is_imported_by_a_use(
             "unix": f"unix://{tmp_path}/socket",
             "fd": "fd://2",
         }
-        result = run_python(USE, FOLDER, urls[scheme], backend=backend, options=("-I", "-S"))
+        with collect(unix):
+            result = run_python(USE, FOLDER, urls[scheme], backend=backend, options=("-I", "-S"))
     assert result.returncode == 0, result.stderr
     assert set(result.stdout.split()) <= GUARDED
 

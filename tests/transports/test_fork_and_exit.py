@@ -328,15 +328,17 @@ def test_multiprocessing(run_python: Callable, backend: str, sink: Sink) -> None
 
 # --- the end of the program ----------------------------------------------------------------------
 
+# Until the collector takes no more, and the kernel neither: it makes space for a while.
 FULL = """
-import sys, syslogfast
+import sys, syslogfast, time
 options = {"hostname": "h", "app_name": "a", "procid": 1, "timeout": float(sys.argv[2])}
 emitter = syslogfast.connect(sys.argv[1], queue_bytes=200_000, **options)
-number = 0
-while number < 100 or not emitter.stats["dropped"]:
-    emitter.info("%d %s", number, "x" * 4000)
+number, stats = 0, emitter.stats
+while not stats["dropped"] or not stats["queued"]:
+    for number in range(number, number + 100): emitter.info("%d %s", number, "x" * 4000)
     number += 1
-stats = emitter.stats
+    time.sleep(0.1)
+    stats = emitter.stats
 print(stats["sent"], stats["queued"], sum(stats["dropped"].values()), flush=True)
 """
 

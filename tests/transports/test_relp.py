@@ -30,7 +30,7 @@ LIMIT = 20.0  # seconds that anything may take
 PAUSE = 0.2  # seconds in which nothing more is to come
 WINDOW = 128
 LAST = 999_999_999
-KILLS = 5
+KILLS = 3
 OPEN = b"relp_version=0\nrelp_software=syslogfast\ncommands=syslog"
 # As rsyslog answers it.
 OFFERS = (

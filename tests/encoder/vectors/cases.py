@@ -11,8 +11,11 @@ from typing import NamedTuple
 from texts import (
     ADDRESSES,
     BAD_NAMES,
+    BAD_SD_IDS,
     CONTROLS,
+    ENTERPRISE_IDS,
     FIELDS,
+    LINE_ENDS,
     MESSAGES,
     NOON,
     OCTETS,
@@ -77,7 +80,15 @@ def make_codes() -> Iterator[Case]:
         yield encode(f"severity/{severity}", severity, "x")
     for facility in (*range(24), *FACILITIES):
         yield encode(f"facility/{facility}", 7, "x", facility=facility)
-    for code in (-1, 8, 24, 10**30, "", "INFO", "USER", "7", None, 1.5, b"err"):
+    for severity in SEVERITIES:
+        for keyword in (severity.upper(), severity.title(), f"LOG_{severity.upper()}"):
+            yield encode(f"severity/{keyword}", keyword, "x")
+        for keyword in (f"{severity}x", f"x{severity}", severity[:-1] + "\x7f", f"log{severity}"):
+            yield encode(f"severity/bad/{keyword}", keyword, "x")
+    for facility in FACILITIES:
+        for keyword in (facility.title(), f"LOG_{facility.upper()}", f"log_{facility}"):
+            yield encode(f"facility/{keyword}", 7, "x", facility=keyword)
+    for code in (-1, 8, 24, 10**30, "", "LOG_", "log_log_user", "LOG-ERR", "7", None, 1.5, b"err"):
         yield encode(f"severity/bad/{code}", code, "x")
         yield encode(f"facility/bad/{code}", 7, "x", facility=code)
     for size in (98, 99, 200):  # what is quoted in an error is cut at 100 characters
@@ -114,6 +125,31 @@ def make_texts() -> Iterator[Case]:
     for char in CONTROLS:
         for protocol in ("rfc5424", "local"):
             yield encode(f"control/{protocol}/U+{ord(char):04X}", 6, f"a{char}b", protocol=protocol)
+    for text in (
+        "",
+        "done",
+        "\ufeff",
+        "a message of some length",
+        "a\nb",
+        "\u00e9",
+        "\u20ac",
+        "\ud800",
+    ):
+        for ends in LINE_ENDS:
+            what = f"{text}{ends}".encode("unicode_escape").decode()
+            yield encode(f"line ends/escape/{what}", 6, text + ends)
+            yield encode(f"line ends/keep/{what}", 6, text + ends, controls="keep", framing="nul")
+            yield encode(f"line ends/bom/{what}", 6, text + ends, bom=True, framing="octet")
+            yield encode(f"line ends/local/{what}", 6, text + ends, protocol="local", framing="lf")
+            if text != "\ud800":
+                octets = (text + ends).encode()
+                yield encode(f"line ends/octets/{what}", 6, octets, bom=True, framing="lf")
+                yield encode(f"line ends/value/{what}",
+                             keywords={"structured_data": {"a@1": {"b": text + ends}}})  # fmt: skip
+    for space in range(8):
+        for text in ("abcd\r\n", "\u00e9\u00e9\n\n\n\n\n\n\n", "a\nb\n"):
+            what = text.encode("unicode_escape").decode()
+            yield encode(f"line ends/size/{what}/{space}", 6, text, max_size=92 + space)
     yield encode("octets/bytearray", 6, bytearray(b"caf\xc3\xa9\xff"))
     yield encode("octets/memoryview", 6, memoryview(b"caf\xc3\xa9\xff"))
     for value in (None, 7, 1.5, [], ("a",)):
@@ -152,6 +188,20 @@ def make_structured_data() -> Iterator[Case]:
     for what, name in BAD_NAMES.items():
         yield encode(f"data/bad/id/{what}", structured_data={name: {}})
         yield encode(f"data/bad/name/{what}", keywords={"structured_data": {"a@1": {name: 1}}})
+    for sd_id in BAD_SD_IDS:
+        yield encode(f"data/bad/id/{sd_id}", structured_data={sd_id: {}})
+        yield encode(f"data/bad/record/id/{sd_id}", keywords={"structured_data": {sd_id: {}}})
+        yield encode(f"data/name/{sd_id}", structured_data={"a@1": {sd_id: "v"}})
+    for number in ENTERPRISE_IDS:
+        for sd_id in ("shop", "shop@1", "meta", "Meta", "ssign-cert", "n" * 9, "n" * 32):
+            given = {"structured_data": {sd_id: {"x": "y"}}}
+            name = f"data/enterprise_id/{number!r}/{sd_id}"
+            yield encode(f"{name}/encoder", enterprise_id=number, **given)
+            yield encode(f"{name}/record", enterprise_id=number, keywords=given)
+        both = {"structured_data": {"a": {}, f"a@{number}": {}}}
+        yield encode(f"data/enterprise_id/{number!r}/twice", enterprise_id=number, keywords=both)
+    for number in ("", "a", "1.", ".1", "1..2", -1, "1" * 31, 10**30, 1.5, b"1", []):
+        yield encode(f"data/enterprise_id/bad/{number!r}", enterprise_id=number)
     for data in ("[a]", 7, [("a", {})], {"a": None}, {"a": "bc"}, {"a": [1]}, {"a": ["bc"]},
                  {"a": [("b",)]}, {"a": [("b", 1, 2)]}, bytearray(b"[a]")):  # fmt: skip
         yield encode(f"data/bad/encoder/{data}", structured_data=data)

@@ -7,7 +7,10 @@ SEVERITIES = ("emerg", "emergency", "panic", "alert", "crit", "critical", "err",
               "warn", "notice", "info", "debug")  # fmt: skip
 
 # The first and last of each kind, and their neighbours that are none.
-CONTROLS = "\0\x01\b\t\n\v\f\r\x0e\x1b\x1f \x7e\x7f\x80\x85\x9b\x9f\xa0\u2027\u2028\u2029\u202a"
+CONTROLS = (
+    "\0\x01\b\t\n\v\f\r\x0e\x1b\x1f \x7e\x7f\x80\x85\x9b\x9f\xa0"
+    "\u2027\u2028\u2029\u202a\u202e\u202f\u2065\u2066\u2069\u206a"
+)
 
 MESSAGES: dict[str, str] = {
     "C0": "".join([chr(code) for code in range(32)]),
@@ -39,6 +42,9 @@ MESSAGES: dict[str, str] = {
     "spaces": "  a  ",
     "tab": "a\tb",
 }  # fmt: skip
+
+# What is left out at the end of a message, and what looks like it.
+LINE_ENDS = ("\n", "\r", "\r\n", "\n\r\n\n", "\n ", "\n\t", "\n\0", "\n\u2028", "\u0085\n", "\v\n")
 
 # Unicode 3.9, table 3-8: each maximal subpart is one U+FFFD.
 OCTETS: dict[str, bytes] = {
@@ -125,9 +131,30 @@ VALUES: dict[str, object] = {
 }  # fmt: skip
 
 BAD_NAMES: dict[str, object] = {
-    "nothing": "", "space": "a b", "equals": "a=b", "quote": 'a"b', "bracket": "a]b", "LF": "a\n",
-    "DEL": "a\x7f", "too long": "n" * 33, "int": 7, "none": None, "octets": b"a",
-}  # fmt: skip
+    "nothing": "",
+    "space": "a b",
+    "equals": "a=b",
+    "quote": 'a"b',
+    "bracket": "a]b",
+    "LF": "a\n",
+    "DEL": "a\x7f",
+    "too long": "n" * 33,
+    "int": 7,
+    "none": None,
+    "octets": b"a",
+}
+BAD_SD_IDS = (
+    "a@",
+    "@1",
+    "a@b",
+    "a@b@1",
+    "a@@1",
+    "a@1.",
+    "a@.1",
+    "a@1..2",
+    "a@-1",
+)  # RFC 5424 6.3.2
+ENTERPRISE_IDS: tuple[object, ...] = (0, 32473, "32473", "32473.1.2", "1" * 22)  # fmt: skip
 
 TIMESTAMPS: tuple[int, ...] = (
     0, 1, -1, 999, 1000, 999_999_499, 999_999_999, SECOND, -SECOND, NOON, -500_000_000,

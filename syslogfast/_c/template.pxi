@@ -280,8 +280,8 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
             return NULL
         start = dst
         dst = write_value(
-            dst, limit - dst + TEMPLATE_ROOM - MAX_FIELD_WIDTH, <object>PyTuple_GET_ITEM(args, index),
-            kind, precision, is_ascii,
+            dst, limit - dst + TEMPLATE_ROOM - MAX_FIELD_WIDTH,
+            <object>PyTuple_GET_ITEM(args, index), kind, precision, is_ascii,
         )
         if dst == NULL:
             return NULL

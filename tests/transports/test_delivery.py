@@ -672,10 +672,13 @@ def test_waiting_leaves_nothing_behind(connect_once: Callable) -> None:
     emitter = connect_once(f"tcp://127.0.0.1:{find_free_port()}", timeout=0.1)
     emitter.info("x")
     assert not emitter.flush(0.2)
-    before = sys.getallocatedblocks()
-    for _ in range(500):
-        assert not emitter.flush(1e-4)
-    assert sys.getallocatedblocks() - before < 250
+    left = []
+    for _ in range(3):  # the worker, which goes on trying, has blocks of its own now and then
+        before = sys.getallocatedblocks()
+        for _ in range(500):
+            assert not emitter.flush(1e-4)
+        left.append(sys.getallocatedblocks() - before)
+    assert min(left) < 250
 
 
 # --- linger --------------------------------------------------------------------------------------

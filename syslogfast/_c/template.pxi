@@ -3,7 +3,7 @@
 # so that Python's own `%` can do all else, and what does not fit, from the start.
 
 cdef enum:
-    TEMPLATE_ROOM = 128     # octets that any number with any width takes; both have two digits
+    TEMPLATE_SPACE = 128     # octets that any number with any width takes; both have two digits
     MAX_FIELD_WIDTH = 99
 
 
@@ -223,7 +223,7 @@ cdef char *write_value(
 
 cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
     """Write `template % args` into SMALL octets; return the end, or NULL if Python has to do it."""
-    cdef const char *limit = dst + SMALL - TEMPLATE_ROOM
+    cdef const char *limit = dst + SMALL - TEMPLATE_SPACE
     cdef const char *src
     cdef const char *end
     cdef const char *mark
@@ -280,7 +280,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
             return NULL
         start = dst
         dst = write_value(
-            dst, limit - dst + TEMPLATE_ROOM - MAX_FIELD_WIDTH,
+            dst, limit - dst + TEMPLATE_SPACE - MAX_FIELD_WIDTH,
             <object>PyTuple_GET_ITEM(args, index), kind, precision, is_ascii,
         )
         if dst == NULL:

@@ -65,3 +65,10 @@ class StandardSysLogHandler(logging.handlers.SysLogHandler):
             self.unixsocket = False
             kind = socket.SOCK_DGRAM if self.socktype is None else self.socktype
             self.socket, self.socktype = open_socket(self.address, kind, self.timeout)
+
+    def close(self) -> None:
+        """Close the socket, if there is one: PyPy as Debian 12 has it does not ask."""
+        if self.socket:
+            super().close()
+        else:
+            logging.Handler.close(self)

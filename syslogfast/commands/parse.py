@@ -165,6 +165,7 @@ SD_ID_STEPS: "Steps" = [
     (f"(?!{SD_NAME})", SD_ID_RULE),
 ]
 SD_ID = re.compile(join(SD_ID_STEPS))
+NUMBERED_SD_ID = re.compile(r"[^@]+@\d+(?:\.\d+)*", re.ASCII)  # 6.3.2
 SD_PARAM = re.compile(rf' ({SD_NAME}{{1,{MAX_SD_NAME}}})="([^"\\\]]*)"')
 PARAM_START: "Steps" = [
     (" ", "an SD-ELEMENT must go on with a space or end with ]"),
@@ -298,6 +299,8 @@ def parse_elements(text: str, start: int) -> tuple["Elements", int]:
             walk(text, index, SD_ID_STEPS)
             raise AssertionError(UNEXPLAINED)
         sd_id = opening[1]
+        if "@" in sd_id and not NUMBERED_SD_ID.fullmatch(sd_id):
+            fail(f"SD-ID {sd_id} must be NAME or NAME@NUMBER", text, index + 1)
         if sd_id in known:
             fail(f"SD-ID {sd_id} must occur once", text, index + 1)
         known.add(sd_id)

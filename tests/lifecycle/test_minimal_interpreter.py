@@ -31,12 +31,12 @@ assert syslogfast.BACKEND == backend, syslogfast.BACKEND
 identity = dict(hostname="h", app_name="a", procid=1)
 encoder = syslogfast.Encoder(**identity)
 start = b"<14>1 1970-01-01T00:00:00.000000Z h a 1 - - "
-if encoder.encode("info", "caf\\u00e9 \\n", time_ns=0) != start + b"caf\\xc3\\xa9 #012":
+if encoder.encode("info", "\\ncaf\\u00e9 \\n", time_ns=0) != start + b"#012caf\\xc3\\xa9 ":
     raise SystemExit("another record")
 syslogfast.Encoder(protocol="rfc3164").encode("info", "the machine's name, zone, program")
 log = syslogfast.connect(url, **identity)
 {life}
-log.info("%d sold, %s", 3, "caf\\u00e9 \\n", structured_data={{"a@1": {{"b": 1}}}})
+log.info("%d sold, %s", 3, "caf\\u00e9 \\n\\t", structured_data={{"a@1": {{"b": 1}}}})
 try:
     raise TimeoutError
 except TimeoutError:
@@ -138,7 +138,7 @@ def check_records(data: bytes, has_life: bool = True) -> None:
         assert (records.pop(0).msgid, records.pop().msgid) == ("BOOTED", "ENDED")
     assert [record.msgid for record in records] == ["-"] * 4
     sold, failed, *others = records
-    assert (sold.priority, sold.message) == (8 + 6, "3 sold, caf\u00e9 #012")
+    assert (sold.priority, sold.message) == (8 + 6, "3 sold, caf\u00e9 #012\t")
     assert sold.structured_data == [("a@1", [("b", "1")])]
     assert failed.priority == 8 + 3
     lines = (failed.message or "").split("#012")

@@ -385,7 +385,7 @@ def test_misfits_are_reported(
     told = capsys.readouterr().err
     assert told.startswith("--- Logging error ---\nTraceback ") is raises
     assert told.endswith("Message: '%d sold'\nArguments: ('many',)\n") is raises
-    assert ("ZeroDivisionError: " if is_own else "TypeError: %d format") in told or not raises
+    assert ("ZeroDivisionError: " if is_own else "%d ") in told or not raises
     assert raises or not told
 
 

@@ -654,7 +654,7 @@ def test_bad_arguments_are_sent(udp, make, options, formatter) -> None:
     handler = make(udp.address, protocol="rfc5424", **options, **IDENTITY)
     handler.setFormatter(formatter)
     handler.ident = "till: "
-    with pytest.raises(TypeError, match="%d format"):
+    with pytest.raises(TypeError, match="%d "):
         handler.handle(make_record("%d sold", ("many",)))
     handler.handle(make_record("\udc80"))
     handler.handle(make_record("%d sold", (3,)))

@@ -308,6 +308,8 @@ def test_threads(encoder_module: ModuleType) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.versions
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fork(encoder_module: ModuleType) -> None:
     """A child goes on with its own process, and the names of its records."""
     encoder = encoder_module.Encoder(hostname="web1", header_attributes={"app_name": "name"})

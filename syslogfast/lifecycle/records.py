@@ -2,7 +2,7 @@
 
 import sys
 
-from syslogfast._log_record import print_value, read_message
+from syslogfast._log_record import Misfit, print_value, read_message
 from syslogfast._options import this_program
 from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_error, check_field
@@ -173,7 +173,8 @@ def measure_space(encoder: "Encoder", msgid: str, elements: "dict[str, Any]") ->
 
 def send_logged_error(emitter: "Emitter", record: "LogRecord") -> None:
     """Send a record of an error that asyncio logs, with the exception if there is one."""
-    what = print_value(read_message(record)).split("\n")[0]
+    # Arguments that do not fit are reported by the logger's own handler.
+    what = print_value(read_message(record, Misfit())).split("\n")[0]
     if record.exc_info and record.exc_info[0]:
         send_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
     else:

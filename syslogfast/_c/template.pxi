@@ -31,7 +31,7 @@ cdef extern from *:
         *scaled = 0;
         if (shift > 84)     /* the product is less than 2**83, so less than half of 2**shift */
             return 1;
-        product = bits & (((uint64_t)1 << 52) - 1) | (uint64_t)1 << 52;
+        product = (bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52;
         product *= syslogfast_powers[precision];
         if (product >> shift >> 63)
             return 0;

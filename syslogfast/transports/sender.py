@@ -64,6 +64,11 @@ BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker
 INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memory for it then
 
 
+def limit_wait(deadline: float) -> float:
+    """Return the seconds until then, as many as a lock may be waited for."""
+    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
+
+
 class Sender:
     """One queue's way to the first of its URLs that can be reached.
 
@@ -253,12 +258,14 @@ class Sender:
             self._deferred_close = deadline  # for `pump`, which has been interrupted
             return
         self.flush(deadline - monotonic())
-        if self._transport and self.queue.drops_since:
-            with lock:
+        if self._transport and self.queue.drops_since and lock.acquire(True, limit_wait(deadline)):
+            try:
                 self._report_drops(is_last=True)
+            finally:
+                lock.release()
             self.flush(deadline - monotonic())
         try:
-            lock.acquire(True, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+            lock.acquire(True, limit_wait(deadline))
             self.queue.clear("closed")
             self._state = "closed"
             transport, preferred = self._transport, self._failback and self._failback.cancel()
@@ -367,7 +374,7 @@ class Sender:
 
     def _close_transport(self, transport: "Transport", deadline: float) -> None:
         try:
-            transport.close(min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+            transport.close(limit_wait(deadline))
         except OSError as error:  # though the kernel had taken all of it
             self.retry_policy.note_failure(transport.url, error)
         except ValueError:

@@ -92,6 +92,8 @@ class Queue:
         # A signal's handler or a __del__ may log while this thread holds it, at any call and where
         # an object is made that is collected: so neither is between a look and what is changed
         # for it, or the look is repeated.
+        # No loop stands in the body of its `with`: from Python 3.13 on that does not hold for the
+        # jump back, where the exception of a signal's handler would leave the lock taken.
         self._lock = _thread.RLock()
         self._sent = 0
         self._sent_bytes = 0
@@ -132,15 +134,18 @@ class Queue:
     def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
         """Return what `peek` does, and where in it each of the records ends; None as there."""
         with self._lock:
-            self._pinned = ALL
-            frames = self._list_oldest(self.count)
-            ends = []
-            end = -self._position
-            for frame in frames:
-                end += len(frame)
-                ends.append(end)
-            data = self._pin(frames)
-            return None if data is None else (data, ends)
+            return self._peek_records()
+
+    def _peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
+        self._pinned = ALL
+        frames = self._list_oldest(self.count)
+        ends = []
+        end = -self._position
+        for frame in frames:
+            end += len(frame)
+            ends.append(end)
+        data = self._pin(frames)
+        return None if data is None else (data, ends)
 
     def peek_run(
         self, longest: "int", most: "int", space: "int"
@@ -151,36 +156,44 @@ class Queue:
         bytes. None: there are none. UDP can send such a run in one call.
         """
         with self._lock:
-            self._pinned = ALL
-            frames = self._list_oldest(most)
-            if not frames:
-                self._pinned = 0
-                return None
-            segment = size = used = len(frames[0]) - self._position
-            count = 1
-            while count < len(frames) and size == segment <= longest:
-                size = len(frames[count])
-                used += size
-                if size > segment or used > space:
-                    break
-                count += 1
-            data = self._pin(frames[:count])
-            return None if data is None else (data, segment)
+            return self._peek_run(longest, most, space)
+
+    def _peek_run(
+        self, longest: "int", most: "int", space: "int"
+    ) -> "tuple[memoryview, int] | None":
+        self._pinned = ALL
+        frames = self._list_oldest(most)
+        if not frames:
+            self._pinned = 0
+            return None
+        segment = size = used = len(frames[0]) - self._position
+        count = 1
+        while count < len(frames) and size == segment <= longest:
+            size = len(frames[count])
+            used += size
+            if size > segment or used > space:
+                break
+            count += 1
+        data = self._pin(frames[:count])
+        return None if data is None else (data, segment)
 
     def sort(self) -> "None":
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
-            # What has come since the last time has its turn after those that are in order.
-            if not self._pinned and not self._position and not self._in_order:
-                self._pinned = ALL
-                frames = arrange_runs(self._list_oldest(self.count))
-                for index, frame in enumerate(frames):
-                    if self._pinned:  # else all was dropped meanwhile
-                        self._frames[index] = frame
-                count = len(frames)
-                if self._pinned and count > 1:
-                    self._in_order = count
-                self._pinned = 0
+            self._sort()
+
+    def _sort(self) -> "None":
+        # What has come since the last time has its turn after those that are in order.
+        if not self._pinned and not self._position and not self._in_order:
+            self._pinned = ALL
+            frames = arrange_runs(self._list_oldest(self.count))
+            for index, frame in enumerate(frames):
+                if self._pinned:  # else all was dropped meanwhile
+                    self._frames[index] = frame
+            count = len(frames)
+            if self._pinned and count > 1:
+                self._in_order = count
+            self._pinned = 0
 
     def consume(self, size: "int", pinned: "int" = 0) -> "None":
         """Take note that the transport has taken so many of the bytes that `peek` has given.
@@ -188,30 +201,33 @@ class Queue:
         pinned: bytes after those that are on their way, too, and must not be dropped.
         """
         with self._lock:
-            if not self._pinned:
-                return  # all was dropped meanwhile
-            size = max(0, min(size, self._pinned_size))
-            pinned = min(pinned, self._pinned_size - size)
-            self.size -= size
-            self._sent_bytes += size
-            self._position += size
-            while self._frames and self._position >= len(self._frames[0]):
-                frame_size = len(self._frames[0])
-                try:
-                    self._frames.popleft()
-                finally:  # as in `put`
-                    self._sent += 1
-                    self._in_order -= self._in_order > 0
-                    self._position -= frame_size
-            if not self._frames:
-                self.size = 0  # whatever was interrupted
-            reach = self._position + pinned if pinned > 0 else 0
-            pinned_size = 0  # with the rest of the record in which those end
-            still = 0
-            while pinned_size < reach and still < len(self._frames):
-                pinned_size += len(self._frames[still])
-                still += 1
-            self._pinned, self._pinned_size = still, pinned_size - self._position
+            self._consume(size, pinned)
+
+    def _consume(self, size: "int", pinned: "int" = 0) -> "None":
+        if not self._pinned:
+            return  # all was dropped meanwhile
+        size = max(0, min(size, self._pinned_size))
+        pinned = min(pinned, self._pinned_size - size)
+        self.size -= size
+        self._sent_bytes += size
+        self._position += size
+        while self._frames and self._position >= len(self._frames[0]):
+            frame_size = len(self._frames[0])
+            try:
+                self._frames.popleft()
+            finally:  # as in `put`
+                self._sent += 1
+                self._in_order -= self._in_order > 0
+                self._position -= frame_size
+        if not self._frames:
+            self.size = 0  # whatever was interrupted
+        reach = self._position + pinned if pinned > 0 else 0
+        pinned_size = 0  # with the rest of the record in which those end
+        still = 0
+        while pinned_size < reach and still < len(self._frames):
+            pinned_size += len(self._frames[still])
+            still += 1
+        self._pinned, self._pinned_size = still, pinned_size - self._position
 
     def at_record_boundary(self) -> "bool":
         """Return True if no part of a record has been sent without the rest."""
@@ -235,16 +251,22 @@ class Queue:
     def drop_oldest(self, size: "int") -> "None":
         """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         with self._lock:
-            first = max(self._pinned, self._position > 0)
-            while self.size + size > self.limit and self._drop_frame(first, "full"):
-                pass
+            self._drop_oldest(size)
+
+    def _drop_oldest(self, size: "int") -> "None":
+        first = max(self._pinned, self._position > 0)
+        while self.size + size > self.limit and self._drop_frame(first, "full"):
+            pass
 
     def clear(self, reason: "str") -> "None":
         """Drop all that is queued."""
         with self._lock:
-            self._pinned = 0
-            while self._drop_frame(0, reason):
-                pass
+            self._clear(reason)
+
+    def _clear(self, reason: "str") -> "None":
+        self._pinned = 0
+        while self._drop_frame(0, reason):
+            pass
 
     def count_all(self) -> "dict[str, Any]":
         """Return what became of all records: offered == sent + queued + dropped."""

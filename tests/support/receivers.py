@@ -123,10 +123,12 @@ class Sink:
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.break_connections()
-        for thread in self.threads:
-            thread.join(LIMIT)
-            assert not thread.is_alive()
+        accepting, *reading = self.threads
+        for threads in ([accepting], reading):
+            for thread in threads:
+                thread.join(LIMIT)
+                assert not thread.is_alive()
+            self.break_connections()
 
     def count_lines(self) -> int:
         """Return how many lines have come: to parse them again and again takes long."""

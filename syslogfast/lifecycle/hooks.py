@@ -96,16 +96,19 @@ class ImportWatch:
         if name != self._name or self._is_asking:
             return None
         self._is_asking = True
-        try:
-            for finder in list(sys.meta_path):
-                find_spec = getattr(finder, "find_spec", None)
-                spec: Any = find_spec(name, path, target) if find_spec else None
-                if spec is not None and spec.loader is not None:
-                    spec.loader = WatchedLoader(spec.loader, self._note)
-                    return spec  # type: ignore[no-any-return]
-            return None
+        try:  # no loop in it: see Queue's lock
+            return self._ask_others(name, path, target)
         finally:
             self._is_asking = False
+
+    def _ask_others(self, *wanted: "Any") -> "ModuleSpec | None":
+        for finder in list(sys.meta_path):
+            find_spec = getattr(finder, "find_spec", None)
+            spec: Any = find_spec(*wanted) if find_spec else None
+            if spec is not None and spec.loader is not None:
+                spec.loader = WatchedLoader(spec.loader, self._note)
+                return spec  # type: ignore[no-any-return]
+        return None
 
     def undo(self) -> "None":
         self._forget()

@@ -99,22 +99,26 @@ def split_attributes(data: bytes) -> dict[int, bytes]:
 def dump(kind: int) -> list[bytes]:
     """Return the bodies of all messages that answer a request. OSError: it is refused."""
     netlink = open_netlink(0)
-    bodies: list[bytes] = []
-    size = 0
-    try:
+    try:  # no loop in it: see Queue's lock
         netlink.settimeout(DUMP_TIMEOUT)
         netlink.send(make_message(kind, NLM_F_REQUEST | NLM_F_DUMP, bytes(HEADERS[kind])))
-        while size < LONGEST_DUMP:
-            data = netlink.recv(DATAGRAM)
-            size += max(1, len(data))
-            for answer, body in split_messages(data):
-                if answer == NLMSG_DONE:
-                    return bodies
-                if answer == NLMSG_ERROR:
-                    raise OSError(-int.from_bytes(body[:4], sys.byteorder, signed=True), "netlink")
-                bodies.append(body)
+        return read_answers(netlink)
     finally:
         netlink.close()
+
+
+def read_answers(netlink: "_socket.socket") -> list[bytes]:
+    bodies: list[bytes] = []
+    size = 0
+    while size < LONGEST_DUMP:
+        data = netlink.recv(DATAGRAM)
+        size += max(1, len(data))
+        for answer, body in split_messages(data):
+            if answer == NLMSG_DONE:
+                return bodies
+            if answer == NLMSG_ERROR:
+                raise OSError(-int.from_bytes(body[:4], sys.byteorder, signed=True), "netlink")
+            bodies.append(body)
     return bodies
 
 

@@ -191,8 +191,8 @@ def check_enterprise_id(value: "object") -> "str":
     if not isinstance(value, (int, str)):
         raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
     number = "".join([value]) if isinstance(value, str) else ""  # a subclass may pretend
-    if isinstance(value, int) and 0 <= value < 10**MAX_ENTERPRISE_ID:
-        number = str(int(value))
+    if isinstance(value, int) and 0 <= read_int(value) < 10**MAX_ENTERPRISE_ID:
+        number = str(read_int(value))
     if not is_enterprise_id(number):
         rule = f"up to {MAX_ENTERPRISE_ID} digits, and periods between them"
         raise ValueError(f"enterprise_id must be {rule}, got {describe(value)}")

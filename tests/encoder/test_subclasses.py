@@ -115,7 +115,7 @@ def list_calls(module: ModuleType, kind: Kind) -> Iterator[tuple[str, Callable[[
         *[("procid", 44), ("procid", "name"), ("hostname", "n\xe9me"), ("app_name", "name")],
         *[("msgid", "n\xe9me"), ("protocol", "rfc3164"), ("framing", "octet")],
         *[("controls", "keep"), ("prefix", b"token "), ("structured_data", b"[a@1]")],
-        *[("structured_data", b"-")],
+        *[("structured_data", b"-"), ("enterprise_id", 32473), ("enterprise_id", "1.2")],
     ]:
         options = {"local_time": False}
         yield (

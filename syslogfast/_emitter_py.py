@@ -7,11 +7,7 @@ import _thread
 import time
 
 from syslogfast._encoder_py import Encoder
-from syslogfast._log_record import (
-    choose_arguments,
-    format_message,
-    read_any_message,
-)
+from syslogfast._log_record import choose_arguments, format_message, read_any_message
 from syslogfast._platform import call_at_fork
 from syslogfast._sequence import add_sequence_id
 from syslogfast._structured_data import number_elements

@@ -352,11 +352,11 @@ def read_message(record: "logging.LogRecord", handler: "Handler | None" = None) 
         except Exception as error:
             report_misfit(record, handler)
             message = describe_misfit(print_value(template), args, error)
-    leave(record, "message", print_value(message))
+    set_attribute(record, "message", print_value(message))
     return message
 
 
-def leave(record: "logging.LogRecord", name: "str", text: "str") -> "None":
+def set_attribute(record: "logging.LogRecord", name: "str", text: "str") -> "None":
     """Set an attribute of a record, if it takes one."""
     try:
         setattr(record, name, text)
@@ -370,13 +370,13 @@ def read_record_text(
     """Return the text of a record: its message, then its exception and stack.
 
     As logging.Formatter.format does, it leaves the exception's text in `record.exc_text`.
-    handler: whose `handleError` is told of arguments that do not fit; else it is logging's own.
+    handler: whose `handleError` gets arguments that do not fit; else it is logging's own.
     """
     message = read_message(record, handler)
     exc_info, exc_text = read_attribute(record, "exc_info"), read_attribute(record, "exc_text")
     if is_given(exc_info) and not is_given(exc_text):
         exc_text = format_exception(exc_info)
-        leave(record, "exc_text", exc_text)
+        set_attribute(record, "exc_text", exc_text)
     for lines in (exc_text, read_attribute(record, "stack_info")):
         if is_given(lines):
             message = append_lines(print_value(message), lines)

@@ -622,6 +622,7 @@ calls = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     protocol=st.sampled_from(["rfc5424", "rfc5424", "rfc3164"]),

@@ -55,11 +55,13 @@ from syslogfast._c.record cimport (
     get_elements,
     get_enterprise_id,
     get_msgid,
+    measure_constant_header,
     measure_frame,
     measure_header,
     measure_plain_record,
     measure_record,
     open_frame,
+    starts_with_bom,
     write_bytes,
     write_header,
     write_plain_record,
@@ -96,6 +98,7 @@ from syslogfast._c.text cimport (
     ESCAPE_NUL,
     ESCAPE_PARAM,
     LATIN_1,
+    PLAIN_UTF8,
     REPAIR_UTF8,
     UCS_2,
     UCS_4,
@@ -115,6 +118,7 @@ from syslogfast._c.timestamp cimport (
     write_rfc3164_timestamp,
     write_rfc5424_timestamp,
 )
+from syslogfast._c.units cimport copy_text
 from syslogfast._validation import (
     check_choice,
     check_field,
@@ -304,6 +308,7 @@ cdef enum:
     MAX_MSGID = 32          # RFC 5424 6
     MAX_SD_NAME = 32
     SMALL = 1024
+    TEXT_SPACE = 8192       # of one text as UTF-8, on the stack: more than most records may have
 
 
 include "severity.pxi"

@@ -70,10 +70,28 @@ cdef int point_to_str(object text, Span *span) noexcept:
     return UCS_2 if PyUnicode_KIND(text) == 2 else UCS_4
 
 
-cdef object read_message(Record *record, object message, Py_buffer *view):
-    """Point the record to a message. Return what must be kept alive meanwhile."""
+cdef bint copy_plain(object text, char *space, Span *span) noexcept:
+    """Write a str as UTF-8 into TEXT_SPACE octets, and point to that.
+
+    False if it may be longer, or if something in it has to be escaped.
+    """
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text)
+    cdef int width = PyUnicode_KIND(text)
+    if size * (width + 1) > TEXT_SPACE:     # no character becomes more octets
+        return False
+    size = copy_text(space, TEXT_SPACE, PyUnicode_DATA(text), size, width)
+    if size:
+        span.start = space
+        span.size = size
+    return size > 0
+
+
+cdef object read_message(Record *record, object message, Py_buffer *view, char *space):
+    """Point the record to a message. Return what must be kept alive meanwhile, beside `space`."""
     if PyUnicode_Check(message):
         record.form = point_to_str(message, &record.message)
+        if record.form and copy_plain(message, space, &record.message):
+            record.form = PLAIN_UTF8
         return message
     record.form = REPAIR_UTF8
     if not PyBytes_CheckExact(message):

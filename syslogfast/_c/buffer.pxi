@@ -106,6 +106,7 @@ cdef Batch write_many(
     cdef Batch batch
     cdef Record record
     cdef Span text
+    cdef char[TEXT_SPACE] copy
     cdef Py_ssize_t size, frame_size
     cdef Py_ssize_t head_size = layout.plain_size + layout.priority_sizes[severity]
     cdef const char *head = NULL    # what precedes the message in a plain record
@@ -122,7 +123,7 @@ cdef Batch write_many(
             frame_size = measure_frame(layout, size)
         else:
             record.timestamp = timestamp[0]
-            read_message(&record, message, NULL)
+            read_message(&record, message, NULL, copy)
             measure_record(layout, &record)
             frame_size = record.frame_size
         if frame_size > space - batch.size:

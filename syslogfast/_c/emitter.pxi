@@ -345,6 +345,7 @@ cdef int put_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
+    cdef char[TEXT_SPACE] space
     cdef SpaceWait wait
     cdef Section section
     cdef int state = NO_SPACE
@@ -355,7 +356,7 @@ cdef int put_any(
         record.severity = severity
         record.timestamp = timestamp[0]
         read_logged_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_message(&record, message, &view)
+        message = read_message(&record, message, &view, space)
         measure_record(layout, &record)
         wait.tries = 0
         while state == NO_SPACE:

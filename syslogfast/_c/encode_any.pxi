@@ -5,10 +5,20 @@ cdef object encode_text(
 ):
     """Return it, if the message is a str or bytes, and the rest is the encoder's."""
     cdef Record record
+    cdef char[TEXT_SPACE] space
+    cdef Py_ssize_t size
     record.severity = severity
     record.timestamp = timestamp[0]
     record.is_own = False
-    read_message(&record, message, NULL)
+    read_message(&record, message, NULL, space)
+    if record.form == PLAIN_UTF8 and not starts_with_bom(&record):
+        size = measure_constant_header(layout, severity, timestamp, record.message.size)
+        if size:
+            result = PyBytes_FromStringAndSize(NULL, measure_frame(layout, size))
+            write_plain(
+                PyBytes_AS_STRING(result), layout, severity, timestamp, record.message, size
+            )
+            return result
     measure_record(layout, &record)
     result = PyBytes_FromStringAndSize(NULL, record.frame_size)
     write_record(PyBytes_AS_STRING(result), layout, &record)
@@ -28,6 +38,7 @@ cdef object encode_any(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view
+    cdef char[TEXT_SPACE] space
     if layout.text == NULL:
         reject_unready()
     if (
@@ -44,7 +55,7 @@ cdef object encode_any(
             read_logged_fields(layout, &record, &scratch, msgid, structured_data)
         else:
             read_own_fields(layout, &record, &scratch, msgid, structured_data)
-        message = read_message(&record, message, &view)
+        message = read_message(&record, message, &view, space)
         measure_record(layout, &record)
         result = PyBytes_FromStringAndSize(NULL, record.frame_size)
         write_record(PyBytes_AS_STRING(result), layout, &record)
@@ -67,6 +78,7 @@ cdef object encode_any_into(
     cdef Record record
     cdef Scratch scratch
     cdef Py_buffer view, destination
+    cdef char[TEXT_SPACE] space
     cdef Py_ssize_t start
     cdef char *dst
     cdef Layout *layout = &encoder.layout
@@ -81,7 +93,7 @@ cdef object encode_any_into(
         if not NO_GIL and message is buffer and PyByteArray_Check(buffer):
             # It cannot grow while it is read.
             message = bytes(message)
-        message = read_message(&record, message, &view)
+        message = read_message(&record, message, &view, space)
         start = read_offset(offset, open_buffer(buffer, &destination))
         measure_record(layout, &record)
         end = <object>(start + record.frame_size)  # what can fail comes before the first octet

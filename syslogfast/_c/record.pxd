@@ -92,7 +92,7 @@ ctypedef struct Record:
     Span constant_elements      # these elements, then those: together SD, "-" if both are empty
     Span elements
     Span message
-    int form                    # of the message: 0, REPAIR_UTF8, LATIN_1, UCS_2 or UCS_4
+    int form                    # of the message: 0, REPAIR_UTF8, LATIN_1, UCS_2, UCS_4, PLAIN_UTF8
     # From measure_record.
     Measure text
     bint is_truncated           # some of the message, or of the structured data, is left out
@@ -234,8 +234,8 @@ cdef inline void measure_record(const Layout *layout, Record *record) noexcept n
     cdef Py_ssize_t header = measure_header(layout, record, layout.max_size)
     if layout.separator_size > 1:   # RFC 5424 6.4: MSG-UTF8 = BOM UTF-8-STRING, with one BOM
         while starts_with_bom(record):
-            record.message.start += 3 if record.form < UCS_2 else 2 if record.form == UCS_2 else 4
-            record.message.size -= 3 if record.form < UCS_2 else 1
+            record.message.start += 2 if record.form == UCS_2 else 4 if record.form == UCS_4 else 3
+            record.message.size -= 1 if record.form & (UCS_2 | UCS_4) else 3
     if layout.rules & ESCAPE_CONTROLS:  # as collectors do, and `print` and `write` give it
         while record.message.size and is_line_end(get_last(record)):
             record.message.size -= 1
@@ -316,12 +316,21 @@ cdef inline Py_ssize_t measure_plain_record(
     const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
     """Return the size of the record; 0 if it is not plain."""
-    cdef Py_ssize_t size = message.size + layout.plain_size + layout.priority_sizes[severity]
+    if message.size < 16 or not is_printable_ascii(<const uint8_t *>message.start, message.size):
+        return 0
+    return measure_constant_header(layout, severity, timestamp, message.size)
+
+
+cdef inline Py_ssize_t measure_constant_header(
+    const Layout *layout, int severity, const Timestamp *timestamp, Py_ssize_t message_size
+) noexcept nogil:
+    """Return the size of a record with a message that needs no care; 0 if its header is not plain,
+    or it is to be truncated."""
+    cdef Py_ssize_t size = message_size + layout.plain_size + layout.priority_sizes[severity]
     if (
         layout.plain_size == 0 or not timestamp.known
         or not MIN_SECONDS <= timestamp.seconds <= MAX_SECONDS
-        or message.size < 16 or size > layout.max_size
-        or not is_printable_ascii(<const uint8_t *>message.start, message.size)
+        or size > layout.max_size
     ):
         return 0
     return size

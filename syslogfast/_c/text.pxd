@@ -23,6 +23,7 @@ cdef enum:
     LATIN_1 = 32            # as CPython keeps a str, one of these for each width
     UCS_2 = 64
     UCS_4 = 128
+    PLAIN_UTF8 = 256        # nothing in it is escaped, whatever the rules
     IN_UNITS = 32 | 64 | 128
     RULES = 15
 
@@ -269,6 +270,11 @@ cdef inline Measure measure_text(
     measure.width = 0
     if rules & IN_UNITS:
         return measure_units(src, size, rules, limit)
+    if rules & PLAIN_UTF8:
+        measure.consumed = find_cut(src, size, limit)
+        measure.produced = measure.consumed
+        measure.clean = True
+        return measure
     if (
         16 <= size <= limit
         and not rules & ESCAPE_PARAM and is_printable_ascii(src, size)

@@ -744,6 +744,48 @@ def test_every_size(both_modules, size) -> None:
                 compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
 
 
+# As CPython keeps them: one octet a character, two of one kind and of several, four.
+WIDE_TEXTS = [
+    "Crème brûlée à ",
+    "Заказ оплачен ",
+    "日本語の記録は長い",
+    "注文 17 は「済」 — ",
+    "paid \U0001f4b3 sold",
+]
+
+
+@pytest.mark.parametrize("text", WIDE_TEXTS)
+@pytest.mark.parametrize(
+    "special", ["\t", "\n", "\x7f", "\u0085", "\u2029", "\u2066", "\ud800", '"', "\ufeff"]
+)
+def test_every_place_in_wide_texts(both_modules, text, special) -> None:
+    """What needs care agrees at each place of what is written many at a time, and at its end."""
+    encoders = [module.Encoder(**PLAIN) for module in both_modules]
+    for size in range(1, 70):
+        start = (text * 20)[:size]
+        data = {"a@1": {"b": start + special}}
+        for message in (start, start + special, special + start, start + special + start):
+            compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
+        compare("encode", lambda i: encoders[i].encode(6, start, structured_data=data, time_ns=0))  # noqa: B023
+
+
+@pytest.mark.parametrize("text", WIDE_TEXTS)
+@pytest.mark.parametrize("max_size", [4000, 8192, 2**20])
+def test_long_wide_texts(both_modules, text, max_size) -> None:
+    """So do texts of about the sizes from which on they are measured first, and truncated ones."""
+    encoders = [module.Encoder(**PLAIN, max_size=max_size) for module in both_modules]
+    text = text * 9000
+    for size in [
+        *range(1330, 1340),
+        *range(1625, 1650),
+        *range(2715, 2740),
+        *range(4050, 4110),
+        9000,
+    ]:
+        for message in (text[:size], text[: size - 1] + "\n", text[:size] + "\n."):
+            compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
+
+
 @pytest.mark.parametrize("count", range(5))
 @pytest.mark.parametrize("space", [*range(8), 500])
 def test_leading_boms(both_modules, count, space) -> None:

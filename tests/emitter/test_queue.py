@@ -462,6 +462,7 @@ def test_closed_while_space_was_made(backend: str) -> None:
     line.sender.answer = True
     line.emit(100)
     assert line.stats["dropped"] == {"closed": 1}
+    assert line.sender.take_calls() == ["linger", 100]  # it is not asked again
 
 
 def test_space_is_made(backend: str) -> None:

@@ -336,7 +336,7 @@ def read_message(record: "logging.LogRecord", handler: "Handler | None" = None) 
 
     As logging.Formatter.format does, it leaves that in `record.message`.
     """
-    template, args = record.msg, read_attribute(record, "args")
+    template, args = read_attribute(record, "msg"), read_attribute(record, "args")
     if not has_own_message(record):
         message = format_message(template, args, record, handler)
     else:

@@ -11,6 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import strategies as st
+
 
 def answer(value: object) -> "Callable[..., Any]":
     """Return a method that always returns this."""
@@ -56,7 +58,11 @@ def make_odd_kind(kind: type, methods: "tuple[str, ...]", lie: str) -> type:
     namespace: dict[str, Any] = dict.fromkeys(methods, LIES[lie])
     if "__eq__" in namespace and kind.__hash__ is not None:
         namespace.setdefault("__hash__", kind.__hash__)
-    return type(f"Odd_{kind.__name__}", (kind,), namespace)
+    name = f"Odd_{kind.__name__}"
+    # What Hypothesis shows, as it does that of each value in advance.
+    shown = f"{name} {' '.join(methods)}: {lie}"
+    namespace["_repr_pretty_"] = lambda _, printer, __: printer.text(f"<{shown}>")
+    return type(name, (kind,), namespace)
 
 
 def make_odd(kind: type, value: object, methods: "tuple[str, ...]", lie: str) -> Any:
@@ -67,14 +73,30 @@ class Pretender:
     """An object that says to be of another class."""
 
     def __init__(self, kind: type) -> None:
+        self._name = kind.__name__
         self._kind = kind
+        if kind is not memoryview:  # which has no subclasses
+            # What Hypothesis shows; it believes what this says.
+            show = {"_repr_pretty_": lambda _, printer, __: printer.text(repr(self))}
+            self._kind = type(kind.__name__, (kind,), show)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         return self._kind
 
     def __repr__(self) -> str:
-        return f"Pretender({self._kind.__name__})"
+        return f"Pretender({self._name})"
+
+
+def odd(kind: type, given: st.SearchStrategy) -> st.SearchStrategy:
+    """Return a strategy for values of a subclass, some methods of which lie."""
+    methods = st.lists(st.sampled_from(OWN_METHODS[kind]), min_size=1, max_size=4).map(tuple)
+    return st.builds(make_odd, st.just(kind), given, methods, st.sampled_from(sorted(LIES)))
+
+
+pretenders = st.sampled_from(
+    [Pretender(kind) for kind in (str, bytes, int, list, tuple, dict, memoryview, float)]
+)
 
 
 class Shown:

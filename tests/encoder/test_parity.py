@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from support.malicious_input import BigInt, Octets, Text
-from support.odd_kinds import LIES, OWN_METHODS, Pretender, Shown, make_array, make_odd
+from support.odd_kinds import Shown, make_array, make_odd, odd, pretenders
 
 import syslogfast
 from syslogfast import _options
@@ -96,13 +96,6 @@ octets = st.one_of(
 )
 
 
-def odd(kind: type, given: st.SearchStrategy) -> st.SearchStrategy:
-    """Return a strategy for values of a subclass, some methods of which lie."""
-    methods = st.lists(st.sampled_from(OWN_METHODS[kind]), min_size=1, max_size=4).map(tuple)
-    return st.builds(make_odd, st.just(kind), given, methods, st.sampled_from(sorted(LIES)))
-
-
-pretenders = st.sampled_from([str, bytes, int, list, tuple, dict, memoryview, float]).map(Pretender)
 shown = st.one_of(
     texts,
     texts.map(Text),
@@ -365,6 +358,8 @@ FIELDS = [
     Text("web2"),
 ]
 fields = st.one_of(st.sampled_from(FIELDS), odd(str, st.sampled_from(FIELDS)))
+ATTRIBUTES = [None, {}, {"a": {"b": "user"}}, {"a@1": {"line": "lineno"}, "b@2": {}},
+              {Text("a"): Mapping({Text("b"): Text("c")})}]  # fmt: skip
 OPTIONS = {
     "protocol": st.sampled_from(["rfc5424", "rfc5424", "rfc3164", "local"]),
     "facility": st.sampled_from([0, 1, 12, 23, "local7", "kern", True, Number.SEVENTEEN, BigInt(9)])
@@ -391,6 +386,7 @@ OPTIONS = {
         [None, {}, {"app_name": "name"}, {"msgid": ["a", "b"], "procid": ("c",)}]
     ),
     "enterprise_id": st.sampled_from([None, 0, 1, "1", Text("1"), BigInt(5)]),
+    "attributes": st.sampled_from(ATTRIBUTES) | odd(dict, st.sampled_from(ATTRIBUTES[1:])),
 }
 WRONG_OPTIONS = {
     "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
@@ -422,6 +418,13 @@ WRONG_OPTIONS = {
             {"procid": ["a", 5]},
             {"msgid": b"x"},
         ]
+    ),
+    "attributes": st.one_of(
+        st.sampled_from(
+            [5, "ab", [], {"a": 5}, {"a": {"b": 5}}, {5: {}}, {"a b": {}}, {"a@x": {}}]
+        ),
+        st.sampled_from([{"a": {"": "x"}}, {"a": [("b", "c")]}, {"a": {"b": None}}, {None: {}}]),
+        pretenders,
     ),
     "enterprise_id": st.sampled_from(
         ["32473.1", "", "x", "1.", ".1", "1..2", -1, 10**30, "1" * 31, 1.5, []]
@@ -505,9 +508,10 @@ def keep_possible(
 ) -> dict[str, object]:
     """Return options that an encoder can have.
 
-    An enterprise_id may make two SD-IDs the same; a value may have a __str__ that raises.
+    An enterprise_id may make two SD-IDs the same; a value may have a __str__ that raises, and a
+    dict its own items.
     """
-    for name in ("enterprise_id", "structured_data"):
+    for name in ("enterprise_id", "structured_data", "attributes"):
         plain = {**options, "max_size": None}
         if compare("Encoder", lambda i: repr(both_modules[i].Encoder(**plain))):  # noqa: B023
             break

@@ -31,7 +31,10 @@ GCC_FLAGS = [
     # Nobody calls what is in it by name, but for what the import does.
     "-fvisibility=hidden",
 ]
-flags = [] if os.name == "nt" else ["-Os" if is_small else "-O2", *(GCC_FLAGS if is_gcc else [])]
+flags = list(GCC_FLAGS) if is_gcc else []
+# What CFLAGS asks for is kept: setuptools writes these flags behind it.
+if os.name != "nt" and (is_small or "-O" not in os.environ.get("CFLAGS", "")):
+    flags.insert(0, "-Os" if is_small else "-O2")
 link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_linux else []
 
 encoder = Extension(

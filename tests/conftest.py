@@ -213,6 +213,21 @@ def tls_collector(
 
 
 @pytest.fixture(scope="session")
+def core(
+    root: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> "tuple[str, pathlib.Path]":
+    """What Cython says of the compiled encoder, and the C that it makes of it."""
+    import subprocess
+
+    pytest.importorskip("Cython")
+    target = tmp_path_factory.mktemp("core") / "_encoder_c.c"
+    command = [sys.executable, "-Im", "cython", "-3", "--module-name", "syslogfast._encoder_c"]
+    command += ["-I.", "syslogfast/_c/_encoder_c.pyx", "-o", str(target)]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    return result.stderr, target
+
+
+@pytest.fixture(scope="session")
 def root() -> pathlib.Path:
     """The folder of the project, for tests that read its files."""
     return pathlib.Path(__file__).parents[1]

@@ -117,6 +117,7 @@ def test_default(backend: str) -> None:
     assert re.fullmatch("offered 100000 received 100000 lost 0" + RATE, last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("emitters", "records"), [(1, 1), (1, 500), (500, 2)])
 def test_numbers(backend: str, emitters: int, records: int) -> None:
     """It does as many as it is told."""
@@ -127,6 +128,7 @@ def test_numbers(backend: str, emitters: int, records: int) -> None:
     assert re.fullmatch(f"offered {total} received {total} lost 0" + RATE, last)
 
 
+@pytest.mark.slow
 def test_records(backend: str, sink: Sink) -> None:
     """Each emitter boots, works and ends, with names of its own; all that arrives is valid."""
     result = run(backend, "--emitters", "300", "--records", "12", "--to", sink.url)
@@ -173,6 +175,7 @@ def test_datagrams(backend: str) -> None:
     assert len(names) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 def test_collector_is_killed(backend: str, delay: float) -> None:
     """If the collector dies half way it says so, counts what is lost, and fails soon."""
@@ -230,6 +233,7 @@ def test_collector_is_killed_while_it_reports() -> None:
     assert (second.has_ended, second.received, second.malformed) == (True, 12, 0)
 
 
+@pytest.mark.slow
 def test_target_cannot_be_reached() -> None:
     """Where nobody listens it ends, with what was lost, and fails."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -241,6 +245,7 @@ def test_target_cannot_be_reached() -> None:
     assert re.fullmatch("offered 9 sent 0 lost 9" + RATE, lines[-1])
 
 
+@pytest.mark.slow
 def test_target_breaks_off(backend: str) -> None:
     """If the target goes away for good, what was not sent is lost and counted."""
     breaking = Sink(limit=1000)

@@ -249,6 +249,7 @@ def test_malformed_records_as_json() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("--udp", "0", "--tcp", "0", "--json")])
 def test_nothing_drives_the_terminal(arguments: tuple[str, ...]) -> None:
     """No control character of a record reaches the terminal, wherever in it it is."""
@@ -499,6 +500,7 @@ def test_what_has_arrived_is_printed_first(number: int) -> None:
     assert sorted(int(line.rpartition(" ")[2]) for line in lines) == list(range(1000))
 
 
+@pytest.mark.slow
 def test_an_endless_sender_does_not_keep_it() -> None:
     """What comes after the signal may be shown, but not for ever."""
     with listen() as listener, listener.open("tcp") as opened:
@@ -574,6 +576,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [

@@ -231,6 +231,7 @@ def test_sigint_ends_cleanly(backend: str, sink: Sink) -> None:
     assert closing.count(b"\n") == 1
 
 
+@pytest.mark.slow
 def test_a_slow_collector_loses_nothing(backend: str, tmp_path: pathlib.Path) -> None:
     """More than all socket buffers hold, to a reader that starts late."""
     path = tmp_path / "lines"
@@ -316,6 +317,7 @@ def test_standard_output_that_is_closed_is_an_error(backend: str) -> None:
     assert last == "syslogfast send: cannot send to standard output: Broken pipe"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

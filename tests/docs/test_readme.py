@@ -1,5 +1,6 @@
 """What README shows is true: each example is run."""
 
+import os
 import pathlib
 import re
 import shlex
@@ -111,6 +112,7 @@ def test_the_command_that_listens(root: pathlib.Path) -> None:
         assert rest == "listening on tcp://127.0.0.1:5514\n0 records, 0 malformed\n"
 
 
+@pytest.mark.slow
 def test_the_command_that_demonstrates(root: pathlib.Path) -> None:
     """Its last line is as the text shows it, but for the speed."""
     words = shlex.split(list_blocks(root / "README.md", "sh")[5])
@@ -138,6 +140,7 @@ def test_cython_example(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     subprocess.run(
         [sys.executable, "-I", "setup.py", "--quiet", "build_ext", "--inplace"],
         cwd=tmp_path,
+        env={**os.environ, "CFLAGS": "-O0"},
         check=True,
         capture_output=True,
         timeout=300,

@@ -67,7 +67,7 @@ class Embedded:
         install, self.start = list_blocks(tree / "examples" / "embed" / "README.md", "sh")
         self.install, build = install.splitlines()
         # Cython and setuptools are those of this Python: there is no need to install any.
-        environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
+        environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "CFLAGS": "-O0"}
         self.run(build.replace("build/venv/bin/python", python), environment)
 
     def run(self, command: str, environment: "dict[str, str] | None" = None) -> bytes:

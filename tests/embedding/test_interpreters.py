@@ -202,6 +202,7 @@ for code in codes[:1]:
 """
 
 
+@pytest.mark.slow
 def test_each_has_its_own_logging(run_main: RunCode, folder: pathlib.Path) -> None:
     """Four deep, alternating, one ended while the others live: each knows its own LogRecord."""
     if syslogfast.BACKEND != "c":
@@ -308,6 +309,7 @@ syslogfast.lifecycle.install(log, watch_network=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [GIVE_UP, GIVE_UP_LATER], ids=["closed", "logging's"])
 def test_it_outlasts_its_threads(run_main: RunCode, promise: "tuple[bool, str]", code: str) -> None:
     """CPython aborts where an interpreter ends before its threads: one that connects just now."""
@@ -351,6 +353,7 @@ os.register_at_fork(before=Last().fork)
 EACH_LAST = "assert run(code, has_own_gil)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [MANY, "for _ in range(40): assert run(code, has_own_gil)"])
 def test_many_one_after_the_other(
     run_main: RunCode, program: str, promise: "tuple[bool, str]"

@@ -24,11 +24,15 @@ names = {"hostname": "web1", "app_name": "shop"}
 log = syslogfast.connect("fd://1", **names)
 lifecycle.install(log, network_timeout=0, watch_network=False)
 log.error("sold out", msgid="SALE", structured_data={"a@1": {"b": 1}})
+datagrams = syslogfast.connect(URL, **names)
+datagrams.info("sold out")
+datagrams.close()
+assert datagrams.stats["sent"] == 1
 handler = syslogfast.SysLogHandler("fd://1", **names)
 handler.emit(logging.makeLogRecord({"msg": "%d sold", "args": (3,), "msgid": "HANDLED"}))
 handler.close()
 """
-SEND = """
+STREAM = """
 import syslogfast
 
 log = syslogfast.connect("{}", hostname="web1", app_name="shop", procid="-")
@@ -62,8 +66,17 @@ def run(interpreter: str, code: str, package: pathlib.Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("interpreter", ["pypy", "pyodide"])
 def test_records_of_a_life(interpreter: str, package: pathlib.Path) -> None:
-    records = split_frames(run(interpreter, ALL, package).encode(), "lf")
-    msgids = [parse_rfc5424(record).msgid for record in records]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(5 if interpreter == "pypy" else 0.2)
+        url = f"udp://127.0.0.1:{collector.getsockname()[1]}"
+        printed = run(interpreter, f"URL = {url!r}\n{ALL}", package)
+        if interpreter == "pypy":
+            assert parse_rfc5424(collector.recv(9999)).message == "sold out"
+        else:  # there is no network, though it says so to nobody
+            with pytest.raises(TimeoutError):
+                collector.recv(9999)
+    msgids = [parse_rfc5424(record).msgid for record in split_frames(printed.encode(), "lf")]
     network = {"pypy": ["NETWORK-UP", "NETWORK-DOWN"], "pyodide": ["NETWORK-DOWN"]}
     assert msgids[0] == "BOOTED"
     assert msgids[1] in network[interpreter]
@@ -72,27 +85,12 @@ def test_records_of_a_life(interpreter: str, package: pathlib.Path) -> None:
     assert msgids[4:] == (["ENDED"] if interpreter == "pypy" else [])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("interpreter", ["pypy", "pyodide"])
-def test_datagrams(interpreter: str, package: pathlib.Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
-        collector.bind(("127.0.0.1", 0))
-        collector.settimeout(5 if interpreter == "pypy" else 0.2)
-        url = f"udp://127.0.0.1:{collector.getsockname()[1]}"
-        assert run(interpreter, SEND.format(url), package) == "1\n"
-        if interpreter == "pypy":
-            assert parse_rfc5424(collector.recv(9999)).message == "sold out"
-        else:  # there is no network, though it says so to nobody
-            with pytest.raises(TimeoutError):
-                collector.recv(9999)
-
-
 def test_stream_of_pypy(package: pathlib.Path) -> None:
     """A thread of its own connects, and sends what waits in the queue."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(5)
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        assert run("pypy", SEND.format(url), package) == "1\n"
+        assert run("pypy", STREAM.format(url), package) == "1\n"
         with listener.accept()[0] as connection, connection.makefile("rb") as file:
             connection.settimeout(5)
             (record,) = split_frames(file.read(), "lf")

@@ -268,6 +268,7 @@ def test_records_larger_than_a_block(backend: str) -> None:
     assert line.peek() == big
 
 
+@pytest.mark.slow
 def test_queue_is_used_again(backend: str) -> None:
     """What has been sent leaves no memory behind: ten thousand rounds need that of one."""
     line = make_line(backend, 4 * BLOCK)
@@ -852,6 +853,7 @@ random_steps = settings(
 )
 
 
+@pytest.mark.slow
 @random_steps
 @given(limit=st.sampled_from(LIMITS), given_steps=st.lists(steps, min_size=1, max_size=30))
 @example(200, [("emit", 100), ("take", 50), ("emit", 100), ("rewind", None), ("emit", 100)])
@@ -1338,6 +1340,7 @@ def test_garbage_that_logs(backend: str, step: str) -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
 def test_signal_handlers_that_log(backend: str) -> None:
     """They run between any two instructions of Python, as far as those are calls or loops."""

@@ -505,6 +505,7 @@ calls = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     constant=st.sampled_from([None, {"a": {"c": "d"}}, {"meta": {"language": "en"}}]),

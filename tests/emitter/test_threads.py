@@ -17,7 +17,7 @@ THREADS = 8
 RECORDS = 2_000
 MANY_THREADS = 16
 # Of each of them; with the GIL they take turns, and there is less to find.
-MANY_RECORDS = 20_000 if HAS_GIL else 100_000
+MANY_RECORDS = 5_000 if HAS_GIL else 100_000
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 DAY = 86_400  # seconds
 RECORD = re.compile(rb"<14>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z web1 shop 42 - - (\d+) (\d+)\n")
@@ -36,6 +36,7 @@ def check_lines(data: bytes, threads: int) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 def test_threads_share_an_encoder(encoder_module: ModuleType) -> None:
     """Every record is whole and has its own text, time and structured data, whoever is at work."""
     encoder = encoder_module.Encoder(hostname="h", app_name="a", procid=1)
@@ -152,6 +153,7 @@ def test_counts_hold_whatever_else_is_done(
     assert len(records) == stats["sent"]
 
 
+@pytest.mark.slow
 def test_many_datagrams_of_one_emitter(connect: Callable[..., Any], receiver: Any) -> None:
     """What arrives is whole, and all is counted."""
     url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
@@ -170,6 +172,7 @@ def test_many_datagrams_of_one_emitter(connect: Callable[..., Any], receiver: An
     assert 0 < len(places) == len(datagrams)
 
 
+@pytest.mark.slow
 def test_numbers_are_each_given_once(connect: Callable[..., Any], sink: Sink) -> None:
     """A collector that looks for gaps finds none."""
     emitter = connect(

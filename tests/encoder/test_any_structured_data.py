@@ -25,7 +25,7 @@ from support.malicious_input import (
 
 pytestmark = pytest.mark.native
 
-EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "1000"))
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 
 
@@ -199,6 +199,7 @@ def try_records(module: ModuleType, name: str, data: object, options: dict) -> l
     return records
 
 
+@pytest.mark.slow
 @settings(
     max_examples=EXAMPLES // 10 + 1,
     deadline=None,
@@ -222,6 +223,7 @@ def test_any_structured_data(data: object, options: dict) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_every_listed_one() -> None:
     """All that have broken something before, and all that have to be refused."""
     for data in LISTED:

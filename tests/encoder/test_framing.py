@@ -68,6 +68,7 @@ def test_6587_3_4_1_octets_are_counted_not_characters(encoder_module: ModuleType
         assert encoder.encode("info", text, time_ns=0) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["octet", "lf", "nul"])
 def test_6587_frames_come_apart_again(encoder_module: ModuleType, framing: str) -> None:
     """Each length of the record, and each number of digits in the count, is framed right."""

@@ -587,6 +587,7 @@ def find_smallest(encoder_module: ModuleType, **options: object) -> int:
     return int(str(caught.value).split()[5].rstrip(","))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", CUT_TEXTS, ids=ascii)
 @pytest.mark.parametrize(
     "options",
@@ -732,6 +733,7 @@ def test_default_sizes(encoder_module: ModuleType) -> None:
 HUNDRED_MB = 100_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.no_sanitizer
 @pytest.mark.parametrize("bom", [pytest.param(False, id="plain"), pytest.param(True, id="bom")])
 @pytest.mark.parametrize(

@@ -371,7 +371,7 @@ def list_timestamps(name: str) -> list[tuple[int, int]]:
                     high, high_offset = middle, middle_offset
             found += [(low, offset), (high, high_offset)]
         before, offset = after, other
-    ahead = [start, 0, *range(2_240_000_000, 4_200_000_000, 16 * 10**6), 32_503_680_000]
+    ahead = [start, 0, *range(2_240_000_000, 4_200_000_000, 47 * 10**6), 32_503_680_000]
     return found + [(seconds, find_offset(name, seconds)) for seconds in ahead]
 
 

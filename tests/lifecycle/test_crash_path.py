@@ -183,6 +183,7 @@ def test_the_allocator_is_watched(allocator: "dict[str, str]") -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["before", "after"])
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGFPE", "SIGABRT"])
 def test_a_handler_in_c_ends_the_process(
@@ -264,6 +265,7 @@ def list_calls_at_the_end(trace: str, name: str) -> "list[str]":
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
 
 
+@pytest.mark.slow
 @needs_strace
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT"])
 @pytest.mark.parametrize("transport", [*TRANSPORTS, "standard error"])

@@ -237,6 +237,7 @@ def test_an_orderly_end(name: str, transport: str, backend: str) -> None:
         check_life(read_records(collector), death, program.end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("name", FATAL)
 def test_a_fatal_signal(name: str, transport: str, backend: str) -> None:
@@ -734,6 +735,7 @@ log.info("the parent goes on")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("speaks", [True, False])
 def test_a_crash_in_a_fork(needs_c: None, transport: str, speaks: bool) -> None:
@@ -908,6 +910,7 @@ def read_inventory():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="struct sigaction is another one here")
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("former", ["", "import faulthandler; faulthandler.enable()"])

@@ -1190,6 +1190,7 @@ for name in names:
 """
 
 
+@pytest.mark.slow
 def test_imports_are_as_ever(live: Callable[..., Life]) -> None:
     """A module that is waited for has its own spec and loader, can be looked for, and reloaded."""
     life, control = live(IMPORTS, "install", options=BARE), live(IMPORTS, options=BARE)
@@ -1236,6 +1237,7 @@ BEFORE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", BEFORE)
 def test_a_module_is_waited_for(live: Callable[..., Life], before: str) -> None:
     """Until it has been imported, whatever was tried before."""
@@ -1245,6 +1247,7 @@ def test_a_module_is_waited_for(live: Callable[..., Life], before: str) -> None:
     assert life.status == 0
 
 
+@pytest.mark.slow
 def test_the_same_modules_are_imported(live: Callable[..., Life]) -> None:
     """`python -X importtime` lists the same ones in the same order after install as without."""
     code = """

@@ -182,6 +182,7 @@ def test_without(
     check_transport(transport, sink, receiver, backend=backend, loss=loss, options=options)
 
 
+@pytest.mark.slow
 @pytest.mark.versions
 @pytest.mark.parametrize("transport", ["fd", "tcp", "udp"])
 def test_from_a_zip(
@@ -221,6 +222,7 @@ def test_without_sockets(backend: str) -> None:
     check_records(result.stdout, has_life=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "module"),
     [

@@ -479,6 +479,7 @@ def test_changes(up: Ip) -> None:
         assert watch.wait(0) is None
 
 
+@pytest.mark.slow
 def test_what_makes_no_difference(up: Ip) -> None:
     """Events that change nothing of what is told wake nobody up."""
     up(ADDRESS)
@@ -548,6 +549,7 @@ def test_overrun(up: Ip) -> None:
         assert watch._events is recorder
 
 
+@pytest.mark.slow
 def test_router_events_are_passed_over(up: Ip, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other routes than the default one come and go by the thousand: all is not read for each."""
     up(ADDRESS)
@@ -581,6 +583,7 @@ def test_close_wakes_who_waits(ip: Ip) -> None:
     assert watch.wait(float("inf")) is None
 
 
+@pytest.mark.slow
 def test_close_at_any_time(up: Ip) -> None:
     """Whenever it comes, before, while and after somebody waits and reads, it is heard."""
     up(ADDRESS)

@@ -713,6 +713,7 @@ def test_the_base_is_bound_once(backend, run_python) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "text"),
     [({}, "{}"), ({"fmt": "%(name)s: %(message)s"}, "till: {}"),
@@ -814,6 +815,7 @@ print("equal")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["copy", "deepcopy", "pickle", "pickle 2"])
 def test_copies(backend, run_python, way) -> None:
     """Copies and pickles work as those of logging.Formatter do."""

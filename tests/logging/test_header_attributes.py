@@ -89,6 +89,7 @@ def test_fields(encoder_module: ModuleType, fields: dict, expected: tuple) -> No
     assert read(encoder_module, plain, framing=None, bom=True) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_text(encoder_module: ModuleType, protocol: str) -> None:
     """What constants would be made of, of whatever text: nobody forges a header, or a record."""

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.native
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
 CREATED, STAMP = 1_065_910_455.003, "2003-10-11T22:14:15.003000Z"
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
-EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "1000"))
 few_examples = settings(
     max_examples=EXAMPLES // 8 + 1,
     deadline=None,
@@ -481,6 +481,7 @@ def test_every_malicious_text(both_modules, protocol) -> None:
             assert not CONTROLS.intersection(written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [str, bytes, bytearray])
 def test_long_messages(encoder_module, kind) -> None:
     """Ten megabytes are cut at max_size, wherever they are."""

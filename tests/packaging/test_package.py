@@ -319,6 +319,12 @@ def tree(root: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(copied)
 
 
+@pytest.fixture
+def translated(tree: pathlib.Path, core: "tuple[str, pathlib.Path]") -> None:
+    """The tree is as after a first build: Cython is not run again."""
+    shutil.copy(core[1], tree / "syslogfast" / "_c")  # newer than all that it is made of
+
+
 def build_wheel(tree: pathlib.Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     options = ["--no-build-isolation", "--no-deps", "--disable-pip-version-check", "--no-index"]
     return run_build(tree, "-m", "pip", "wheel", *options, "-w", "wheels", ".", **variables)
@@ -373,6 +379,7 @@ replay.main(generate.PATH)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("translated")
 def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) -> None:
     """SYSLOGFAST_SMALL=1 makes a module of two thirds of the size that gives the vectors."""
     need_compiled()
@@ -392,6 +399,7 @@ def test_small_build(root: pathlib.Path, tree: pathlib.Path, run_python: Run) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("translated")
 def test_without_a_compiler(tree: pathlib.Path, run_python: Run) -> None:
     """Where nothing can be compiled the wheel has the twin, unless SYSLOGFAST_REQUIRE_C=1."""
     required = build_wheel(tree, CC="/bin/false", SYSLOGFAST_REQUIRE_C="1")

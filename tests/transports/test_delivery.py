@@ -528,6 +528,7 @@ def read_reports(sink: Sink) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 def test_drop_newest(connect: Callable, small_sink: Sink) -> None:
     """What finds the queue full is dropped; what was queued before arrives, in order."""
     emitter = connect(url_of(small_sink), queue_bytes=1 << 19)
@@ -798,6 +799,7 @@ emitter.emit_many("info", map(str, range(10_000)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger", ["0", "1000"])
 @pytest.mark.parametrize("ending", ["", "raise LookupError('on purpose')"])
 def test_at_exit_all_is_sent(
@@ -863,6 +865,7 @@ def test_many_threads(connect: Callable, sink: Sink, linger: float) -> None:
         assert numbers == list(range(2000))
 
 
+@pytest.mark.slow
 def test_threads_that_linger_are_not_forgotten(connect: Callable, receiver: socket.socket) -> None:
     """However two first records meet, neither waits for a third one."""
     emitter = connect(url_of(receiver), linger=0.001)

@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.surroundings, pytest.mark.usefixtures("no_thread_fails
 # --- names ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["tcp", "udp"])
 def test_a_name_that_comes_to_be_known(
     connect: Callable,
@@ -202,6 +203,7 @@ def test_a_record_during_failback(connect_once: Callable, sink: Sink) -> None:
         first.close()
 
 
+@pytest.mark.slow
 def test_datagrams_go_back_to_the_first(connect_once: Callable, receiver: socket.socket) -> None:
     """The same by UDP, on a host that says at once that nobody listens."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:

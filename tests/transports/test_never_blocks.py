@@ -250,6 +250,7 @@ def test_emit_never_blocks(
         assert sum(stats["dropped"].values()) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest"])
 def test_pipe_never_blocks(tmp_path: pathlib.Path, backend: str, overflow: str) -> None:
     """A pipe that nobody reads is as good as a collector that is stopped."""

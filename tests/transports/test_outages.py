@@ -131,6 +131,7 @@ def test_a_collector_that_is_killed(collector: Collector, connect_once: Callable
         assert gap[-1] <= death
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest", "block"])
 def test_a_collector_that_sleeps(
     collector: Collector, connect_once: Callable, overflow: str
@@ -186,6 +187,7 @@ def test_a_peer_that_half_closes(connect: Callable, sink: Sink) -> None:
     assert sort_out(parse_lines(sink.connections[0]))[0] == list(range(10))
 
 
+@pytest.mark.slow
 def test_a_reset_amid_a_frame(connect: Callable, small_sink: Sink) -> None:
     """With octet counting, too, the record that was on its way begins anew, and only that."""
     emitter = connect(url_of(small_sink, "?framing=octet"), queue_bytes=1 << 24)
@@ -232,6 +234,7 @@ def test_a_peer_that_talks_without_end(connect_once: Callable) -> None:
         assert check_counts(emitter)["sent"] == 1
 
 
+@pytest.mark.slow
 def test_a_handshake_without_an_end(connect: Callable, sink: Sink) -> None:
     """A peer that takes connections but knows no TLS: records are kept, nobody waits for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -258,6 +261,7 @@ def test_a_handshake_without_an_end(connect: Callable, sink: Sink) -> None:
 # --- unix sockets --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_unix_socket_made_anew(connect: Callable, tmp_path: pathlib.Path) -> None:
     """What comes while there is no socket waits for the new one; so it is after a second time."""
     path = tmp_path / "log"
@@ -419,6 +423,7 @@ def test_a_host_that_cannot_be_reached(receiver: socket.socket) -> None:
     assert told["error"] <= stats["dropped"]["error"]
 
 
+@pytest.mark.slow
 @needs_strace
 @pytest.mark.parametrize("error", ["EHOSTUNREACH", "ENETUNREACH", "ECONNREFUSED"])
 def test_the_next_host_is_taken_instead(receiver: socket.socket, error: str) -> None:

@@ -549,6 +549,7 @@ def test_a_session_that_is_refused(connect_once: Callable, peer: RelpPeer, refus
     assert all(not session.records for session in peer.sessions[:-1])
 
 
+@pytest.mark.slow
 def test_a_collector_that_does_not_answer(connect_once: Callable, peer: RelpPeer) -> None:
     """Opening takes no longer than `timeout`, even where bytes trickle in."""
 
@@ -742,6 +743,7 @@ def test_fork(connect: Callable, peer: RelpPeer) -> None:
     assert first.texts == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_back_to_the_first_url(connect: Callable, peer: RelpPeer) -> None:
     """Once it answers; what is in flight stays with the other, and is not sent twice."""
     peer.on_open = lambda session: session.respond(1, b"500 not yet")

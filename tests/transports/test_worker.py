@@ -52,6 +52,7 @@ class Fault:
         return transport
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 6])
 @pytest.mark.parametrize("linger", [0, 0.05])
 @pytest.mark.parametrize("error", FAILURES)
@@ -164,6 +165,7 @@ def test_no_memory_for_a_thread(
     check_counts(emitter)
 
 
+@pytest.mark.slow
 def test_the_way_back_is_tried_again(
     connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

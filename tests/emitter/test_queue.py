@@ -943,6 +943,22 @@ def test_many_small_frames(backend: str, size: int) -> None:
     assert (taken, queue.count) == (30_000 * size, 0)
 
 
+def test_empty_frames_are_sent_for_themselves(backend: str) -> None:
+    """One behind a record that is sent, or that comes meanwhile, was not given, and so not sent."""
+    queue = make_line(backend, 300).queue
+    for frame in (b"xy", b"", b"z"):
+        queue.put(frame)
+    for number, frame in enumerate([b"xy", b"", b"z"]):
+        assert (queue.count_all()["sent"], queue.count) == (number, 3 - number)
+        assert queue.peek(True) == frame
+        queue.consume(len(frame))
+    queue.put(b"")
+    assert queue.peek() == b""
+    queue.put(b"")
+    queue.consume(0)
+    assert (queue.count_all()["sent"], queue.count) == (4, 1)
+
+
 def test_records_and_their_ends(backend: str) -> None:
     """The ends count from what is left to send, whatever has been sent or dropped before."""
     queue = make_line(backend, 10_000).queue

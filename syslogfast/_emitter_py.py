@@ -221,25 +221,17 @@ class EmitterBase:
     def _put_frame(self, frame: "bytes", is_truncated: "bool", severity: "int") -> "bool":
         """Queue what is encoded; return True if the sender has been called to send."""
         queue = self._queue
-        state = queue.put(frame, is_truncated)
-        if state == NO_SPACE:
-            if queue.closed:
-                queue.drop("closed")
-                return True
-            if len(frame) > queue.limit:
-                queue.drop("too large")
-                return True
-            deadline: float | None = None
-            for _ in range(PUT_TRIES):
-                if state != NO_SPACE:
-                    break
-                deadline = self._sender.apply_overflow(len(frame), deadline)
-                if deadline is None:
-                    break
-                state = queue.put(frame, is_truncated)
-            if state == NO_SPACE:
-                queue.drop("closed" if queue.closed else "full")
-                return True
+        size = len(frame)
+        tries = 0
+        deadline: float | None = None
+        while (state := queue.put(frame, is_truncated)) == NO_SPACE:
+            if tries < PUT_TRIES and not queue.closed and size <= queue.limit:
+                tries += 1
+                deadline = self._sender.apply_overflow(size, deadline)
+                if deadline is not None:
+                    continue
+            queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
+            return True
         if queue.size >= queue.threshold or severity <= URGENT:
             self._sender.pump()
             return True

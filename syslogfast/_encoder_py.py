@@ -29,6 +29,7 @@ from syslogfast._timestamp import check_time, format_timestamp, is_writable
 from syslogfast._validation import (
     check_offset,
     check_severity,
+    is_a,
     reject_change,
     reject_messages,
 )
@@ -232,12 +233,12 @@ class Encoder:
             known, layout.timestamp_format.local_time
         ):
             time_ns = time.time_ns()  # RFC 3164 has no NILVALUE: it is the present time, for all
-        if not isinstance(messages, (list, tuple)):
+        if not is_a(messages, list, tuple):
             reject_messages(messages)
         texts = list(messages)  # it may change meanwhile
         size = measure_buffer(buffer)
         start = check_offset(offset, size)
-        space = None if isinstance(buffer, bytearray) else size - start
+        space = None if is_a(buffer, bytearray) else size - start
         records = []
         for message in texts:
             record, _ = self._encode(severity, message, time_ns, None, None)

@@ -7,7 +7,7 @@ imported: where there are records, somebody else has done so.
 import sys
 
 from syslogfast._options import replace_fields
-from syslogfast._validation import read_int
+from syslogfast._validation import is_a, read_float, read_int, read_str
 from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
@@ -27,19 +27,14 @@ LOWEST_LEVELS = ((70, 0), (60, 1), (50, 2), (40, 3), (30, 4), (25, 5), (20, 6))
 USUAL = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}  # which need no search
 
 
-def is_a(value: "object", *kinds: "type") -> "bool":
-    """Return True if a value is of these types, whatever its `__class__` pretends."""
-    return issubclass(type(value), kinds)
-
-
 def choose_severity(levelno: "object") -> "int":
     """Return the severity of a level; that of a warning for what is not a number."""
     if type(levelno) is int and levelno in USUAL:
         return USUAL[levelno]
     if is_a(levelno, int):
-        levelno = int.__add__(levelno, 0)  # type: ignore[operator]
+        levelno = read_int(levelno)
     elif is_a(levelno, float):
-        levelno = float.__add__(levelno, 0.0)  # type: ignore[operator]
+        levelno = read_float(levelno)
     else:
         return 4
     for lowest, severity in LOWEST_LEVELS:
@@ -50,18 +45,16 @@ def choose_severity(levelno: "object") -> "int":
 
 def read_created(created: "object") -> "int | float":
     """Return nanoseconds since the epoch, to the nearest microsecond: a float has no more."""
-    if is_a(created, int) and -(10**12) < int.__add__(created, 0) < 10**12:  # type: ignore[operator]
-        return int.__mul__(created, 10**9)  # type: ignore[operator]
-    if is_a(created, float):
-        seconds = float.__add__(created, 0.0)  # type: ignore[operator]
-        if -1e12 < seconds < 1e12:
-            return round(seconds * 1e6) * 1000
+    if is_a(created, int) and -(10**12) < read_int(created) < 10**12:
+        return read_int(created) * 10**9
+    if is_a(created, float) and -1e12 < read_float(created) < 1e12:
+        return round(read_float(created) * 1e6) * 1000
     return UNKNOWN_TIME
 
 
 def name_kind(value: "object") -> "str":
     try:
-        return "".join([type(value).__name__])
+        return read_str(type(value).__name__)
     except Exception:  # of a metaclass
         return "object"
 
@@ -75,8 +68,7 @@ def print_value(value: "object") -> "str":
     try:
         if is_a(value, bytes, bytearray, memoryview):
             return bytes(memoryview(value)).decode("utf-8", "replace")  # type: ignore[arg-type]
-        # A subclass may pretend to be another text.
-        return "".join([value if is_a(value, str) else str(value)])  # type: ignore[list-item]
+        return read_str(value if is_a(value, str) else str(value))
     except Exception as error:
         return describe_unprintable(value, error)
 
@@ -101,7 +93,7 @@ def read_other_process(record: "object", known: "str") -> "str | None":
     process = read_attribute(record, "process")
     if not is_a(process, int, str):
         return None
-    procid = print_value(read_int(process) if is_a(process, int) else process)  # type: ignore[arg-type]
+    procid = print_value(read_int(process) if is_a(process, int) else process)
     return None if procid == known else procid
 
 
@@ -134,7 +126,7 @@ def describe_misfit(template: "str", args: "object", error: "Exception") -> "str
 def print_arguments(args: "object") -> "str":
     """Return repr(args); where it has none, that of each of them."""
     try:
-        return "".join([repr(args)])
+        return read_str(repr(args))
     except Exception as error:
         if type(args) is tuple:
             values = [print_arguments(value) for value in args]
@@ -206,10 +198,11 @@ def is_mapping(value: "object") -> "bool":
 
     Where nobody has loaded that class, as without `site`, none but a dict can be one.
     """
-    if isinstance(value, dict):
+    if is_a(value, dict):
         return True
     module: Any = sys.modules.get("_collections_abc")
-    return isinstance(value, getattr(module, "Mapping", dict))
+    # One without items is none, whatever it is registered as.
+    return is_a(value, getattr(module, "Mapping", dict)) and hasattr(type(value), "__getitem__")
 
 
 def choose_arguments(args: "tuple[object, ...]") -> "object":
@@ -223,7 +216,7 @@ def read_any_message(message: "object") -> "str | bytes":
     """Return a message as text or UTF-8, whatever it is."""
     if type(message) is str or type(message) is bytes:
         return message
-    if not isinstance(message, str):
+    if not is_a(message, str):
         try:
             return bytes(memoryview(message))  # type: ignore[arg-type]
         except Exception:
@@ -231,13 +224,13 @@ def read_any_message(message: "object") -> "str | bytes":
     return print_value(message)
 
 
-def format_exception(exc_info: "object") -> "str":
+def format_exception(exc_info: "Any") -> "str":
     """Return the text of an exception, as logging.Formatter.formatException does."""
     from traceback import format_exception
 
     try:
-        parts: Any = exc_info
-        if isinstance(exc_info, BaseException):
+        parts = exc_info
+        if is_a(exc_info, BaseException):
             parts = (type(exc_info), exc_info, exc_info.__traceback__)
         kind, value, trace = parts
         text = "".join(format_exception(kind, value, trace))
@@ -343,7 +336,7 @@ def read_message(record: "logging.LogRecord", handler: "Handler | None" = None) 
 
     As logging.Formatter.format does, it leaves that in `record.message`.
     """
-    template, args = record.msg, read_attribute(record, "args")
+    template, args = read_attribute(record, "msg"), read_attribute(record, "args")
     if not has_own_message(record):
         message = format_message(template, args, record, handler)
     else:

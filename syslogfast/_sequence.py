@@ -1,6 +1,7 @@
 """Numbers in structured data: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it."""
 
 from syslogfast._structured_data import split_elements
+from syslogfast._validation import is_a, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,22 +13,23 @@ def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
 
     One that they have themselves is kept; what is no structured data is returned as it is.
     """
-    if issubclass(type(structured_data), bytes):
-        return add_to_rendered(b"" if structured_data == b"-" else structured_data, number)
-    if not issubclass(type(structured_data), dict):
+    if is_a(structured_data, bytes):
+        elements = read_bytes(structured_data)
+        return add_to_rendered(b"" if elements == b"-" else elements, number)
+    if not is_a(structured_data, dict):
         return structured_data
     meta = structured_data.get("meta")
     if meta is None:
         meta = {"sequenceId": number}
-    elif issubclass(type(meta), dict):
+    elif is_a(meta, dict):
         meta = {"sequenceId": number, **meta}
-    elif issubclass(type(meta), (list, tuple)) and "sequenceId" not in list_names(meta):
+    elif is_a(meta, list, tuple) and "sequenceId" not in list_names(meta):
         meta = [("sequenceId", number), *meta]
     return {**structured_data, "meta": meta}
 
 
 def list_names(pairs: "Any") -> "list[Any]":
-    return [pair[0] for pair in pairs if issubclass(type(pair), (list, tuple)) and pair]
+    return [pair[0] for pair in pairs if is_a(pair, list, tuple) and pair]
 
 
 def add_to_rendered(elements: "bytes", number: "int") -> "bytes":

@@ -4,13 +4,16 @@ What a program writes is refused if it is wrong; what comes with a record is mad
 compiled encoder leaves to this module, too.
 """
 
-from syslogfast._log_record import describe_unprintable, is_a, print_value, read_attribute
+from syslogfast._log_record import describe_unprintable, print_value, read_attribute
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
 from syslogfast._validation import (
     check_enterprise_id,
     check_sd_name,
     complete_sd_id,
+    is_a,
     is_enterprise_id,
+    read_bytes,
+    read_str,
     reject_parameters,
     reject_structured_data,
 )
@@ -35,53 +38,56 @@ def render_parameter(name: "object", value: "object", escapes: "Escapes") -> "by
     name = check_sd_name("PARAM-NAME", name)
     if value is None:
         return b""
-    if not issubclass(type(value), (str, bytes, bytearray, memoryview)):
+    if not is_a(value, str, bytes, bytearray, memoryview):
         value = str(value)
     data = escape_text(read_text(value) or "", escapes)
     return f' {name}="'.encode() + data + b'"'
 
 
-def list_parameters(parameters: "object") -> "object":
+def list_parameters(parameters: "Any") -> "object":
     """Return a list of (name, value) pairs, none for None; what cannot be one, as it is."""
     if parameters is None:
         return []
-    if issubclass(type(parameters), dict):
-        return list(parameters.items())  # type: ignore[attr-defined]
-    if issubclass(type(parameters), (list, tuple)):
-        return list(parameters)  # type: ignore[call-overload]
+    if is_a(parameters, dict):
+        return list(parameters.items())
+    if is_a(parameters, list, tuple):
+        return list(parameters)
     return parameters
 
 
 def read_sd_id(sd_id: "object") -> "object":
     """Return a key as the text that it is, whatever a subclass of str pretends."""
-    if type(sd_id) is not str and issubclass(type(sd_id), str):
-        return "".join([sd_id])  # type: ignore[list-item]
-    return sd_id
+    return read_str(sd_id) if is_a(sd_id, str) else sd_id
+
+
+def is_pair(value: "Any") -> "bool":
+    return is_a(value, list, tuple) and len(value) == 2
 
 
 def render_elements(
     structured_data: "Any", escapes: "Escapes", enterprise_id: "str" = ""
 ) -> "bytes":
     """Return SD-ELEMENTs (RFC 5424 6.3.1); those that are already rendered, as they are."""
-    if issubclass(type(structured_data), bytes):
-        elements = b"".join([structured_data])
+    if is_a(structured_data, bytes):
+        elements = read_bytes(structured_data)
         return b"" if elements == b"-" else elements
-    if not issubclass(type(structured_data), dict):
+    if not is_a(structured_data, dict):
         reject_structured_data(structured_data)
     # Read before any value's __str__ is called, which may change what is being read; or another
     # thread does, between two steps.
-    read: dict[Any, Any] = {
-        read_sd_id(sd_id): list_parameters(parameters)
-        for sd_id, parameters in list(structured_data.items())
-    }
+    read: dict[Any, Any] = {}
+    for item in list(structured_data.items()):
+        if not is_pair(item):
+            reject_structured_data(item)
+        read[read_sd_id(item[0])] = list_parameters(item[1])
     pieces = []
     for sd_id, parameters in read.items():
         sd_id = complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, read)
         pieces.append(f"[{sd_id}".encode())
-        if not issubclass(type(parameters), list):
+        if not is_a(parameters, list):
             reject_parameters(parameters)
         for pair in parameters:
-            if not issubclass(type(pair), (list, tuple)) or len(pair) != 2:
+            if not is_pair(pair):
                 reject_parameters(pair)
             pieces.append(render_parameter(pair[0], pair[1], escapes))
         pieces.append(b"]")
@@ -221,7 +227,7 @@ def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
         if not is_a(parameters, list, tuple):
             parameters = [parameters]
         for pair in list(parameters):  # type: ignore[call-overload]
-            if is_a(pair, list, tuple) and len(pair) == 2:
+            if is_pair(pair):
                 name, value = pair
             else:
                 name, value = "value", pair

@@ -2,6 +2,7 @@
 
 import sys
 
+from syslogfast._validation import is_a, read_str
 from syslogfast.constants import WIDEST
 
 REPLACEMENT = "\ufffd"
@@ -76,8 +77,8 @@ IS_STRICT = sys.implementation.name != "micropython"
 
 def read_text(value: "object") -> "str | None":
     """Return text as a str, None if it is neither a str nor a buffer."""
-    if isinstance(value, str):
-        return "".join([value])  # a subclass may pretend to be another text
+    if is_a(value, str):
+        return read_str(value)
     try:
         data = bytes(memoryview(value))  # type: ignore[arg-type]
     except TypeError:

@@ -6,6 +6,7 @@ from time import time_ns as read_clock
 from syslogfast._validation import (
     check_choice,
     check_precision,
+    is_a,
     is_float_without_time,
     read_int,
     reject_time,
@@ -77,7 +78,7 @@ def render_second(seconds: "int") -> "str":
 
 def check_time(time_ns: "object") -> "int | None":
     """Return a time that was given; None for NaN and the infinities."""
-    if isinstance(time_ns, int):
+    if is_a(time_ns, int):
         return read_int(time_ns)
     if not is_float_without_time(time_ns):
         reject_time(time_ns)

@@ -39,14 +39,44 @@ def describe(value: "object") -> "str":
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def is_float_without_time(value: "object") -> "bool":
+def is_a(value: "object", *kinds: "type") -> "bool":
+    """Return True if a value is of these types, whatever its `__class__` pretends."""
+    return issubclass(type(value), kinds)
+
+
+def is_float_without_time(value: "Any") -> "bool":
     """Tell NaN and the infinities, which stand for an unknown time, from other floats."""
-    return isinstance(value, float) and value - value != 0.0
+    return is_a(value, float) and read_float(value) - read_float(value) != 0.0
 
 
-def read_int(value: "int") -> "int":
+def read_int(value: "Any") -> "int":
     """Return the value of an int, whatever arithmetic a subclass has of its own."""
     return value if type(value) is int else int.__add__(value, 0)
+
+
+def read_float(value: "Any") -> "float":
+    return value if type(value) is float else float.__add__(value, 0.0)
+
+
+def read_str(value: "Any") -> "str":
+    """Return the value of a str, whatever text a subclass pretends to be."""
+    return "".join([value])
+
+
+def read_bytes(value: "Any") -> "bytes":
+    """Return the value of bytes, whatever octets a subclass pretends to be."""
+    return value if type(value) is bytes else bytes.__getitem__(value, slice(None))
+
+
+def check_kind(field: "str", value: "object", rule: "str", *kinds: "type") -> "Any":
+    """Return a value of one of these types."""
+    if not is_a(value, *kinds):
+        raise TypeError(f"{field} must be {rule}, got {describe(value)}")
+    return value
+
+
+def check_int(field: "str", value: "object", rule: "str" = "an int") -> "int":
+    return read_int(check_kind(field, value, rule, int))
 
 
 def check_code(field: "str", value: "object", names: "Mapping[str, int]", highest: "int") -> "int":
@@ -54,18 +84,16 @@ def check_code(field: "str", value: "object", names: "Mapping[str, int]", highes
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
     """
-    if isinstance(value, int):
+    if is_a(value, int):
         number = read_int(value)
         if 0 <= number <= highest:
             return number
-    elif isinstance(value, str):
-        keyword = "".join([value]).lower()  # a subclass may pretend to be another text
+    else:
+        keyword = read_str(check_kind(field, value, "an int or a str", str)).lower()
         if keyword[:4] == "log_":
             keyword = keyword[4:]
         if keyword in names:
             return names[keyword]
-    else:
-        raise TypeError(f"{field} must be an int or a str, got {describe(value)}")
     raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
 
 
@@ -82,8 +110,8 @@ def reject_option(name: "object") -> "NoReturn":
 
 
 def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "Any":
-    """Return one of the choices; a subclass of str may pretend to be another text."""
-    choice = "".join([value]) if isinstance(value, str) else value
+    """Return one of the choices."""
+    choice = read_str(value) if is_a(value, str) else value
     if (choice is not None and type(choice) is not str) or choice not in choices:
         known = ", ".join([repr(choice) for choice in choices])
         raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
@@ -92,33 +120,27 @@ def check_choice(field: "str", value: "object", choices: "Collection[object]") -
 
 def check_field(field: "str", value: "object") -> "str":
     """Return a header field as text. PROCID, which is mostly a number, may be given as one."""
-    if isinstance(value, str):
-        return "".join([value])  # a subclass may pretend to be another text
-    if field == "procid" and isinstance(value, int):
-        return str(read_int(value))
-    kinds = "a str or an int" if field == "procid" else "a str"
-    raise TypeError(f"{field} must be {kinds}, got {describe(value)}")
+    if field != "procid":
+        return read_str(check_kind(field, value, "a str", str))
+    check_kind(field, value, "a str or an int", str, int)
+    return read_str(value) if is_a(value, str) else str(read_int(value))
 
 
 def check_precision(value: "object") -> "int":
-    if not isinstance(value, int):
-        raise TypeError(f"precision must be an int, got {describe(value)}")
-    digits = read_int(value)
+    digits = check_int("precision", value)
     if not 0 <= digits <= MAX_PRECISION:
         raise ValueError(f"precision must be in 0..{MAX_PRECISION}, got {describe(value)}")
     return digits
 
 
-def check_prefix(value: "object") -> "bytes":
-    if not isinstance(value, bytes):
+def check_prefix(value: "Any") -> "bytes":
+    if not is_a(value, bytes):
         raise TypeError(f"prefix must be bytes, got {type(value).__name__}")
-    return b"".join([value])  # a subclass may pretend to be other bytes
+    return read_bytes(value)
 
 
 def check_max_size(value: "object", longest_header: "int") -> "int":
-    if not isinstance(value, int):
-        raise TypeError(f"max_size must be an int, got {describe(value)}")
-    size = read_int(value)
+    size = check_int("max_size", value)
     if size < longest_header:
         raise ValueError(
             f"max_size must be at least {longest_header}, the longest header, got {describe(value)}"
@@ -159,21 +181,10 @@ def reject_parameters(value: "object") -> "NoReturn":
     )
 
 
-def reject_attributes(value: "object") -> "NoReturn":
-    raise TypeError(
-        "attributes must be a dict of dicts of str, {sd_id: {name: attribute}},"
-        f" got {describe(value)}"
-    )
-
-
 def check_sd_name(field: "str", value: "object") -> "str":
     """RFC 5424 6.3.3: SD-NAME = 1*32PRINTUSASCII except '=', SP, ']' and '"'."""
-    if not isinstance(value, str):
-        reject_sd_name(field, value)
-    name = "".join([value])  # a subclass may pretend to be another text
-    if not 1 <= len(name) <= MAX_SD_NAME:
-        reject_sd_name(field, value)
-    if not all(char in SD_NAME_CHARACTERS for char in name):
+    name = read_str(value) if is_a(value, str) else ""
+    if not 1 <= len(name) <= MAX_SD_NAME or not all(char in SD_NAME_CHARACTERS for char in name):
         reject_sd_name(field, value)
     return name
 
@@ -188,10 +199,9 @@ def check_enterprise_id(value: "object") -> "str":
     """Return a private enterprise number as text; "" for None."""
     if value is None:
         return ""
-    if not isinstance(value, (int, str)):
-        raise TypeError(f"enterprise_id must be an int or a str, got {describe(value)}")
-    number = "".join([value]) if isinstance(value, str) else ""  # a subclass may pretend
-    if isinstance(value, int) and 0 <= read_int(value) < 10**MAX_ENTERPRISE_ID:
+    check_kind("enterprise_id", value, "an int or a str", int, str)
+    number = read_str(value) if is_a(value, str) else ""
+    if is_a(value, int) and 0 <= read_int(value) < 10**MAX_ENTERPRISE_ID:
         number = str(read_int(value))
     if not is_enterprise_id(number):
         rule = f"up to {MAX_ENTERPRISE_ID} digits, and periods between them"
@@ -223,8 +233,7 @@ def reject_octets() -> "NoReturn":
 
 
 def reject_sd_name(field: "str", value: "object") -> "NoReturn":
-    if not isinstance(value, str):
-        raise TypeError(f"structured_data {field} must be a str, got {describe(value)}")
+    check_kind(f"structured_data {field}", value, "a str", str)
     raise ValueError(
         f"structured_data {field} must be 1 to 32 printable ASCII characters other than"
         f' = ] " and space, got {describe(value)}'
@@ -238,14 +247,14 @@ def reject_buffer(value: "object") -> "NoReturn":
 
 
 def check_offset(value: "object", size: "int") -> "int":
-    if not isinstance(value, int) or not 0 <= read_int(value) <= size:
+    offset = check_int("offset", value)
+    if not 0 <= offset <= size:
         reject_offset(value, size)
-    return read_int(value)
+    return offset
 
 
 def reject_offset(value: "object", size: "int") -> "NoReturn":
-    if not isinstance(value, int):
-        raise TypeError(f"offset must be an int, got {describe(value)}")
+    check_int("offset", value)
     raise ValueError(f"offset must be in 0..{size}, the length of buffer, got {describe(value)}")
 
 
@@ -253,27 +262,23 @@ def reject_space(needed: "int", space: "int") -> "NoReturn":
     raise NoSpace(f"buffer must have room for {needed} bytes after offset, got {space}")
 
 
-def check_seconds(field: "str", value: "object") -> "float":
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{field} must be a number of seconds, got {describe(value)}")
+def check_seconds(field: "str", value: "Any") -> "float":
+    check_kind(field, value, "a number of seconds", int, float)
     if not 0 <= value < 1e9:
         raise ValueError(f"{field} must be in 0..1e9 seconds, got {describe(value)}")
     return float(value)
 
 
-def check_timeout(value: "object") -> "float":
+def check_timeout(value: "Any") -> "float":
     """Return how long to wait; a negative number is no time, and infinity has no end."""
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, got {describe(value)}")
+    check_kind("timeout", value, "a number of seconds", int, float)
     if value != value:
         raise ValueError(f"timeout must be a number of seconds, got {describe(value)}")
     return float(value)
 
 
 def check_queue_bytes(value: "object") -> "int":
-    if not isinstance(value, int):
-        raise TypeError(f"queue_bytes must be an int, got {describe(value)}")
-    size = read_int(value)
+    size = check_int("queue_bytes", value)
     if not 1 <= size < 1 << 62:
         raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
     return size
@@ -373,9 +378,9 @@ def check_token(field: "str", value: "object") -> "bytes":
 
     It is a secret, so nothing of it is shown.
     """
-    if not isinstance(value, str):
+    if not is_a(value, str):
         raise TypeError(f"{field} must be a str, got {type(value).__name__}")
-    token = "".join([value])  # a subclass may pretend to be another text
+    token = read_str(value)
     if not token or not all(char in SD_NAME_CHARACTERS and char != "@" for char in token):
         raise ValueError(
             f'{field} must be printable ASCII characters other than @ = ] " and space,'
@@ -384,24 +389,21 @@ def check_token(field: "str", value: "object") -> "bytes":
     return token.encode()
 
 
-def check_tags(value: "object") -> "list[str]":
-    if not isinstance(value, (list, tuple)) or not all(isinstance(tag, str) for tag in value):
+def check_tags(value: "Any") -> "list[str]":
+    if not is_a(value, list, tuple) or not all(is_a(tag, str) for tag in value):
         raise TypeError(f"tags must be a list or a tuple of str, got {describe(value)}")
     return list(value)
 
 
 def check_host(value: "object") -> "str":
-    if not isinstance(value, str):
-        raise TypeError(f"host must be a str unless url is given, got {describe(value)}")
-    if not value or "?" in value:  # which would begin the options of a URL
+    host = read_str(check_kind("host", value, "a str unless url is given", str))
+    if not host or "?" in host:  # which would begin the options of a URL
         raise ValueError(f"host must be a name or an address, got {describe(value)}")
-    return value
+    return host
 
 
 def check_port(value: "object") -> "int":
-    if not isinstance(value, int):
-        raise TypeError(f"port must be an int unless url is given, got {describe(value)}")
-    return read_int(value)
+    return check_int("port", value, "an int unless url is given")
 
 
 def reject_service_option(option: "str") -> "NoReturn":
@@ -410,22 +412,16 @@ def reject_service_option(option: "str") -> "NoReturn":
 
 def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
     """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
-    if not isinstance(attributes, dict):
-        reject_attributes(attributes)
-    copied = {}
-    for sd_id, names in attributes.items():
-        if not isinstance(names, dict):
-            reject_attributes(names)
-        texts = [sd_id]
-        texts.extend(names)
-        texts.extend(names.values())
-        for text in texts:
-            if not isinstance(text, str):
-                reject_attributes(text)
-        complete_sd_id(check_sd_name("SD-ID", sd_id), enterprise_id, attributes)
-        for name in names:
-            check_sd_name("PARAM-NAME", name)
-        copied["".join([sd_id])] = dict(names)
+    rule = "a dict of dicts of str, {sd_id: {name: attribute}}"
+    copied: dict[str, dict[str, str]] = {}
+    for sd_id, names in check_kind("attributes", attributes, rule, dict).items():
+        sd_id = check_sd_name("SD-ID", check_kind("attributes", sd_id, rule, str))
+        copied[sd_id] = {}
+        for name, attribute in check_kind("attributes", names, rule, dict).items():
+            name = check_sd_name("PARAM-NAME", check_kind("attributes", name, rule, str))
+            copied[sd_id][name] = read_str(check_kind("attributes", attribute, rule, str))
+    for sd_id in copied:
+        complete_sd_id(sd_id, enterprise_id, copied)
     return copied
 
 
@@ -433,10 +429,10 @@ def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
     """Return a copy of {field: attributes}; refuse what is not that."""
     copied = {}
     for field, names in check_header_kind(given, dict).items():
-        field = "".join([check_header_kind(field, str)])  # a subclass may pretend to be another
+        field = read_str(check_header_kind(field, str))
         check_choice("header_attributes field", field, HEADER_FIELDS)
-        names = [names] if isinstance(names, str) else check_header_kind(names, list, tuple)
-        texts = tuple(["".join([check_header_kind(name, str)]) for name in names])
+        names = [names] if is_a(names, str) else check_header_kind(names, list, tuple)
+        texts = tuple([read_str(check_header_kind(name, str)) for name in names])
         if not texts or "" in texts:
             raise ValueError(f"header_attributes must name attributes, got {describe(names)}")
         copied[field] = texts
@@ -444,6 +440,4 @@ def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
 
 
 def check_header_kind(value: "Any", *kinds: "type") -> "Any":
-    if not isinstance(value, kinds):
-        raise TypeError(f"header_attributes must be {{field: [attribute]}}, got {describe(value)}")
-    return value
+    return check_kind("header_attributes", value, "{field: [attribute]}", *kinds)

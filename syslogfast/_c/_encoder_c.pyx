@@ -127,6 +127,7 @@ from syslogfast._validation import (
     complete_sd_id,
     check_severity,
     is_float_without_time,
+    read_bytes,
     read_int,
     reject_buffer,
     reject_change,

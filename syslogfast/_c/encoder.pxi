@@ -135,7 +135,7 @@ cdef class Encoder:
         structured_data = options["structured_data"]
         elements = b""
         if isinstance(structured_data, bytes):
-            elements = b"".join([structured_data])
+            elements = read_bytes(structured_data)
             if elements == b"-":
                 elements = b""
         elif structured_data is not None:

@@ -113,7 +113,8 @@ cdef void send_backlog(Block block, int fd, Part *part) noexcept nogil:
         part.iov_len = block.ends[block.first] - block.position
         if not send_parts(fd, part, 1):
             break
-        count_sent(<Queue>crash_state.queue, block, part.iov_len)   # the process may live on
+        # The process may live on.
+        count_sent(<Queue>crash_state.queue, block, part.iov_len, block.first + 1)
         part.iov_base = block.start + block.position
     part.iov_len = 0
 
@@ -143,7 +144,10 @@ cdef void send_crash_record(int signal) noexcept nogil:
     elif crash_state.layout.framing != DATAGRAM:
         fd = -1
     if fd >= 0 and send_parts(fd, parts, 3):
-        count_sent(<Queue>crash_state.queue, (<Queue>crash_state.queue).oldest, parts[0].iov_len)
+        count_sent(
+            <Queue>crash_state.queue, (<Queue>crash_state.queue).oldest, parts[0].iov_len,
+            (<Queue>crash_state.queue).oldest.count,
+        )
         swap(&(<Queue>crash_state.queue).pinned, CRASH_OWNED, 0)
     else:
         crash_state.space[size] = c'\n'

@@ -56,7 +56,7 @@ cdef object read_plain_message(object record):
 
     As logging.Formatter.format does, it leaves that in `record.message`.
     """
-    message = record.msg
+    message = read_present(record, "msg")
     if (
         PyUnicode_CheckExact(message)
         and read_present(record, "exc_info") is None

@@ -159,7 +159,7 @@ cdef class Queue:
         cdef Py_ssize_t end = block.first + self.pinned, still = 0
         if self.pinned <= 0:
             return  # all was dropped meanwhile
-        count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)))
+        count_sent(self, block, max(0, min(size, block.ends[end - 1] - block.position)), end)
         if pinned > 0:
             while block.first + still < end and (
                 find_start(block, block.first + still) < block.position + pinned
@@ -253,11 +253,14 @@ cdef void free_blocks(Queue queue) noexcept:
         queue.oldest = queue.oldest.next
 
 
-cdef void count_sent(Queue queue, Block block, Py_ssize_t size) noexcept nogil:
+cdef void count_sent(
+    Queue queue, Block block, Py_ssize_t size, Py_ssize_t end
+) noexcept nogil:
+    """Count so many bytes, and the records of which they are, none from index `end` on."""
     queue.size -= size
     queue.sent_bytes += size
     block.position += size
-    while block.first < block.count and 0 <= block.ends[block.first] <= block.position:
+    while block.first < end and 0 <= block.ends[block.first] <= block.position:
         block.first += 1
         block.live -= 1
         queue.sent += 1

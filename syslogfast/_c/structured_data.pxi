@@ -125,13 +125,17 @@ cdef bint is_side_effect_free(object structured_data) except -1:
     return True
 
 
+cdef bint is_pair(object value) except -1:
+    return isinstance(value, (list, tuple)) and PyObject_Size(value) == 2
+
+
 cdef int render_pairs(object pairs, int rules, Scratch *scratch) except -1:
     cdef Py_ssize_t i
     if not isinstance(pairs, (list, tuple)):
         reject_parameters(pairs)
     for i in range(PySequence_Fast_GET_SIZE(pairs)):
         pair = <object>PySequence_Fast_GET_ITEM(pairs, i)
-        if not isinstance(pair, (list, tuple)) or PyObject_Size(pair) != 2:
+        if not is_pair(pair):
             reject_parameters(pair)
         render_parameter(
             PySequence_GetItem(pair, 0), PySequence_GetItem(pair, 1), rules, scratch
@@ -149,10 +153,14 @@ cdef int render_elements(object structured_data, int rules, Scratch *scratch) ex
     if not isinstance(structured_data, dict):
         reject_structured_data(structured_data)
     if NO_GIL or not is_side_effect_free(structured_data):
-        structured_data = {
-            read_sd_id(sd_id): list_parameters(parameters)
-            for sd_id, parameters in list(structured_data.items())
-        }
+        items = list(structured_data.items())
+        structured_data = {}
+        for item in items:
+            if not is_pair(item):
+                reject_structured_data(item)
+            (<dict>structured_data)[read_sd_id(PySequence_GetItem(item, 0))] = list_parameters(
+                PySequence_GetItem(item, 1)
+            )
     for sd_id, parameters in (<dict>structured_data).items():
         append(scratch, b"[", 1)
         sd_id = check_sd_id(sd_id, structured_data, scratch.enterprise_id)

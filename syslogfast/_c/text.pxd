@@ -298,13 +298,20 @@ cdef inline Measure measure_text(
 cdef inline Py_ssize_t find_cut(
     const uint8_t *src, Py_ssize_t size, Py_ssize_t limit
 ) noexcept nogil:
-    """Return how many octets of UTF-8 are whole characters within `limit` octets."""
+    """Return how many octets of UTF-8 are whole characters within `limit` octets.
+
+    All `limit` of them where none but ill-formed parts would be left out: those are replaced.
+    """
+    cdef Py_ssize_t cut = limit
+    cdef bint well_formed
     if size <= limit:
         return size
     if limit <= 0:
         return 0
-    while limit > 0 and continues(src[limit]):
-        limit -= 1
+    while cut > 0 and continues(src[cut]):
+        cut -= 1
+    if cut + measure_sequence(src + cut, src + size, &well_formed) > limit and well_formed:
+        return cut
     return limit
 
 

@@ -211,7 +211,9 @@ class Queue:
         self.size -= size
         self._sent_bytes += size
         self._position += size
-        while self._frames and self._position >= len(self._frames[0]):
+        given = self._pinned  # an empty record that was put since is not one of those
+        while given and self._frames and self._position >= len(self._frames[0]):
+            given -= 1
             frame_size = len(self._frames[0])
             try:
                 self._frames.popleft()

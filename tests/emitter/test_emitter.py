@@ -16,8 +16,6 @@ from logging import makeLogRecord
 from types import ModuleType
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from support.backends import load_emitter_module
 from support.emitters import (
     HEAVY,
@@ -30,7 +28,6 @@ from support.emitters import (
     take_text,
 )
 from support.grammar import parse_rfc5424
-from support.strategies import elements, messages
 
 import syslogfast
 from syslogfast.constants import SEVERITIES
@@ -610,54 +607,6 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
             assert emitter.stats["truncated"] == number
             emitter.emit(6, fitting + text, time_ns=TIME)
             assert emitter.stats["truncated"] == number + 1
-
-
-calls = st.fixed_dictionaries(
-    {
-        "message": messages,
-        "msgid": st.sampled_from([None, "ID", "\u00e9" * 40]),
-        "structured_data": elements,
-        "time_ns": st.sampled_from([0, TIME, -(10**30)]),
-    }
-)
-
-
-@pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    protocol=st.sampled_from(["rfc5424", "rfc5424", "rfc3164"]),
-    bom=st.booleans(),
-    constant=st.sampled_from([None, {"a": {"c": "d"}}, {"b@2": {"e": "f" * 90}}]),
-    max_size=st.sampled_from([450, 451, 480, 600, 2048]),
-    given_calls=st.lists(calls, min_size=1, max_size=12),
-)
-def test_twins_agree(
-    protocol: str, bom: bool, constant: object, max_size: int, given_calls: list[dict]
-) -> None:
-    """The same calls on both: the same bytes, counts and errors."""
-    emitters = [
-        make_emitter(
-            load_emitter_module(name),
-            protocol=protocol,
-            bom=bom,
-            structured_data=constant,
-            max_size=max_size,
-            local_time=False,
-        )
-        for name in ("c", "python")
-    ]
-    for call in given_calls:
-        if protocol != "rfc5424" and call["time_ns"] < 0:
-            continue  # it is the present time
-        errors = []
-        for emitter in emitters:
-            try:
-                emitter.emit(6, **call)
-            except Exception as error:
-                errors.append(repr(error))
-        assert errors in ([], errors[:1] * 2)
-        assert emitters[0].stats == emitters[1].stats, call
-    assert take(emitters[0]) == take(emitters[1])
 
 
 # --- the end -------------------------------------------------------------------------------------

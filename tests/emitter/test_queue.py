@@ -463,6 +463,7 @@ def test_closed_while_space_was_made(backend: str) -> None:
     line.sender.answer = True
     line.emit(100)
     assert line.stats["dropped"] == {"closed": 1}
+    assert line.sender.take_calls() == ["linger", 100]  # it is not asked again
 
 
 def test_space_is_made(backend: str) -> None:
@@ -940,6 +941,22 @@ def test_many_small_frames(backend: str, size: int) -> None:
         taken += len(data)
         queue.consume(len(data))
     assert (taken, queue.count) == (30_000 * size, 0)
+
+
+def test_empty_frames_are_sent_for_themselves(backend: str) -> None:
+    """One behind a record that is sent, or that comes meanwhile, was not given, and so not sent."""
+    queue = make_line(backend, 300).queue
+    for frame in (b"xy", b"", b"z"):
+        queue.put(frame)
+    for number, frame in enumerate([b"xy", b"", b"z"]):
+        assert (queue.count_all()["sent"], queue.count) == (number, 3 - number)
+        assert queue.peek(True) == frame
+        queue.consume(len(frame))
+    queue.put(b"")
+    assert queue.peek() == b""
+    queue.put(b"")
+    queue.consume(0)
+    assert (queue.count_all()["sent"], queue.count) == (4, 1)
 
 
 def test_records_and_their_ends(backend: str) -> None:

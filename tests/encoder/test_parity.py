@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from support.malicious_input import BigInt, Octets, Text
+from support.odd_kinds import Shown, make_array, make_odd, odd, pretenders
 
 import syslogfast
 from syslogfast import _options
@@ -95,6 +96,17 @@ octets = st.one_of(
 )
 
 
+shown = st.one_of(
+    texts,
+    texts.map(Text),
+    octets,
+    st.sampled_from([None, 5, ValueError("x\n"), KeyError("\ud800")]),
+).map(Shown)
+
+
+arrays = st.builds(make_array, octets, st.integers(0, 50))
+
+
 def release_view() -> memoryview:
     view = memoryview(b"gone")
     view.release()
@@ -113,6 +125,10 @@ messages = st.one_of(
     texts.map(Text),
     octets.map(Octets),
     octets.map(Growing),
+    odd(str, texts),
+    odd(bytes, octets),
+    odd(bytearray, octets),
+    arrays,
     st.sampled_from(
         [
             "\ufeff\ufeffx",
@@ -125,7 +141,10 @@ messages = st.one_of(
         ]
     ),
 )
-any_messages = mostly(messages, st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view)))
+any_messages = mostly(
+    messages,
+    st.one_of(st.sampled_from(NOT_MESSAGES), st.builds(release_view), pretenders, shown),
+)
 
 SD_NAMES = [
     "a",
@@ -155,7 +174,9 @@ NOT_SD_NAMES = [
 ]
 NOT_TEXTS = [5, True, None, 1.5, 10**30, Number.TWO, BigInt(7), [1, "\n"], Printable(), b"", "-"]
 values = st.one_of(
-    texts, octets, octets.map(bytearray), octets.map(memoryview), st.sampled_from(NOT_TEXTS)
+    *(texts, octets, octets.map(bytearray), octets.map(memoryview), st.sampled_from(NOT_TEXTS)),
+    *(odd(str, texts), odd(bytes, octets), odd(int, st.integers()), pretenders, shown),
+    arrays,
 )
 NOT_PARAMETERS = [5, "ab", b"ab", [5], [("a",)], [("a", 1, 2)], ["ab"], {1, 2}, iter(())]
 
@@ -169,6 +190,10 @@ def elements_of(names: st.SearchStrategy, others: list[object]) -> st.SearchStra
         pairs.map(tuple),
         pairs.map(lambda given: [list(pair) for pair in given]),
         pairs.map(Mapping),
+        odd(dict, pairs),
+        odd(list, pairs),
+        odd(tuple, pairs),
+        pairs.map(lambda given: [make_odd(tuple, pair, ("__iter__",), "items") for pair in given]),
         st.sampled_from([{}, [], (), None, *others]),
     )
     return st.lists(st.tuples(names, parameters), max_size=3).map(dict)
@@ -200,11 +225,13 @@ structured_data = st.one_of(
     st.none(),
     elements,
     elements.map(Mapping),
+    odd(dict, elements),
+    odd(bytes, st.sampled_from(RENDERED)),
     st.sampled_from(RENDERED),
     st.sampled_from(HUGE + RENDERED),
 )
 any_structured_data = mostly(
-    structured_data, st.one_of(wrong_elements, st.sampled_from(NOT_STRUCTURED_DATA))
+    structured_data, st.one_of(wrong_elements, st.sampled_from(NOT_STRUCTURED_DATA), pretenders)
 )
 
 FIRST, LAST = -62135596800 * 10**9, 253402300800 * 10**9 - 1  # of the years 0001 and 9999
@@ -236,8 +263,9 @@ TIMES = [
     None,
 ]
 NOT_TIMES = [1.5, "0", b"0", [], 0j]
-times = st.one_of(st.sampled_from(TIMES), st.integers(FIRST, LAST), st.integers(0, 2**61))
-any_times = mostly(times, st.sampled_from(NOT_TIMES))
+integers = st.one_of(st.integers(FIRST, LAST), st.integers(0, 2**61))
+times = st.one_of(st.sampled_from(TIMES), integers, odd(int, integers))
+any_times = mostly(times, st.one_of(st.sampled_from(NOT_TIMES), pretenders))
 
 SEVERITIES = [
     *range(8),
@@ -274,23 +302,42 @@ NOT_SEVERITIES = [
     BigInt(8),
     Text("true"),
 ]
-any_severities = mostly(st.sampled_from(SEVERITIES), st.sampled_from(NOT_SEVERITIES))
+any_severities = mostly(
+    st.one_of(
+        st.sampled_from(SEVERITIES), st.sampled_from(SEVERITIES), odd(int, st.integers(0, 7))
+    ),
+    st.one_of(
+        st.sampled_from(NOT_SEVERITIES),
+        pretenders,
+        odd(int, st.integers(-1, 9)),
+        odd(str, st.sampled_from(["info", "err", "x"])),
+    ),
+)
 MSGIDS = [None, "ID47", "", "\u00e9", "\ud800", "a b", "m" * 40, "\U0001f600" * 9, "-", Text("x")]
-any_msgids = mostly(st.sampled_from(MSGIDS), st.sampled_from([5, b"ID", 1.5]))
+any_msgids = mostly(
+    st.one_of(st.sampled_from(MSGIDS), odd(str, st.sampled_from(["ID47", "\u00e9", ""]))),
+    st.one_of(st.sampled_from([5, b"ID", 1.5]), pretenders),
+)
 OFFSETS = [0, 0, 0, 0, 1, 7, 40, True, Number.TWO]
 NOT_OFFSETS = [300, 301, 2000, -1, 2**31, 2**63, -(2**70), BigInt(1), 1.0, None, "0", []]
-any_offsets = mostly(st.sampled_from(OFFSETS), st.sampled_from(NOT_OFFSETS))
+any_offsets = mostly(
+    st.one_of(st.sampled_from(OFFSETS), st.sampled_from(OFFSETS), odd(int, st.integers(0, 40))),
+    st.one_of(st.sampled_from(NOT_OFFSETS), pretenders, odd(int, st.integers(-2, 2000))),
+)
 BATCHES = [[], (), ["x" * 50] * 30, [b"ok", "\ud800", "\n" * 90] * 4, ["x", "\u20ac" * 3000] * 3]
 any_batches = mostly(
     st.one_of(
         st.lists(texts, max_size=5),
         st.lists(st.one_of(texts, octets), max_size=6),
         st.lists(messages, max_size=5).map(tuple),
+        odd(list, st.lists(messages, max_size=5)),
+        odd(tuple, st.lists(messages, max_size=5)),
         st.sampled_from(BATCHES),
     ),
     st.one_of(
         st.lists(any_messages, max_size=5),
-        st.sampled_from([None, "ab", b"ab", iter("a"), {"a": 1}]),
+        st.sampled_from([None, "ab", b"ab", {"a": 1}]),
+        st.one_of(pretenders, odd(str, texts), odd(dict, st.just({"a": 1}))),
     ),
 )
 
@@ -310,12 +357,13 @@ FIELDS = [
     "\U0001f600" * 70,
     Text("web2"),
 ]
-fields = st.sampled_from(FIELDS)
+fields = st.one_of(st.sampled_from(FIELDS), odd(str, st.sampled_from(FIELDS)))
+ATTRIBUTES = [None, {}, {"a": {"b": "user"}}, {"a@1": {"line": "lineno"}, "b@2": {}},
+              {Text("a"): Mapping({Text("b"): Text("c")})}]  # fmt: skip
 OPTIONS = {
     "protocol": st.sampled_from(["rfc5424", "rfc5424", "rfc3164", "local"]),
-    "facility": st.sampled_from(
-        [0, 1, 12, 23, "local7", "kern", True, Number.SEVENTEEN, BigInt(9)]
-    ),
+    "facility": st.sampled_from([0, 1, 12, 23, "local7", "kern", True, Number.SEVENTEEN, BigInt(9)])
+    | odd(int, st.integers(0, 23)),
     "hostname": st.one_of(fields, st.none()),
     "app_name": st.one_of(fields, st.none()),
     "procid": st.one_of(
@@ -328,12 +376,17 @@ OPTIONS = {
     "precision": st.sampled_from([0, 1, 2, 3, 4, 5, 6, True, Number.TWO, BigInt(5)]),
     "controls": st.sampled_from(["escape", "keep"]),
     "bom": st.booleans(),
-    "max_size": st.one_of(st.none(), st.integers(0, 60), st.integers(0, 700)),  # above the least
+    "max_size": st.one_of(  # above the least
+        *(st.none(), st.integers(0, 60), st.integers(0, 700)),
+        st.integers(2**31 - 5000, 2**31 - 3000),  # nearly all that there may be
+        odd(int, st.integers(0, 700)),
+    ),
     "prefix": st.sampled_from([b"", b"TOKEN ", b"\n\xff", b"p" * 300]),
     "header_attributes": st.sampled_from(
         [None, {}, {"app_name": "name"}, {"msgid": ["a", "b"], "procid": ("c",)}]
     ),
     "enterprise_id": st.sampled_from([None, 0, 1, "1", Text("1"), BigInt(5)]),
+    "attributes": st.sampled_from(ATTRIBUTES) | odd(dict, st.sampled_from(ATTRIBUTES[1:])),
 }
 WRONG_OPTIONS = {
     "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
@@ -365,6 +418,13 @@ WRONG_OPTIONS = {
             {"procid": ["a", 5]},
             {"msgid": b"x"},
         ]
+    ),
+    "attributes": st.one_of(
+        st.sampled_from(
+            [5, "ab", [], {"a": 5}, {"a": {"b": 5}}, {5: {}}, {"a b": {}}, {"a@x": {}}]
+        ),
+        st.sampled_from([{"a": {"": "x"}}, {"a": [("b", "c")]}, {"a": {"b": None}}, {None: {}}]),
+        pretenders,
     ),
     "enterprise_id": st.sampled_from(
         ["32473.1", "", "x", "1.", ".1", "1..2", -1, 10**30, "1" * 31, 1.5, []]
@@ -446,11 +506,17 @@ def compare(method: str, call: Callable[[int], object]) -> bool:
 def keep_possible(
     both_modules: tuple[ModuleType, ModuleType], options: dict[str, object]
 ) -> dict[str, object]:
-    """Return options that an encoder can have: an enterprise_id may make two SD-IDs the same."""
-    plain = {**options, "max_size": None}
-    if compare("Encoder", lambda i: repr(both_modules[i].Encoder(**plain))):
-        return options
-    return {name: value for name, value in options.items() if name != "enterprise_id"}
+    """Return options that an encoder can have.
+
+    An enterprise_id may make two SD-IDs the same; a value may have a __str__ that raises, and a
+    dict its own items.
+    """
+    for name in ("enterprise_id", "structured_data", "attributes"):
+        plain = {**options, "max_size": None}
+        if compare("Encoder", lambda i: repr(both_modules[i].Encoder(**plain))):  # noqa: B023
+            break
+        options = {other: value for other, value in options.items() if other != name}
+    return options
 
 
 Call = collections.namedtuple(
@@ -620,7 +686,9 @@ def compare_timestamps(
 
     for timestamp in itertools.islice(itertools.cycle(timestamps), 5):
         for distance in (0, -1, 1, 86400 * 10**9):
-            near = timestamp + distance if isinstance(timestamp, int) else timestamp
+            near = timestamp
+            if distance and issubclass(type(timestamp), int):
+                near = int.__add__(timestamp, distance)
             compare("format_timestamp", lambda i: render(both_modules[i], near))  # noqa: B023
 
 

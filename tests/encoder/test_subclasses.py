@@ -1,4 +1,4 @@
-"""A subclass of int, str or bytes is the value that it holds, whatever its own methods say."""
+"""A value is of its type, and of what that holds, whatever its class and methods say."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.odd_kinds import Pretender
 
 from syslogfast import _encoder_py
 
@@ -14,7 +15,13 @@ pytestmark = [pytest.mark.native, pytest.mark.portable]
 SECOND = 1_000_000_000
 TIME = 1_065_910_455_003_000_000
 IDENTITY = {"hostname": "web1", "app_name": "shop", "procid": 42}
-OTHERS: dict[type, Any] = {int: 7, str: "another", bytes: b"another"}
+OTHERS: dict[type, Any] = {
+    int: 7,
+    float: 7.5,
+    str: "another",
+    bytes: b"another",
+    bytearray: bytearray(b"another"),
+}
 # What an object needs to be one.
 KEPT = {"__new__", "__init__", "__class__", "__getattribute__", "__setattr__", "__delattr__"}
 KEPT |= {"__init_subclass__", "__subclasshook__", "__dir__", "__buffer__", "__release_buffer__"}
@@ -73,6 +80,12 @@ def encode_many(module: ModuleType, *args: Any, **keywords: Any) -> tuple[object
     return module.Encoder(**IDENTITY).encode_many_into(buffer, *args, **keywords), buffer
 
 
+def fill(buffer: bytearray, write: Callable[..., object], messages: object) -> object:
+    """Write at the third octet; return the result and what is in the buffer afterwards."""
+    result = write(buffer, 6, messages, 3 if memoryview(buffer).nbytes else 0, time_ns=TIME)
+    return result, bytes(memoryview(buffer))
+
+
 def encode_record(module: ModuleType, message: Any = None, **attributes: Any) -> bytes:
     record = logging.makeLogRecord({"msg": "text", "created": 1.0, "process": 1, **attributes})
     encoder = module.Encoder(hostname="web1", app_name="shop")
@@ -100,6 +113,13 @@ def list_calls(module: ModuleType, kind: Kind) -> Iterator[tuple[str, Callable[[
                     module.format_timestamp(kind(time), protocol=protocol, local_time=False),
                 ],
             )
+    yield (
+        "no time",
+        lambda: [
+            encode_own(module, time_ns=kind(float("nan"))),
+            encode_own(module, time_ns=kind(float("-inf"))),
+        ],
+    )
     for severity in 0, 3, "err":
         yield (
             f"severity {severity}",
@@ -153,6 +173,23 @@ def list_calls(module: ModuleType, kind: Kind) -> Iterator[tuple[str, Callable[[
                 encode(module, structured_data={"a@1": [(kind("name"), kind(value))]}),
             ],
         )
+    for text in bytearray(b"text"), bytearray(b"caf\xc3\xa9\n."):
+        yield (
+            f"message {text!r}",
+            lambda text=text: [
+                encode_own(module, kind(text)),
+                encode_many(module, 6, ["a", kind(text)]),
+                encode_own(module, structured_data={"a@1": {"b": kind(text)}}),
+            ],
+        )
+    for size in 0, 5, 90, 200:
+        yield (
+            f"buffer of {size}",
+            lambda size=size: [
+                fill(kind(bytearray(size)), module.Encoder(**IDENTITY).encode_into, "text"),
+                fill(kind(bytearray(size)), module.Encoder(**IDENTITY).encode_many_into, ["text"]),
+            ],
+        )
     for offset in 0, 2, 5:
         yield (
             f"offset {offset}",
@@ -166,7 +203,8 @@ def list_calls(module: ModuleType, kind: Kind) -> Iterator[tuple[str, Callable[[
         )
     for name, value in [
         *[("levelno", 50), ("levelno", 10**30), ("process", 50), ("process", 10**30)],
-        *[("msgid", "name"), ("structured_data", b"[a@1]")],
+        *[("msgid", "name"), ("structured_data", b"[a@1]"), ("levelno", 45.5)],
+        *[("created", 5), ("created", 1065910455.003)],
     ]:
         yield (
             f"record {name} {value}",
@@ -238,3 +276,71 @@ def test_bools_are_ints(encoder_module: ModuleType, options: dict, plain: dict) 
     assert encoder.encode_into(bytearray(1), 6, "text", True) == encoder.encode_into(
         bytearray(1), 6, "text", 1
     )
+
+
+KINDS = [int, float, str, bytes, bytearray, memoryview, list, tuple, dict]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("field", "call"),
+    [
+        ("severity", lambda encoder, value: encoder.encode(value, "text")),
+        ("severity", lambda encoder, value: encoder.header(value)),
+        ("message", lambda encoder, value: encoder.encode(6, value)),
+        ("message", lambda encoder, value: encoder.encode_into(bytearray(), 6, value)),
+        ("message", lambda encoder, value: encoder.encode_many_into(bytearray(), 6, [value])),
+        ("messages", lambda encoder, value: encoder.encode_many_into(bytearray(), 6, value)),
+        ("time_ns", lambda encoder, value: encoder.encode(6, "text", time_ns=value)),
+        ("msgid", lambda encoder, value: encoder.encode(6, "text", msgid=value)),
+        ("buffer", lambda encoder, value: encoder.encode_into(value, 6, "text")),
+        ("offset", lambda encoder, value: encoder.encode_into(bytearray(), 6, "text", value)),
+        ("structured_data", lambda encoder, value: encoder.header(6, structured_data=value)),
+        (
+            "structured_data parameters",
+            lambda encoder, value: encoder.header(6, structured_data={"a": value}),
+        ),
+        (
+            "structured_data parameters",
+            lambda encoder, value: encoder.header(6, structured_data={"a": [value]}),
+        ),
+        (
+            "structured_data PARAM-NAME",
+            lambda encoder, value: encoder.header(6, structured_data={"a": {value: 1}}),
+        ),
+        (
+            "structured_data SD-ID",
+            lambda encoder, value: encoder.header(6, structured_data={value: {}}),
+        ),
+        *[
+            (option, lambda encoder, value, option=option: encoder.replace(**{option: value}))
+            for option in [
+                *["facility", "hostname", "app_name", "procid", "msgid", "precision", "max_size"],
+                *["structured_data", "prefix", "attributes", "header_attributes", "enterprise_id"],
+            ]
+        ],
+    ],
+)
+def test_a_class_that_lies(
+    encoder_module: ModuleType, kind: type, field: str, call: Callable[..., object]
+) -> None:
+    """What only says to be of a kind is refused as anything else is."""
+    value = Pretender(kind)
+    assert isinstance(value, kind)
+    with pytest.raises(
+        TypeError, match=rf"^{field} must be .*, got Pretender(\({kind.__name__}\))?$"
+    ):
+        call(encoder_module.Encoder(**IDENTITY), value)
+
+
+@pytest.mark.parametrize(
+    "items", ["text", [5], ["ab"], [("a", {}, 1)], [("a",)], [{"a": 1, "b": 2}], [None]]
+)
+def test_a_dict_with_other_items(encoder_module: ModuleType, items: object) -> None:
+    """A dict may list its items as it likes; but they are pairs."""
+    kind = type("Kind", (dict,), {"items": lambda self: items})
+    encoder = encoder_module.Encoder(**IDENTITY)
+    for data, field in (kind(), "structured_data"), ({"a": kind()}, "structured_data parameters"):
+        with pytest.raises(TypeError) as caught:
+            encoder.encode(6, "text", structured_data=data)
+        assert str(caught.value).startswith(f"{field} must be a dict or ")

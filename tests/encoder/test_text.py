@@ -653,6 +653,24 @@ def test_a_cut_is_between_ill_formed_parts(encoder_module: ModuleType) -> None:
         assert record == (HEADER + expected if expected else HEADER[:-1])
 
 
+def test_a_cut_in_the_first_ill_formed_part(encoder_module: ModuleType) -> None:
+    """Where all before the cut is well-formed, what is behind is no character that begins there."""
+    smallest = find_smallest(encoder_module)
+    for space in range(13):
+        encoder = encoder_module.Encoder(max_size=smallest + space, **IDENTITY)
+        header = encoder.header("info", time_ns=0, msgid="m" * 32)
+        assert len(header) + space == encoder.max_size
+        for octets in ILL_FORMED[::7]:
+            data = b"ab" + octets + b"\x80\x80."
+            expected = header
+            for piece in list_pieces(data.decode("utf-8", "replace")):
+                if len(expected) + len(piece) > encoder.max_size:
+                    break
+                expected += piece
+            record = encoder.encode("info", data, time_ns=0, msgid="m" * 32)
+            assert record == (expected if expected != header else header[:-1]), data
+
+
 def test_structured_data_goes_before_the_header_does(encoder_module: ModuleType) -> None:
     """It is written whole or not at all, the space it leaves is for the message."""
     data = {"meta@1": {"key": "a value", "other": "\n"}}

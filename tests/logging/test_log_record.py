@@ -10,6 +10,7 @@ import os
 import pickle
 import queue
 import sys
+import types
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from unittest.mock import Mock
@@ -17,6 +18,7 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import odd_records
 from support.grammar import CONTROLS, Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.malicious_input import (
     BAD_STRUCTURED_DATA,
@@ -29,6 +31,7 @@ from support.malicious_input import (
     Octets,
     Text,
 )
+from support.odd_kinds import odd, pretenders
 
 pytestmark = pytest.mark.native
 
@@ -1245,6 +1248,32 @@ def test_properties_that_raise(both_modules, name) -> None:
     assert parse_rfc5424(data).message == "sold"
 
 
+@pytest.mark.parametrize("name", sorted(make_record().__dict__))
+def test_attributes_that_are_gone(both_modules, name) -> None:
+    """A record without an attribute is one that has None there, and no error."""
+
+    def make() -> logging.LogRecord:
+        record = make_record()
+        delattr(record, name)
+        return record
+
+    data = agree(both_modules, make, name != "created", attributes=CODE)
+    assert parse_rfc5424(data).message == ("None" if name == "msg" else "sold")
+
+
+@pytest.mark.parametrize("kind", [*odd_records.KINDS, types.SimpleNamespace, type(None)])
+def test_records_that_are_none(both_modules, kind) -> None:
+    """Whatever is given for a record, there is one record, and no error."""
+    for fields in {"msg": "sold", "created": CREATED}, {}:
+        data = agree(
+            both_modules,
+            lambda: odd_records.make_any_record(kind, fields, ["created"]),  # noqa: B023
+            False,
+            attributes=CODE,
+        )
+        assert parse_rfc5424(data).hostname == "web1"
+
+
 # --- records that are not plain ------------------------------------------------------------------
 
 
@@ -1396,8 +1425,18 @@ octets = st.one_of(texts.map(lambda text: text.encode("utf-8", "surrogatepass"))
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), texts, octets, st.just(Printable())
 )
-oddities = st.sampled_from(
-    [RaisingText(), Printable(), Undecided(), Text("true"), BigInt(7), NotText(), [], {}, (), 1j]
+oddities = st.one_of(
+    st.sampled_from(
+        [
+            *[RaisingText(), Printable(), Undecided(), Text("true"), BigInt(7), NotText()],
+            *[[], {}, (), 1j],
+        ]
+    ),
+    pretenders,
+    odd(int, st.integers(-1, 60)),
+    odd(str, texts),
+    odd(bytes, octets),
+    odd(tuple, st.lists(scalars, max_size=3)),
 )
 anything = st.one_of(
     scalars, oddities, st.builds(lambda: HUGE), octets.map(bytearray), octets.map(memoryview)
@@ -1426,9 +1465,12 @@ names = st.one_of(
 )
 pairs = st.lists(st.tuples(names, anything), max_size=3)
 elements = st.dictionaries(
-    names, st.one_of(pairs.map(lambda given: dict(given)), pairs, pairs.map(tuple), anything),
+    names,
+    st.one_of(
+        *(pairs.map(dict), pairs, pairs.map(tuple), odd(dict, pairs), odd(list, pairs), anything)
+    ),
     max_size=3,
-)  # fmt: skip
+)
 fields = st.fixed_dictionaries(
     {"msg": templates | texts | anything, "args": arguments},
     optional={
@@ -1439,6 +1481,7 @@ fields = st.fixed_dictionaries(
         "msgid": texts | anything,
         "structured_data": st.one_of(
             elements,
+            odd(dict, elements),
             st.just(b'[raw@1 a="b"]'),
             anything.filter(lambda given: not isinstance(given, bytes)),  # trusted
         ),
@@ -1454,6 +1497,13 @@ identities = st.fixed_dictionaries(
         "procid": st.just("42"),
         "protocol": st.sampled_from(PROTOCOLS),
         "attributes": st.sampled_from([CODE, {"a": {"b": "user"}}]),
+        "header_attributes": st.sampled_from(
+            [
+                {"app_name": ["user", "name"], "msgid": "user"},
+                {"procid": "process", "hostname": "a"},
+            ]
+        ),
+        "enterprise_id": st.sampled_from([32473, "1.2"]),
         "structured_data": st.sampled_from(
             [{"a": {"k": 1}}, {"k@1": {"l": "\n"}}, b'[raw@1 k=""]']
         ),
@@ -1469,18 +1519,29 @@ identities = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@few_examples
-@given(options=identities, record_fields=st.lists(fields, min_size=1, max_size=5))
-def test_any_record(both_modules, options, record_fields) -> None:
-    """Whatever a record holds: no error, the same octets from both, and what a parser takes."""
-    for given_fields in record_fields:
+@settings(few_examples, max_examples=EXAMPLES // 16 + 1)
+@given(
+    options=identities,
+    records=st.lists(
+        st.tuples(odd_records.kinds, fields, odd_records.removed), min_size=1, max_size=5
+    ),
+)
+def test_any_record(both_modules, options, records) -> None:
+    """Whatever a record is and holds: no error, the same octets from both, which a parser takes."""
+    for kind, given_fields, removed in records:
         given_fields = {"created": CREATED, **given_fields}
         protocol = options.get("protocol", "rfc5424")
         if protocol != "rfc5424":  # the present time is not to be compared
             given_fields["created"] = CREATED
+            kind = odd_records.give_time(kind)
+            removed = [name for name in removed if name != "created"]
         keeps = "controls" in options
         compiled, python = (
-            encode(module, logging.makeLogRecord(given_fields), **{"procid": None, **options})
+            encode(
+                module,
+                odd_records.make_any_record(kind, given_fields, removed),
+                **{"procid": None, **options},
+            )
             for module in both_modules
         )
         assert compiled == python

@@ -1,0 +1,290 @@
+"""Random scripts of an emitter and its queue: both twins do, keep, count and raise the same.
+
+SYSLOGFAST_EXAMPLES is how many steps to compare, a quarter of them here: 2,000 unless given.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import odd_records
+from support.backends import load_emitter_module
+from support.emitters import IDENTITY, LEVELS, TIME
+from support.malicious_input import BigInt, Text
+from support.odd_kinds import Shown, make_array, odd, pretenders
+from support.strategies import elements
+
+pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
+
+STEPS = 25  # of one script
+EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000")) // 4 // STEPS + 1
+
+# --- what goes in --------------------------------------------------------------------------------
+
+pieces = ["", "x", "\u20ac", "\n", "\ud800", "\ufeff", '"', "\U0001f600", "y" * 30, "\u0436" * 40]
+texts = st.lists(st.sampled_from([*pieces, "%s", "%d", "%(a)s"]), max_size=8).map("".join)
+octets = st.one_of(texts.map(lambda text: text.encode("utf-8", "replace")), st.binary(max_size=90))
+messages = st.one_of(
+    *(texts, texts, octets, texts.map(Text), odd(str, texts), odd(bytes, octets), pretenders),
+    st.builds(make_array, octets, st.integers(0, 50)),
+    st.sampled_from([None, 5, 1.5, [1, "\n"], b"x".join, "x" * 1500, "\u20ac" * 900]),
+    st.sampled_from(["", "\n", ValueError("x\n"), 5, b"\xff"]).map(Shown),
+)
+arguments = st.one_of(
+    st.just(()), st.just(()), st.lists(messages, min_size=1, max_size=3).map(tuple),
+    st.dictionaries(st.just("a"), messages, min_size=1).map(lambda given: (given,)),
+)  # fmt: skip
+severities = st.one_of(
+    st.integers(0, 7), st.sampled_from(["info", "LOG_ERR", "Emerg", True, BigInt(3), Text("info")]),
+    st.sampled_from([8, -1, None, "loud", b"info", 10**30]), odd(int, st.integers(0, 7)),
+)  # fmt: skip
+structured_data = st.one_of(
+    st.none(), st.none(), elements, odd(dict, elements.filter(lambda given: type(given) is dict)),
+    st.dictionaries(st.sampled_from(["meta", "a", "a b", "", 5, "n" * 40]), st.one_of(
+        st.dictionaries(st.sampled_from(["n", "sequenceId", "n m", 5]), messages, max_size=2),
+        st.lists(st.tuples(st.just("n"), messages), max_size=2), pretenders, st.none(), messages,
+    ), max_size=2),
+    st.sampled_from([b'[meta a="b"]', b'[meta sequenceId="9"]', b"[a", 5, "x", [1]]), pretenders,
+)  # fmt: skip
+options_of_one = st.fixed_dictionaries(
+    {},
+    optional={
+        "msgid": st.sampled_from(["ID", "\u00e9" * 40, "", Text("x"), 5, b"ID"]),
+        "structured_data": structured_data,
+        "time_ns": st.sampled_from([0, TIME, -1, BigInt(TIME), float("nan"), -(10**30), 1.5, "0"]),
+    },
+)
+records = st.tuples(
+    odd_records.kinds,
+    st.fixed_dictionaries(
+        {"created": st.just(1_065_910_455.003)},
+        optional={
+            "msg": messages,
+            "args": arguments,
+            "levelno": st.integers(0, 80) | st.just(20) | messages,
+            "msgid": messages,
+            "structured_data": structured_data,
+            "exc_text": texts,
+            "stack_info": messages,
+            "process": st.integers(0, 99999) | messages,
+            "user": messages,
+        },
+    ),
+    odd_records.removed,
+)
+options = st.fixed_dictionaries(
+    {"protocol": st.sampled_from(["rfc5424", "rfc5424", "rfc5424", "rfc3164"])},
+    optional={
+        "framing": st.sampled_from([None, "octet", "nul"]),
+        "bom": st.booleans(),
+        "controls": st.just("keep"),
+        "max_size": st.sampled_from([450, 451, 480, 600, 2048]),
+        "structured_data": st.sampled_from([{"a": {"c": "d"}}, {"b@2": {"e": "f" * 90}}]),
+        "attributes": st.just({"a": {"b": "user"}, "code@1": {"line": "lineno"}}),
+        "header_attributes": st.just({"app_name": ["user", "name"], "procid": "process"}),
+        "enterprise_id": st.just(32473),
+        "procid": st.none(),
+    },
+)
+
+
+def step(name: str, *arguments: st.SearchStrategy) -> st.SearchStrategy:
+    return st.tuples(st.just(name), *arguments)
+
+
+sizes = st.one_of(st.integers(0, 400), st.sampled_from([-1, 1000, 1 << 20]))
+steps = st.one_of(
+    *[step("emit", severities, messages, arguments, options_of_one)] * 4,
+    step("level", st.sampled_from(LEVELS), messages, arguments, options_of_one),
+    step("emit_many", severities, st.lists(messages, max_size=5), st.sampled_from("ltgr")),
+    *[step("emit_record", records, st.one_of(st.none(), st.none(), messages))] * 2,
+    step("lines", severities, octets.map(lambda given: given * 3), st.integers(-1, 99)),
+    *[step("take", sizes)] * 2,
+    step("consume", sizes, st.integers(0, 300)),
+    step("peek_run", sizes, st.integers(1, 9), sizes),
+    step("put", octets, st.booleans(), st.booleans()),
+    step("drop", st.sampled_from(["gone", "error"])),
+    step("drop_first", st.sampled_from(["gone", "error"])),
+    step("drop_oldest", sizes),
+    step("clear", st.sampled_from(["closed", "gone"])),
+    step("overflow", st.sampled_from(["keep", "drop oldest", "send", "close", "raise", "emit"])),
+    step("threshold", st.integers(0, 3000)),
+    step("closed", st.sampled_from([True, False, False])),
+    *[step(name) for name in ("peek", "peek_records", "rewind", "boundary", "reset")],
+)
+
+# --- one of the twins ----------------------------------------------------------------------------
+
+
+class ScriptedSender:
+    """Notes what it is asked for, and does about a full queue what the script says."""
+
+    def __init__(self, queue: Any) -> None:
+        self.queue = queue
+        self.calls: list[object] = []
+        self.emitter: Any = None
+        self.overflow = "keep"
+
+    def pump(self) -> None:
+        self.calls.append("pump")
+
+    def start_lingering(self) -> None:
+        self.calls.append("linger")
+
+    def apply_overflow(self, size: int, deadline: "float | None") -> "float | None":
+        self.calls.append((size, deadline))
+        if self.overflow == "raise":
+            raise ArithmeticError("no space")
+        if self.overflow == "drop oldest":
+            self.queue.drop_oldest(size)
+        elif self.overflow == "send":
+            self.queue.consume(len(self.queue.peek(True) or b""))
+        elif self.overflow == "close":
+            self.queue.closed = True
+        elif self.overflow == "emit":
+            self.overflow = "drop oldest"
+            self.emitter.emit(6, "within", time_ns=TIME)
+        return None if self.overflow == "keep" else 1.0 + (deadline or 0.0)
+
+
+class Beginning:
+    """Bytes that are the beginning of others, or the reverse.
+
+    How many a queue gives at once depends on its blocks, which only the compiled one has.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = bytes(data) if type(data) is memoryview else list(data)
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Beginning)
+        size = min(len(self.data), len(other.data))
+        return self.data[:size] == other.data[:size]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Beginning({self.data!r})"
+
+
+FIXED = {**IDENTITY, "framing": "lf", "local_time": False, "precision": 0}
+
+
+class Twin:
+    """An emitter with its queue, and what a script does with both."""
+
+    def __init__(self, module: ModuleType, limit: int, numbered: bool, options: dict) -> None:
+        encoder = module.Encoder(**{**FIXED, **options})
+        self.queue = module.Queue(limit)
+        self.sender = ScriptedSender(self.queue)
+        sequence = module.Sequence() if numbered else None
+        self.emitter = module.Emitter(encoder, self.queue, self.sender, sequence)
+        self.sender.emitter = self.emitter
+
+    def do(self, name: str, *arguments: Any) -> object:
+        """Do one step; return what comes out of it, or is raised, and how all is afterwards."""
+        try:
+            result = getattr(self, f"do_{name}")(*arguments)
+        except Exception as error:
+            result = type(error), re.sub(" at 0x[0-9a-fA-F]+>", ">", str(error))
+        queue = self.queue
+        calls, self.sender.calls = self.sender.calls, []
+        state = queue.count, queue.size, queue.closed, queue.truncations, queue.drops_since > 0
+        return result, calls, state, queue.count_all()
+
+    def do_emit(self, severity: Any, message: Any, arguments: tuple, options: dict) -> None:
+        self.emitter.emit(severity, message, *arguments, **options)
+
+    def do_level(self, name: str, message: Any, arguments: tuple, options: dict) -> None:
+        getattr(self.emitter, name)(message, *arguments, **options)
+
+    def do_emit_many(self, severity: Any, messages: list, form: str) -> None:
+        def generate() -> Iterator[Any]:
+            yield from messages
+            if form == "r":
+                raise ArithmeticError("no more")
+
+        given = {"l": messages, "t": tuple(messages)}.get(form)
+        self.emitter.emit_many(severity, generate() if given is None else given)
+
+    def do_emit_record(self, record: tuple, message: Any) -> None:
+        self.emitter.emit_record(odd_records.make_any_record(*record), message)
+
+    def do_lines(self, severity: Any, text: bytes, start: int) -> int:
+        return self.emitter._emit_lines(severity, text, start)
+
+    def hold_one(self) -> bytes:
+        """Return the first record, which alone is held then."""
+        return bytes(self.queue.peek(True) or b"")
+
+    def do_peek(self) -> object:
+        data = self.queue.peek()
+        return (None if data is None else Beginning(data)), self.hold_one()
+
+    def do_peek_records(self) -> object:
+        found = self.queue.peek_records()
+        return (None if found is None else list(map(Beginning, found))), self.hold_one()
+
+    def do_peek_run(self, longest: int, most: int, space: int) -> object:
+        found = self.queue.peek_run(longest, most, space)
+        return (None if found is None else (Beginning(found[0]), found[1])), self.hold_one()
+
+    def do_take(self, size: int) -> object:
+        taken = bytearray()
+        while size > 0 and (data := self.queue.peek(True)) is not None:
+            taken += data[:size]
+            self.queue.consume(min(size, len(data)))
+            size -= len(data)
+        return bytes(taken)
+
+    def do_boundary(self) -> bool:
+        return self.queue.at_record_boundary()
+
+    def do_overflow(self, name: str) -> None:
+        self.sender.overflow = name
+
+    def do_threshold(self, size: int) -> None:
+        self.queue.threshold = size
+
+    def do_closed(self, closed: bool) -> None:
+        self.queue.closed = closed
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        """Return a method of the queue, for the steps that are no more than a call."""
+        return getattr(self.queue, name.removeprefix("do_"))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    limit=st.sampled_from([1, 300, 1000, 5000]),
+    numbered=st.booleans(),
+    options=options,
+    script=st.lists(steps, min_size=STEPS, max_size=STEPS),
+)
+def test_any_script(limit: int, numbered: bool, options: dict, script: list[tuple]) -> None:
+    """Each step gives the same bytes, counts, errors and calls of the sender; so does the end.
+
+    Some steps read the clock: if its second has changed meanwhile the script is run again.
+    """
+    script = [*script, ("take", 1 << 20), ("peek",)]
+    while True:
+        second = time.time() // 1
+        twins = [
+            Twin(load_emitter_module(name), limit, numbered, options) for name in ("c", "python")
+        ]
+        compiled, python = ([twin.do(*step) for step in script] for twin in twins)
+        if compiled == python or second == time.time() // 1:
+            break
+    for step, *outcomes in zip(script, compiled, python, strict=True):
+        assert outcomes[0] == outcomes[1], step

@@ -259,7 +259,7 @@ def reject_offset(value: "object", size: "int") -> "NoReturn":
 
 
 def reject_space(needed: "int", space: "int") -> "NoReturn":
-    raise NoSpace(f"buffer must have room for {needed} bytes after offset, got {space}")
+    raise NoSpace(f"buffer must have space for {needed} bytes after offset, got {space}")
 
 
 def check_seconds(field: "str", value: "Any") -> "float":

@@ -167,7 +167,7 @@ def test_other_buffers_must_have_space(encoder_module: ModuleType) -> None:
             with pytest.raises(BufferError) as caught:
                 encoder.encode_into(buffer, "info", message, 3, time_ns=0)
             assert str(caught.value) == (
-                f"buffer must have room for {len(record)} bytes after offset, got {len(record) - 1}"
+                f"buffer must have space for {len(record)} bytes after offset, got {len(record) - 1}"
             )
             assert memoryview(buffer).tobytes() == bytes(len(record) + 2)
 

@@ -269,6 +269,12 @@ def check_seconds(field: "str", value: "Any") -> "float":
     return float(value)
 
 
+def check_on_failure(value: "Any") -> "Any":
+    if value is not None and value is not False and not callable(value):
+        raise TypeError(f"on_failure must be a callable, False or None, got {describe(value)}")
+    return value
+
+
 def check_timeout(value: "Any") -> "float":
     """Return how long to wait; a negative number is no time, and infinity has no end."""
     check_kind("timeout", value, "a number of seconds", int, float)
@@ -280,7 +286,7 @@ def check_timeout(value: "Any") -> "float":
 def check_queue_bytes(value: "object") -> "int":
     size = check_int("queue_bytes", value)
     if not 1 <= size < 1 << 62:
-        raise ValueError(f"queue_bytes must be at least 1, got {describe(value)}")
+        raise ValueError(f"queue_bytes must be in 1..{(1 << 62) - 1}, got {describe(value)}")
     return size
 
 

@@ -8,6 +8,7 @@ from syslogfast._options import has_hostname
 from syslogfast._validation import (
     check_choice,
     check_enterprise_id,
+    check_on_failure,
     check_seconds,
     reject_identity,
     reject_missing_url,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from syslogfast.transports.failure_report import OnFailure
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
@@ -166,6 +168,7 @@ def connect(
     overflow: str = "drop-newest",
     timeout: float = 5.0,
     sequence_ids: bool = False,
+    on_failure: "OnFailure" = None,
     **options: "Any",
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
@@ -184,6 +187,10 @@ def connect(
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
         of an element "meta" of the encoder's.
+    on_failure: what to do with a line that tells of records which cannot be sent: None writes it
+        to standard error, a callable gets it as a str, False leaves it out. There is one at once
+        for what no waiting mends, such as a certificate that is not accepted, one after `timeout`
+        for what it may, such as a refused connection, and one when the emitter is closed.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
         it is given, `max_size` 2048 for UDP (RFC 5426 3.2). Where the kernel has no name for this
         host, `hostname` is that of its command line, or made of the first link address.
@@ -232,5 +239,6 @@ def connect(
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
         render_report=make_report_renderer(encoder, sequence),
+        on_failure=check_on_failure(on_failure),
     )
     return Emitter(encoder, queue, sender, sequence)

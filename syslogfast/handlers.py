@@ -30,6 +30,7 @@ from syslogfast._validation import (
 )
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
+from syslogfast.transports import exit_fork
 from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     Tls: TypeAlias = "bool | ssl.SSLContext | Mapping[str, Any] | None"
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
-DELIVERY = ("linger", "overflow", "queue_bytes")  # options of connect()
+DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes")  # options of connect()
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
@@ -59,7 +60,8 @@ class SysLogHandler(StandardSysLogHandler):
     framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
         expected) and insecure, as in the URLs; asks for delivery.
-    linger, queue_bytes, overflow: those of `connect`, any of which asks for delivery.
+    linger, queue_bytes, overflow, on_failure: those of `connect`, any of which asks for delivery.
+        By default nothing is told if `logging.raiseExceptions` is false.
     options: those of Encoder, such as hostname and app_name.
 
     Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
@@ -114,6 +116,7 @@ class SysLogHandler(StandardSysLogHandler):
                 transports = [make_url(address, socktype, framing, tls)]
             if not self._has_header:  # but the record that reports dropped ones
                 options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
+            delivery.setdefault("on_failure", report_failure)
             delivery["timeout"] = 5.0 if timeout is None else timeout
             self._emitter = connect(*transports, framing=framing, **delivery, **options)
             # By logging.shutdown, before which other handlers may still have something for this.
@@ -156,14 +159,18 @@ class SysLogHandler(StandardSysLogHandler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """With delivery, wait until the transport has taken all, but no longer than `timeout`."""
+        """With delivery, wait until the transport has taken all, but no longer than `timeout`.
+
+        Handlers that are flushed or closed one after the other, as `logging.shutdown` does, share
+        that time.
+        """
         if self._emitter is not None:
-            self._emitter.flush()
+            exit_fork.flush_in_turn(self._emitter._sender)
 
     def close(self) -> None:
         """Close the socket, which the next record opens anew; or deliver the rest and end that."""
         if self._emitter is not None:
-            self._emitter.close()
+            exit_fork.close_in_turn(self._emitter._sender)
         super().close()
 
     def __del__(self) -> None:
@@ -266,6 +273,14 @@ class SysLogHandler(StandardSysLogHandler):
             encoder = self._encoder.replace(facility=facility, framing=framing)
             self._emitters[facility, is_stream] = encoder
         return encoder
+
+
+def report_failure(line: str) -> None:
+    """Write to standard error, as `logging` would: not if a program wants no such lines."""
+    if logging.raiseExceptions:
+        from syslogfast.transports.failure_report import write_line  # which has called this
+
+        write_line(f"syslogfast: {line}\n")
 
 
 def is_replaced(handler: object, method: "Any", original: object) -> bool:

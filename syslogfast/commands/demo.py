@@ -125,7 +125,14 @@ def demonstrate(options: "Namespace") -> int:
         flush=True,
     )
     started, cpu_started = monotonic(), process_time()
-    log = connect(url, linger=LINGER, overflow="block", timeout=TIMEOUT, hostname="demo")
+    log = connect(
+        url,
+        linger=LINGER,
+        on_failure=False,  # the command tells of it at its end
+        overflow="block",
+        timeout=TIMEOUT,
+        hostname="demo",
+    )
     was_interrupted = False
     try:
         is_alive = run_lives(log, options.emitters, options.records, second)

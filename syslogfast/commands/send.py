@@ -105,6 +105,7 @@ def open_emitter(options: "Namespace", target: Url) -> Emitter:
     return connect(
         target,
         linger=LINGER,
+        on_failure=False,  # the command tells of it at its end
         queue_bytes=QUEUE_SIZE,
         protocol=options.protocol,
         facility=options.priority[0],

@@ -26,7 +26,7 @@ class DropReporter:
         self._queue = queue
         self._keeps_last = keeps_last
         self._render = render
-        self._reported: dict[str, int] = {}
+        self.reported: dict[str, int] = {}  # by reason
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()
         self.is_due = False  # a report that could not be queued before
@@ -52,15 +52,15 @@ class DropReporter:
         since, queue.drops_since = queue.drops_since, 0
         dropped: dict[str, int] = queue.count_all()["dropped"]
         lost = {
-            reason: count - self._reported.get(reason, 0)
+            reason: count - self.reported.get(reason, 0)
             for reason, count in dropped.items()
-            if count > self._reported.get(reason, 0)
+            if count > self.reported.get(reason, 0)
         }
         if not lost:
             return True  # of one that came between the two lines above
         if not queue.put(self._render(lost, since), even_closed=is_last):
             queue.drops_since = since  # there is no space for it
             return False
-        self._reported = dropped
+        self.reported = dropped
         self._offered = queue.count_all()["offered"]
         return True

@@ -7,6 +7,7 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import call_at_fork, run_each
+from syslogfast.constants import FOREVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,11 +76,48 @@ def close_all_as_child() -> None:
 
 
 def close_senders(senders: "list[Sender]") -> None:
-    started = monotonic()
     for sender in senders:
-        sender.send_soon()
-    for sender in senders:
-        sender.close(max(0.0, sender.timeout - (monotonic() - started)))
+        close_in_turn(sender)
+
+
+# Senders that are flushed or closed one after the other have one deadline: at the end of the
+# process, and wherever `logging` ends its handlers. While the first is waited for the others send.
+
+SAME_END = 0.5  # seconds: what begins so soon after another belongs to the same end
+
+_end_began = _end_paused = -FOREVER  # when the present end began, and its last wait was over
+
+
+def flush_in_turn(sender: "Sender") -> None:
+    """Flush a sender within what is left of its timeout since the first of several was flushed."""
+    try:
+        sender.flush(begin_end(sender) - monotonic())
+    finally:
+        pause_end()
+
+
+def close_in_turn(sender: "Sender") -> None:
+    """Close a sender likewise."""
+    try:
+        sender.close(begin_end(sender) - monotonic())
+    finally:
+        pause_end()
+
+
+def begin_end(sender: "Sender") -> float:
+    """Return until when to wait for a sender; if it is the first, have all of them send."""
+    global _end_began
+    now = monotonic()
+    if now - _end_paused > SAME_END:
+        _end_began = now
+        for other in list_senders():
+            other.send_soon()
+    return max(_end_began, sender.made_at) + sender.timeout
+
+
+def pause_end() -> None:
+    global _end_paused
+    _end_paused = monotonic()
 
 
 def expect_end(sender: "Sender") -> None:

@@ -1,6 +1,5 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
-import sys
 from time import monotonic
 
 from syslogfast._platform import system
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from syslogfast.transports import Transport, Url
+    from syslogfast.transports.drop_report import DropReporter
+    from syslogfast.transports.failure_report import FailureReporter, OnFailure
+    from syslogfast.transports.queue_py import Queue
 
 FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
@@ -58,21 +60,30 @@ def open_transport(url: "Url", timeout: float) -> "Transport":
 class RetryPolicy:
     """The URLs of one sender, and the record of what opening them has come to.
 
+    queue, on_failure: those of FailureReporter.
     reconnects: transports opened after the first. error: what has gone wrong since one was opened,
     last.
     """
 
-    def __init__(self, urls: "Sequence[Url]", timeout: float) -> None:
+    def __init__(
+        self,
+        urls: "Sequence[Url]",
+        timeout: float,
+        queue: "Queue",
+        on_failure: "OnFailure",
+    ) -> None:
         self.urls = urls
         self.timeout = timeout  # seconds that opening a transport may take
+        self._queue = queue
+        self._on_failure = on_failure
         self._failed: Url = urls[0]  # where `error` was
-        self._reported: set[str] = set()
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
         """Forget when what was tried: this is another process."""
         self.reconnects = 0
         self.error: OSError | None = None
+        self._reporter: FailureReporter | None = None
         self._opened_before = False
         self._first = 0  # which URL to begin with
         self._opened = self._tried = self.next_try = monotonic() - MIN_UPTIME
@@ -126,14 +137,17 @@ class RetryPolicy:
 
     def on_broken(self, transport: "Transport", error: OSError) -> None:
         """Take note that a transport has broken, and find out when to try again, and which."""
+        was_up = monotonic() - self._opened >= MIN_UPTIME
+        if was_up and self._reporter:
+            self._reporter.note_recovery()
         self.note_failure(transport.url, error)
         self.next_failback = FOREVER
         self._first = (self.urls.index(transport.url) + 1) % len(self.urls)  # each has its turn
-        if monotonic() - self._opened < MIN_UPTIME:
-            self._back_off()
-        else:
+        if was_up:
             self._delay = FIRST_DELAY
             self.next_try = monotonic()
+        else:
+            self._back_off()
 
     def on_connected(self, url: "Url") -> None:
         """Take note that this URL is in use: those before it are to be tried again."""
@@ -169,15 +183,34 @@ class RetryPolicy:
         self.on_connected(self.urls[index])
 
     def note_failure(self, url: "Url", error: OSError) -> None:
-        """Take note of what has gone wrong; what no retry repairs goes to standard error, once."""
+        """Take note of what has gone wrong, and have the program told of it if it is time."""
         self._failed, self.error = url, error
-        text = f"{url}: {error}"
-        if isinstance(error, PermanentError) and text not in self._reported:
-            self._reported.add(text)  # nobody would look at the statistics for this
+        reporter = self._find_reporter()
+        if reporter:
+            reporter.note_failure(url, error)
+
+    def report_end(self, drop_reporter: "DropReporter | None") -> None:
+        """Have the program told of what was not sent, unless a record of the log tells of it."""
+        if self.error is None and not self._queue.drops_since:
+            return
+        reporter = self._find_reporter()
+        if reporter:
+            reported = drop_reporter.reported if drop_reporter and not self.error else {}
+            reporter.report_end(self.failure or f"{self.urls[0]}: it takes no more", reported)
+
+    def _find_reporter(self) -> "FailureReporter | None":
+        """Return what tells of failures, made if need be; None if it cannot be loaded now."""
+        if self._reporter is None and self._on_failure is not False:
             try:
-                sys.stderr.write(f"syslogfast: {text}; records wait in the queue\n")
-            except (AttributeError, OSError, ValueError):
-                pass  # there is none, or it is closed
+                with importing:
+                    from syslogfast.transports.failure_report import (
+                        FailureReporter,
+                    )  # rarely needed
+
+                self._reporter = FailureReporter(self._queue, self.timeout, self._on_failure)
+            except (ImportError, MemoryError):
+                pass  # this has interrupted that import: the next failure is told of
+        return self._reporter
 
     def _back_off(self) -> None:
         self.next_try = monotonic() + add_jitter(self._delay)

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from syslogfast.transports import Transport, Url
     from syslogfast.transports.drop_report import DropReporter, ReportRenderer
     from syslogfast.transports.failback import Failback
+    from syslogfast.transports.failure_report import OnFailure
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.worker import Worker
 
@@ -76,6 +77,7 @@ class Sender:
     overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest that are not on their way, "block" waits.
     timeout: seconds that connecting, flushing and "block" may take.
+    on_failure: that of FailureReporter.
     render_report: that of DropReporter.
     """
 
@@ -90,10 +92,11 @@ class Sender:
         overflow: str,
         timeout: float,
         render_report: "ReportRenderer",
+        on_failure: "OnFailure" = None,
     ) -> None:
         self.queue = queue
         self.timeout = timeout
-        self.retry_policy = RetryPolicy(urls, timeout)
+        self.retry_policy = RetryPolicy(urls, timeout, queue, on_failure)
         self._linger = linger
         self._overflow = overflow
         self._render_report = render_report
@@ -105,6 +108,7 @@ class Sender:
         self.outlives_block = False  # a `with` statement: there is something to say after it
         self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
+        self.made_at = monotonic()
         with exit_fork.importing:  # here, so that `emit` imports nothing
             if linger or len(urls) > 1 or needs_waiting(urls[0]):
                 from syslogfast.transports import worker  # noqa: F401
@@ -274,6 +278,7 @@ class Sender:
                 preferred.abort()
             if transport:
                 self._close_transport(transport, deadline)
+            self.retry_policy.report_end(self._reporter)
         finally:
             try:  # as in `pump`
                 lock.release()

@@ -20,6 +20,14 @@ DELIVERY.check("Transports")(check_session)
 DELIVERY.check("The queue")(check_session)
 
 
+@DELIVERY.check("What is said when nothing can be sent")
+def check_failures(section: Section, stage: Stage) -> None:
+    """Both lines stand on standard error: nobody listens at that port."""
+    run = stage.run(section.take("python"))
+    assert run.out == b""
+    assert run.err.decode() == section.take("text")
+
+
 # --- scale.md -------------------------------------------------------------------------------------
 
 SCALE = Page("scale.md")

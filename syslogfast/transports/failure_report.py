@@ -1,0 +1,123 @@
+"""What a program is told, beside the log, of records that cannot be sent: a line each time."""
+
+# Said at once is what no waiting mends; after `timeout` what it may; at the end how many records
+# were not sent. The worker says it, or who closes, or one whose datagrams are refused, who all must
+# not wait for whoever reads standard error, or does not read it.
+
+import errno
+import sys
+from time import monotonic
+
+from syslogfast._platform import system
+from syslogfast.transports import PermanentError
+from syslogfast.transports.poll import wait_ready
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from syslogfast.transports import Url
+    from syslogfast.transports.queue_py import Queue
+
+    OnFailure: TypeAlias = "Callable[[str], object] | bool | None"
+
+
+# No waiting mends these either: the wrong kind of socket, a permission that is lacking.
+LASTING = {
+    *(errno.EPROTOTYPE, errno.EACCES, errno.EPERM, errno.ENOTSOCK),
+    *(errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EBADF),
+}
+
+
+class FailureReporter:
+    """Tells of a collector that is not reached, once for each reason.
+
+    timeout: seconds for which what may pass is not told of.
+    on_failure: called with each line, instead of writing it to standard error.
+    """
+
+    def __init__(self, queue: "Queue", timeout: float, on_failure: "OnFailure") -> None:
+        self._queue = queue
+        self._timeout = timeout
+        self._on_failure = on_failure
+        self._told: set[str] = set()
+        self._since: float | None = None  # when what fails now began to fail, by monotonic()
+        self._last = 0.0  # when it did last
+
+    def note_recovery(self) -> None:
+        """Take note that a transport has been up for a while: what fails next does so anew."""
+        self._since = None
+
+    def note_failure(self, url: "Url", error: OSError) -> None:
+        """Take note of a failure, and tell of it if it is time."""
+        now = monotonic()
+        if self._since is None or now - self._last > max(self._timeout, 60.0):
+            self._since = now
+        self._last = now
+        what = f"{url}: {error}"
+        is_lasting = isinstance(error, PermanentError) or error.errno in LASTING
+        is_due = is_lasting or now - self._since >= self._timeout
+        if is_due and what not in self._told:
+            counts = f"records waiting: {self._queue.count}, dropped: {count_drops(self._queue)}"
+            if self._tell(f"{what}; {counts}"):
+                self._told.add(what)  # else it is said with the next failure
+
+    def report_end(self, what: str, reported: "dict[str, int]") -> None:
+        """Tell how many records were not sent, but for those that the log itself tells of."""
+        dropped = self._queue.count_all()["dropped"]
+        lost = {reason: dropped[reason] - reported.get(reason, 0) for reason in dropped}
+        reasons = ", ".join([f"{reason}: {count}" for reason, count in lost.items() if count])
+        if reasons:
+            self._tell(f"{what}; records not sent: {sum(lost.values())} ({reasons})")
+
+    def _tell(self, line: str) -> bool:
+        """Hand over a line; False if nobody takes it now."""
+        try:
+            if callable(self._on_failure):
+                self._on_failure(line)
+                return True
+            return write_line(f"syslogfast: {line}\n")
+        except Exception:  # of the program's own code, or there is no standard error
+            return True
+
+
+def count_drops(queue: "Queue") -> int:
+    dropped: dict[str, int] = queue.count_all()["dropped"]
+    return sum(dropped.values())
+
+
+def write_line(line: str) -> bool:
+    """Write a line to standard error; False if that has no space for it."""
+    stream = sys.stderr
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        stream.write(line)  # an object of the program's own, or none
+        return True
+    return write_to_descriptor(descriptor, line.encode("utf-8", "backslashreplace"))
+
+
+def write_to_descriptor(descriptor: int, data: bytes) -> bool:
+    """Write without waiting; False if there is no space.
+
+    The descriptor is shared with who else has it, so it stays as it is. Opened anew it is this
+    process's alone; what cannot be, such as a socket, is asked whether it takes more.
+    """
+    if system.fstat(descriptor).st_mode & 0o170000 == 0o100000:  # a file, which has its position
+        system.write(descriptor, data)
+        return True
+    if not wait_ready(descriptor, 0):
+        return False
+    flags = system.O_WRONLY | system.O_NONBLOCK | system.O_NOCTTY
+    try:
+        own = system.open(f"/proc/self/fd/{descriptor}", flags)
+    except OSError:
+        own = None
+    try:
+        return system.write(descriptor if own is None else own, data) > 0
+    except BlockingIOError:
+        return False
+    finally:
+        if own is not None:
+            system.close(own)

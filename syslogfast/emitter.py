@@ -100,7 +100,8 @@ class Emitter(EmitterBase):
         """What became of the records of the whole transport: offered == sent + queued + dropped.
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
-        "too large" (for the queue or the transport), "closed", "refused" and "error" (datagrams).
+        "memory" (none for more of the queue), "too large" (for the queue or the transport),
+        "closed", "refused" and "error" (datagrams).
         truncated: how often a record was truncated, to `max_size` or to what the transport takes.
         reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
         since a transport was opened, or None.

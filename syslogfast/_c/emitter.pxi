@@ -378,6 +378,10 @@ cdef bint find_space(EmitterBase emitter, Py_ssize_t size, SpaceWait *wait) exce
     """Do what is to be done when the queue is full; False, the record counted, if it stays so."""
     cdef Queue queue = emitter._queue
     cold_path()
+    if queue.lacks_memory:  # which waiting and dropping do not bring back
+        queue.lacks_memory = False
+        queue.drop("memory")
+        return False
     if wait.tries < PUT_TRIES and not queue.closed and size <= queue.limit:
         deadline = wait.deadline if wait.tries else None
         deadline = emitter._sender.apply_overflow(size, deadline)

@@ -17,6 +17,7 @@ cdef class Queue:
     cdef public int64_t drops_since
     cdef public int descriptor
     cdef public bint closed
+    cdef public bint lacks_memory   # set by `claim`, cleared by who counts the record
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
     cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
@@ -401,6 +402,7 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
             try:
                 block = make_block(max(size, queue.block_size))
             except MemoryError:
+                queue.lacks_memory = True
                 return NULL
             # A __del__ that the garbage collector has run may have emitted, or closed the queue.
             if size > queue.limit - queue.size or (queue.closed and not even_closed):

@@ -7,17 +7,55 @@ from time import sleep
 from syslogfast._platform import system
 from syslogfast.transports.poll import OUT_OF_BUFFERS, wait_ready
 
+try:
+    import _signal as signals  # type: ignore[import-not-found]
+except ImportError:  # nor are there any
+    signals = None
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
-# POSIX: a pipe that poll() finds writable takes so many bytes without waiting; Linux's terminals
-# do, too. The descriptor is another's, who would wonder if it were made non-blocking.
+# POSIX: a pipe takes so many bytes at once or not at all, and if poll() finds it writable, then
+# without waiting; Linux's terminals mostly do, too.
 PIPE_BUF = 4096
 
 # There may be space later.
 RETRYABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *OUT_OF_BUFFERS}
+
+
+def reopen(descriptor: int) -> int:
+    """Return a descriptor of our own of the same pipe or device, which never waits; else the same.
+
+    The one that is given is another's, too, who would wonder if it were made non-blocking. What
+    cannot be opened anew is asked whether it has space: a socket, or where there is no /proc.
+    """
+    kind = (
+        system.fstat(descriptor).st_mode & 0o170000
+    )  # OSError now rather than at the first record
+    if kind not in (0o010000, 0o020000):  # a pipe, a character device
+        return descriptor
+    try:
+        flags = system.O_WRONLY | system.O_NONBLOCK | system.O_NOCTTY
+        return system.open(f"/proc/self/fd/{descriptor}", flags)
+    except (OSError, AttributeError):
+        return descriptor
+
+
+def write_without_signal(descriptor: int, data: "bytes | memoryview") -> int:
+    """Write; where nobody reads any more that is an error, also in a program that SIGPIPE ends."""
+    if not hasattr(signals, "SIGPIPE") or signals.getsignal(signals.SIGPIPE) != signals.SIG_DFL:
+        return system.write(descriptor, data)
+    before = signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
+    try:
+        return system.write(descriptor, data)
+    except BrokenPipeError:
+        if signals.SIGPIPE not in before:
+            signals.sigtimedwait({signals.SIGPIPE}, 0)  # it is this thread's
+        raise
+    finally:
+        signals.pthread_sigmask(signals.SIG_SETMASK, before)
 
 
 class FdTransport:
@@ -28,13 +66,13 @@ class FdTransport:
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
-        self._fd = self.descriptor = int(url.host)
+        self._given = int(url.host)
+        self._fd = self.descriptor = reopen(self._given)
         self._has_failed = False
-        system.fstat(self._fd)  # OSError now rather than at the first record
 
     def push(self, queue: "Queue") -> "int":
         data = queue.peek()
-        if data is None or not wait_ready(self._fd, 0):
+        if data is None or (self._fd == self._given and not wait_ready(self._fd, 0)):
             return 0
         if len(data) > PIPE_BUF:
             data = data[:PIPE_BUF]
@@ -43,7 +81,7 @@ class FdTransport:
             if end and self.url.framing != "octet":
                 data = data[:end]
         try:
-            return system.write(self._fd, data)
+            return write_without_signal(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
             if self._has_failed and (queue.at_record_boundary() or error.errno not in RETRYABLE):
@@ -57,7 +95,9 @@ class FdTransport:
             wait_ready(self._fd, timeout)
 
     def close(self, timeout: "float") -> "None":
-        pass
+        self.abort()
 
     def abort(self) -> "None":
-        pass
+        own, self._fd = self._fd, self._given
+        if own != self._given:
+            system.close(own)

@@ -65,6 +65,7 @@ class Queue:
         "closed",
         "descriptor",
         "drops_since",
+        "lacks_memory",
         "limit",
         "size",
         "threshold",
@@ -77,6 +78,7 @@ class Queue:
         self.threshold = 0
         self.closed = False
         self.descriptor = -1
+        self.lacks_memory = False  # the compiled one has it: here an emit would raise
         self.reset()
 
     def reset(self) -> "None":

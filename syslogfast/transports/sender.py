@@ -183,15 +183,16 @@ class Sender:
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
         for _ in range(PUT_TRIES):
-            if state or queue.closed or len(frame) > queue.limit:
+            if state or queue.closed or queue.lacks_memory or len(frame) > queue.limit:
                 break
             deadline = self.apply_overflow(len(frame), deadline)
             if deadline is None:
                 break
             state = queue.put(frame, is_truncated)
         if not state:
-            is_large = len(frame) > queue.limit
-            queue.drop("closed" if queue.closed else "too large" if is_large else "full")
+            lack, queue.lacks_memory = "memory" if queue.lacks_memory else "full", False
+            reason = "too large" if len(frame) > queue.limit else lack
+            queue.drop("closed" if queue.closed else reason)
         elif queue.size >= queue.threshold or severity <= URGENT:
             self.pump()
         elif state == FIRST:
@@ -296,7 +297,6 @@ class Sender:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
 
     def is_closed(self) -> bool:
-        """Return True if nothing is sent any more."""
         return self._state == "closed"
 
     # --- sending: the caller has the lock --------------------------------------------------------

@@ -25,7 +25,7 @@ LIVES = 3
 # the start of any static program, Python's search for itself, the allocator's of 3.13, and from
 # 3.14 on the C library's for the end of the stack.
 ASKED_FOR = {
-    *("/etc/resolv.conf", "/proc/net/pnp"),
+    *("/etc/resolv.conf", "/proc/net/pnp", "/proc/self/fd/1"),
     *("/proc/self/exe", "/", "/proc/sys/vm/overcommit_memory", "pyvenv.cfg", "/proc/self/maps"),
 }
 TELL_PYTHON = """

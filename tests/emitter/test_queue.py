@@ -1373,3 +1373,37 @@ def test_signal_handlers_that_log(backend: str) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
     interrupted.check()
+
+
+WITHOUT_MEMORY = """
+import re, resource, syslogfast
+size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+log = syslogfast.connect("tcp://127.0.0.1:9", queue_bytes=1 << 30, timeout=0.1, on_failure=False,
+                         hostname="h", app_name="a", procid=1)
+log.info("the worker is there")
+calls = 0
+overflow = log._sender.apply_overflow
+def count_calls(*arguments):
+    global calls
+    calls += 1
+    return overflow(*arguments)
+log._sender.apply_overflow = count_calls
+resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20),) * 2)
+text = "x" * 1000
+for _ in range(20_000): log.info(text)
+for _ in range(100): log._sender.enqueue(text.encode())
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+stats = log.stats
+assert set(stats["dropped"]) == {"memory"}, stats
+assert stats["dropped"]["memory"] > 1000 and calls < 10, (stats, calls)
+log.info(text)
+assert log.stats["queued"] == stats["queued"] + 1
+log.close(0)
+"""
+
+
+def test_no_memory_for_more(run_python) -> None:
+    """A record that would need more is dropped at once, for that reason; later ones are queued."""
+    load_backend("c")
+    result = run_python(WITHOUT_MEMORY, backend="c")
+    assert (result.returncode, result.stderr) == (0, "")

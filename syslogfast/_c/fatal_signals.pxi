@@ -151,7 +151,8 @@ cdef void send_crash_record(int signal) noexcept nogil:
         swap(&(<Queue>crash_state.queue).pinned, CRASH_OWNED, 0)
     else:
         crash_state.space[size] = c'\n'
-        parts[2].iov_len = size + 1
+        parts[2].iov_base = crash_state.space + crash_state.layout.prefix_size  # it may be a token
+        parts[2].iov_len = size + 1 - crash_state.layout.prefix_size
         send_parts(STDERR, parts + 2, 1)
 
 

@@ -13,7 +13,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -968,3 +968,21 @@ os.chdir({str(tmp_path)!r})
         death = die(code, collector.url, collector=collector)
         assert death.stdout == control.stdout
         assert [record.msgid for record in read_records(collector)][-1] == "CRASHED"
+
+
+WITH_A_TOKEN = """
+import os, signal, syslogfast
+log = syslogfast.connect("tcp://127.0.0.1:9", prefix=b"SECRET ", hostname="h", app_name="a",
+                         procid=1, on_failure=False)
+syslogfast.lifecycle.install(log, boot=False, network=False, end=False)
+os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+def test_a_prefix_is_the_collectors_alone(run_python: Callable, needs_c: None) -> None:
+    """It may be a token of a hosted service: standard error gets the record without it."""
+    result = run_python(WITH_A_TOKEN, backend="c")
+    assert result.returncode == -signal.SIGSEGV
+    assert result.stderr.startswith("<10>1 ")
+    assert [record.msgid for record in list_crashes(result.stderr)] == ["CRASHED"]
+    assert "SECRET" not in result.stderr

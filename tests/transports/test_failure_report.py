@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import pytest
 from support.backends import load_emitter_module
-from support.receivers import Sink, url_of, wait_until
+from support.receivers import Sink, find_free_port, url_of, wait_until
 
 import syslogfast
 from syslogfast.transports.failure_report import write_to_descriptor
@@ -33,12 +33,6 @@ for number in range(10):
     time.sleep(0.01)
 """
 STAYS = f"time.sleep({3 * TIMEOUT})\nlog.info('last')\n"
-
-
-def find_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def list_wrong_urls(folder: pathlib.Path) -> "dict[str, str]":

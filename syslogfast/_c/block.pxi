@@ -78,7 +78,8 @@ cdef Block make_block(Py_ssize_t space):
     block.max_records = space // SMALL_FRAME + 1
     # The ends come after the records; what is not used of either is never touched.
     size = aligned + block.max_records * <Py_ssize_t>sizeof(Py_ssize_t)
-    memory = PyByteArray_FromStringAndSize(NULL, size)
+    memory = PyByteArray_FromStringAndSize(NULL, 0)
+    PyByteArray_Resize(memory, size)    # made at once, it would be freed half made without memory
     block.memory = memoryview(memory)
     block.start = PyByteArray_AS_STRING(memory)
     block.ends = <Py_ssize_t *>(block.start + aligned)

@@ -1376,11 +1376,11 @@ def test_signal_handlers_that_log(backend: str) -> None:
 
 
 WITHOUT_MEMORY = """
-import re, resource, syslogfast
-size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+import re, resource, syslogfast, time
 log = syslogfast.connect("tcp://127.0.0.1:9", queue_bytes=1 << 30, timeout=0.1, on_failure=False,
                          hostname="h", app_name="a", procid=1)
-log.info("the worker is there")
+log.info("the worker has begun")
+time.sleep(0.3)
 calls = 0
 overflow = log._sender.apply_overflow
 def count_calls(*arguments):
@@ -1388,11 +1388,13 @@ def count_calls(*arguments):
     calls += 1
     return overflow(*arguments)
 log._sender.apply_overflow = count_calls
-resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20),) * 2)
 text = "x" * 1000
+frame = text.encode()
+size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20), resource.RLIM_INFINITY))
 for _ in range(20_000): log.info(text)
-for _ in range(100): log._sender.enqueue(text.encode())
-resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+for _ in range(100): log._sender.enqueue(frame)
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 stats = log.stats
 assert set(stats["dropped"]) == {"memory"}, stats
 assert stats["dropped"]["memory"] > 1000 and calls < 10, (stats, calls)

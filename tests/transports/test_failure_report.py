@@ -108,7 +108,8 @@ def test_a_collector_that_is_late(run_python: RunPython, backend: str, sink: Sin
 
 def test_what_no_waiting_mends_is_said_at_once(backend: str, tmp_path: pathlib.Path) -> None:
     lines: list[str] = []
-    url = f"tls://127.0.0.1:{find_free_port()}?ca={tmp_path}/none.pem"
+    (tmp_path / "ca.pem").write_text("no certificate")
+    url = f"tls://127.0.0.1:{find_free_port()}?ca={tmp_path}/ca.pem"
     log = load_emitter_module(backend).connect(url, timeout=60.0, on_failure=lines.append)
     log.info("lost")
     assert wait_until(lambda: bool(lines))

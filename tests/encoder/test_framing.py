@@ -166,8 +166,9 @@ def test_other_buffers_must_have_space(encoder_module: ModuleType) -> None:
         for buffer in make_buffers(len(record) + 2):
             with pytest.raises(BufferError) as caught:
                 encoder.encode_into(buffer, "info", message, 3, time_ns=0)
+            size = len(record)
             assert str(caught.value) == (
-                f"buffer must have space for {len(record)} bytes after offset, got {len(record) - 1}"
+                f"buffer must have space for {size} bytes after offset, got {size - 1}"
             )
             assert memoryview(buffer).tobytes() == bytes(len(record) + 2)
 

@@ -85,7 +85,8 @@ def close_senders(senders: "list[Sender]") -> None:
 
 SAME_END = 0.5  # seconds: what begins so soon after another belongs to the same end
 
-_end_began = _end_paused = -FOREVER  # when the present end began, and its last wait was over
+_end_began = -FOREVER  # when the present end began
+_end_paused = -FOREVER  # when its last wait was over
 
 
 def flush_in_turn(sender: "Sender") -> None:

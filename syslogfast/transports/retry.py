@@ -196,7 +196,7 @@ class RetryPolicy:
         reporter = self._find_reporter()
         if reporter:
             reported = drop_reporter.reported if drop_reporter and not self.error else {}
-            reporter.report_end(self.failure or f"{self.urls[0]}: it takes no more", reported)
+            reporter.report_end(self.failure or f"{self.urls[0]}: closed", reported)
 
     def _find_reporter(self) -> "FailureReporter | None":
         """Return what tells of failures, made if need be; None if it cannot be loaded now."""

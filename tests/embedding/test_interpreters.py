@@ -291,14 +291,15 @@ def test_a_refused_interpreter_falls_back(
 
 GIVE_UP = """
 import _thread, syslogfast
-log = syslogfast.connect({url!r}, hostname="h", timeout=1.0)
+log = syslogfast.connect({url!r}, hostname="h", timeout=1.0, on_failure=False)
 log.info("nobody answers")
 while not _thread._count(): pass
 log.close(0)
 """
 GIVE_UP_LATER = """
 import logging, syslogfast
-handler = syslogfast.SysLogHandler({url!r}, protocol="rfc5424", timeout=0.5)
+handler = syslogfast.SysLogHandler({url!r}, protocol="rfc5424", timeout=0.5,
+                                   on_failure=False)
 logging.getLogger().addHandler(handler)
 logging.warning("nobody answers")
 """

@@ -858,6 +858,7 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
             collector=collector,
             backend=backend,
             queue_bytes=1 << 16,
+            on_failure=False,
         )
         assert (death.status, death.stderr) == (-signal.SIGTERM, "")
         data = b"".join(collector.list_connections())

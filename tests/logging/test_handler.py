@@ -790,7 +790,8 @@ REFUSED = [
     (TypeError, "url must be a str", {"address": ["udp://h", 7]}),
     (ValueError, "url must have a path from / on", {"address": "log", "linger": 0.0}),
     (ValueError, "overflow must be one of", {"overflow": "drop"}),
-    (ValueError, "queue_bytes must be at least 1", {"queue_bytes": 0}),
+    (ValueError, "queue_bytes must be in 1..4611686018427387903", {"queue_bytes": 0}),
+    (ValueError, "queue_bytes must be in 1..4611686018427387903", {"queue_bytes": 1 << 62}),
     (TypeError, "linger must be a number of seconds", {"linger": "1"}),
     (TypeError, "timeout must be a number of seconds", {"linger": 0.0, "timeout": "1"}),
 ]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.versions
 Run = Callable[..., Any]
 
 # Few datagrams need these. Whoever finds one half done does without: test_half_a_worker.
-GUARDED = {"syslogfast.transports.drop_report", "syslogfast.transports.worker"}
+GUARDED = {f"syslogfast.transports.{name}" for name in ("drop_report", "failure_report", "worker")}
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
 
 # Whatever an emitter is used for, in a process where nothing else has been imported. From when it

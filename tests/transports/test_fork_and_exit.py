@@ -332,7 +332,7 @@ def test_multiprocessing(run_python: Callable, backend: str, sink: Sink) -> None
 FULL = """
 import sys, syslogfast, time
 options = {"hostname": "h", "app_name": "a", "procid": 1, "timeout": float(sys.argv[2])}
-emitter = syslogfast.connect(sys.argv[1], queue_bytes=200_000, **options)
+emitter = syslogfast.connect(sys.argv[1], queue_bytes=200_000, on_failure=False, **options)
 number, stats = 0, emitter.stats
 while not stats["dropped"] or not stats["queued"]:
     for number in range(number, number + 100): emitter.info("%d %s", number, "x" * 4000)
@@ -439,7 +439,7 @@ def test_a_broken_connection_kills_nobody(
 THREADS = """
 import sys, threading, time, syslogfast
 options = {"hostname": "h", "app_name": "a", "procid": 1, "timeout": 20}
-emitter = syslogfast.connect(sys.argv[1], queue_bytes=1 << 26, **options)
+emitter = syslogfast.connect(sys.argv[1], queue_bytes=1 << 26, on_failure=False, **options)
 counts = [0] * 8
 def speak(name):
     while True:

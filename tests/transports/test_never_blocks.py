@@ -91,17 +91,19 @@ ADDRESSES = {
 # What strace writes of a call: its name, its arguments and what it returned.
 CALL = re.compile(r"(\w+)\((.*)\) += (-?\w+|\?)")
 STATE = re.compile(r"ioctl\(\d+<socket:\[(\d+)\]>, FIONBIO, \[(\d)\]\) = 0")
+# A pipe that was opened anew, for who must not wait; strace shows what a descriptor is.
+OPENED = re.compile(r'openat\(.*"/proc/self/fd/\d+", ([\w|]+)\) = (\d+<[^>]*>)')
 DESCRIPTOR = re.compile(r"(\d+)<([^>]*)>")
 POLL = re.compile(r"\[\{fd=(\d+)<[^>]*>, events=(\w+)\}\], 1, 0$")
 TRACED = (
     "network,poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,nanosleep,clock_nanosleep,futex,"
-    "read,readv,write,writev,ioctl,flock,wait4,rt_sigtimedwait"
+    "read,readv,write,writev,ioctl,flock,wait4,rt_sigtimedwait,openat"
 )
 TRANSFERS = ("sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg", "connect")
 FILE_CALLS = ("read", "readv", "write", "writev")
 NEVER_WAIT = (
     *("ioctl", "socket", "bind", "getsockopt", "setsockopt", "getsockname", "getpeername"),
-    *("shutdown", "socketpair"),
+    *("shutdown", "socketpair", "openat"),
 )
 
 
@@ -120,6 +122,8 @@ class Trace:
         # Whoever made a socket non-blocking; one that has been anything else again is not.
         states = set(STATE.findall("".join(files.values())))
         self.ready = {inode for inode, _ in states} - {inode for inode, on in states if on == "0"}
+        opened = OPENED.findall("".join(files.values()))
+        self.own = {descriptor for flags, descriptor in opened if "O_NONBLOCK" in flags.split("|")}
         marks = re.split(r'write\(1<.*>, "(?:begin|end)\\n", .*\n', files[f".{main}"])
         assert len(marks) == 3, f"{len(marks) - 1} marks in {files[f'.{main}'][-2000:]}"
         self.calls = marks[1].splitlines()
@@ -151,6 +155,8 @@ class Trace:
             descriptor = DESCRIPTOR.match(arguments)
             if descriptor is None:
                 return False
+            if descriptor[0] in self.own:
+                return True
             number, what = descriptor.groups()
             if what.startswith("socket:["):
                 return "MSG_DONTWAIT" in arguments or what[8:-1] in self.ready

@@ -339,7 +339,7 @@ def test_a_datagram_is_shortened(
 SPEAK = """
 import json, sys, time, syslogfast
 identity = {"hostname": "h", "app_name": "a", "procid": 1, "protocol": "rfc5424"}
-options = {"linger": float(sys.argv[1]), "timeout": 20}
+options = {"linger": float(sys.argv[1]), "timeout": 20, "on_failure": False}
 emitter = syslogfast.connect(*sys.argv[2:], **options, **identity)
 for number in range(60):
     emitter.info("%d", number)

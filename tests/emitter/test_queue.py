@@ -1404,6 +1404,7 @@ log.close(0)
 """
 
 
+@pytest.mark.no_sanitizer
 def test_no_memory_for_more(run_python) -> None:
     """A record that would need more is dropped at once, for that reason; later ones are queued."""
     load_backend("c")

@@ -10,6 +10,7 @@ from time import monotonic
 
 from syslogfast._platform import system
 from syslogfast.transports import PermanentError
+from syslogfast.transports.fd import reopen, write_without_signal
 from syslogfast.transports.poll import wait_ready
 
 TYPE_CHECKING = False
@@ -99,25 +100,14 @@ def write_line(line: str) -> bool:
 
 
 def write_to_descriptor(descriptor: int, data: bytes) -> bool:
-    """Write without waiting; False if there is no space.
-
-    The descriptor is shared with who else has it, so it stays as it is. Opened anew it is this
-    process's alone; what cannot be, such as a socket, is asked whether it takes more.
-    """
-    if system.fstat(descriptor).st_mode & 0o170000 == 0o100000:  # a file, which has its position
-        system.write(descriptor, data)
-        return True
-    if not wait_ready(descriptor, 0):
-        return False
-    flags = system.O_WRONLY | system.O_NONBLOCK | system.O_NOCTTY
+    """Write without waiting; False if there is no space."""
+    own = reopen(descriptor)
     try:
-        own = system.open(f"/proc/self/fd/{descriptor}", flags)
-    except OSError:
-        own = None
-    try:
-        return system.write(descriptor if own is None else own, data) > 0
+        if own == descriptor and not wait_ready(own, 0):
+            return False
+        return write_without_signal(own, data) > 0
     except BlockingIOError:
         return False
     finally:
-        if own is not None:
+        if own != descriptor:
             system.close(own)

@@ -182,8 +182,7 @@ def is_of_our_thread(paragraph: str) -> bool:
     first = paragraph.rstrip().rpartition("\n")[2]
     has_no_frame = first == "  <no Python frame>" or first == paragraph  # from Python 3.15 on
     is_ours = "/syslogfast/" in first or has_no_frame
-    has_ended = paragraph == "<freed thread state>"  # just now; from Python 3.15 on
-    return has_ended or (paragraph.startswith("Thread 0x") and is_ours)
+    return paragraph.startswith("Thread 0x") and is_ours
 
 
 def list_parameters(record: Rfc5424Record, name: str) -> "dict[str, str]":

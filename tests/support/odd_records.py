@@ -43,8 +43,12 @@ class LacksAll(logging.LogRecord):
 class Closed(logging.LogRecord):
     """A record that takes no attributes once it is made."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.__dict__["is_made"] = True
+
     def __setattr__(self, name: str, value: object) -> None:
-        if "process" in self.__dict__:
+        if "is_made" in self.__dict__:
             raise ArithmeticError(name)
         super().__setattr__(name, value)
 

@@ -1,5 +1,7 @@
 """A character as UTF-8: how many octets it becomes, escaped or not, and which. No GIL."""
 
+from libc.stdint cimport uint64_t
+
 
 cdef extern from *:
     """
@@ -120,6 +122,14 @@ cdef extern from *:
         return word;
     }
 
+    /* Mark octets that are a control character, DEL or not ASCII, with the fewest operations: exact
+       up to the first, for without one of those no octet borrows or carries into the next. */
+    static inline uint64_t syslogfast_mark_not_printable(uint64_t word)
+    {
+        const uint64_t ones = 0x0101010101010101ULL;
+        return ((word - 0x20 * ones) | (word + ones) | word) & 0x80 * ones;
+    }
+
     /* The first octet that is marked by its high bit, as it lies in memory. */
     static inline int syslogfast_find_mark(uint64_t marks)
     {
@@ -140,3 +150,4 @@ cdef extern from *:
         ESCAPE_LF "SYSLOGFAST_ESCAPE_LF"
         ESCAPE_NUL "SYSLOGFAST_ESCAPE_NUL"
         ESCAPE_PARAM "SYSLOGFAST_ESCAPE_PARAM"
+    uint64_t mark_not_printable "syslogfast_mark_not_printable"(uint64_t word) nogil

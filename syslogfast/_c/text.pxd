@@ -12,6 +12,7 @@ from syslogfast._c.codes cimport (
     ESCAPE_LF,
     ESCAPE_NUL,
     ESCAPE_PARAM,       # " \ ], RFC 5424 6.3.3
+    mark_not_printable,
 )
 from syslogfast._c.units cimport measure_1, measure_2, measure_4, write_1, write_2, write_4
 from syslogfast._c.utf8 cimport is_ascii, is_clean_utf8
@@ -58,14 +59,6 @@ cdef inline uint64_t load_word(const uint8_t *src) noexcept nogil:
     cdef uint64_t word
     memcpy(&word, src, 8)
     return word
-
-
-cdef inline uint64_t mark_not_printable(uint64_t word) noexcept nogil:
-    """Non-zero if an octet is a control character, DEL or not ASCII. The fewest operations.
-
-    Without one of those no octet borrows or carries into the next.
-    """
-    return ((word - repeat_octet(0x20)) | (word + repeat_octet(1)) | word) & repeat_octet(0x80)
 
 
 cdef inline uint64_t mark_needing_escape(uint64_t word) noexcept nogil:

@@ -42,13 +42,6 @@ cdef extern from *:
         return code >= 0xa0 && code - 0xd800 >= 0x800 && !syslogfast_turns_text(code);
     }
 
-    /* Mark octets that are a control character, DEL or not ASCII; exact up to the first. */
-    static inline uint64_t syslogfast_mark_not_printable(uint64_t word)
-    {
-        const uint64_t ones = 0x0101010101010101ULL;
-        return ((word - 0x20 * ones) | (word + ones) | word) & 0x80 * ones;
-    }
-
     /* What each width does as long as there are eight characters at once; the next one, or the
        last seven, are then written one by one. */
     #define SYSLOGFAST_RUN_1 \\

@@ -40,14 +40,13 @@ cdef extern from *:
     /* Tell whether octets are well-formed UTF-8 (Unicode table 3-7) without escapes. */
     static int syslogfast_is_clean_utf8(const uint8_t *src, Py_ssize_t size)
     {
-        const uint64_t ones = 0x0101010101010101ULL;
         const uint8_t *end = src + size;
         uint64_t word, marks;
         uint32_t code;
         while (src < end) {
             if (end - src >= 8) {
                 word = syslogfast_load(src);
-                marks = ((word - 0x20 * ones) | (word + ones) | word) & 0x80 * ones;
+                marks = syslogfast_mark_not_printable(word);
                 if (!marks) {
                     src += 8;
                     continue;

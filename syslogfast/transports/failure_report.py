@@ -31,6 +31,9 @@ LASTING = {
 }
 
 
+SAME_OUTAGE = 60.0  # seconds at most from one failure to the next, if both are of one outage
+
+
 class FailureReporter:
     """Tells of a collector that is not reached, once for each reason.
 
@@ -53,7 +56,7 @@ class FailureReporter:
     def note_failure(self, url: "Url", error: OSError) -> None:
         """Take note of a failure, and tell of it if it is time."""
         now = monotonic()
-        if self._since is None or now - self._last > max(self._timeout, 60.0):
+        if self._since is None or now - self._last > max(self._timeout, SAME_OUTAGE):
             self._since = now
         self._last = now
         what = f"{url}: {error}"

@@ -202,10 +202,8 @@ class RetryPolicy:
         """Return what tells of failures, made if need be; None if it cannot be loaded now."""
         if self._reporter is None and self._on_failure is not False:
             try:
-                with importing:
-                    from syslogfast.transports.failure_report import (
-                        FailureReporter,
-                    )  # rarely needed
+                with importing:  # rarely needed
+                    from syslogfast.transports.failure_report import FailureReporter
 
                 self._reporter = FailureReporter(self._queue, self.timeout, self._on_failure)
             except (ImportError, MemoryError):

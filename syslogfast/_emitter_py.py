@@ -3,12 +3,11 @@
 A record is encoded on the caller's thread, put into the queue, and left to the sender.
 """
 
-import _thread
 import time
 
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
-from syslogfast._platform import call_at_fork
+from syslogfast._platform import SignalSafeLock, call_at_fork
 from syslogfast._sequence import add_sequence_id
 from syslogfast._structured_data import number_elements
 from syslogfast._timestamp import check_time
@@ -83,7 +82,7 @@ class Sequence:
 
     def _begin(self) -> "None":
         self._last, self._forks = 0, _forks
-        self._lock = _thread.RLock()  # whoever held another is not in this process
+        self._lock = SignalSafeLock()  # whoever held another is not in this process
 
     def advance(self) -> "int":
         """Return the next number."""

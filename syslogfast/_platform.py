@@ -4,6 +4,7 @@ Linux has it all. Elsewhere a transport that there cannot be is refused where it
 what only makes things faster, or better known, is left out.
 """
 
+import _thread
 import sys
 
 TYPE_CHECKING = False
@@ -93,6 +94,28 @@ def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool"
         return any(select.select(*fds, [], milliseconds / 1000))
     except OSError:
         return True  # Windows says that of sockets alone: what else there is, writing waits for
+
+
+class SignalSafeLock(_thread.RLock):  # type: ignore[misc]
+    """A reentrant lock, for `with`, which gives it back whatever a signal's handler raises.
+
+    On Python 3.14 a handler may be called when the lock is taken, but the statement's body has not
+    begun: it is for `__enter__` to give it back. Nothing else runs between its end and the body, or
+    between the body and the `__exit__` in C. No loop may stand in the body: from Python 3.13 on
+    `with` does not hold for the jump back.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> "bool":  # type: ignore[override]
+        try:
+            return self.acquire()
+        except BaseException:
+            try:  # to ask before would leave space for a signal's handler in between
+                self.release()
+            except RuntimeError:
+                pass  # another thread has it
+            raise
 
 
 # --- fork ----------------------------------------------------------------------------------------

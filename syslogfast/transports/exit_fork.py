@@ -6,7 +6,7 @@ import atexit
 import sys
 from time import monotonic
 
-from syslogfast._platform import call_at_fork, run_each
+from syslogfast._platform import SignalSafeLock, call_at_fork, run_each
 from syslogfast.constants import FOREVER
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Held while something is imported that is not needed by all. A fork waits for that: in the child,
 # where the thread that imports it is not, it would stay half imported.
-importing = _thread.RLock()
+importing = SignalSafeLock()
 
 _holds_importing = False  # set by the thread that forks, while it does so
 

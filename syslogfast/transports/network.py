@@ -12,7 +12,7 @@ import sys
 from time import monotonic, sleep
 
 from syslogfast._options import has_hostname, is_address, this_host
-from syslogfast._platform import catch_up_with_fork
+from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
 from syslogfast.transports.exit_fork import register_for_fork
@@ -124,7 +124,7 @@ class NetworkWatch:
         """Begin with locks of this process; what happens from now on is not missed."""
         self._is_inherited = False  # set in a process that was forked since
         self._waiting = _thread.allocate_lock()  # held by the thread that waits
-        self._closing = _thread.RLock()  # held while the socket is closed, or woken
+        self._closing = SignalSafeLock()  # held while the socket is closed, or woken
         self._close_events()
         if not self._is_closed:
             self._events = subscribe()

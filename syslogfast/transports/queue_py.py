@@ -1,8 +1,8 @@
 """The queue before a transport, in Python: the specification that `queue.pxi` must match."""
 
-import _thread
 from time import time_ns
 
+from syslogfast._platform import SignalSafeLock
 from syslogfast._validation import check_queue_bytes
 from syslogfast.constants import FIRST, NO_SPACE, QUEUED
 
@@ -94,9 +94,7 @@ class Queue:
         # A signal's handler or a __del__ may log while this thread holds it, at any call and where
         # an object is made that is collected: so neither is between a look and what is changed
         # for it, or the look is repeated.
-        # No loop stands in the body of its `with`: from Python 3.13 on that does not hold for the
-        # jump back, where the exception of a signal's handler would leave the lock taken.
-        self._lock = _thread.RLock()
+        self._lock = SignalSafeLock()
         self._sent = 0
         self._sent_bytes = 0
         self._truncated = 0

@@ -36,9 +36,9 @@
 #     open, backlog    the transport breaks while a preferred one is there       backlog
 #     all but closed   `close` / a fork, in the child                            closed / idle
 
-import _thread
 from time import monotonic
 
+from syslogfast._platform import SignalSafeLock
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
@@ -118,10 +118,10 @@ class Sender:
         exit_fork.register(self)
 
     def _begin(self) -> None:
-        # RLock, because it knows its owner; nobody takes it twice. A note beside it of whose it is
-        # would be wrong for a signal's handler that comes between the two, so this private method
-        # stays. threading.Condition needs it, too: PyPy's RLock has it.
-        self._send_lock: Any = _thread.RLock()
+        # Reentrant, because it knows its owner; nobody takes it twice. A note beside it of whose it
+        # is would be wrong for a signal's handler that comes between the two, so this private
+        # method stays. threading.Condition needs it, too: PyPy has it.
+        self._send_lock: Any = SignalSafeLock()
         self.is_sending_here: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
         self._failback: Failback | None = None
         self._reporter: DropReporter | None = None

@@ -2,7 +2,12 @@
 
 import ast
 import pathlib
+import threading
 from collections.abc import Iterator
+
+import pytest
+
+from syslogfast._platform import SignalSafeLock
 
 LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp)
 SCOPES = (ast.FunctionDef, ast.Lambda, ast.ClassDef)
@@ -40,6 +45,49 @@ def test_no_loop_where_something_is_held(root: pathlib.Path) -> None:
     paths = sorted((root / "syslogfast").rglob("*.py"))
     found = {place for path in paths for place in find_unsafe(path)}
     assert found == OF_OTHER_THREADS
+
+
+def test_every_lock_of_a_with_is_safe(root: pathlib.Path) -> None:
+    """No other is reentrant; one that is not is for those who never use `with`, or never log."""
+    paths = sorted((root / "syslogfast").rglob("*.py"))
+    found = {path.name for path in paths if "RLock" in path.read_text("utf-8")}
+    assert found == {"_platform.py"}
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_handler_raises_when_the_lock_is_taken(is_held: bool) -> None:
+    """Python 3.14 looks for signals before the body begins: the lock is as it was before."""
+
+    class Interrupted(SignalSafeLock):
+        def acquire(self) -> bool:
+            super().acquire()
+            raise KeyboardInterrupt
+
+    lock = Interrupted()
+    if is_held:
+        SignalSafeLock.acquire(lock)
+    with pytest.raises(KeyboardInterrupt), lock:
+        raise AssertionError
+    assert lock._is_owned() == is_held
+    if is_held:
+        lock.release()
+        assert not lock._is_owned()
+
+
+def test_a_handler_raises_while_the_lock_is_awaited() -> None:
+    """What another thread has is left to it."""
+
+    class Interrupted(SignalSafeLock):
+        def acquire(self) -> bool:
+            raise KeyboardInterrupt
+
+    lock = Interrupted()
+    holder = threading.Thread(target=SignalSafeLock.acquire, args=(lock,))
+    holder.start()
+    holder.join()
+    with pytest.raises(KeyboardInterrupt), lock:
+        raise AssertionError
+    assert not SignalSafeLock.acquire(lock, False)
 
 
 def test_the_search_finds(tmp_path: pathlib.Path) -> None:

@@ -158,24 +158,76 @@ def get_process() -> "int":
     return system.getpid() if hasattr(system, "getpid") else 0
 
 
-_process = get_process()  # of which the steps know
+# What differs in each process: its number, unless C counts the forks, which takes no system call.
+_identify_process: "Callable[[], int]" = get_process
+_process = get_process()  # the one that has taken the steps
+_beginning = _process  # the one that takes them now
+_is_early = False  # the steps were taken before Python called its hook of that fork
+_locks: "dict[int, SignalSafeLock]" = {}  # of a process that takes the steps, by what identifies it
 
 
-def after_fork_in_child() -> "None":
-    global _process
-    _process = get_process()
-    run_fork_steps("after_in_child")
+def ignore_work(change: "int") -> "None":
+    """Take note that one more of our threads is at work (1), or one less (-1)."""
+
+
+# What a fork that Python is not told of should wait for, a moment: only C can.
+note_work: "Callable[[int], None]" = ignore_work
+
+
+def watch_forks(count: "Callable[[], int]", note: "Callable[[int], None]") -> "None":
+    """Have C tell of forks, by a number that differs in each process, and take note of work."""
+    global _identify_process, _process, _beginning, note_work
+    _identify_process, note_work = count, note
+    _process = _beginning = count()
 
 
 def catch_up_with_fork() -> "None":
-    """Take the steps of a fork that Python does not know of, such as that of a host in C."""
-    if get_process() != _process:
-        after_fork_in_child()
+    """Take the steps of a fork that Python was not told of, or has not called its hooks for yet.
+
+    A host in C may fork so, such as uWSGI. To be called before anything that this process may have
+    in common with the one that has forked it is used.
+    """
+    if _identify_process() != _process:
+        take_steps_early()
+
+
+def take_steps_early() -> "None":
+    global _is_early
+    process = _identify_process()
+    # The lock is one of this process alone. Another thread waits for it until all steps are taken;
+    # a signal's handler that interrupts them, and comes here, goes on.
+    with _locks.setdefault(process, SignalSafeLock()):
+        if process != _process and process != _beginning:
+            _is_early = True
+            take_steps(process)
+    _locks.pop(process, None)
+
+
+def take_steps(process: "int") -> "None":
+    global _process, _beginning
+    _beginning = process
+    try:
+        run_fork_steps("after_in_child")
+    finally:
+        _process = _beginning  # if a signal's handler has forked meanwhile, that of its fork
+
+
+def before_fork() -> "None":
+    global _is_early
+    _is_early = False
+    run_fork_steps("before")
+
+
+def after_fork_in_child() -> "None":
+    """Take the steps, unless that was done since: a hook that is called before may emit."""
+    process = _identify_process()
+    if not _is_early or process != _process:
+        take_steps(process)
 
 
 if hasattr(system, "register_at_fork"):
     system.register_at_fork(
-        before=lambda: run_fork_steps("before"),
+        before=before_fork,
         after_in_parent=lambda: run_fork_steps("after_in_parent"),
         after_in_child=after_fork_in_child,
     )

@@ -43,6 +43,7 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 from syslogfast._c.digits cimport count_digits, write_decimal
 from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
+from syslogfast._c.forks cimport add, at_work, forks, is_told, start_counting_forks
 from syslogfast._c.record cimport (
     DATAGRAM,
     LF,
@@ -150,7 +151,7 @@ from syslogfast._options import (
     remove_domain,
     restore_names,
 )
-from syslogfast._platform import call_at_fork, get_process, system
+from syslogfast._platform import call_at_fork, catch_up_with_fork, system, watch_forks
 from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
 
 

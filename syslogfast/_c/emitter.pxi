@@ -6,20 +6,34 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one, for all interpreters: each of
-# them learns of a fork. Without values here, which another one that loads this would give again.
-cdef int forks
-cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
+
+def count_forks():
+    """Return how many forks there were since a process has loaded this."""
+    return forks
 
 
-def note_fork():
-    global forks
-    cdef Py_ssize_t process = get_process(), known = forked
-    if known != process and swap(&forked, known, process):
-        forks += 1
+def note_work(int change):
+    """Have a fork wait for one more thread, or one less, to come to rest."""
+    add(at_work, change)
 
 
-call_at_fork("counters", "after_in_child", note_fork)
+def begin_fork():
+    """Take note that Python itself forks."""
+    global is_told
+    is_told = 1
+
+
+def end_fork():
+    """Take note that it has forked, in the parent."""
+    global is_told
+    is_told = 0
+
+
+if not start_counting_forks():
+    raise MemoryError
+watch_forks(count_forks, note_work)
+call_at_fork("counters", "before", begin_fork)
+call_at_fork("counters", "after_in_parent", end_fork)
 
 
 # Of one record that finds no space.
@@ -96,6 +110,7 @@ cdef class EmitterBase:
     ):
         cold_path()
         check_ready(encoder)
+        catch_up_with_fork()  # then `forks` is what the sender knows of
         self._encoder = encoder
         self._queue = queue
         self._sender = sender
@@ -158,7 +173,7 @@ cdef class EmitterBase:
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = <Py_ssize_t>self._encoder.layout.max_size + FRAMING_SIZE
+        cdef Py_ssize_t most = <Py_ssize_t>find_encoder(self).layout.max_size + FRAMING_SIZE
         line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
@@ -210,6 +225,7 @@ cdef class EmitterBase:
 
 cdef int renew(EmitterBase emitter) except -1:
     cold_path()
+    catch_up_with_fork()  # before its queue is used
     cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
     with cython.critical_section(emitter):
         if emitter.forks != forks:

@@ -30,6 +30,7 @@ ctypedef struct CrashState:
     Timestamp zone              # with its offset
     char *space
     bint is_armed
+    int forks                   # as many as the transport, and the PROCID, belong to
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
     PyObject *sequence
@@ -130,6 +131,8 @@ cdef void send_crash_record(int signal) noexcept nogil:
     cdef char *end = write_crash_record(crash_state.space, crash_state.records[signal])
     cdef Py_ssize_t size = end - crash_state.space
     cdef int fd = (<Queue>crash_state.queue).descriptor
+    if crash_state.forks != forks:
+        fd = -1     # of the process that has forked this one; Python does not know yet
     memset(parts, 0, sizeof(parts))
     parts[2].iov_base = crash_state.space
     parts[2].iov_len = size + (crash_state.layout.framing >= LF)
@@ -255,6 +258,7 @@ def arm(
     if not is_main_interpreter():
         return
     crash_state.is_armed = False
+    crash_state.forks = forks
     renew_sequence(sequence)
     keep(&crash_state.queue, queue)
     keep(&crash_state.sequence, sequence)

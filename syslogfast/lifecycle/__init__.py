@@ -179,6 +179,7 @@ class Lifecycle:
                 pass  # this is not the main thread; the handler sends nothing any more
 
     def _on_termination(self, number: int, frame: "FrameType | None") -> None:
+        catch_up_with_fork()
         sender = self.emitter._sender
         is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
         has_space = 2 * sender.queue.size <= sender.queue.limit

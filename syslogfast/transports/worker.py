@@ -18,6 +18,7 @@
 import _thread
 from time import monotonic, sleep
 
+import syslogfast._platform as platform
 from syslogfast.transports import exit_fork
 from syslogfast.transports.retry import needs_waiting
 
@@ -54,10 +55,14 @@ class Worker:
             self._is_urgent = True
         if not self._running.locked():
             exit_fork.expect_end(self._sender)
+            platform.note_work(1)
             try:
                 exit_fork.Thread(self._sender, self.run)
-            except (RuntimeError, MemoryError):
-                return False
+            except BaseException as error:
+                platform.note_work(-1)
+                if isinstance(error, (RuntimeError, MemoryError)):
+                    return False
+                raise
         self._notify()
         return True
 
@@ -111,16 +116,18 @@ class Worker:
             transport.abort()
 
     def _notify(self) -> None:
+        platform.note_work(1)  # until the thread rests again
         try:
             self._wakeup.release()
-        except RuntimeError:
-            pass  # it is awake already
+        except RuntimeError:  # it is awake already
+            platform.note_work(-1)
 
     # --- the thread ------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Send, and wait, until the sender is closed."""
         if not self._running.acquire(False):
+            platform.note_work(-1)
             return  # another one has been started, too
         sender = self._sender
         try:
@@ -133,6 +140,7 @@ class Worker:
         finally:
             sender.queue.threshold = sender._threshold  # so that the next to emit starts another
             self._running.release()
+            platform.note_work(-1)
 
     def _do_next(self) -> None:
         """Wait for a record, or send all there are."""
@@ -165,7 +173,7 @@ class Worker:
         delay = None
         if reporter and reporter.is_due and sender._transport:
             delay = reporter.find_delay()
-        if not self._wakeup.acquire(True, -1 if delay is None else delay):
+        if not self._rest(-1 if delay is None else delay):
             with sender._send_lock:
                 sender._report_drops()
 
@@ -173,7 +181,7 @@ class Worker:
         """Wait until a transport may be tried, or the sender is closed."""
         policy = self._sender.retry_policy
         while not self._sender.is_closed() and not policy.is_due():
-            self._wakeup.acquire(True, max(0.0, policy.next_try - monotonic()))
+            self._rest(max(0.0, policy.next_try - monotonic()))
 
     def _linger(self) -> None:
         """Wait as long as what is queued may wait for more."""
@@ -182,7 +190,18 @@ class Worker:
             left = self._lingering_since + sender._linger - monotonic()
             if left <= 0:
                 break
-            self._wakeup.acquire(True, left)
+            self._rest(left)
+
+    def _rest(self, delay: float) -> bool:
+        """Wait to be woken; False if that was not within so many seconds; -1: for ever."""
+        is_woken = False
+        platform.note_work(-1)
+        try:
+            is_woken = self._wakeup.acquire(True, delay)
+        finally:
+            if not is_woken:  # else `_notify` has taken note of that
+                platform.note_work(1)
+        return is_woken
 
     def _send_all(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""

@@ -6,8 +6,8 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Handlers of signals, and the count of forks: a process has them once.
-PROCESS_WIDE = {"forks", "forked", "crash_state", "former_actions", "handling_crash", "own_stack"}
+# Handlers of signals: a process has them once.
+PROCESS_WIDE = {"crash_state", "former_actions", "handling_crash", "own_stack"}
 
 
 pytestmark = pytest.mark.slow

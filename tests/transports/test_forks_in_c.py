@@ -52,11 +52,12 @@ def wait(child):
 """
 # From Python 3.13 on CPython refuses the hook of the child where that of the parent was not called.
 HOOKS = ["without", "with"] if sys.version_info < (3, 13) else ["without"]
+OPTIONS = ("-I", "-W", "ignore::DeprecationWarning")  # of os.fork beside threads
 with_and_without_hook = pytest.mark.parametrize("hook", HOOKS)
 
 
 def run(run_python: Run, backend: str, code: str, *arguments: str) -> str:
-    result = run_python(FORK + code, *arguments, backend=backend)
+    result = run_python(FORK + code, *arguments, backend=backend, options=OPTIONS)
     assert (result.stderr, result.returncode) == ("", 0)
     return result.stdout
 
@@ -339,8 +340,7 @@ wait(child)
 print(os.getpid(), child)
 """
     code = FORK.replace(", syslogfast", "") + code
-    options = ("-I", "-W", "ignore::DeprecationWarning")
-    result = run_python(code, "without", url_of(sink), backend=backend, options=options)
+    result = run_python(code, "without", url_of(sink), backend=backend, options=OPTIONS)
     assert (result.stderr, result.returncode) == ("", 0)
     grandchild, parent, child = result.stdout.split()
     assert wait_until(lambda: sink.count_lines() == 4)

@@ -2,10 +2,10 @@
 
 from time import monotonic
 
-from syslogfast._platform import system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import PermanentError
 from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.poll import add_jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
 LONGEST_DELAY = 30.0
 MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
-
-
-def add_jitter(delay: float) -> float:
-    """Thousands may have lost the same collector: they should not all come back at once."""
-    return delay * (0.5 + system.urandom(1)[0] / 256)
 
 
 def needs_waiting(url: "Url") -> bool:

@@ -238,11 +238,11 @@ class Sender:
     def send_soon(self, is_reachable: bool = False) -> None:
         """Have what is queued sent now, without waiting for that.
 
-        is_reachable: there is reason to believe that the transport can be opened now, if not
-        before.
+        is_reachable: the network has changed; what could not be opened perhaps can be now.
         """
         if is_reachable:
             self.retry_policy.reset_backoff()
+            getattr(self._transport, "note_network_change", int)()
             self.pump()
         self.retry_policy.retry_soon()
         if self.queue.count:

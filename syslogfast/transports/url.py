@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 STREAM_FRAMINGS = ("lf", "octet", "nul")
 FILES = ("ca", "cert", "key")
 MAX_PORT = 65535
+MOST_SECONDS = 10**10
 MAX_FD = (1 << 31) - 1
 MAX_VSOCK = (1 << 32) - 1
 
@@ -119,7 +120,7 @@ SCHEMES = {
         loader="syslogfast.transports.datagram:UdpTransport",
         port=514,
         framings=(None,),
-        options=("order",),
+        options=("order", "resolve"),
         max_size=MAX_SIZE_UDP,
         opens_at_once=is_address,
     ),
@@ -228,6 +229,8 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
             reject_url(f"have no option {name!r}, which {scheme} does not know", url)
     if options.get("order", "any") != "any":
         reject_url("have order=any, or no order", url)
+    if not is_duration(options.get("resolve", "0")):
+        reject_url("have a resolve in seconds, or 0 for never", url)
     if options.get("insecure", "yes") != "yes":
         reject_url("have insecure=yes, or nothing of it", url)
     if "key" in options and "cert" not in options:
@@ -235,6 +238,12 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
     for name in FILES:
         if name in options and not system.access(options[name], system.R_OK):
             reject_url(f"have a {name} that is a file and can be read", url)
+
+
+def is_duration(text: "str") -> "bool":
+    """Return True for digits, and perhaps a point among them, at most ten of each."""
+    whole, _, fraction = text.partition(".")
+    return is_number(whole, MOST_SECONDS) and is_number(fraction or "0", MOST_SECONDS)
 
 
 def is_number(text: "str", most: "int") -> "bool":

@@ -111,13 +111,19 @@ class RetryPolicy:
         """Try soon: a thread waits for that."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
-    def open(self) -> "Transport | None":
-        """Open the first of the transports that can be opened; None, and a pause, if none can."""
+    def open(self, deadline: float = FOREVER) -> "Transport | None":
+        """Open the first of the transports that can be opened; None, and a pause, if none can.
+
+        deadline: by monotonic(), of one who waits for this.
+        """
         self._tried = monotonic()
         first = self._first
         self._first = 0
         for index in [*range(first, len(self.urls)), *range(first)]:
-            transport = self._try(self.urls[index])
+            if monotonic() >= deadline:
+                self._first = index  # it has its turn the next time
+                break
+            transport = self._try(self.urls[index], deadline)
             if transport:
                 self._on_opened(index)
                 return transport
@@ -154,9 +160,10 @@ class RetryPolicy:
         is_first = url is self.urls[0]
         self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
 
-    def _try(self, url: "Url") -> "Transport | None":
+    def _try(self, url: "Url", deadline: float = FOREVER) -> "Transport | None":
         try:
-            transport = open_transport(url, self.timeout or FIRST_DELAY)
+            timeout = min(self.timeout or FIRST_DELAY, deadline - monotonic())
+            transport = open_transport(url, max(0.0, timeout))
         except OSError as error:
             self.note_failure(url, error)
             return None

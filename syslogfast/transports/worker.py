@@ -18,6 +18,7 @@
 import _thread
 from time import monotonic, sleep
 
+from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
 from syslogfast.transports.retry import needs_waiting
 
@@ -76,8 +77,8 @@ class Worker:
         self._waiting.append(lock)
         try:
             if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
-                self.open()
-            lock.acquire(True, min(left, POLL_INTERVAL))
+                self.open(deadline)
+            lock.acquire(True, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
         finally:
             self._waiting.remove(lock)
         return True
@@ -92,8 +93,11 @@ class Worker:
         if self._running.acquire(True, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
             self._running.release()
 
-    def open(self) -> None:
-        """Open a transport, which takes its time: nobody who emits waits for this."""
+    def open(self, deadline: float = FOREVER) -> None:
+        """Open a transport, which takes its time: nobody who emits waits for this.
+
+        deadline: by monotonic(), of one who waits because there can be no thread.
+        """
         sender = self._sender
         urls = sender.retry_policy.urls
         if sender._transport or sender.is_closed():
@@ -102,7 +106,7 @@ class Worker:
             with sender._send_lock:  # whoever emits may open it, too
                 if sender._transport or sender._open_at_once() or len(urls) == 1:
                     return
-        transport = sender.retry_policy.open()
+        transport = sender.retry_policy.open(deadline)
         with sender._send_lock:
             if sender._transport is None and not sender.is_closed():
                 sender._use_transport(transport)

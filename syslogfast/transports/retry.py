@@ -5,7 +5,7 @@ from time import monotonic
 from syslogfast._platform import system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import PermanentError
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,23 @@ def load_transport_early(url: "Url") -> None:
         prepare = getattr(load_transport(url), "prepare", None)
         if prepare:
             prepare(url)
-    except ImportError:
+    except IMPORT_FAILURES:
+        pass
+
+
+def load_worker_early(urls: "Sequence[Url]", linger: float) -> None:
+    """Import what waits, and what returns to an earlier URL, if that may be needed.
+
+    What cannot be imported now is tried again by those who need it.
+    """
+    has_alternatives = len(urls) > 1
+    try:
+        with importing:
+            if linger or has_alternatives or needs_waiting(urls[0]):
+                from syslogfast.transports import failure_report, worker  # noqa: F401
+            if has_alternatives:
+                from syslogfast.transports import failback  # noqa: F401
+    except IMPORT_FAILURES:
         pass
 
 
@@ -213,8 +229,8 @@ class RetryPolicy:
                     from syslogfast.transports.failure_report import FailureReporter
 
                 self._reporter = FailureReporter(self._queue, self.timeout, self._on_failure)
-            except (ImportError, MemoryError):
-                pass  # this has interrupted that import: the next failure is told of
+            except IMPORT_FAILURES:
+                pass  # the next failure is told of
         return self._reporter
 
     def _back_off(self) -> None:

@@ -16,11 +16,11 @@
 # The sender's lock is taken for a push only, never over a wait.
 
 import _thread
+import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic, sleep
 
 from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
-from syslogfast.transports.retry import needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Worker:
         urls = sender.retry_policy.urls
         if sender._transport or sender.is_closed():
             return
-        if not needs_waiting(urls[0]):
+        if urls[0].opens_at_once():
             with sender._send_lock:  # whoever emits may open it, too
                 if sender._transport or sender._open_at_once() or len(urls) == 1:
                     return

@@ -105,7 +105,7 @@ def test_a_picture_has_two_sets_of_colours(root: pathlib.Path, name: str) -> Non
 def read_transitions(source: str) -> set[tuple[str, str]]:
     """Return what the table at the head of sender.py says: from which state to which."""
     states = {"idle", "connecting", "open", "backlog", "closed"}
-    table = source.partition("next state\n")[2].partition("\nimport ")[0]
+    table = source.partition("next state\n")[2].partition("\n\n")[0]
     edges = set()
     before: list[str] = []
     for line in table.splitlines():

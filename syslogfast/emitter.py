@@ -184,7 +184,7 @@ def connect(
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
-    timeout: seconds that connecting, flushing and closing may take.
+    timeout: seconds that connecting, handshakes included, flushing and closing may take.
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
         of an element "meta" of the encoder's.

@@ -8,7 +8,7 @@ from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers`
 from syslogfast._validation import check_error, check_field
 from syslogfast.emitter import Sequence, name_element
 from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
-from syslogfast.transports.exit_fork import importing
+from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
 
 TYPE_CHECKING = False
@@ -146,10 +146,6 @@ def send_error(
     **parameters: object,
 ) -> None:
     """Send a record of an exception: how it affects the program, and its traceback."""
-    # May never be needed. A handler that interrupts this import reports nothing: see `_busy`.
-    with importing:
-        from syslogfast.lifecycle.traceback import describe_error, list_elements
-
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # where the thread that imports it is not, it would stay half imported.
 importing = SignalSafeLock()
 
+# What an import raises that may have success later: something has interrupted it, or there is no
+# memory, or no descriptor, to read the file.
+IMPORT_FAILURES = (ImportError, MemoryError, OSError)
+
 _holds_importing = False  # set by the thread that forks, while it does so
 
 _has_ended = False

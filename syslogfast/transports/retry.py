@@ -4,7 +4,7 @@ from time import monotonic
 
 from syslogfast.constants import FOREVER
 from syslogfast.transports import PermanentError
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
 from syslogfast.transports.poll import add_jitter
 
 TYPE_CHECKING = False
@@ -43,7 +43,23 @@ def load_transport_early(url: "Url") -> None:
         prepare = getattr(load_transport(url), "prepare", None)
         if prepare:
             prepare(url)
-    except ImportError:
+    except IMPORT_FAILURES:
+        pass
+
+
+def load_worker_early(urls: "Sequence[Url]", linger: float) -> None:
+    """Import what waits, and what returns to an earlier URL, if that may be needed.
+
+    What cannot be imported now is tried again by those who need it.
+    """
+    has_alternatives = len(urls) > 1
+    try:
+        with importing:
+            if linger or has_alternatives or needs_waiting(urls[0]):
+                from syslogfast.transports import failure_report, worker  # noqa: F401
+            if has_alternatives:
+                from syslogfast.transports import failback  # noqa: F401
+    except IMPORT_FAILURES:
         pass
 
 
@@ -106,13 +122,19 @@ class RetryPolicy:
         """Try soon: a thread waits for that."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
-    def open(self) -> "Transport | None":
-        """Open the first of the transports that can be opened; None, and a pause, if none can."""
+    def open(self, deadline: float = FOREVER) -> "Transport | None":
+        """Open the first of the transports that can be opened; None, and a pause, if none can.
+
+        deadline: by monotonic(), of one who waits for this.
+        """
         self._tried = monotonic()
         first = self._first
         self._first = 0
         for index in [*range(first, len(self.urls)), *range(first)]:
-            transport = self._try(self.urls[index])
+            if monotonic() >= deadline:
+                self._first = index  # it has its turn the next time
+                break
+            transport = self._try(self.urls[index], deadline)
             if transport:
                 self._on_opened(index)
                 return transport
@@ -149,9 +171,10 @@ class RetryPolicy:
         is_first = url is self.urls[0]
         self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
 
-    def _try(self, url: "Url") -> "Transport | None":
+    def _try(self, url: "Url", deadline: float = FOREVER) -> "Transport | None":
         try:
-            transport = open_transport(url, self.timeout or FIRST_DELAY)
+            timeout = min(self.timeout or FIRST_DELAY, deadline - monotonic())
+            transport = open_transport(url, max(0.0, timeout))
         except OSError as error:
             self.note_failure(url, error)
             return None
@@ -201,8 +224,8 @@ class RetryPolicy:
                     from syslogfast.transports.failure_report import FailureReporter
 
                 self._reporter = FailureReporter(self._queue, self.timeout, self._on_failure)
-            except (ImportError, MemoryError):
-                pass  # this has interrupted that import: the next failure is told of
+            except IMPORT_FAILURES:
+                pass  # the next failure is told of
         return self._reporter
 
     def _back_off(self) -> None:

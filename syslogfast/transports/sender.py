@@ -42,7 +42,7 @@ from syslogfast._platform import SignalSafeLock
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
-from syslogfast.transports.retry import RetryPolicy, needs_waiting
+from syslogfast.transports.retry import RetryPolicy, load_worker_early
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,11 +109,7 @@ class Sender:
         self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
         self.made_at = monotonic()
-        with exit_fork.importing:  # here, so that `emit` imports nothing
-            if linger or len(urls) > 1 or needs_waiting(urls[0]):
-                from syslogfast.transports import worker  # noqa: F401
-            if len(urls) > 1:
-                from syslogfast.transports import failback  # noqa: F401
+        load_worker_early(urls, linger)
         self._begin()
         exit_fork.register(self)
 
@@ -391,8 +387,8 @@ class Sender:
             try:
                 with exit_fork.importing:
                     from syslogfast.transports.drop_report import DropReporter  # rarely needed
-            except (ImportError, MemoryError):
-                return  # this has interrupted that import: the next push reports
+            except exit_fork.IMPORT_FAILURES:
+                return  # the next push reports
             keeps_last = self._overflow != "drop-oldest"
             self._reporter = DropReporter(self.queue, self._render_report, keeps_last)
         was_due = self._reporter.is_due
@@ -402,8 +398,10 @@ class Sender:
     def _consider_failback(self) -> None:
         if self._transport and monotonic() >= self.retry_policy.next_failback:
             if self._failback is None:
-                from syslogfast.transports.failback import Failback  # loaded by __init__
-
+                try:
+                    from syslogfast.transports.failback import Failback  # loaded by __init__
+                except exit_fork.IMPORT_FAILURES:
+                    return
                 self._failback = Failback(self)
             self._failback.start(self._transport)
 
@@ -436,7 +434,7 @@ class Sender:
                     from syslogfast.transports.worker import Worker  # few datagrams need it
                 # In one step: another thread, or a signal's handler, may be just here, too.
                 self.__dict__.setdefault("_worker", Worker(self))
-            except (ImportError, MemoryError):  # this has interrupted that import
+            except exit_fork.IMPORT_FAILURES:
                 return None
         return self._worker
 

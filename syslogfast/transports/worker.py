@@ -16,10 +16,11 @@
 # The sender's lock is taken for a push only, never over a wait.
 
 import _thread
+import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic, sleep
 
+from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
-from syslogfast.transports.retry import needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Worker:
         self._waiting.append(lock)
         try:
             if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
-                self.open()
-            lock.acquire(True, min(left, POLL_INTERVAL))
+                self.open(deadline)
+            lock.acquire(True, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
         finally:
             self._waiting.remove(lock)
         return True
@@ -92,17 +93,20 @@ class Worker:
         if self._running.acquire(True, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
             self._running.release()
 
-    def open(self) -> None:
-        """Open a transport, which takes its time: nobody who emits waits for this."""
+    def open(self, deadline: float = FOREVER) -> None:
+        """Open a transport, which takes its time: nobody who emits waits for this.
+
+        deadline: by monotonic(), of one who waits because there can be no thread.
+        """
         sender = self._sender
         urls = sender.retry_policy.urls
         if sender._transport or sender.is_closed():
             return
-        if not needs_waiting(urls[0]):
+        if urls[0].opens_at_once():
             with sender._send_lock:  # whoever emits may open it, too
                 if sender._transport or sender._open_at_once() or len(urls) == 1:
                     return
-        transport = sender.retry_policy.open()
+        transport = sender.retry_policy.open(deadline)
         with sender._send_lock:
             if sender._transport is None and not sender.is_closed():
                 sender._use_transport(transport)

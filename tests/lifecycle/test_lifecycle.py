@@ -1155,7 +1155,7 @@ def test_little_is_imported(run_python: Run, backend: str) -> None:
     heavy = [*HEAVY, "asyncio", "traceback", "subprocess", "pathlib", "json", "ipaddress", "signal"]
     heavy += ["inspect", "ctypes", "collections", "functools", "weakref", "importlib.util"]
     assert not set(loaded) & set(heavy)
-    assert "syslogfast.lifecycle.traceback" not in loaded
+    assert "syslogfast.lifecycle.traceback" in loaded  # a crash may be that no file can be opened
     records = parse_lines(result.stdout.encode())
     assert {record.msgid for record in records} >= {"BOOTED", "ENDED"}
 

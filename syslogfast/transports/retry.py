@@ -1,5 +1,6 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
+import errno
 from time import monotonic
 
 from syslogfast.constants import FOREVER
@@ -27,9 +28,9 @@ def needs_waiting(url: "Url") -> bool:
     return not url.opens_at_once()
 
 
-def load_transport(url: "Url") -> "Callable[[Url, float], Transport]":
-    """Return the class that the URL's row of SCHEMES names; nobody pays for another's import."""
-    module, _, name = url.find_transport_scheme().loader.partition(":")
+def load_transport(loader: str) -> "Callable[[Url, float], Transport]":
+    """Return the class that a row of SCHEMES names; nobody pays for another's import."""
+    module, _, name = loader.partition(":")
     with importing:
         return getattr(__import__(module, None, None, [name]), name)  # type: ignore[no-any-return]
 
@@ -40,7 +41,8 @@ def load_transport_early(url: "Url") -> None:
     What cannot be imported, such as an `ssl` that is missing, is an error when it is opened.
     """
     try:
-        prepare = getattr(load_transport(url), "prepare", None)
+        scheme = url.find_transport_scheme()
+        prepare = getattr(load_transport(scheme.loader), "prepare", None)
         if prepare:
             prepare(url)
     except IMPORT_FAILURES:
@@ -65,7 +67,13 @@ def load_worker_early(urls: "Sequence[Url]", linger: float) -> None:
 
 def open_transport(url: "Url", timeout: float) -> "Transport":
     """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
-    return load_transport(url)(url, timeout)
+    scheme = url.find_transport_scheme()
+    try:
+        return load_transport(scheme.loader)(url, timeout)
+    except OSError as error:
+        if error.errno != errno.EPROTOTYPE or scheme.other_loader is None:
+            raise
+    return load_transport(scheme.other_loader)(url, timeout)
 
 
 class RetryPolicy:

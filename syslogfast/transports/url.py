@@ -67,6 +67,7 @@ class Scheme:
 
     loader: module and class of the transport, "package.module:Class"; called with a Url and the
         seconds that opening may take.
+    other_loader: that of a transport which is tried where the socket is of another kind.
     stream: the Scheme of URLs that have a framing, where others have none; None: this one.
     address: what stands after "://", for help texts. read_address: takes it into a Url's parts.
     port: where collectors listen if the URL does not say; None: there are no ports.
@@ -79,13 +80,14 @@ class Scheme:
 
     __slots__ = (
         *("address", "family", "framings", "loader", "max_size", "opens_at_once", "options"),
-        *("port", "protocol", "read_address", "stream"),
+        *("other_loader", "port", "protocol", "read_address", "stream"),
     )
 
     def __init__(
         self,
         *,
         loader: "str",
+        other_loader: "str | None" = None,
         address: "str" = "HOST",
         read_address: "Callable[[Url, str], None]" = read_host,
         port: "int | None" = None,
@@ -101,6 +103,7 @@ class Scheme:
         if not module or not name:
             reject_loader(loader)
         self.loader = loader
+        self.other_loader = other_loader
         self.address = address
         self.read_address = read_address
         self.port = port
@@ -137,6 +140,7 @@ SCHEMES = {
     ),
     "unix": Scheme(
         loader="syslogfast.transports.datagram:UnixTransport",
+        other_loader="syslogfast.transports.unix:TerminatedStreamTransport",
         address="/PATH",
         read_address=read_path,
         framings=(None, *STREAM_FRAMINGS),
@@ -144,7 +148,9 @@ SCHEMES = {
         family="AF_UNIX",
         opens_at_once=always,
         stream=Scheme(
-            loader="syslogfast.transports.stream:UnixStreamTransport", framings=STREAM_FRAMINGS
+            loader="syslogfast.transports.stream:UnixStreamTransport",
+            other_loader="syslogfast.transports.unix:UnframedTransport",
+            framings=STREAM_FRAMINGS,
         ),
     ),
     "vsock": Scheme(

@@ -1,7 +1,7 @@
 """What the error of a send means, and waiting; `select` is imported by threads that wait."""
 
 import errno
-from time import sleep
+from time import monotonic, sleep
 
 from syslogfast._platform import poll_descriptor, system
 from syslogfast.constants import LONGEST_WAIT
@@ -25,6 +25,11 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
         import select  # noqa: F401  # for what is called here
 
     return poll_descriptor(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
+
+
+def limit_wait(deadline: "float") -> "float":
+    """Return the seconds until then, by monotonic(), as many as a lock may be waited for."""
+    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
 
 
 def add_jitter(delay: "float") -> "float":

@@ -49,7 +49,7 @@ def load_transport_early(url: "Url") -> None:
         pass
 
 
-def load_worker_early(urls: "Sequence[Url]", linger: float) -> None:
+def load_worker_early(urls: "Sequence[Url]", linger: float | None) -> None:
     """Import what waits, and what returns to an earlier URL, if that may be needed.
 
     What cannot be imported now is tried again by those who need it.
@@ -173,6 +173,15 @@ class RetryPolicy:
             self.next_try = monotonic()
         else:
             self._back_off()
+
+    def close_transport(self, transport: "Transport", timeout: float) -> None:
+        """Close a transport, and take note if not all that the kernel had taken has arrived."""
+        try:
+            transport.close(timeout)
+        except OSError as error:
+            self.note_failure(transport.url, error)
+        except ValueError:
+            pass  # another thread has found it broken, and closed it
 
     def on_connected(self, url: "Url") -> None:
         """Take note that this URL is in use: those before it are to be tried again."""

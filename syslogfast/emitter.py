@@ -5,6 +5,7 @@ import sys
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
+from syslogfast._platform import HAS_FATAL_SIGNALS
 from syslogfast._validation import (
     check_choice,
     check_enterprise_id,
@@ -181,7 +182,10 @@ def connect(
         error that the collector is away.
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
         worse never does. None: it goes at once, unless more than 32 come within 10 ms; what is
-        more than that is gathered, and waits for 10 ms at most. 0: each goes at once.
+        more than that is gathered, and waits for 10 ms at most. 0: each goes at once. More than
+        0: SIGTERM and SIGHUP, where their action is the default one and this is the main thread,
+        have what waits sent before they end the process; not over TLS and RELP, and not with the
+        Python backend, where `lifecycle.install` or a handler of your own has to flush.
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
@@ -243,4 +247,8 @@ def connect(
         render_report=make_report_renderer(encoder, sequence),
         on_failure=check_on_failure(on_failure),
     )
+    if linger and BACKEND == "c" and HAS_FATAL_SIGNALS:
+        from syslogfast.transports.termination import watch  # what lingers is sent at SIGTERM
+
+        watch(sender)
     return Emitter(encoder, queue, sender, sequence)

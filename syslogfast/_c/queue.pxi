@@ -21,6 +21,7 @@ cdef class Queue:
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
     cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
+    cdef int *pinned_by     # the address of the errno of the thread that has pinned last
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
@@ -330,6 +331,7 @@ cdef Block pin_oldest(Queue queue):
         with nogil:
             poll(NULL, 0, 10 * CRASH_WAIT_MS)   # a signal's handler has it: this is the end
         queue.pinned = 1    # or the process lives on
+    queue.pinned_by = &errno
     advance_block(queue)
     if not queue.count:
         queue.pinned = 0

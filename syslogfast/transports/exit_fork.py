@@ -33,6 +33,10 @@ _senders: "dict[int, _weakref.ReferenceType[Sender]]" = {}
 _inherited: "dict[int, _weakref.ReferenceType[Any]]" = {}  # others that a fork has to reset
 
 
+# What is to be done when a sender has been closed.
+steps_at_close: "list[Callable[[], object]]" = []
+
+
 def refer_weakly(registry: "dict[int, Any]", owner: object) -> None:
     key = id(owner)
     registry[key] = _weakref.ref(owner, lambda reference: registry.pop(key, None))
@@ -51,6 +55,8 @@ def register_for_fork(owner: "Any") -> None:
 def unregister(sender: "Sender") -> None:
     """Leave a sender alone from now on: it is closed."""
     _senders.pop(id(sender), None)
+    for step in steps_at_close:
+        step()
 
 
 def list_owners(registry: "dict[int, _weakref.ReferenceType[Any]]") -> "list[Any]":

@@ -116,7 +116,7 @@ class Sender:
         self.is_sending_here: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
         self._failback: Failback | None = None
         self._reporter: DropReporter | None = None
-        self._deferred_close: float | None = None  # until when, by monotonic()
+        self._deferred: Callable[[], object] | None = None  # what `pump` has to do at its end
         self._use_transport(None)
         self._enter("idle")
 
@@ -162,9 +162,9 @@ class Sender:
                     lock.release()
                 except RuntimeError:
                     pass  # another thread has it
-            if self._deferred_close is not None:
-                deadline, self._deferred_close = self._deferred_close, None
-                self.close(max(0.0, deadline - monotonic()))
+            if self._deferred is not None:
+                step, self._deferred = self._deferred, None
+                step()
             if result != "empty":
                 if not self._wake_worker():
                     self.queue.threshold = self._threshold  # the next to emit tries again
@@ -261,8 +261,7 @@ class Sender:
         deadline = self._find_deadline(timeout)
         lock = self._send_lock
         self.queue.closed = True
-        if self.is_sending_here():
-            self._deferred_close = deadline  # for `pump`, which has been interrupted
+        if self.defer(lambda: self.close(max(0.0, deadline - monotonic()))):
             return
         self.flush(deadline - monotonic())
         if self._transport and self.queue.drops_since and lock.acquire(True, limit_wait(deadline)):
@@ -294,6 +293,13 @@ class Sender:
         exit_fork.unregister(self)
         if exit_fork.has_ended():
             exit_fork.join_threads()
+
+    def defer(self, step: "Callable[[], object]") -> bool:
+        """Have `pump` call this at its end, if it has been interrupted; False if it has not."""
+        if self.is_sending_here():
+            self._deferred = step
+            return True
+        return False
 
     def _find_deadline(self, timeout: float | None) -> float:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))

@@ -141,7 +141,8 @@ def test_booted_says_since_when(module: ModuleType) -> None:
 
 
 SINCE_START = """
-import ctypes, os, sys, time
+import ctypes, os, sys, time, warnings
+warnings.simplefilter("ignore")  # of the fork, beside a thread of the network's
 from syslogfast import connect, lifecycle
 ctypes.CDLL(None).prctl(15, b"a) 1 (b", 0, 0, 0)  # PR_SET_NAME: what stands before the numbers
 time.sleep(0.3)

@@ -4,7 +4,6 @@ Linux has it all. Elsewhere a transport that there cannot be is refused where it
 what only makes things faster, or better known, is left out.
 """
 
-import _thread
 import sys
 
 TYPE_CHECKING = False
@@ -24,6 +23,14 @@ else:
         import posix as system
     except ImportError:
         import os as system
+
+if TYPE_CHECKING:
+    from _thread import RLock
+else:
+    try:
+        from _thread import RLock
+    except ImportError:
+        RLock = object  # MicroPython, which runs the encoder alone
 
 IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
@@ -96,7 +103,7 @@ def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool"
         return True  # Windows says that of sockets alone: what else there is, writing waits for
 
 
-class SignalSafeLock(_thread.RLock):  # type: ignore[misc]
+class SignalSafeLock(RLock):  # type: ignore[misc]
     """A reentrant lock, for `with`, which gives it back whatever a signal's handler raises.
 
     On Python 3.14 a handler may be called when the lock is taken, but the statement's body has not

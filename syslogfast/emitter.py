@@ -164,7 +164,7 @@ def make_report_renderer(
 
 def connect(
     *urls: "str | Url",
-    linger: float = 0.0,
+    linger: float | None = None,
     queue_bytes: int = 1 << 20,
     overflow: str = "drop-newest",
     timeout: float = 5.0,
@@ -180,7 +180,8 @@ def connect(
         to. Nothing is connected and no name looked up before there is a record, nor is it an
         error that the collector is away.
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
-        worse never does.
+        worse never does. None: it goes at once, unless more than 32 come within 10 ms; what is
+        more than that is gathered, and waits for 10 ms at most. 0: each goes at once.
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
@@ -236,7 +237,7 @@ def connect(
     sender = Sender(
         transports,
         queue,
-        linger=check_seconds("linger", linger),
+        linger=None if linger is None else check_seconds("linger", linger),
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
         render_report=make_report_renderer(encoder, sequence),

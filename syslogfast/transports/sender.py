@@ -40,8 +40,9 @@ from time import monotonic
 
 from syslogfast._platform import SignalSafeLock
 from syslogfast._validation import check_timeout
-from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
+from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
+from syslogfast.transports.poll import limit_wait
 from syslogfast.transports.retry import RetryPolicy, load_worker_early
 
 TYPE_CHECKING = False
@@ -65,20 +66,11 @@ BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker
 INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memory for it then
 
 
-def limit_wait(deadline: float) -> float:
-    """Return the seconds until then, as many as a lock may be waited for."""
-    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
-
-
 class Sender:
     """One queue's way to the first of its URLs that can be reached.
 
-    linger: seconds that a record may wait for others to go with it.
-    overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
-        "drop-oldest" drops the oldest that are not on their way, "block" waits.
-    timeout: seconds that connecting, flushing and "block" may take.
-    on_failure: that of FailureReporter.
-    render_report: that of DropReporter.
+    linger, overflow, timeout: those of `connect`, in seconds.
+    on_failure: that of FailureReporter. render_report: that of DropReporter.
     """
 
     _worker: "Worker | None" = None  # see _get_worker
@@ -88,7 +80,7 @@ class Sender:
         urls: "Sequence[Url]",
         queue: "Queue",
         *,
-        linger: float,
+        linger: float | None,
         overflow: str,
         timeout: float,
         render_report: "ReportRenderer",
@@ -97,12 +89,15 @@ class Sender:
         self.queue = queue
         self.timeout = timeout
         self.retry_policy = RetryPolicy(urls, timeout, queue, on_failure)
-        self._linger = linger
+        self._gathers_by_need = linger is None
+        self._linger = GATHER_TIME if linger is None else linger
+        self._window, self._sends = 0.0, 0  # when the present GATHER_TIME began; records in it
         self._overflow = overflow
         self._render_report = render_report
         batch_size = NEVER if any("order" in url.options for url in urls) else BATCH_SIZE
-        self._threshold = min(batch_size, queue.limit // 2) if linger else 0
-        self._budget = max(BUDGET, self._threshold)
+        self._batch_size = min(batch_size, queue.limit // 2)
+        self._threshold = self._batch_size if linger else 0
+        self._budget = BUDGET if linger == 0 else max(BUDGET, self._batch_size)
         self._has_alternatives = len(urls) > 1
         self.closes_at_exit = True  # unless somebody else does
         self.outlives_block = False  # a `with` statement: there is something to say after it
@@ -144,6 +139,8 @@ class Sender:
     def pump(self) -> None:
         """Send what can be sent without waiting; leave the rest to the worker."""
         lock = self._send_lock
+        if self._gathers_by_need and not self._threshold:
+            self._count_send()
         while self.queue.count:
             if self.is_sending_here():
                 return  # what has been interrupted looks once more
@@ -198,7 +195,16 @@ class Sender:
         """Have the first record of an empty queue sent once it has lingered."""
         worker = self._get_worker()
         if worker is None or not worker.start_lingering():
-            self.pump()  # where no thread can be had, nothing lingers
+            self.pump()  # where no thread can be had, or no flood is any more, nothing lingers
+
+    def _count_send(self) -> None:
+        """Gather what is emitted from now on, if it is a flood."""
+        now = monotonic()
+        if now - self._window > GATHER_TIME:
+            self._window, self._sends = now, 0
+        self._sends += 1
+        if self._sends > AT_ONCE:
+            self._threshold = self._batch_size
 
     def apply_overflow(self, size: int, deadline: float | None = None) -> float | None:
         """Do what `overflow` says for a record of so many bytes.
@@ -236,11 +242,11 @@ class Sender:
     def send_soon(self, is_reachable: bool = False) -> None:
         """Have what is queued sent now, without waiting for that.
 
-        is_reachable: there is reason to believe that the transport can be opened now, if not
-        before.
+        is_reachable: the network has changed; what could not be opened perhaps can be now.
         """
         if is_reachable:
             self.retry_policy.reset_backoff()
+            getattr(self._transport, "note_network_change", int)()
             self.pump()
         self.retry_policy.retry_soon()
         if self.queue.count:
@@ -276,7 +282,7 @@ class Sender:
             if preferred:
                 preferred.abort()
             if transport:
-                self._close_transport(transport, deadline)
+                self.retry_policy.close_transport(transport, limit_wait(deadline))
             self.retry_policy.report_end(self._reporter)
         finally:
             try:  # as in `pump`
@@ -374,14 +380,6 @@ class Sender:
         self.retry_policy.on_broken(transport, error)
         if preferred:
             self.retry_policy.on_connected(preferred.url)
-
-    def _close_transport(self, transport: "Transport", deadline: float) -> None:
-        try:
-            transport.close(limit_wait(deadline))
-        except OSError as error:  # though the kernel had taken all of it
-            self.retry_policy.note_failure(transport.url, error)
-        except ValueError:
-            pass  # another thread has found it broken, and closed it
 
     def _report_drops(self, is_last: bool = False) -> None:
         """Queue a report of what was dropped, or have the worker do so once it may."""

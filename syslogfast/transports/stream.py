@@ -125,10 +125,11 @@ class StreamTransport:
         raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
-        """Look first whether the collector has gone: TCP takes bytes for it all the same."""
         data = queue.peek(self.is_draining)
-        if data is None:
-            return 0
+        return 0 if data is None else self._send(data)
+
+    def _send(self, data: "memoryview") -> "int":
+        """Look first whether the collector has gone: TCP takes bytes for it all the same."""
         try:
             if not self._socket.recv(4096):
                 raise ConnectionResetError("the collector has closed the connection")

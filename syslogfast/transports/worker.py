@@ -13,13 +13,18 @@
 # - `_is_idle` is set before the thread looks whether there is a record, so whoever queues the first
 #   one either is seen or sees that it has to wake it.
 #
+# Gathering by need, with `linger=None`. The first AT_ONCE records within GATHER_TIME go at once, as
+# with 0. What exceeds that is a flood: the sender raises its `_threshold`, and records linger for
+# GATHER_TIME. It is lowered when no more than so few have come in that time, by the thread, or when
+# none was gathered for twice as long, by the next record, which goes at once.
+#
 # The sender's lock is taken for a push only, never over a wait.
 
 import _thread
 import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic, sleep
 
-from syslogfast.constants import FOREVER
+from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
 
 TYPE_CHECKING = False
@@ -63,8 +68,15 @@ class Worker:
         return True
 
     def start_lingering(self) -> bool:
-        """Have the thread send the first record in time; False where there can be none."""
-        self._lingering_since = monotonic()
+        """Have the thread send the first record in time; False where there can be none.
+
+        False, too, if nothing was gathered for a while: it is not to linger.
+        """
+        before, self._lingering_since = self._lingering_since, monotonic()
+        began = max(before, self._sender._window)
+        if self._sender._gathers_by_need and self._lingering_since - began > 2 * GATHER_TIME:
+            self._stop_gathering()
+            return False
         return bool(not self._is_idle and self._running.locked()) or self.wake()
 
     def wait(self, deadline: float) -> bool:
@@ -113,6 +125,12 @@ class Worker:
                 transport = None
         if transport:  # somebody else has opened one, or closed all, meanwhile
             transport.abort()
+
+    def _stop_gathering(self) -> None:
+        sender = self._sender
+        sender._threshold = sender._sends = 0
+        if sender._state == "open":
+            sender.queue.threshold = 0
 
     def _notify(self) -> None:
         try:
@@ -187,6 +205,8 @@ class Worker:
             if left <= 0:
                 break
             self._wakeup.acquire(True, left)
+        if sender._gathers_by_need and sender.queue.count <= AT_ONCE:
+            self._stop_gathering()
 
     def _send_all(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""

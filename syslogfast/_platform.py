@@ -125,6 +125,39 @@ class SignalSafeLock(RLock):  # type: ignore[misc]
             raise
 
 
+if sys.implementation.name != "pypy":
+    ChangeLock = SignalSafeLock
+else:
+    from __pypy__ import thread as pypy_thread  # type: ignore[import-not-found]
+
+    class ChangeLock(SignalSafeLock):  # type: ignore[misc, no-redef]
+        """The same where a change takes a few steps that call nothing.
+
+        CPython has no signal's handler called between them, but PyPy, which may call one at any
+        bytecode, is told to wait until the change is done.
+        """
+
+        _is_deferring = False
+
+        def __enter__(self) -> "bool":  # type: ignore[override]
+            super().__enter__()
+            try:
+                pypy_thread._signals_exit()
+            except RuntimeError:
+                return True  # handlers are not called in this thread, or wait already
+            except BaseException:  # of a handler
+                self.release()
+                raise
+            self._is_deferring = True
+            return True
+
+        def __exit__(self, *exc_info: object) -> "None":
+            is_deferring, self._is_deferring = self._is_deferring, False
+            self.release()
+            if is_deferring:
+                pypy_thread._signals_enter()
+
+
 # --- fork ----------------------------------------------------------------------------------------
 
 # The order of the steps: locks are released, the emitters' counters advance, so that encoders write

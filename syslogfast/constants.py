@@ -73,7 +73,8 @@ MAX_SD_NAME = 32
 MAX_ENTERPRISE_ID = MAX_SD_NAME - 2  # with a letter and "@" before it
 MAX_TAG = 32  # RFC 3164 4.1.3
 
-# RFC 5424 6.3.2: SD-IDs without "@" are IANA's, in its registry of "Syslog Structured Data IDs".
+# RFC 5424 6.3.2, 9.2: SD-IDs without "@" are IANA's. These are all that its registry "syslog
+# Structured Data ID Values" has (iana.org/assignments/syslog-parameters, of 2016-04-26).
 REGISTERED_SD_IDS = {
     "timeQuality",  # RFC 5424 7
     "origin",

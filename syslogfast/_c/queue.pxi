@@ -171,6 +171,10 @@ cdef class Queue:
             advance_block(self)
         swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
 
+    def is_changing_here(self):
+        """Return False: no signal's handler runs in here. The twin's changes may be interrupted."""
+        return False
+
     @cython.critical_section
     def at_record_boundary(self):
         """Return True if no part of a record has been sent without the rest."""

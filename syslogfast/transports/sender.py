@@ -219,7 +219,9 @@ class Sender:
             queue.drop_oldest(size)  # but for those that another thread is sending just now
         elif self._overflow == "block":
             while queue.size + size > queue.limit:
-                if queue.closed or not self._wait(deadline):
+                # A send, or a change of the queue, that this has interrupted would wait, too.
+                is_amid = self.is_sending_here() or queue.is_changing_here()
+                if queue.closed or is_amid or not self._wait(deadline):
                     return None
                 self.pump()
             return deadline  # if another thread has taken the space since, this is called again
@@ -228,7 +230,7 @@ class Sender:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         deadline = self._find_deadline(timeout)
-        if self.is_sending_here():
+        if self.is_sending_here() or self.queue.is_changing_here():
             return not self.queue.count  # what has been interrupted has to go on first
         self.retry_policy.retry_soon()
         while self.queue.count:

@@ -1,9 +1,9 @@
 # "About to crash", reported by the process that does. A signal's handler sends one record, then
 # leaves the signal to whoever had it before.
 #
-# What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
-# raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to
-# do has been done by `arm`.
+# What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime,
+# getpid, getsockopt, poll, raise, send, sigaction and write (signal-safety(7)), memcpy and memset,
+# and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
 
 cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
@@ -186,8 +186,10 @@ cdef void install_handler(int signal) noexcept nogil:
 
 
 # SIGTERM and SIGHUP, where their action is the default one, which ends the process: what lingers in
-# queues is sent before, within two seconds where a collector reads slowly. PID 1 lives on, as the kernel has it, and so does what is installed here.
-cdef PyObject *lingering = NULL     # a tuple of queues: set by `drain_at_termination`
+# queues is sent before, within two seconds where a collector reads slowly. PID 1 lives on, as the
+# kernel has it, and so does what is installed here. A sender that this thread has interrupted goes
+# on first: the signal is left to Python, which calls `end_by_signal` of termination.py.
+cdef PyObject *lingering    # a tuple of queues: set by `drain_at_termination`
 cdef int lingering_process          # whose they are: a child of a C host inherits the handler
 cdef Py_ssize_t handling_termination
 
@@ -251,9 +253,9 @@ cdef void watch_termination(int number) noexcept nogil:
     sigaction(number, &action, NULL)
 
 
-# Have SIGTERM or SIGHUP send what lingers in these queues, of this process, before they end it. To be
-# called where the action is the default one, or this. What only this package calls has no docstring:
-# the module is to be small.
+# Have SIGTERM or SIGHUP send what lingers in these queues, of this process, before they end it.
+# To be called where the action is the default one, or this. What only this package calls has no
+# docstring: the module is to be small.
 def drain_at_termination(number, queues, /):
     global lingering, lingering_process
     cdef PyObject *former = lingering
@@ -310,8 +312,8 @@ cdef void note_end "syslogfast_note_end"() noexcept:
 # Have a record sent over the transport of `queue` when a fatal signal ends the process.
 #
 # records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them for
-# severity 2 and now, but without framing; from `number` to `number_end` they have something in place
-# of their sequenceId, or nothing if both are 0. An empty one: leave it alone.
+# severity 2 and now, but without framing; from `number` to `number_end` they have something in
+# place of their sequenceId, or nothing if both are 0. An empty one: leave it alone.
 #
 # Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
 def arm(

@@ -172,8 +172,8 @@ cdef class Queue:
         swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
 
     def is_changing_here(self):
-        """Return False: no signal's handler runs in here. The twin's changes may be interrupted."""
-        return False
+        """Return True if this thread has been interrupted, as by a signal, amid a change."""
+        return False    # none is called here
 
     @cython.critical_section
     def at_record_boundary(self):

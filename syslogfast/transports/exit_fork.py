@@ -57,6 +57,8 @@ def unregister(sender: "Sender") -> None:
     _senders.pop(id(sender), None)
     for step in steps_at_close:
         step()
+    if _has_ended:
+        join_threads()
 
 
 def list_owners(registry: "dict[int, _weakref.ReferenceType[Any]]") -> "list[Any]":

@@ -293,15 +293,12 @@ class Sender:
         self._failback = None  # this and the worker refer to the sender: no cycle is left
         self.__dict__.pop("_worker", None)
         exit_fork.unregister(self)
-        if exit_fork.has_ended():
-            exit_fork.join_threads()
 
     def defer(self, step: "Callable[[], object]") -> bool:
         """Have `pump` call this at its end, if it has been interrupted; False if it has not."""
         if self.is_sending_here():
             self._deferred = step
-            return True
-        return False
+        return self._deferred is step
 
     def _find_deadline(self, timeout: float | None) -> float:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))

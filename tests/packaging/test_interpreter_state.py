@@ -7,7 +7,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Handlers of signals, and the count of forks: a process has them once.
-PROCESS_WIDE = {"forks", "forked", "crash_state", "former_actions", "handling_crash", "own_stack"}
+PROCESS_WIDE = {
+    *("forks", "forked", "crash_state", "former_actions", "handling_crash", "own_stack"),
+    *("lingering", "lingering_process", "handling_termination"),
+}
 
 
 pytestmark = pytest.mark.slow

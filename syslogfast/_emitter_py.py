@@ -7,7 +7,7 @@ import time
 
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
-from syslogfast._platform import ChangeLock, call_at_fork
+from syslogfast._platform import ChangeLock, call_at_fork, catch_up_with_fork
 from syslogfast._sequence import add_sequence_id
 from syslogfast._structured_data import number_elements
 from syslogfast._timestamp import check_time
@@ -86,6 +86,7 @@ class Sequence:
 
     def advance(self) -> "int":
         """Return the next number."""
+        catch_up_with_fork()
         if self._forks != _forks:
             self._begin()
         with self._lock:  # nothing is called while it changes, as in Queue
@@ -112,6 +113,7 @@ class EmitterBase:
         sender: "Sender",
         sequence: "Sequence | None" = None,
     ) -> "None":
+        catch_up_with_fork()  # then `_forks` is what the sender knows of
         self._encoder = encoder
         self._forks = _forks
         self._queue = queue
@@ -193,6 +195,7 @@ class EmitterBase:
 
     def _get_encoder(self) -> "Encoder":
         """Return the encoder, made anew if this is a process that was forked since."""
+        catch_up_with_fork()
         if self._forks != _forks:
             self._encoder, self._forks = self._encoder.replace(), _forks  # PROCID is another
         return self._encoder

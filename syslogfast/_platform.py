@@ -163,6 +163,7 @@ else:
 # The order of the steps: locks are released, the emitters' counters advance, so that encoders write
 # another PROCID; senders begin anew; what they send then is rendered anew.
 FORK_STAGES = ("locks", "counters", "senders", "lifecycle")
+NO_WORK = 1 << 30  # threads, more than there are: Python waits for none when it forks
 
 _fork_steps: "list[tuple[int, str, Callable[[], object]]]" = []  # in the order of the stages
 
@@ -198,24 +199,82 @@ def get_process() -> "int":
     return system.getpid() if hasattr(system, "getpid") else 0
 
 
-_process = get_process()  # of which the steps know
+def identify_process(change: "int") -> "int":
+    """Return what differs in each process: its number, unless C counts the forks (`watch_forks`).
+
+    change: so many more of our threads are at work, or fewer. A fork that Python is not told of
+    waits a moment for them, but only in C, and not while this is less than 0 for all.
+    """
+    return get_process()
 
 
-def after_fork_in_child() -> "None":
-    global _process
-    _process = get_process()
-    run_fork_steps("after_in_child")
+note_work: "Callable[[int], int]" = identify_process
+_process = get_process()  # the one that has taken the steps
+_beginning = _process  # the one that takes them now
+_is_early = False  # the steps were taken before Python called its hook of that fork
+_locks: "dict[int, SignalSafeLock]" = {}  # of a process that takes the steps, by what identifies it
+
+
+def watch_forks(track: "Callable[[int], int]") -> "None":
+    """Have C do what `identify_process` does; its number of forks takes no system call."""
+    global _process, _beginning, note_work
+    note_work = track
+    _process = _beginning = track(0)
 
 
 def catch_up_with_fork() -> "None":
-    """Take the steps of a fork that Python does not know of, such as that of a host in C."""
-    if get_process() != _process:
-        after_fork_in_child()
+    """Take the steps of a fork that Python was not told of, or has not called its hooks for yet.
+
+    A host in C may fork so, such as uWSGI. To be called before anything that this process may have
+    in common with the one that has forked it is used.
+    """
+    if note_work(0) != _process:
+        take_steps_early()
+
+
+def take_steps_early() -> "None":
+    global _is_early
+    process = note_work(0)
+    # The lock is one of this process alone. Another thread waits for it until all steps are taken;
+    # a signal's handler that interrupts them, and comes here, goes on.
+    with _locks.setdefault(process, SignalSafeLock()):
+        if process != _process and process != _beginning:
+            _is_early = True
+            take_steps(process)
+    _locks.pop(process, None)
+
+
+def take_steps(process: "int") -> "None":
+    global _process, _beginning
+    _beginning = process
+    try:
+        run_fork_steps("after_in_child")
+    finally:
+        _process = _beginning  # if a signal's handler has forked meanwhile, that of its fork
+
+
+def before_fork() -> "None":
+    global _is_early
+    _is_early = False
+    run_fork_steps("before")
+    note_work(-NO_WORK)
+
+
+def after_fork_in_parent() -> "None":
+    note_work(NO_WORK)
+    run_fork_steps("after_in_parent")
+
+
+def after_fork_in_child() -> "None":
+    """Take the steps, unless that was done since: a hook that is called before may emit."""
+    process = note_work(0)
+    if not _is_early or process != _process:
+        take_steps(process)
 
 
 if hasattr(system, "register_at_fork"):
     system.register_at_fork(
-        before=lambda: run_fork_steps("before"),
-        after_in_parent=lambda: run_fork_steps("after_in_parent"),
+        before=before_fork,
+        after_in_parent=after_fork_in_parent,
         after_in_child=after_fork_in_child,
     )

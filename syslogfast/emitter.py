@@ -5,7 +5,7 @@ import sys
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
-from syslogfast._platform import HAS_FATAL_SIGNALS
+from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork
 from syslogfast._validation import (
     check_choice,
     check_enterprise_id,
@@ -107,6 +107,7 @@ class Emitter(EmitterBase):
         reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
         since a transport was opened, or None.
         """
+        catch_up_with_fork()
         counts = self._queue.count_all()
         counts["reconnects"] = self._sender.retry_policy.reconnects
         counts["failure"] = self._sender.retry_policy.failure

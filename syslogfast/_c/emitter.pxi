@@ -6,20 +6,16 @@ cdef enum:
     MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
-# Processes between the one that has loaded this and the present one, for all interpreters: each of
-# them learns of a fork. Without values here, which another one that loads this would give again.
-cdef int forks
-cdef Py_ssize_t forked      # the process of which `forks` knows; 0: the one that has loaded this
+
+# `identify_process` of _platform.py: the number of forks since a process has loaded this. What only
+# this package calls has no docstring here.
+def track_forks(change, /):
+    add(at_work, PyLong_AsLong(change))
+    return forks
 
 
-def note_fork():
-    global forks
-    cdef Py_ssize_t process = get_process(), known = forked
-    if known != process and swap(&forked, known, process):
-        forks += 1
-
-
-call_at_fork("counters", "after_in_child", note_fork)
+start_counting_forks()
+watch_forks(track_forks)
 
 
 # Of one record that finds no space.
@@ -96,6 +92,7 @@ cdef class EmitterBase:
     ):
         cold_path()
         check_ready(encoder)
+        catch_up_with_fork()  # then `forks` is what the sender knows of
         self._encoder = encoder
         self._queue = queue
         self._sender = sender
@@ -158,7 +155,7 @@ cdef class EmitterBase:
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = <Py_ssize_t>self._encoder.layout.max_size + FRAMING_SIZE
+        cdef Py_ssize_t most = <Py_ssize_t>find_encoder(self).layout.max_size + FRAMING_SIZE
         line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
@@ -210,6 +207,7 @@ cdef class EmitterBase:
 
 cdef int renew(EmitterBase emitter) except -1:
     cold_path()
+    catch_up_with_fork()  # before its queue is used
     cdef Encoder encoder = emitter._encoder.replace()  # PROCID is another
     with cython.critical_section(emitter):
         if emitter.forks != forks:

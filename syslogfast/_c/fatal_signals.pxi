@@ -18,7 +18,6 @@ cdef extern from "Python.h":
     const void *PyInterpreterState_Get()
     const void *PyInterpreterState_Main()
     int PyErr_SetInterruptEx(int number) nogil
-    long PyLong_AsLong(object value)
     PyObject *get_item "PyTuple_GET_ITEM"(PyObject *values, Py_ssize_t index) nogil
     Py_ssize_t get_size "PyTuple_GET_SIZE"(PyObject *values) nogil
     PyObject *Py_None
@@ -35,6 +34,7 @@ ctypedef struct CrashState:
     Timestamp zone              # with its offset
     char *space
     bint is_armed
+    int forks                   # as many as the transport, and the PROCID, belong to
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
     PyObject *sequence
@@ -132,6 +132,8 @@ cdef void send_crash_record(int signal) noexcept nogil:
     cdef char[24] octets
     cdef Py_ssize_t size = end - start
     cdef int fd = (<Queue>crash_state.queue).descriptor
+    if crash_state.forks != forks:
+        fd = -1     # of the process that has forked this one; Python does not know yet
     end[0] = c'\0' if crash_state.layout.framing == NUL else c'\n'
     end += crash_state.layout.framing >= LF
     if crash_state.layout.framing == OCTET:
@@ -328,6 +330,7 @@ def arm(
     if not is_main_interpreter():
         return
     crash_state.is_armed = False
+    crash_state.forks = forks
     renew_sequence(sequence)
     kept = (queue, sequence, records)
     Py_INCREF(kept)

@@ -185,6 +185,7 @@ class Lifecycle:
                 renew()
 
     def _on_termination(self, number: int, frame: "FrameType | None") -> None:
+        catch_up_with_fork()
         sender = self.emitter._sender
         is_default = self._former is end_by_signal or not callable(self._former)
         is_default = is_default and os.getpid() != 1  # which ignores it

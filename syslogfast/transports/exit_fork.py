@@ -6,7 +6,7 @@ import atexit
 import sys
 from time import monotonic
 
-from syslogfast._platform import SignalSafeLock, call_at_fork, run_each
+from syslogfast._platform import SignalSafeLock, call_at_fork, catch_up_with_fork, run_each
 from syslogfast.constants import FOREVER
 
 TYPE_CHECKING = False
@@ -44,6 +44,7 @@ def refer_weakly(registry: "dict[int, Any]", owner: object) -> None:
 
 def register(sender: "Sender") -> None:
     """Have a sender closed at the end of the process, and begin anew in one that is forked."""
+    catch_up_with_fork()  # or it would begin anew in this one
     refer_weakly(_senders, sender)
 
 
@@ -73,6 +74,7 @@ def list_senders() -> "list[Sender]":
 def close_all() -> None:
     """Close them, within the longest of their timeouts; logging closes its own."""
     global _has_ended
+    catch_up_with_fork()
     close_senders([sender for sender in list_senders() if sender.closes_at_exit])
     _has_ended = True
     join_threads()
@@ -120,6 +122,7 @@ def close_in_turn(sender: "Sender") -> None:
 def begin_end(sender: "Sender") -> float:
     """Return until when to wait for a sender; if it is the first, have all of them send."""
     global _end_began
+    catch_up_with_fork()
     now = monotonic()
     if now - _end_paused > SAME_END:
         _end_began = now

@@ -2,9 +2,8 @@
 
 # Threads. Any thread that has put a record into the queue may call `pump`, which sends what can go
 # without waiting. What has to be waited for, such as a connection, a name, a full transport, the
-# linger, is the work of one thread, which is started when there first is some: worker.py. Where
-# there are several URLs, another one tries those before the one in use, now and then: failback.py.
-# Both are parts of a sender and use its private names; nobody else does.
+# linger, is the work of one thread, started when there first is some: worker.py. Another one tries
+# the URLs before the one in use, now and then: failback.py. Both use private names of a sender.
 #
 # Lock. Who sends has `_send_lock`, and so has who changes `_state`, `_transport`, `_failback` or
 # `_reporter`; to read them needs none. Nobody who emits waits for it: whoever has it looks at the
@@ -38,7 +37,7 @@
 
 from time import monotonic
 
-from syslogfast._platform import SignalSafeLock
+from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
@@ -69,8 +68,7 @@ INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memo
 class Sender:
     """One queue's way to the first of its URLs that can be reached.
 
-    linger, overflow, timeout: those of `connect`, in seconds.
-    on_failure: that of FailureReporter. render_report: that of DropReporter.
+    linger, overflow, timeout: those of `connect`. on_failure, render_report: of the reporters.
     """
 
     _worker: "Worker | None" = None  # see _get_worker
@@ -122,17 +120,15 @@ class Sender:
 
     def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        transports = [self._transport]
-        if self._failback:
-            transports += self._failback.list_transports()
+        failback = self._failback
+        transports = [self._transport, *(failback.list_transports() if failback else ())]
         self.queue.reset()
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
         self._begin()  # its lock, too: whoever held it is not in this process
         self.is_inherited = True
-        for transport in transports:
-            if transport:
-                transport.abort()
+        for transport in filter(None, transports):
+            transport.abort()
 
     # --- what the emitter calls ------------------------------------------------------------------
 
@@ -172,6 +168,7 @@ class Sender:
 
     def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
         """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
+        catch_up_with_fork()
         queue = self.queue
         state = queue.put(frame, is_truncated)
         deadline: float | None = None
@@ -229,6 +226,7 @@ class Sender:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
+        catch_up_with_fork()
         deadline = self._find_deadline(timeout)
         if self.is_sending_here() or self.queue.is_changing_here():
             return not self.queue.count  # what has been interrupted has to go on first
@@ -260,6 +258,7 @@ class Sender:
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the transport. What is left then, and what comes after, is dropped."""
+        catch_up_with_fork()
         deadline = self._find_deadline(timeout)
         lock = self._send_lock
         self.queue.closed = True

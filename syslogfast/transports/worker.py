@@ -24,6 +24,7 @@ import _thread
 import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic, sleep
 
+import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
 
@@ -60,10 +61,14 @@ class Worker:
             self._is_urgent = True
         if not self._running.locked():
             exit_fork.expect_end(self._sender)
+            platform.note_work(1)
             try:
                 exit_fork.Thread(self._sender, self.run)
-            except (RuntimeError, MemoryError):
-                return False
+            except BaseException as error:
+                platform.note_work(-1)
+                if isinstance(error, (RuntimeError, MemoryError)):
+                    return False
+                raise
         self._notify()
         return True
 
@@ -133,16 +138,18 @@ class Worker:
             sender.queue.threshold = 0
 
     def _notify(self) -> None:
+        platform.note_work(1)  # until the thread rests again
         try:
             self._wakeup.release()
-        except RuntimeError:
-            pass  # it is awake already
+        except RuntimeError:  # it is awake already
+            platform.note_work(-1)
 
     # --- the thread ------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Send, and wait, until the sender is closed."""
         if not self._running.acquire(False):
+            platform.note_work(-1)
             return  # another one has been started, too
         sender = self._sender
         try:
@@ -155,6 +162,7 @@ class Worker:
         finally:
             sender.queue.threshold = sender._threshold  # so that the next to emit starts another
             self._running.release()
+            platform.note_work(-1)
 
     def _do_next(self) -> None:
         """Wait for a record, or send all there are."""
@@ -187,7 +195,7 @@ class Worker:
         delay = None
         if reporter and reporter.is_due and sender._transport:
             delay = reporter.find_delay()
-        if not self._wakeup.acquire(True, -1 if delay is None else delay):
+        if not self._rest(-1 if delay is None else delay):
             with sender._send_lock:
                 sender._report_drops()
 
@@ -195,7 +203,7 @@ class Worker:
         """Wait until a transport may be tried, or the sender is closed."""
         policy = self._sender.retry_policy
         while not self._sender.is_closed() and not policy.is_due():
-            self._wakeup.acquire(True, max(0.0, policy.next_try - monotonic()))
+            self._rest(max(0.0, policy.next_try - monotonic()))
 
     def _linger(self) -> None:
         """Wait as long as what is queued may wait for more."""
@@ -204,9 +212,20 @@ class Worker:
             left = self._lingering_since + sender._linger - monotonic()
             if left <= 0:
                 break
-            self._wakeup.acquire(True, left)
+            self._rest(left)
         if sender._gathers_by_need and sender.queue.count <= AT_ONCE:
             self._stop_gathering()
+
+    def _rest(self, delay: float) -> bool:
+        """Wait to be woken; False if that was not within so many seconds; -1: for ever."""
+        is_woken = False
+        platform.note_work(-1)
+        try:
+            is_woken = self._wakeup.acquire(True, delay)
+        finally:
+            if not is_woken:  # else `_notify` has taken note of that
+                platform.note_work(1)
+        return is_woken
 
     def _send_all(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""

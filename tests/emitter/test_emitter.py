@@ -825,7 +825,8 @@ def test_queues_and_emitters_are_alike() -> None:
         assert public[0] == public[1]
         assert inspect.getdoc(kinds[0]) == inspect.getdoc(kinds[1])
         for entry in public[0]:
-            if callable(getattr(kinds[0], entry)):
+            # What only the package calls has none in C, which is to be small.
+            if callable(getattr(kinds[0], entry)) and name != "Queue":
                 documents = [inspect.getdoc(getattr(kind, entry)) for kind in kinds]
                 assert documents[0] == documents[1], entry
 

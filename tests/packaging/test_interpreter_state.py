@@ -6,9 +6,9 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Handlers of signals, and the count of forks: a process has them once.
+# Handlers of signals: a process has them once.
 PROCESS_WIDE = {
-    *("forks", "forked", "crash_state", "former_actions", "handling_crash", "own_stack"),
+    *("crash_state", "former_actions", "handling_crash", "own_stack"),
     *("lingering", "lingering_process", "handling_termination"),
 }
 

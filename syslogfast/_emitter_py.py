@@ -7,7 +7,7 @@ import time
 
 from syslogfast._encoder_py import Encoder
 from syslogfast._log_record import choose_arguments, format_message, read_any_message
-from syslogfast._platform import SignalSafeLock, call_at_fork, catch_up_with_fork
+from syslogfast._platform import ChangeLock, call_at_fork, catch_up_with_fork
 from syslogfast._sequence import add_sequence_id
 from syslogfast._structured_data import number_elements
 from syslogfast._timestamp import check_time
@@ -82,7 +82,7 @@ class Sequence:
 
     def _begin(self) -> "None":
         self._last, self._forks = 0, _forks
-        self._lock = SignalSafeLock()  # whoever held another is not in this process
+        self._lock = ChangeLock()  # whoever held another is not in this process
 
     def advance(self) -> "int":
         """Return the next number."""

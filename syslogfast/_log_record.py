@@ -226,14 +226,19 @@ def read_any_message(message: "object") -> "str | bytes":
 
 def format_exception(exc_info: "Any") -> "str":
     """Return the text of an exception, as logging.Formatter.formatException does."""
-    from traceback import format_exception
-
     try:
         parts = exc_info
         if is_a(exc_info, BaseException):
             parts = (type(exc_info), exc_info, exc_info.__traceback__)
         kind, value, trace = parts
-        text = "".join(format_exception(kind, value, trace))
+        try:
+            from traceback import format_exception
+
+            text = "".join(format_exception(kind, value, trace))
+        except (ImportError, OSError):
+            # An image may do without that module, and all that it imports; or no descriptor is
+            # left, to read it, or a part of it that it imports when it is used.
+            text = "\n".join(list_frames(kind, value, trace)) if kind else ""
     except Exception as error:
         return describe_unprintable(exc_info, error)
     return text[:-1] if text.endswith("\n") else text
@@ -247,29 +252,17 @@ def append_lines(text: "str", lines: "object") -> "str":
 def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
     """Return a formatted message, and the exception on the lines after it."""
     text = print_value(format_message(message, choose_arguments(args)))
-    try:
-        return append_lines(text, format_exception(exc_info))
-    except ImportError:  # an image may do without the module traceback, and all that it imports
-        return append_lines(text, "\n".join(list_frames_and_error(exc_info)))
+    return append_lines(text, format_exception(exc_info))
 
 
-def list_frames(trace: "TracebackType | None") -> "list[str]":
-    """Return a line for each frame of a traceback, as Python writes them, without the sources."""
+def list_frames(kind: "type", error: "object", trace: "TracebackType | None") -> "list[str]":
+    """Return a line for each frame, as Python writes them, without the sources; then the error."""
     lines = []
     while trace is not None:
         code = trace.tb_frame.f_code
         lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
         trace = trace.tb_next
-    return lines
-
-
-def list_frames_and_error(exc_info: "Any") -> "list[str]":
-    """Return the same of what sys.exc_info() has returned, and a line for the exception itself."""
-    kind, error, trace = exc_info
-    if kind is None:
-        return []
     text = print_value(error)
-    lines = list_frames(trace)
     lines.append(f"{name_type(kind)}: {text}" if text else name_type(kind))
     return lines
 

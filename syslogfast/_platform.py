@@ -4,7 +4,6 @@ Linux has it all. Elsewhere a transport that there cannot be is refused where it
 what only makes things faster, or better known, is left out.
 """
 
-import _thread
 import sys
 
 TYPE_CHECKING = False
@@ -24,6 +23,14 @@ else:
         import posix as system
     except ImportError:
         import os as system
+
+if TYPE_CHECKING:
+    from _thread import RLock
+else:
+    try:
+        from _thread import RLock
+    except ImportError:
+        RLock = object  # MicroPython, which runs the encoder alone
 
 IS_LINUX = sys.platform == "linux"
 # Where a signal tells of a fault, and a handler for it can send something.
@@ -96,7 +103,7 @@ def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool"
         return True  # Windows says that of sockets alone: what else there is, writing waits for
 
 
-class SignalSafeLock(_thread.RLock):  # type: ignore[misc]
+class SignalSafeLock(RLock):  # type: ignore[misc]
     """A reentrant lock, for `with`, which gives it back whatever a signal's handler raises.
 
     On Python 3.14 a handler may be called when the lock is taken, but the statement's body has not
@@ -118,11 +125,45 @@ class SignalSafeLock(_thread.RLock):  # type: ignore[misc]
             raise
 
 
+if sys.implementation.name != "pypy":
+    ChangeLock = SignalSafeLock
+else:
+    from __pypy__ import thread as pypy_thread  # type: ignore[import-not-found]
+
+    class ChangeLock(SignalSafeLock):  # type: ignore[misc, no-redef]
+        """The same where a change takes a few steps that call nothing.
+
+        CPython has no signal's handler called between them, but PyPy, which may call one at any
+        bytecode, is told to wait until the change is done.
+        """
+
+        _is_deferring = False
+
+        def __enter__(self) -> "bool":  # type: ignore[override]
+            super().__enter__()
+            try:
+                pypy_thread._signals_exit()
+            except RuntimeError:
+                return True  # handlers are not called in this thread, or wait already
+            except BaseException:  # of a handler
+                self.release()
+                raise
+            self._is_deferring = True
+            return True
+
+        def __exit__(self, *exc_info: object) -> "None":
+            is_deferring, self._is_deferring = self._is_deferring, False
+            self.release()
+            if is_deferring:
+                pypy_thread._signals_enter()
+
+
 # --- fork ----------------------------------------------------------------------------------------
 
 # The order of the steps: locks are released, the emitters' counters advance, so that encoders write
 # another PROCID; senders begin anew; what they send then is rendered anew.
 FORK_STAGES = ("locks", "counters", "senders", "lifecycle")
+NO_WORK = 1 << 30  # threads, more than there are: Python waits for none when it forks
 
 _fork_steps: "list[tuple[int, str, Callable[[], object]]]" = []  # in the order of the stages
 
@@ -158,27 +199,27 @@ def get_process() -> "int":
     return system.getpid() if hasattr(system, "getpid") else 0
 
 
-# What differs in each process: its number, unless C counts the forks, which takes no system call.
-_identify_process: "Callable[[], int]" = get_process
+def identify_process(change: "int") -> "int":
+    """Return what differs in each process: its number, unless C counts the forks (`watch_forks`).
+
+    change: so many more of our threads are at work, or fewer. A fork that Python is not told of
+    waits a moment for them, but only in C, and not while this is less than 0 for all.
+    """
+    return get_process()
+
+
+note_work: "Callable[[int], int]" = identify_process
 _process = get_process()  # the one that has taken the steps
 _beginning = _process  # the one that takes them now
 _is_early = False  # the steps were taken before Python called its hook of that fork
 _locks: "dict[int, SignalSafeLock]" = {}  # of a process that takes the steps, by what identifies it
 
 
-def ignore_work(change: "int") -> "None":
-    """Take note that one more of our threads is at work (1), or one less (-1)."""
-
-
-# What a fork that Python is not told of should wait for, a moment: only C can.
-note_work: "Callable[[int], None]" = ignore_work
-
-
-def watch_forks(count: "Callable[[], int]", note: "Callable[[int], None]") -> "None":
-    """Have C tell of forks, by a number that differs in each process, and take note of work."""
-    global _identify_process, _process, _beginning, note_work
-    _identify_process, note_work = count, note
-    _process = _beginning = count()
+def watch_forks(track: "Callable[[int], int]") -> "None":
+    """Have C do what `identify_process` does; its number of forks takes no system call."""
+    global _process, _beginning, note_work
+    note_work = track
+    _process = _beginning = track(0)
 
 
 def catch_up_with_fork() -> "None":
@@ -187,13 +228,13 @@ def catch_up_with_fork() -> "None":
     A host in C may fork so, such as uWSGI. To be called before anything that this process may have
     in common with the one that has forked it is used.
     """
-    if _identify_process() != _process:
+    if note_work(0) != _process:
         take_steps_early()
 
 
 def take_steps_early() -> "None":
     global _is_early
-    process = _identify_process()
+    process = note_work(0)
     # The lock is one of this process alone. Another thread waits for it until all steps are taken;
     # a signal's handler that interrupts them, and comes here, goes on.
     with _locks.setdefault(process, SignalSafeLock()):
@@ -216,11 +257,17 @@ def before_fork() -> "None":
     global _is_early
     _is_early = False
     run_fork_steps("before")
+    note_work(-NO_WORK)
+
+
+def after_fork_in_parent() -> "None":
+    note_work(NO_WORK)
+    run_fork_steps("after_in_parent")
 
 
 def after_fork_in_child() -> "None":
     """Take the steps, unless that was done since: a hook that is called before may emit."""
-    process = _identify_process()
+    process = note_work(0)
     if not _is_early or process != _process:
         take_steps(process)
 
@@ -228,6 +275,6 @@ def after_fork_in_child() -> "None":
 if hasattr(system, "register_at_fork"):
     system.register_at_fork(
         before=before_fork,
-        after_in_parent=lambda: run_fork_steps("after_in_parent"),
+        after_in_parent=after_fork_in_parent,
         after_in_child=after_fork_in_child,
     )

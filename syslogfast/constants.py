@@ -73,7 +73,8 @@ MAX_SD_NAME = 32
 MAX_ENTERPRISE_ID = MAX_SD_NAME - 2  # with a letter and "@" before it
 MAX_TAG = 32  # RFC 3164 4.1.3
 
-# RFC 5424 6.3.2: SD-IDs without "@" are IANA's, in its registry of "Syslog Structured Data IDs".
+# RFC 5424 6.3.2, 9.2: SD-IDs without "@" are IANA's. These are all that its registry "syslog
+# Structured Data ID Values" has (iana.org/assignments/syslog-parameters, of 2016-04-26).
 REGISTERED_SD_IDS = {
     "timeQuality",  # RFC 5424 7
     "origin",
@@ -97,6 +98,8 @@ WIDEST = 12  # octets that a character of a text can take: U+2028 as "#342#200#2
 
 MAX_SEQUENCE_ID = 2147483647  # RFC 5424 7.3.1; after that comes 1
 
+GATHER_TIME = 0.01  # seconds that records of a flood wait for others to go with them
+AT_ONCE = 32  # records within that time that are no flood yet
 URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those below it
 NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into a queue
 PUT_TRIES = 1000  # to get the space that was made before another thread takes it

@@ -5,7 +5,7 @@ import sys
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast._log_record import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
-from syslogfast._platform import catch_up_with_fork
+from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork
 from syslogfast._validation import (
     check_choice,
     check_enterprise_id,
@@ -166,7 +166,7 @@ def make_report_renderer(
 
 def connect(
     *urls: "str | Url",
-    linger: float = 0.0,
+    linger: float | None = None,
     queue_bytes: int = 1 << 20,
     overflow: str = "drop-newest",
     timeout: float = 5.0,
@@ -182,11 +182,15 @@ def connect(
         to. Nothing is connected and no name looked up before there is a record, nor is it an
         error that the collector is away.
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
-        worse never does.
+        worse never does. None: it goes at once, unless more than 32 come within 10 ms; what is
+        more than that is gathered, and waits for 10 ms at most. 0: each goes at once. More than
+        0: SIGTERM and SIGHUP, where their action is the default one and this is the main thread,
+        have what waits sent before they end the process; not over TLS and RELP, and not with the
+        Python backend, where `lifecycle.install` or a handler of your own has to flush.
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
-    timeout: seconds that connecting, flushing and closing may take.
+    timeout: seconds that connecting, handshakes included, flushing and closing may take.
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
         of an element "meta" of the encoder's.
@@ -238,10 +242,14 @@ def connect(
     sender = Sender(
         transports,
         queue,
-        linger=check_seconds("linger", linger),
+        linger=None if linger is None else check_seconds("linger", linger),
         overflow=overflow,
         timeout=check_seconds("timeout", timeout),
         render_report=make_report_renderer(encoder, sequence),
         on_failure=check_on_failure(on_failure),
     )
+    if linger and BACKEND == "c" and HAS_FATAL_SIGNALS:
+        from syslogfast.transports.termination import watch  # what lingers is sent at SIGTERM
+
+        watch(sender)
     return Emitter(encoder, queue, sender, sequence)

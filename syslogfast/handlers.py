@@ -56,7 +56,8 @@ class SysLogHandler(StandardSysLogHandler):
         flushing and closing, 5.0 if it is None.
     protocol: "rfc5424", "rfc3164" or "local": write a whole header, as Encoder does. The text is
         `ident` and what the formatter makes, or the record's own; no NUL follows. Over a stream
-        each record ends with a newline, so that they can be separated.
+        each record ends with a newline, so that they can be separated. With SOCK_STREAM to a host
+        it asks for delivery, unless a subclass has a `createSocket` of its own.
     framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
         expected) and insecure, as in the URLs; asks for delivery.
@@ -102,6 +103,7 @@ class SysLogHandler(StandardSysLogHandler):
         self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
         delivery = {name: options.pop(name) for name in DELIVERY if name in options}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
+        is_delivered = is_delivered or (protocol is not None and self._connects(address, socktype))
         if not self._has_header and options:
             Encoder(**options)  # TypeError: it does not know them either
             reject_missing_protocol(min(options))
@@ -176,6 +178,12 @@ class SysLogHandler(StandardSysLogHandler):
     def __del__(self) -> None:
         if self._emitter is not None:  # logging.shutdown knows of it no more
             self._emitter._sender.leave_to_exit()
+
+    def _connects(self, address: "Address", socktype: int | None) -> bool:
+        """Return True if a connection to a host is asked for, and no subclass makes its own."""
+        is_connection = socktype == socket.SOCK_STREAM and not isinstance(address, (str, bytes))
+        make = StandardSysLogHandler.createSocket
+        return is_connection and not is_replaced(self, self.createSocket, make)
 
     def _check_formatter(self, formatter: object) -> None:
         if self._has_header and isinstance(formatter, Formatter):

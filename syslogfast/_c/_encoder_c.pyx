@@ -43,7 +43,7 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 from syslogfast._c.digits cimport count_digits, write_decimal
 from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
-from syslogfast._c.forks cimport add, at_work, forks, is_told, start_counting_forks
+from syslogfast._c.forks cimport add, at_work, forks, start_counting_forks
 from syslogfast._c.record cimport (
     DATAGRAM,
     LF,
@@ -70,27 +70,33 @@ from syslogfast._c.record cimport (
     write_record,
 )
 from syslogfast._c.signals cimport (
+    EAGAIN,
     ENOTSOCK,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     POLLOUT,
+    SA_NODEFER,
     SA_ONSTACK,
     SA_SIGINFO,
     SIGABRT,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+    SO_TYPE,
     SS_DISABLE,
     SignalAction,
     Cause,
     Descriptor,
-    Part,
-    Parts,
     Stack,
     errno,
+    getpid,
+    getsockopt,
     poll,
     raise_signal,
-    sendmsg,
+    send,
     sigaction,
     sigaltstack,
     signals,
+    socklen_t,
     write,
 )
 from syslogfast._c.text cimport (
@@ -151,7 +157,7 @@ from syslogfast._options import (
     remove_domain,
     restore_names,
 )
-from syslogfast._platform import call_at_fork, catch_up_with_fork, system, watch_forks
+from syslogfast._platform import catch_up_with_fork, system, watch_forks
 from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
 
 
@@ -294,6 +300,7 @@ cdef extern from "Python.h":
     Py_ssize_t MAX_LENGTH "PY_SSIZE_T_MAX"
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t index)
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
+    long PyLong_AsLong(object value) except? -1
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
     int Py_DTSF_ADD_DOT_0
     char *PyOS_double_to_string(double value, char code, int precision, int flags, int *type)

@@ -7,33 +7,15 @@ cdef enum:
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
 
-def count_forks():
-    """Return how many forks there were since a process has loaded this."""
+# `identify_process` of _platform.py: the number of forks since a process has loaded this. What only
+# this package calls has no docstring here.
+def track_forks(change, /):
+    add(at_work, PyLong_AsLong(change))
     return forks
 
 
-def note_work(int change):
-    """Have a fork wait for one more thread, or one less, to come to rest."""
-    add(at_work, change)
-
-
-def begin_fork():
-    """Take note that Python itself forks."""
-    global is_told
-    is_told = 1
-
-
-def end_fork():
-    """Take note that it has forked, in the parent."""
-    global is_told
-    is_told = 0
-
-
-if not start_counting_forks():
-    raise MemoryError
-watch_forks(count_forks, note_work)
-call_at_fork("counters", "before", begin_fork)
-call_at_fork("counters", "after_in_parent", end_fork)
+start_counting_forks()
+watch_forks(track_forks)
 
 
 # Of one record that finds no space.

@@ -1,22 +1,26 @@
 # "About to crash", reported by the process that does. A signal's handler sends one record, then
 # leaves the signal to whoever had it before.
 #
-# What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime, poll,
-# raise, sendmsg, sigaction and write (signal-safety(7)), memcpy and memset. What else there is to
-# do has been done by `arm`.
+# What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime,
+# getpid, getsockopt, poll, raise, send, sigaction and write (signal-safety(7)), memcpy and memset,
+# and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
 
 cdef enum:
     SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
     STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
     STDERR = 2
-    SPARE_SPACE = 32      # octets: more than a sequenceId and a delimiter take
+    SPARE_SPACE = 32        # octets: more than an octet count, or sequenceId and delimiter, take
     PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
 
 
 cdef extern from "Python.h":
     const void *PyInterpreterState_Get()
     const void *PyInterpreterState_Main()
+    int PyErr_SetInterruptEx(int number) nogil
+    PyObject *get_item "PyTuple_GET_ITEM"(PyObject *values, Py_ssize_t index) nogil
+    Py_ssize_t get_size "PyTuple_GET_SIZE"(PyObject *values) nogil
+    PyObject *Py_None
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the
@@ -34,7 +38,7 @@ ctypedef struct CrashState:
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
     PyObject *sequence
-    PyObject *texts
+    PyObject *kept              # a tuple of these and the texts
     bint is_orphan              # the interpreter that made them has ended: never to be freed
 
 cdef CrashState crash_state
@@ -43,42 +47,24 @@ cdef Py_ssize_t handling_crash    # 0 at first, and not again when another inter
 cdef char[STACK_SIZE] own_stack
 
 
-cdef bint write_part(int fd, const char *start, Py_ssize_t size) noexcept nogil:
-    """Write to what is no socket, as far as it takes bytes without waiting."""
+cdef Py_ssize_t send_part(int fd, const char *start, Py_ssize_t size) noexcept nogil:
+    """Send what can be without waiting, and return how many bytes that were."""
     cdef Descriptor descriptor
-    cdef ssize_t written
-    descriptor.fd = fd
-    descriptor.events = POLLOUT
-    while size:
-        if poll(&descriptor, 1, 0) != 1 or descriptor.revents != POLLOUT:
-            return False    # it is full; or nobody reads it, and SIGPIPE would end the process
-        written = write(fd, start, min(size, PIPE_BUF))
-        if written <= 0:
-            return False
-        start += written
-        size -= written
-    return True
-
-
-cdef bint send_parts(int fd, Part *parts, int count) noexcept nogil:
-    """Send all of it without waiting; False if that was not done, or not as a whole."""
-    cdef Parts message
-    cdef Py_ssize_t size = 0, sent
-    cdef int index
-    for index in range(count):
-        size += parts[index].iov_len
-    memset(&message, 0, sizeof(message))
-    message.msg_iov = parts
-    message.msg_iovlen = count
-    sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
-    if sent < 0 and errno == ENOTSOCK:
-        for index in range(count):
-            if not write_part(fd, <const char *>parts[index].iov_base, parts[index].iov_len):
-                return False
-        return True
-    if sent < 0:  # it may be the error of the datagram before
-        sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
-    return sent == size
+    cdef Py_ssize_t sent, written
+    sent = send(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    if sent < 0 and errno != ENOTSOCK:  # it may be the error of the datagram before
+        sent = send(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    elif sent < 0:
+        sent = 0
+        descriptor.fd = fd
+        descriptor.events = POLLOUT
+        # If it is full, or if nobody reads it and SIGPIPE would end the process, that is all.
+        while sent < size and poll(&descriptor, 1, 0) == 1 and descriptor.revents == POLLOUT:
+            written = write(fd, start + sent, min(size - sent, PIPE_BUF))
+            if written <= 0:
+                break
+            sent += written
+    return max(sent, 0)
 
 
 cdef char *write_crash_record(char *dst, Span text) noexcept nogil:
@@ -103,21 +89,34 @@ cdef char *write_crash_record(char *dst, Span text) noexcept nogil:
     return write_bytes(dst, text.start + crash_state.number_end, text.size - crash_state.number_end)
 
 
-cdef void send_backlog(Block block, int fd, Part *part) noexcept nogil:
-    """Send the datagrams that wait in a block; where it is for a stream, point to what does."""
-    part.iov_base = block.start + block.position
-    if crash_state.layout.framing != DATAGRAM:
-        if block.first < block.count:
-            part.iov_len = block.ends[find_contiguous_end(block) - 1] - block.position
-        return
-    while block.first < block.count and not is_dropped(block, block.first):
-        part.iov_len = block.ends[block.first] - block.position
-        if not send_parts(fd, part, 1):
-            break
-        # The process may live on.
-        count_sent(<Queue>crash_state.queue, block, part.iov_len, block.first + 1)
-        part.iov_base = block.start + block.position
-    part.iov_len = 0
+cdef bint send_block(Queue queue, Block block, int fd, bint is_datagram) noexcept nogil:
+    """Send what waits in a block; False if not all of it could be sent."""
+    cdef Py_ssize_t end, size, sent
+    while block.first < block.count:
+        if is_dropped(block, block.first):
+            block.position = find_end(block, block.first)
+            block.first += 1
+            continue
+        end = block.first + 1 if is_datagram else find_contiguous_end(block)
+        size = block.ends[end - 1] - block.position
+        sent = send_part(fd, block.start + block.position, size)
+        count_sent(queue, block, sent, end)     # the process may live on
+        if sent < size:
+            return False
+    return True
+
+
+cdef bint send_backlog(Queue queue, int fd) noexcept nogil:
+    """Send what waits in a queue, which is CRASH_OWNED; False if not all of it could be sent."""
+    cdef PyObject *block = <PyObject *>queue.oldest
+    cdef int kind = 0
+    cdef socklen_t length = sizeof(kind)
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length)
+    while block != Py_None:
+        if not send_block(queue, <Block>block, fd, kind == SOCK_DGRAM):
+            return False
+        block = <PyObject *>(<Block>block).next
+    return True
 
 
 cdef void send_crash_record(int signal) noexcept nogil:
@@ -126,37 +125,32 @@ cdef void send_crash_record(int signal) noexcept nogil:
     What waits goes before it, unless somebody is sending just now: what the kernel has taken of
     that, nobody knows.
     """
-    cdef Part[3] parts      # what waits for a stream; the octet count; the record
+    # The octet count, of which the framed record begins with a part, is written before it.
+    cdef char *start = crash_state.space + SPARE_SPACE
+    cdef char *end = write_crash_record(start, crash_state.records[signal])
+    cdef char *frame = start
     cdef char[24] octets
-    cdef char *end = write_crash_record(crash_state.space, crash_state.records[signal])
-    cdef Py_ssize_t size = end - crash_state.space
+    cdef Py_ssize_t size = end - start
     cdef int fd = (<Queue>crash_state.queue).descriptor
     if crash_state.forks != forks:
         fd = -1     # of the process that has forked this one; Python does not know yet
-    memset(parts, 0, sizeof(parts))
-    parts[2].iov_base = crash_state.space
-    parts[2].iov_len = size + (crash_state.layout.framing >= LF)
     end[0] = c'\0' if crash_state.layout.framing == NUL else c'\n'
+    end += crash_state.layout.framing >= LF
     if crash_state.layout.framing == OCTET:
-        end = write_decimal(octets, size)
-        end[0] = c' '
-        parts[1].iov_base = octets
-        parts[1].iov_len = end + 1 - octets
+        frame[-1] = c' '
+        frame -= write_decimal(octets, size) - octets + 1
+        memcpy(frame, octets, start - 1 - frame)
     if fd >= 0 and swap(&(<Queue>crash_state.queue).pinned, 0, CRASH_OWNED):
-        send_backlog((<Queue>crash_state.queue).oldest, fd, parts)
+        if not send_backlog(<Queue>crash_state.queue, fd):
+            fd = -1
     elif crash_state.layout.framing != DATAGRAM:
         fd = -1
-    if fd >= 0 and send_parts(fd, parts, 3):
-        count_sent(
-            <Queue>crash_state.queue, (<Queue>crash_state.queue).oldest, parts[0].iov_len,
-            (<Queue>crash_state.queue).oldest.count,
-        )
+    if fd >= 0 and send_part(fd, frame, end - frame) == end - frame:
         swap(&(<Queue>crash_state.queue).pinned, CRASH_OWNED, 0)
     else:
-        crash_state.space[size] = c'\n'
-        parts[2].iov_base = crash_state.space + crash_state.layout.prefix_size  # it may be a token
-        parts[2].iov_len = size + 1 - crash_state.layout.prefix_size
-        send_parts(STDERR, parts + 2, 1)
+        start[size] = c'\n'
+        start += crash_state.layout.prefix_size  # it may be a token
+        send_part(STDERR, start, size + 1 - crash_state.layout.prefix_size)
 
 
 cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogil:
@@ -193,6 +187,91 @@ cdef void install_handler(int signal) noexcept nogil:
         sigaction(signals[signal], &action, NULL)
 
 
+# SIGTERM and SIGHUP, where their action is the default one, which ends the process: what lingers in
+# queues is sent before, within two seconds where a collector reads slowly. PID 1 lives on, as the
+# kernel has it, and so does what is installed here. A sender that this thread has interrupted goes
+# on first: the signal is left to Python, which calls `end_by_signal` of termination.py.
+cdef PyObject *lingering    # a tuple of queues: set by `drain_at_termination`
+cdef int lingering_process          # whose they are: a child of a C host inherits the handler
+cdef Py_ssize_t handling_termination
+
+
+cdef bint take_queue(Queue queue) noexcept nogil:
+    """Wait until nobody sends, but not for long; False if somebody does still."""
+    cdef int tries
+    for tries in range(CRASH_WAIT_MS):
+        if swap(&queue.pinned, 0, CRASH_OWNED):
+            return True
+        if queue.pinned_by == &errno:
+            return False    # this thread has been interrupted in the midst of it
+        poll(NULL, 0, 1)
+    return False
+
+
+cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil:
+    """Send what lingers, then have the signal do what it does by default."""
+    global errno, handling_termination
+    cdef int error = errno
+    cdef Py_ssize_t index
+    cdef PyObject *queue
+    cdef SignalAction action
+    cdef Descriptor descriptor
+    cdef Timestamp start, now
+    descriptor.events = POLLOUT
+    read_clock(&start)
+    if getpid() == lingering_process and swap(&handling_termination, 0, 1):
+        for index in range(get_size(lingering)):
+            queue = get_item(lingering, index)
+            if (<Queue>queue).descriptor < 0:
+                continue
+            if take_queue(<Queue>queue):
+                descriptor.fd = (<Queue>queue).descriptor
+                while (
+                    not send_backlog(<Queue>queue, descriptor.fd)
+                    and errno == EAGAIN
+                    and poll(&descriptor, 1, CRASH_WAIT_MS) == 1
+                ):
+                    read_clock(&now)
+                    if now.seconds > start.seconds + 1:
+                        break
+                swap(&(<Queue>queue).pinned, CRASH_OWNED, 0)
+            elif (<Queue>queue).pinned_by == &errno and PyErr_SetInterruptEx(number) == 0:
+                handling_termination = 0
+                errno = error
+                return  # Python calls again, where the send is over
+        handling_termination = 0
+    memset(&action, 0, sizeof(action))
+    sigaction(number, &action, NULL)
+    raise_signal(number)
+    watch_termination(number)
+    errno = error
+
+
+cdef void watch_termination(int number) noexcept nogil:
+    cdef SignalAction action
+    memset(&action, 0, sizeof(action))
+    action.sa_sigaction = on_termination
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER
+    sigaction(number, &action, NULL)
+
+
+# Have SIGTERM or SIGHUP send what lingers in these queues, of this process, before they end it.
+# To be called where the action is the default one, or this. What only this package calls has no
+# docstring: the module is to be small.
+def drain_at_termination(number, queues, /):
+    global lingering, lingering_process
+    cdef PyObject *former = lingering
+    cold_path()
+    if is_main_interpreter():
+        Py_INCREF(queues)
+        lingering = <PyObject *>queues
+        lingering_process = getpid()
+        while handling_termination:
+            poll(NULL, 0, 1)    # it may have the former ones
+        Py_XDECREF(former)
+        watch_termination(PyLong_AsLong(number))
+
+
 cdef void install_altstack() noexcept nogil:
     """Give this thread a stack for when its own has run over, unless it has one."""
     cdef Stack stack
@@ -218,13 +297,6 @@ cdef void find_zone() noexcept nogil:
     crash_state.ahead += zone.seconds
 
 
-cdef void keep(PyObject **address, object value) noexcept:
-    cdef PyObject *former = NULL if crash_state.is_orphan else address[0]
-    Py_INCREF(value)
-    address[0] = <PyObject *>value
-    Py_XDECREF(former)
-
-
 cdef bint is_main_interpreter() noexcept:
     return PyInterpreterState_Get() == PyInterpreterState_Main()
 
@@ -239,20 +311,20 @@ cdef void note_end "syslogfast_note_end"() noexcept:
         crash_state.is_orphan = True
 
 
+# Have a record sent over the transport of `queue` when a fatal signal ends the process.
+#
+# records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them for
+# severity 2 and now, but without framing; from `number` to `number_end` they have something in
+# place of their sequenceId, or nothing if both are 0. An empty one: leave it alone.
+#
+# Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
 def arm(
-    Encoder encoder not None, Queue queue not None, Sequence sequence not None, tuple records,
+    Encoder encoder not None, Queue queue not None, Sequence sequence not None, records,
     Py_ssize_t number, Py_ssize_t number_end, /
 ):
-    """Have a record sent over the transport of `queue` when a fatal signal ends the process.
-
-    records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them
-        for severity 2 and now, but without framing; from `number` to `number_end` they have
-        something in place of their sequenceId, or nothing if both are 0. None: leave it alone.
-
-    Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
-    """
     cdef Py_ssize_t space = 0
     cdef int signal
+    cdef PyObject *record
     cold_path()
     check_ready(encoder)
     if not is_main_interpreter():
@@ -260,22 +332,26 @@ def arm(
     crash_state.is_armed = False
     crash_state.forks = forks
     renew_sequence(sequence)
-    keep(&crash_state.queue, queue)
-    keep(&crash_state.sequence, sequence)
-    keep(&crash_state.texts, records)
+    kept = (queue, sequence, records)
+    Py_INCREF(kept)
+    if not crash_state.is_orphan:
+        Py_XDECREF(crash_state.kept)
+    crash_state.kept = <PyObject *>kept
+    crash_state.queue = <PyObject *>queue
+    crash_state.sequence = <PyObject *>sequence
     crash_state.layout = encoder.layout
     crash_state.timestamp = encoder.layout.prefix_size + encoder.layout.priority_sizes[FATAL]
     find_zone()
     crash_state.number = max(number, crash_state.timestamp_end)
     crash_state.number_end = max(number_end, crash_state.timestamp_end)
     for signal in range(SIGNALS):
-        record = <bytes?>(records[signal] or b"")
-        crash_state.records[signal].start = PyBytes_AS_STRING(record)
-        crash_state.records[signal].size = PyBytes_GET_SIZE(record)
+        record = get_item(<PyObject *>records, signal)
+        crash_state.records[signal].start = PyBytes_AS_STRING(<object>record)
+        crash_state.records[signal].size = PyBytes_GET_SIZE(<object>record)
         space = max(space, crash_state.records[signal].size)
     crash_state.is_orphan = False
     PyMem_RawFree(crash_state.space)   # which may be of an interpreter that has ended
-    crash_state.space = <char *>PyMem_RawMalloc(space + SPARE_SPACE)
+    crash_state.space = <char *>PyMem_RawMalloc(space + 2 * SPARE_SPACE)
     if crash_state.space == NULL:
         raise MemoryError
     install_altstack()
@@ -285,8 +361,8 @@ def arm(
             install_handler(signal)
 
 
+# Leave the signals to whoever had them before.
 def disarm():
-    """Leave the signals to whoever had them before."""
     cdef SignalAction present
     cdef int signal
     if not is_main_interpreter():

@@ -5,13 +5,12 @@ cdef extern from "cython_internals.h":
     """
     /* Between the process that has loaded this and the present one, for all interpreters. */
     static int syslogfast_forks;
-    /* Threads of ours that may have the GIL or wait for it. */
+    /* Threads of ours that may have the GIL or wait for it; less than 0 while Python itself forks,
+       for which what follows is not needed. */
     static int syslogfast_at_work;
-    /* Python's own fork is under way: what follows is not needed. */
-    static int syslogfast_is_told;
 
     #if defined(_WIN32) || defined(__wasm__)
-    #define SYSLOGFAST_COUNT_FORKS() 1  /* there are none */
+    #define SYSLOGFAST_COUNT_FORKS() ((void)0)  /* there are none */
     #define SYSLOGFAST_ADD(number, change) ((void)((number) += (change)))
     #else
     #include <pthread.h>
@@ -30,10 +29,10 @@ cdef extern from "cython_internals.h":
         const struct timespec pause = {0, 200000};
         PyThreadState *state = PyGILState_GetThisThreadState();
         int tries = 100;
-        if (syslogfast_is_told || !syslogfast_at_work)
+        if (syslogfast_at_work <= 0)
             return;
         state = state != NULL && state == SYSLOGFAST_GET_STATE() ? PyEval_SaveThread() : NULL;
-        while (*(volatile int *)&syslogfast_at_work && tries--)
+        while (*(volatile int *)&syslogfast_at_work > 0 && tries--)
             nanosleep(&pause, NULL);
         nanosleep(&pause, NULL);    /* it says so a moment before */
         if (state != NULL)
@@ -43,24 +42,20 @@ cdef extern from "cython_internals.h":
     /* The child has one thread as yet, and any lock may be another's for ever. */
     static void syslogfast_count_fork(void) {
         syslogfast_forks++;
-        syslogfast_at_work = syslogfast_is_told = 0;
+        syslogfast_at_work = 0;
     }
 
-    static inline int syslogfast_start_counting(void) {
+    /* Where there is no memory for that, a fork is noticed only if Python is told of it. */
+    static inline void syslogfast_start_counting(void) {
         static Py_ssize_t is_counting;
-        if (!SYSLOGFAST_SWAP(&is_counting, 0, 1))
-            return 1;   /* of another interpreter */
-        if (pthread_atfork(syslogfast_await_rest, NULL, syslogfast_count_fork) == 0)
-            return 1;
-        is_counting = 0;
-        return 0;
+        if (SYSLOGFAST_SWAP(&is_counting, 0, 1))    /* else another interpreter has done so */
+            pthread_atfork(syslogfast_await_rest, NULL, syslogfast_count_fork);
     }
     #define SYSLOGFAST_COUNT_FORKS() syslogfast_start_counting()
     #endif
     """
     int forks "syslogfast_forks"
     int at_work "syslogfast_at_work"
-    int is_told "syslogfast_is_told"
     void add "SYSLOGFAST_ADD"(int number, int change)
-    # Have them counted from now on; False: there is no memory for that.
-    bint start_counting_forks "SYSLOGFAST_COUNT_FORKS"()
+    # Have them counted from now on.
+    void start_counting_forks "SYSLOGFAST_COUNT_FORKS"()

@@ -1,4 +1,5 @@
-# The queue before a transport: `queue_py.py` is the specification; block.pxi has the theory.
+# The queue before a transport: `queue_py.py` is the specification, and has the docstrings, of which
+# a small module has none that only this package reads; block.pxi has the theory.
 
 @cython.no_gc   # as Block
 cdef class Queue:
@@ -21,6 +22,7 @@ cdef class Queue:
     cdef Block oldest, newest
     cdef Py_ssize_t block_size
     cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
+    cdef int *pinned_by     # the address of the errno of the thread that has pinned last
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
@@ -36,7 +38,6 @@ cdef class Queue:
 
     @cython.critical_section
     def reset(self):
-        """Forget all records and counts: those of the process that has forked this one."""
         cold_path()
         cdef Block block = make_block(self.block_size)
         dropped = {}
@@ -49,7 +50,6 @@ cdef class Queue:
 
     @cython.critical_section
     def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
-        """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         cdef Py_ssize_t size = len(frame)
         cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
@@ -59,13 +59,11 @@ cdef class Queue:
 
     @cython.critical_section
     def drop(self, reason):
-        """Count a record that was offered and that is not going to be queued."""
         self.offered += 1
         count_drops(self, reason, 1)
 
     @cython.critical_section
     def peek(self, one=False):
-        """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         cdef Block block = pin_oldest(self)
         if block is None:
             return None
@@ -73,7 +71,6 @@ cdef class Queue:
 
     @cython.critical_section
     def peek_records(self):
-        """Return what `peek` does, and where in it each of the records ends; None as there."""
         cdef Block block = pin_oldest(self)
         cdef Py_ssize_t index, end
         if block is None:
@@ -84,11 +81,6 @@ cdef class Queue:
 
     @cython.critical_section
     def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
-        """Return the next records if they are of one size but for a shorter last, and that size.
-
-        At most `most` of them and `space` bytes; the first alone if it has more than `longest`
-        bytes. None: there are none. UDP can send such a run in one call.
-        """
         cdef Block block = pin_oldest(self)
         cdef Py_ssize_t end, last, segment, size
         if block is None:
@@ -105,7 +97,6 @@ cdef class Queue:
 
     @cython.critical_section
     def sort(self):
-        """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         cdef Block block = self.oldest
         cdef Py_ssize_t first = block.first, end, index, start, size, offset, used
         cdef Py_ssize_t longest = 0
@@ -152,10 +143,6 @@ cdef class Queue:
 
     @cython.critical_section
     def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
-        """Take note that the transport has taken so many of the bytes that `peek` has given.
-
-        pinned: bytes after those that are on their way, too, and must not be dropped.
-        """
         cdef Block block = self.oldest
         cdef Py_ssize_t end = block.first + self.pinned, still = 0
         if self.pinned <= 0:
@@ -170,14 +157,15 @@ cdef class Queue:
             advance_block(self)
         swap(&self.pinned, self.pinned, still)  # at last: from now on a handler may read the rest
 
+    def is_changing_here(self):
+        return False    # none is called here
+
     @cython.critical_section
     def at_record_boundary(self):
-        """Return True if no part of a record has been sent without the rest."""
         return self.oldest.position <= find_start(self.oldest, self.oldest.first)
 
     @cython.critical_section
     def rewind(self):
-        """Note that the transport broke: a record of which a part was sent is sent as a whole."""
         cdef Block block = self.oldest
         cdef Py_ssize_t start = find_start(block, block.first)
         cold_path()
@@ -188,7 +176,6 @@ cdef class Queue:
 
     @cython.critical_section
     def drop_first(self, reason):
-        """Drop the record that `peek` has given: no transport takes it."""
         cdef Block block = self.oldest
         cold_path()
         cdef Py_ssize_t sent = block.position - find_start(block, block.first)
@@ -200,7 +187,6 @@ cdef class Queue:
 
     @cython.critical_section
     def drop_oldest(self, Py_ssize_t size):
-        """Drop what is oldest, and not on its way, until there is space for so many bytes."""
         cdef Block block = self.oldest, before = None
         cdef Py_ssize_t index = block.first + max(0, self.pinned)
         if not self.pinned and block.position > find_start(block, block.first):
@@ -220,7 +206,6 @@ cdef class Queue:
 
     @cython.critical_section
     def clear(self, reason):
-        """Drop all that is queued."""
         cold_path()
         if self.count:
             count_drops(self, reason, self.count)
@@ -235,7 +220,6 @@ cdef class Queue:
 
     @cython.critical_section
     def count_all(self):
-        """Return what became of all records: offered == sent + queued + dropped."""
         cold_path()
         cdef dict counts = {}, dropped = {}
         PyDict_Update(dropped, self.dropped)  # from here on nothing is collected
@@ -330,6 +314,7 @@ cdef Block pin_oldest(Queue queue):
         with nogil:
             poll(NULL, 0, 10 * CRASH_WAIT_MS)   # a signal's handler has it: this is the end
         queue.pinned = 1    # or the process lives on
+    queue.pinned_by = &errno
     advance_block(queue)
     if not queue.count:
         queue.pinned = 0

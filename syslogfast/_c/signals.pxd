@@ -13,12 +13,14 @@ cdef extern from *:
     typedef struct { int si_code; } siginfo_t;
     typedef struct { void *ss_sp; size_t ss_size; int ss_flags; } stack_t;
     struct sigaction { void (*sa_sigaction)(int, siginfo_t *, void *); int sa_flags; };
-    struct iovec { void *iov_base; size_t iov_len; };
-    struct msghdr { struct iovec *msg_iov; size_t msg_iovlen; };
+    enum { SO_TYPE = 0, SOL_SOCKET = 0, SOCK_DGRAM = 0, SA_NODEFER = 0 };
+    typedef int socklen_t;
     struct pollfd { int fd; short events, revents; };
     #define sigaction(number, action, former) ((void)(number), (void)(former), -1)
     #define sigaltstack(stack, former) ((void)(former), -1)
-    #define sendmsg(fd, message, flags) ((void)(fd), (void)(message), -1)
+    #define send(fd, data, size, flags) ((void)(fd), (void)(data), -1)
+    #define getsockopt(fd, level, name, value, size) ((void)(value), -1)
+    #define getpid() 0
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
     #else
     #include <poll.h>
@@ -39,21 +41,19 @@ cdef extern from *:
         void *ss_sp
         size_t ss_size
         int ss_flags
-    ctypedef struct Part "struct iovec":
-        void *iov_base
-        size_t iov_len
-    ctypedef struct Parts "struct msghdr":
-        Part *msg_iov
-        size_t msg_iovlen
+    ctypedef int socklen_t
     ctypedef struct Descriptor "struct pollfd":
         int fd
         short events, revents
     const int[5] signals "syslogfast_signals"
-    int SA_SIGINFO, SA_ONSTACK, SS_DISABLE, SIGABRT, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, ENOTSOCK
+    int SA_NODEFER, SA_ONSTACK, SA_SIGINFO, SS_DISABLE, SIGABRT
+    int EAGAIN, ENOTSOCK, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, SOCK_DGRAM, SOL_SOCKET, SO_TYPE
     int errno
     int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
-    ssize_t sendmsg(int fd, const Parts *message, int flags) nogil
+    ssize_t send(int fd, const void *data, size_t size, int flags) nogil
+    int getsockopt(int fd, int level, int name, void *value, socklen_t *size) nogil
+    int getpid() nogil
     ssize_t write(int fd, const void *data, size_t size) nogil
     int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil

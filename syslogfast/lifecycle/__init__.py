@@ -38,8 +38,12 @@ from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False
-if TYPE_CHECKING or (BACKEND == "c" and HAS_FATAL_SIGNALS):
+HAS_C = BACKEND == "c" and HAS_FATAL_SIGNALS
+if TYPE_CHECKING or HAS_C:
     from syslogfast.lifecycle.fatal_signals import FatalTransport
+    from syslogfast.transports.termination import end_by_signal, renew, watch
+else:
+    end_by_signal = None  # nothing is sent from C
 if not TYPE_CHECKING:
     import _signal as signal  # what it is made of: the module itself imports enum
 if TYPE_CHECKING:
@@ -176,12 +180,15 @@ class Lifecycle:
             try:
                 signal.signal(signal.SIGTERM, self._former)
             except ValueError:
-                pass  # this is not the main thread; the handler sends nothing any more
+                return  # this is not the main thread; the handler sends nothing any more
+            if HAS_C:
+                renew()
 
     def _on_termination(self, number: int, frame: "FrameType | None") -> None:
         catch_up_with_fork()
         sender = self.emitter._sender
-        is_default = not callable(self._former) and os.getpid() != 1  # which ignores it
+        is_default = self._former is end_by_signal or not callable(self._former)
+        is_default = is_default and os.getpid() != 1  # which ignores it
         has_space = 2 * sender.queue.size <= sender.queue.limit
         if has_space:
             self._report(terminated, "SIGTERM")
@@ -212,7 +219,10 @@ class Lifecycle:
                 sender.queue.closed = was_closed
             self._report(terminated, "SIGTERM")
         sender.close()
-        os.kill(os.getpid(), number)
+        if HAS_C:
+            end_by_signal(number)  # others may have records that linger
+        else:
+            os.kill(os.getpid(), number)
 
     # --- fatal signals ---------------------------------------------------------------------------
 
@@ -348,9 +358,11 @@ def install(
         lifecycle._watch_exceptions()
     if termination:
         lifecycle._watch_termination()
+    elif HAS_C:
+        watch(emitter._sender)
     if end:
         lifecycle._watch_end()
-    if fatal_signals and BACKEND == "c" and HAS_FATAL_SIGNALS:
+    if fatal_signals and HAS_C:
         lifecycle._watch_fatal_signals(url)
     if network:
         lifecycle._watch_network(timeout, watch_network)

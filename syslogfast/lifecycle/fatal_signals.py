@@ -90,13 +90,13 @@ def is_handled(name: str) -> bool:
     return callable(handler) or handler == signal.SIG_IGN
 
 
-def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes | None]":
+def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes]":
     """Return the record of each signal, without framing and with a number to be replaced.
 
-    None: the signal is left alone.
+    An empty one: the signal is left alone.
     """
     plain = encoder.replace(framing=None)
-    records: list[bytes | None] = []
+    records: list[bytes] = []
     for name in SIGNALS:
         number = getattr(signal, name)
         elements: Any = {
@@ -110,5 +110,5 @@ def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes
             msgid="CRASHED",
             structured_data=elements if has_elements else None,
         )
-        records.append(None if is_handled(name) else record)
+        records.append(b"" if is_handled(name) else record)
     return records

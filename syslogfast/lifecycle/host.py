@@ -1,4 +1,7 @@
-"""What this program runs on: kernel, interpreter, process, and how long the machine has been up."""
+"""What this program runs on: kernel, interpreter, process, and since when each of them runs.
+
+In a container, and in a program that was started anew, the machine's boot is long ago.
+"""
 
 import os
 import sys
@@ -11,6 +14,7 @@ TYPE_CHECKING = False
 
 TICK = 10_000_000  # nanoseconds: RFC 3418 counts sysUpTime in hundredths of a second
 MOST_TICKS = 1 << 32
+STARTTIME = 22  # the number of that field in /proc/PID/stat (proc(5)), in clock ticks
 
 
 def read_uptime() -> "int | None":
@@ -24,10 +28,40 @@ def read_uptime() -> "int | None":
     return None
 
 
-def describe_uptime() -> "str":
-    """Return how long after boot this is, to follow a statement; empty if that is not known."""
+def read_process_age(uptime: "int | None") -> "int | None":
+    """Return the nanoseconds since this process was started; None where no file has them.
+
+    uptime: those since the machine has booted, which Linux counts from.
+    """
+    if uptime is None or sys.platform != "linux":
+        return None
+    try:
+        fields = read_file("/proc/self/stat").rpartition(b")")[2].split()
+        ticks = int(fields[STARTTIME - 3])  # what follows the name, which may have spaces
+        return max(0, uptime - ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None  # an image may do without /proc
+
+
+def read_file(path: "str") -> "bytes":
+    """Return the beginning of a file, by no more than three calls of the kernel's."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 1024)
+    finally:
+        os.close(descriptor)
+
+
+def describe_times() -> "str":
+    """Return how long after which starts this is, to follow a statement; empty if none is known."""
     uptime = read_uptime()
-    return "" if uptime is None else f" {uptime / 1e9:.3f} s after boot"
+    age = read_process_age(uptime)
+    times = []
+    if age is not None:
+        times.append(f"{age / 1e9:.2f} s after process start")
+    if uptime is not None:
+        times.append(f"{uptime / 1e9:.3f} s after boot")
+    return " " + ", ".join(times) if times else ""
 
 
 def list_meta() -> "dict[str, object]":
@@ -43,8 +77,12 @@ def list_runtime() -> "dict[str, object]":
     runtime["python"] = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
     runtime["syslogfast"] = f"{VERSION} {BACKEND}"
     runtime["pid"] = os.getpid()
+    now = time.time_ns()
+    age = read_process_age(uptime)
+    if age is not None:
+        runtime["started"] = format_timestamp(now - age, precision=2)
     if uptime is not None:
-        runtime["booted"] = format_timestamp(time.time_ns() - uptime, precision=3)
+        runtime["booted"] = format_timestamp(now - uptime, precision=3)
     return runtime
 
 

@@ -7,8 +7,8 @@ from syslogfast._options import this_program
 from syslogfast._sequence import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_error, check_field
 from syslogfast.emitter import Sequence, name_element
-from syslogfast.lifecycle.host import describe_uptime, list_meta, list_runtime
-from syslogfast.transports.exit_fork import importing
+from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
+from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     """
     runtime = list_runtime()
     text = (
-        f"booted and awake{describe_uptime()}: {runtime['kernel']}, {runtime['python']},"
+        f"booted and awake{describe_times()}: {runtime['kernel']}, {runtime['python']},"
         f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
     )
     encoder = emitter._get_encoder()
@@ -70,7 +70,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
     """
     network = network or read_network()
     if network is None:
-        send_record(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_uptime()}", {})
+        send_record(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_times()}", {})
         return
     parts = [f"{network.interface or 'address'} {', '.join(network.addresses)}"]
     parameters: list[tuple[str, object]] = []
@@ -86,7 +86,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
     if network.name_servers:
         parameters += [("nameServer", server) for server in network.name_servers]
         parts.append(f"name servers {', '.join(network.name_servers)}")
-    text = f"up{describe_uptime()}, my IP configuration is {'; '.join(parts)}"
+    text = f"up{describe_times()}, my IP configuration is {'; '.join(parts)}"
     elements = {name_element(emitter._get_encoder(), "network"): parameters}
     send_record(emitter, NOTICE, "NETWORK-UP", text, elements, list_ip_parameters(network))
 
@@ -146,10 +146,6 @@ def send_error(
     **parameters: object,
 ) -> None:
     """Send a record of an exception: how it affects the program, and its traceback."""
-    # May never be needed. A handler that interrupts this import reports nothing: see `_busy`.
-    with importing:
-        from syslogfast.lifecycle.traceback import describe_error, list_elements
-
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")

@@ -4,7 +4,7 @@ A record that is too long is truncated at its end; but the end of a traceback is
 read.
 """
 
-from syslogfast._log_record import format_exception, list_frames, name_type, print_value
+from syslogfast._log_record import format_exception, name_type, print_value
 from syslogfast.constants import WIDEST
 
 TYPE_CHECKING = False
@@ -76,10 +76,7 @@ def describe_error(
     >>> describe_error("about to crash: ValueError: no", ValueError, ValueError("no"), None, 99)
     'about to crash: ValueError: no\\nValueError: no'
     """
-    try:
-        lines = format_exception((kind, error, trace)).split("\n")
-    except Exception:  # an image may do without the module traceback, and all that it imports
-        lines = list_frames(trace)
+    lines = format_exception((kind, error, trace)).split("\n")
     space -= measure_line(headline)
     kept = keep_end(lines, space)
     if len(kept) < len(lines):

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     class Transport(Protocol):
         """Takes records from a queue, as they are framed there.
 
-        Its class may have a static method `prepare`, to import early what only some URLs need.
+        Its class may have a static method `prepare`, to import early what only some URLs need, and
+        a method `note_network_change`, to look soon for a better way than the one that it has.
         """
 
         url: "Url"

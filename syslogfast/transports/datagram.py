@@ -10,9 +10,10 @@ from time import monotonic, sleep
 
 from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu, system
+from syslogfast.constants import FOREVER
 from syslogfast.transports import RejectedRecordError
-from syslogfast.transports.exit_fork import importing
-from syslogfast.transports.poll import Readiness
+from syslogfast.transports.exit_fork import Thread, importing
+from syslogfast.transports.poll import REFUSALS, Readiness, add_jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 # address of the next host is known, a stack may keep no more than the last three.
 SLOW_START = (1, 2, 4, 8, 16)
 BURST_PAUSE = 0.01  # seconds
+RESOLVE_INTERVAL = 60.0  # seconds, unless the URL says otherwise, from one look to the next
 
 UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
 
@@ -86,8 +88,8 @@ class DatagramTransport:
         """Return a socket that does not block, connected; OSError if there can be none."""
         raise NotImplementedError
 
-    def _reconnect(self, error: "OSError") -> "None":
-        """Connect anew after a refusal; OSError: that is not possible."""
+    def _reconnect(self, failure: "str") -> "None":
+        """Connect anew after "refused" or "no route"; OSError: that is not possible."""
         raise NotImplementedError
 
     def _find_limit(self, size: "int") -> "int":
@@ -102,6 +104,8 @@ class DatagramTransport:
 
     def _send(self, queue: "Queue", data: "memoryview", failures: "tuple[str, ...]" = ()) -> "int":
         """Send one record; if it is refused, once more: that is about the record before it.
+
+        If there is no route, once more from another address of this host, if it has one now.
 
         failures: of the tries so far.
         """
@@ -118,11 +122,11 @@ class DatagramTransport:
             failure = self._readiness.name_failure(error)
             if failure == "full":
                 return 0
-            if failure == "refused":
+            if failure == "refused" or failure == "no route":
                 if failure in failures:
                     raise
                 queue.descriptor = -1
-                self._reconnect(error)
+                self._reconnect(failure)
                 queue.descriptor = self.descriptor = self._socket.fileno()
             elif failure == "too large" and failures.count(failure) < 2:
                 if failure in failures:  # the first may be about the datagram before
@@ -163,8 +167,14 @@ class UdpTransport(DatagramTransport):
             load_look_up()
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
-        self._addresses = list_udp_addresses(url)
+        self._addresses = list_udp_addresses(url)  # that are still to be tried
         super().__init__(url, timeout)
+        self._interval = float(url.options.get("resolve", RESOLVE_INTERVAL))
+        # Set by who sends, by the thread that has looked up, and when the network has changed.
+        self._next_look = self._plan_look()  # by monotonic()
+        # The thread is started when the first is false, and clears it last.
+        self._is_looking_up = False
+        self._found: list[tuple[int, Any]] | None = None
         self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
         self._coming_bursts = list(SLOW_START)  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
@@ -177,12 +187,15 @@ class UdpTransport(DatagramTransport):
         failure = OSError("the host has no other address")
         while self._addresses:
             try:
-                return connect_socket(*self._addresses.pop(0))
+                self._address = self._addresses.pop(0)
+                return connect_socket(*self._address)
             except OSError as error:
                 failure = error
         raise failure
 
     def push(self, queue: "Queue") -> "int":
+        if monotonic() >= self._next_look:
+            self._look_again(queue)
         if self._in_slow_start and not self._may_send():
             return 0
         if self._sorts:
@@ -202,8 +215,8 @@ class UdpTransport(DatagramTransport):
         except RejectedRecordError:
             raise
         except OSError as error:
-            if self._proven and not is_address(self.url.host):
-                raise  # the name may stand for another address by now
+            if error.errno not in REFUSALS or (self._proven and not is_address(self.url.host)):
+                raise  # there may be a way later; the name may stand for another address by now
             raise RejectedRecordError("refused", error) from None
 
     def _send_run(self, data: "memoryview", segment: "int") -> "int | None":
@@ -248,10 +261,73 @@ class UdpTransport(DatagramTransport):
         self._raise_pending()
         super()._confirm()
 
-    def _reconnect(self, error: "OSError") -> "None":
-        if not self._proven and self._addresses:
-            self._socket, refused = self._connect(), self._socket
-            refused.close()
+    def _reconnect(self, failure: "str") -> "None":
+        if failure == "no route":
+            self._addresses.insert(0, self._address)
+        elif self._proven or not self._addresses:
+            return
+        self._socket, former = self._connect(), self._socket
+        former.close()
+
+    # A socket keeps the address that this host had when it was connected, and the other's. Now and
+    # then, and when the network has changed, a new one is connected beside it; it takes over if it
+    # has other addresses. A name is looked up before, by a thread.
+
+    def note_network_change(self) -> "None":
+        """Look soon whether there is a better way: a route or an address has changed."""
+        self._next_look = 0.0
+
+    def _plan_look(self) -> "float":
+        return monotonic() + add_jitter(self._interval) if self._interval else FOREVER
+
+    def _look_again(self, queue: "Queue") -> "None":
+        """Send to where the host is now, and from where this one is."""
+        self._next_look = FOREVER
+        found, self._found = self._found, None
+        if found is None and is_literal(self.url.host):
+            found = [self._address]
+        if found is not None:
+            self._next_look = self._plan_look()
+            self._move(queue, found)
+        elif not self._is_looking_up:
+            self._is_looking_up = True
+            try:
+                Thread(self, self._look_up)
+            except (RuntimeError, MemoryError):
+                self._is_looking_up = False
+                self._next_look = self._plan_look()
+
+    def _look_up(self) -> "None":
+        """Find the addresses of the host's name, for the next to send."""
+        found = [self._address]  # which stays until there is a better one
+        try:
+            found = list_udp_addresses(self.url)
+        except Exception:  # the name may not be one any more
+            pass
+        finally:
+            self._found = found
+            self._is_looking_up = False
+            self._next_look = 0.0
+
+    def _move(self, queue: "Queue", found: "list[tuple[int, Any]]") -> "None":
+        """Use the first of these addresses, or the present one if it is among them."""
+        left = [self._address] if self._address in found else found
+        while left:
+            address, *left = left
+            try:
+                datagrams = connect_socket(*address)
+            except OSError:
+                continue  # the present one stays if no other can be had
+            source, former = datagrams.getsockname()[0], self._socket
+            if address == self._address and source == former.getsockname()[0]:
+                datagrams.close()
+                return
+            queue.descriptor = -1
+            self._socket, self._address, self._addresses = datagrams, address, left
+            self._proven = False
+            queue.descriptor = self.descriptor = datagrams.fileno()
+            former.close()
+            return
 
     def _raise_pending(self) -> "None":
         """Raise the error of the datagram before, if it had one."""
@@ -283,7 +359,7 @@ class UnixTransport(DatagramTransport):
     def _connect(self) -> "_socket.socket":
         return connect_socket(_socket.AF_UNIX, self.url.host)
 
-    def _reconnect(self, error: "OSError") -> "None":
+    def _reconnect(self, failure: "str") -> "None":
         """The collector may have made its socket anew: the old one is nobody's then."""
         self._socket, former = self._connect(), self._socket
         former.close()

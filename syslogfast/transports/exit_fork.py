@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # where the thread that imports it is not, it would stay half imported.
 importing = SignalSafeLock()
 
+# What an import raises that may have success later: something has interrupted it, or there is no
+# memory, or no descriptor, to read the file.
+IMPORT_FAILURES = (ImportError, MemoryError, OSError)
+
 _holds_importing = False  # set by the thread that forks, while it does so
 
 _has_ended = False
@@ -27,6 +31,10 @@ _has_ended = False
 # By id(), and weakly: what nobody needs any more may go.
 _senders: "dict[int, _weakref.ReferenceType[Sender]]" = {}
 _inherited: "dict[int, _weakref.ReferenceType[Any]]" = {}  # others that a fork has to reset
+
+
+# What is to be done when a sender has been closed.
+steps_at_close: "list[Callable[[], object]]" = []
 
 
 def refer_weakly(registry: "dict[int, Any]", owner: object) -> None:
@@ -48,6 +56,10 @@ def register_for_fork(owner: "Any") -> None:
 def unregister(sender: "Sender") -> None:
     """Leave a sender alone from now on: it is closed."""
     _senders.pop(id(sender), None)
+    for step in steps_at_close:
+        step()
+    if _has_ended:
+        join_threads()
 
 
 def list_owners(registry: "dict[int, _weakref.ReferenceType[Any]]") -> "list[Any]":

@@ -16,7 +16,7 @@
 #                                                      all is closed (`cancel`)         WAITING
 #     DRAINING    `_former`, which is being closed     it is                            WAITING
 
-from time import monotonic, sleep
+from time import sleep
 
 from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
@@ -100,13 +100,13 @@ class Failback:
                 self._state = WAITING
         if not is_wanted:  # none can be opened, or the one in use is there no more
             if preferred:
-                sender._close_transport(preferred, monotonic() + sender.timeout)
+                sender.retry_policy.close_transport(preferred, sender.timeout)
             return
         sender.pump()  # for one who has found the lock taken meanwhile
         while sender._transport is former:
             sender.pump()
             sleep(POLL_INTERVAL)
         if self._former is former:  # else it has broken, or been closed
-            sender._close_transport(former, monotonic() + sender.timeout)
+            sender.retry_policy.close_transport(former, sender.timeout)
             with sender._send_lock:
                 self._former, self._state = None, WAITING

@@ -1,9 +1,9 @@
 """What the error of a send means, and waiting; `select` is imported by threads that wait."""
 
 import errno
-from time import sleep
+from time import monotonic, sleep
 
-from syslogfast._platform import poll_descriptor
+from syslogfast._platform import poll_descriptor, system
 from syslogfast.constants import LONGEST_WAIT
 from syslogfast.transports.exit_fork import importing
 
@@ -13,6 +13,10 @@ SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memor
 
 # There is nobody on the other side, or not any more.
 REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
+# There is no way to the other side, or this side's address, which a socket keeps, is no more.
+NO_ROUTES = {
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENODEV),
+}
 
 
 def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
@@ -21,6 +25,16 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
         import select  # noqa: F401  # for what is called here
 
     return poll_descriptor(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
+
+
+def limit_wait(deadline: "float") -> "float":
+    """Return the seconds until then, by monotonic(), as many as a lock may be waited for."""
+    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
+
+
+def add_jitter(delay: "float") -> "float":
+    """Thousands may have lost the same collector: they should not all come back at once."""
+    return delay * (0.5 + system.urandom(1)[0] / 256)
 
 
 class Readiness:
@@ -40,6 +54,8 @@ class Readiness:
             return "full"
         if error.errno in REFUSALS:
             return "refused"
+        if error.errno in NO_ROUTES:
+            return "no route"
         return "too large" if error.errno == errno.EMSGSIZE else "error"
 
     def name_segment_failure(self, error: "OSError") -> "str":

@@ -2,7 +2,7 @@
 
 from time import time_ns
 
-from syslogfast._platform import SignalSafeLock
+from syslogfast._platform import ChangeLock
 from syslogfast._validation import check_queue_bytes
 from syslogfast.constants import FIRST, NO_SPACE, QUEUED
 
@@ -94,7 +94,7 @@ class Queue:
         # A signal's handler or a __del__ may log while this thread holds it, at any call and where
         # an object is made that is collected: so neither is between a look and what is changed
         # for it, or the look is repeated.
-        self._lock = SignalSafeLock()
+        self._lock = ChangeLock()
         self._sent = 0
         self._sent_bytes = 0
         self._truncated = 0
@@ -230,6 +230,10 @@ class Queue:
             pinned_size += len(self._frames[still])
             still += 1
         self._pinned, self._pinned_size = still, pinned_size - self._position
+
+    def is_changing_here(self) -> "bool":
+        """Return True if this thread has been interrupted, as by a signal, amid a change."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
 
     def at_record_boundary(self) -> "bool":
         """Return True if no part of a record has been sent without the rest."""

@@ -11,7 +11,7 @@ from time import monotonic
 
 from syslogfast._platform import find_constant
 from syslogfast.transports.poll import Readiness, wait_ready
-from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_stream, list_tcp_addresses
+from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,11 +51,10 @@ class RelpTransport:
         self._unsent = memoryview(b"")  # rest of the frames that the kernel did not take
         self._received = b""  # start of a frame
         self._response = b""  # data of the last
-        self._heard = monotonic()  # when there was a response last, or none to wait for
+        self._answered = 0.0  # when there was a response last, or none to wait for, by monotonic()
         self._failure: OSError | None = None
         self._readiness = Readiness()
-        deadline = monotonic() + timeout
-        self._socket = connect_stream(list_tcp_addresses(url), deadline)
+        self._socket, deadline = connect_host(url, timeout)
         try:
             self._socket.settimeout(0)
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -132,6 +131,7 @@ class RelpTransport:
     def _send_command(self, name: "bytes", data: "bytes") -> "None":
         text = b" " + data if data else b""
         frame = b"%d %b %d%b\n" % (self._find_number(), name, len(data), text)
+        self._answered = monotonic()  # all was answered before
         self._flight.append(0)
         self._unsent = memoryview(frame)
         self._send()
@@ -177,15 +177,10 @@ class RelpTransport:
         try:
             data = self._socket.recv(MAX_RESPONSE)
         except BlockingIOError:
-            # The collector's kernel may confirm records that it does not care about any more.
-            if not self._flight:
-                self._heard = monotonic()
-            elif monotonic() - self._heard > IDLE_TIMEOUT:
-                raise TimeoutError(f"the collector has been silent for {IDLE_TIMEOUT} s") from None
+            self._check_silence()
             return
         if not data:
             raise ConnectionResetError("the collector has closed the connection")
-        self._heard = monotonic()
         if QUICK_ACK is not None:
             # Else it waits 40 ms for the kernel's confirmation before it sends the next responses.
             self._socket.setsockopt(_socket.IPPROTO_TCP, QUICK_ACK, 1)
@@ -207,6 +202,17 @@ class RelpTransport:
         self._received = received[start:]
         if not header and (b"\n" in self._received or len(self._received) >= LONGEST_HEADER):
             reject_frame(self._received)
+        self._check_silence()
+
+    def _check_silence(self) -> "None":
+        """Raise TimeoutError if there has been no response for too long, whatever else has come.
+
+        The collector's kernel may confirm records that it does not care about any more.
+        """
+        if not self._flight:
+            self._answered = monotonic()
+        elif monotonic() - self._answered > IDLE_TIMEOUT:
+            raise TimeoutError(f"the collector has acknowledged nothing for {IDLE_TIMEOUT} s")
 
     def _note(self, number: "int", command: "bytes", text: "bytes") -> "None":
         """Take note of one frame from the collector."""
@@ -219,6 +225,7 @@ class RelpTransport:
             raise OSError(f"the collector responds to nothing: {number} {command!r}")
         if not text.startswith(b"200"):
             raise OSError(f"the collector has refused: {text[:100]!r}")
+        self._answered = monotonic()
         self._response = text
         self._early.add(number)
         while self._oldest in self._early:

@@ -1,11 +1,12 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
+import errno
 from time import monotonic
 
-from syslogfast._platform import system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import PermanentError
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
+from syslogfast.transports.poll import add_jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +23,14 @@ MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
 
 
-def add_jitter(delay: float) -> float:
-    """Thousands may have lost the same collector: they should not all come back at once."""
-    return delay * (0.5 + system.urandom(1)[0] / 256)
-
-
 def needs_waiting(url: "Url") -> bool:
     """Return True if this transport takes time to open: a name to look up, a connection to make."""
     return not url.opens_at_once()
 
 
-def load_transport(url: "Url") -> "Callable[[Url, float], Transport]":
-    """Return the class that the URL's row of SCHEMES names; nobody pays for another's import."""
-    module, _, name = url.find_transport_scheme().loader.partition(":")
+def load_transport(loader: str) -> "Callable[[Url, float], Transport]":
+    """Return the class that a row of SCHEMES names; nobody pays for another's import."""
+    module, _, name = loader.partition(":")
     with importing:
         return getattr(__import__(module, None, None, [name]), name)  # type: ignore[no-any-return]
 
@@ -45,16 +41,39 @@ def load_transport_early(url: "Url") -> None:
     What cannot be imported, such as an `ssl` that is missing, is an error when it is opened.
     """
     try:
-        prepare = getattr(load_transport(url), "prepare", None)
+        scheme = url.find_transport_scheme()
+        prepare = getattr(load_transport(scheme.loader), "prepare", None)
         if prepare:
             prepare(url)
-    except ImportError:
+    except IMPORT_FAILURES:
+        pass
+
+
+def load_worker_early(urls: "Sequence[Url]", linger: float | None) -> None:
+    """Import what waits, and what returns to an earlier URL, if that may be needed.
+
+    What cannot be imported now is tried again by those who need it.
+    """
+    has_alternatives = len(urls) > 1
+    try:
+        with importing:
+            if linger or has_alternatives or needs_waiting(urls[0]):
+                from syslogfast.transports import failure_report, worker  # noqa: F401
+            if has_alternatives:
+                from syslogfast.transports import failback  # noqa: F401
+    except IMPORT_FAILURES:
         pass
 
 
 def open_transport(url: "Url", timeout: float) -> "Transport":
     """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
-    return load_transport(url)(url, timeout)
+    scheme = url.find_transport_scheme()
+    try:
+        return load_transport(scheme.loader)(url, timeout)
+    except OSError as error:
+        if error.errno != errno.EPROTOTYPE or scheme.other_loader is None:
+            raise
+    return load_transport(scheme.other_loader)(url, timeout)
 
 
 class RetryPolicy:
@@ -111,13 +130,19 @@ class RetryPolicy:
         """Try soon: a thread waits for that."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
-    def open(self) -> "Transport | None":
-        """Open the first of the transports that can be opened; None, and a pause, if none can."""
+    def open(self, deadline: float = FOREVER) -> "Transport | None":
+        """Open the first of the transports that can be opened; None, and a pause, if none can.
+
+        deadline: by monotonic(), of one who waits for this.
+        """
         self._tried = monotonic()
         first = self._first
         self._first = 0
         for index in [*range(first, len(self.urls)), *range(first)]:
-            transport = self._try(self.urls[index])
+            if monotonic() >= deadline:
+                self._first = index  # it has its turn the next time
+                break
+            transport = self._try(self.urls[index], deadline)
             if transport:
                 self._on_opened(index)
                 return transport
@@ -149,14 +174,24 @@ class RetryPolicy:
         else:
             self._back_off()
 
+    def close_transport(self, transport: "Transport", timeout: float) -> None:
+        """Close a transport, and take note if not all that the kernel had taken has arrived."""
+        try:
+            transport.close(timeout)
+        except OSError as error:
+            self.note_failure(transport.url, error)
+        except ValueError:
+            pass  # another thread has found it broken, and closed it
+
     def on_connected(self, url: "Url") -> None:
         """Take note that this URL is in use: those before it are to be tried again."""
         is_first = url is self.urls[0]
         self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
 
-    def _try(self, url: "Url") -> "Transport | None":
+    def _try(self, url: "Url", deadline: float = FOREVER) -> "Transport | None":
         try:
-            transport = open_transport(url, self.timeout or FIRST_DELAY)
+            timeout = min(self.timeout or FIRST_DELAY, deadline - monotonic())
+            transport = open_transport(url, max(0.0, timeout))
         except OSError as error:
             self.note_failure(url, error)
             return None
@@ -206,8 +241,8 @@ class RetryPolicy:
                     from syslogfast.transports.failure_report import FailureReporter
 
                 self._reporter = FailureReporter(self._queue, self.timeout, self._on_failure)
-            except (ImportError, MemoryError):
-                pass  # this has interrupted that import: the next failure is told of
+            except IMPORT_FAILURES:
+                pass  # the next failure is told of
         return self._reporter
 
     def _back_off(self) -> None:

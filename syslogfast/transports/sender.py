@@ -39,9 +39,10 @@ from time import monotonic
 
 from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
-from syslogfast.constants import FIRST, FOREVER, LONGEST_WAIT, PUT_TRIES, URGENT
+from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
-from syslogfast.transports.retry import RetryPolicy, needs_waiting
+from syslogfast.transports.poll import limit_wait
+from syslogfast.transports.retry import RetryPolicy, load_worker_early
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,20 +65,10 @@ BUDGET = 1 << 18  # bytes that one who emits sends for others, before the worker
 INTERRUPTED = InterruptedError("a send was interrupted")  # there may be no memory for it then
 
 
-def limit_wait(deadline: float) -> float:
-    """Return the seconds until then, as many as a lock may be waited for."""
-    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
-
-
 class Sender:
     """One queue's way to the first of its URLs that can be reached.
 
-    linger: seconds that a record may wait for others to go with it.
-    overflow: what happens to a record that finds the queue full: "drop-newest" drops it,
-        "drop-oldest" drops the oldest that are not on their way, "block" waits.
-    timeout: seconds that connecting, flushing and "block" may take.
-    on_failure: that of FailureReporter.
-    render_report: that of DropReporter.
+    linger, overflow, timeout: those of `connect`. on_failure, render_report: of the reporters.
     """
 
     _worker: "Worker | None" = None  # see _get_worker
@@ -87,7 +78,7 @@ class Sender:
         urls: "Sequence[Url]",
         queue: "Queue",
         *,
-        linger: float,
+        linger: float | None,
         overflow: str,
         timeout: float,
         render_report: "ReportRenderer",
@@ -96,23 +87,22 @@ class Sender:
         self.queue = queue
         self.timeout = timeout
         self.retry_policy = RetryPolicy(urls, timeout, queue, on_failure)
-        self._linger = linger
+        self._gathers_by_need = linger is None
+        self._linger = GATHER_TIME if linger is None else linger
+        self._window, self._sends = 0.0, 0  # when the present GATHER_TIME began; records in it
         self._overflow = overflow
         self._render_report = render_report
         batch_size = NEVER if any("order" in url.options for url in urls) else BATCH_SIZE
-        self._threshold = min(batch_size, queue.limit // 2) if linger else 0
-        self._budget = max(BUDGET, self._threshold)
+        self._batch_size = min(batch_size, queue.limit // 2)
+        self._threshold = self._batch_size if linger else 0
+        self._budget = BUDGET if linger == 0 else max(BUDGET, self._batch_size)
         self._has_alternatives = len(urls) > 1
         self.closes_at_exit = True  # unless somebody else does
         self.outlives_block = False  # a `with` statement: there is something to say after it
         self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
         self.made_at = monotonic()
-        with exit_fork.importing:  # here, so that `emit` imports nothing
-            if linger or len(urls) > 1 or needs_waiting(urls[0]):
-                from syslogfast.transports import worker  # noqa: F401
-            if len(urls) > 1:
-                from syslogfast.transports import failback  # noqa: F401
+        load_worker_early(urls, linger)
         self._begin()
         exit_fork.register(self)
 
@@ -124,14 +114,14 @@ class Sender:
         self.is_sending_here: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
         self._failback: Failback | None = None
         self._reporter: DropReporter | None = None
-        self._deferred_close: float | None = None  # until when, by monotonic()
+        self._deferred: Callable[[], object] | None = None  # what `pump` has to do at its end
         self._use_transport(None)
         self._enter("idle")
 
     def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
-        transports = self._failback.list_transports() if self._failback else []
-        transports.append(self._transport)
+        failback = self._failback
+        transports = [self._transport, *(failback.list_transports() if failback else ())]
         self.queue.reset()
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
@@ -145,6 +135,8 @@ class Sender:
     def pump(self) -> None:
         """Send what can be sent without waiting; leave the rest to the worker."""
         lock = self._send_lock
+        if self._gathers_by_need and not self._threshold:
+            self._count_send()
         while self.queue.count:
             if self.is_sending_here():
                 return  # what has been interrupted looks once more
@@ -166,9 +158,9 @@ class Sender:
                     lock.release()
                 except RuntimeError:
                     pass  # another thread has it
-            if self._deferred_close is not None:
-                deadline, self._deferred_close = self._deferred_close, None
-                self.close(max(0.0, deadline - monotonic()))
+            if self._deferred is not None:
+                step, self._deferred = self._deferred, None
+                step()
             if result != "empty":
                 if not self._wake_worker():
                     self.queue.threshold = self._threshold  # the next to emit tries again
@@ -200,7 +192,16 @@ class Sender:
         """Have the first record of an empty queue sent once it has lingered."""
         worker = self._get_worker()
         if worker is None or not worker.start_lingering():
-            self.pump()  # where no thread can be had, nothing lingers
+            self.pump()  # where no thread can be had, or no flood is any more, nothing lingers
+
+    def _count_send(self) -> None:
+        """Gather what is emitted from now on, if it is a flood."""
+        now = monotonic()
+        if now - self._window > GATHER_TIME:
+            self._window, self._sends = now, 0
+        self._sends += 1
+        if self._sends > AT_ONCE:
+            self._threshold = self._batch_size
 
     def apply_overflow(self, size: int, deadline: float | None = None) -> float | None:
         """Do what `overflow` says for a record of so many bytes.
@@ -215,7 +216,9 @@ class Sender:
             queue.drop_oldest(size)  # but for those that another thread is sending just now
         elif self._overflow == "block":
             while queue.size + size > queue.limit:
-                if queue.closed or not self._wait(deadline):
+                # A send, or a change of the queue, that this has interrupted would wait, too.
+                is_amid = self.is_sending_here() or queue.is_changing_here()
+                if queue.closed or is_amid or not self._wait(deadline):
                     return None
                 self.pump()
             return deadline  # if another thread has taken the space since, this is called again
@@ -225,7 +228,7 @@ class Sender:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         catch_up_with_fork()
         deadline = self._find_deadline(timeout)
-        if self.is_sending_here():
+        if self.is_sending_here() or self.queue.is_changing_here():
             return not self.queue.count  # what has been interrupted has to go on first
         self.retry_policy.retry_soon()
         while self.queue.count:
@@ -237,11 +240,11 @@ class Sender:
     def send_soon(self, is_reachable: bool = False) -> None:
         """Have what is queued sent now, without waiting for that.
 
-        is_reachable: there is reason to believe that the transport can be opened now, if not
-        before.
+        is_reachable: the network has changed; what could not be opened perhaps can be now.
         """
         if is_reachable:
             self.retry_policy.reset_backoff()
+            getattr(self._transport, "note_network_change", int)()
             self.pump()
         self.retry_policy.retry_soon()
         if self.queue.count:
@@ -259,8 +262,7 @@ class Sender:
         deadline = self._find_deadline(timeout)
         lock = self._send_lock
         self.queue.closed = True
-        if self.is_sending_here():
-            self._deferred_close = deadline  # for `pump`, which has been interrupted
+        if self.defer(lambda: self.close(max(0.0, deadline - monotonic()))):
             return
         self.flush(deadline - monotonic())
         if self._transport and self.queue.drops_since and lock.acquire(True, limit_wait(deadline)):
@@ -278,7 +280,7 @@ class Sender:
             if preferred:
                 preferred.abort()
             if transport:
-                self._close_transport(transport, deadline)
+                self.retry_policy.close_transport(transport, limit_wait(deadline))
             self.retry_policy.report_end(self._reporter)
         finally:
             try:  # as in `pump`
@@ -290,8 +292,12 @@ class Sender:
         self._failback = None  # this and the worker refer to the sender: no cycle is left
         self.__dict__.pop("_worker", None)
         exit_fork.unregister(self)
-        if exit_fork.has_ended():
-            exit_fork.join_threads()
+
+    def defer(self, step: "Callable[[], object]") -> bool:
+        """Have `pump` call this at its end, if it has been interrupted; False if it has not."""
+        if self.is_sending_here():
+            self._deferred = step
+        return self._deferred is step
 
     def _find_deadline(self, timeout: float | None) -> float:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
@@ -377,22 +383,14 @@ class Sender:
         if preferred:
             self.retry_policy.on_connected(preferred.url)
 
-    def _close_transport(self, transport: "Transport", deadline: float) -> None:
-        try:
-            transport.close(limit_wait(deadline))
-        except OSError as error:  # though the kernel had taken all of it
-            self.retry_policy.note_failure(transport.url, error)
-        except ValueError:
-            pass  # another thread has found it broken, and closed it
-
     def _report_drops(self, is_last: bool = False) -> None:
         """Queue a report of what was dropped, or have the worker do so once it may."""
         if self._reporter is None:
             try:
                 with exit_fork.importing:
                     from syslogfast.transports.drop_report import DropReporter  # rarely needed
-            except (ImportError, MemoryError):
-                return  # this has interrupted that import: the next push reports
+            except exit_fork.IMPORT_FAILURES:
+                return  # the next push reports
             keeps_last = self._overflow != "drop-oldest"
             self._reporter = DropReporter(self.queue, self._render_report, keeps_last)
         was_due = self._reporter.is_due
@@ -402,8 +400,10 @@ class Sender:
     def _consider_failback(self) -> None:
         if self._transport and monotonic() >= self.retry_policy.next_failback:
             if self._failback is None:
-                from syslogfast.transports.failback import Failback  # loaded by __init__
-
+                try:
+                    from syslogfast.transports.failback import Failback  # loaded by __init__
+                except exit_fork.IMPORT_FAILURES:
+                    return
                 self._failback = Failback(self)
             self._failback.start(self._transport)
 
@@ -436,7 +436,7 @@ class Sender:
                     from syslogfast.transports.worker import Worker  # few datagrams need it
                 # In one step: another thread, or a signal's handler, may be just here, too.
                 self.__dict__.setdefault("_worker", Worker(self))
-            except (ImportError, MemoryError):  # this has interrupted that import
+            except exit_fork.IMPORT_FAILURES:
                 return None
         return self._worker
 

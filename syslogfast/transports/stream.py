@@ -18,6 +18,7 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     from syslogfast.transports.queue_py import Queue
@@ -58,21 +59,40 @@ def enable_keepalive(stream: "_socket.socket") -> "None":
 def connect_stream(addresses: "list[StreamAddress]", deadline: "float") -> "_socket.socket":
     """Return a socket connected to the first of these addresses that answers.
 
-    deadline: by monotonic().
+    deadline: by monotonic(). One that does not answer leaves each that follows its share of the
+    time.
     """
     failure = None
-    for family, protocol, address in addresses:
+    for index, (family, protocol, address) in enumerate(addresses):
+        left = deadline - monotonic()
+        if failure and left <= 0:
+            break
         stream = _socket.socket(family, _socket.SOCK_STREAM, protocol)
         try:
             stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER)
             enable_keepalive(stream)
-            stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
+            stream.settimeout(max(SHORTEST_TIMEOUT, left / (len(addresses) - index)))
             stream.connect(address)
             return stream
         except OSError as error:
             stream.close()
             failure = error
     raise failure or OSError("the host has no address")
+
+
+def connect_host(
+    url: "Url",
+    timeout: "float",
+    list_addresses: "Callable[[Url], list[StreamAddress]]" = list_tcp_addresses,
+) -> "tuple[_socket.socket, float]":
+    """Return a connected socket, and until when, by monotonic(), all else has to be done.
+
+    A look-up cannot be limited: after one that takes more than half of the time, half is left.
+    """
+    deadline = monotonic() + timeout
+    addresses = list_addresses(url)
+    deadline = max(deadline, monotonic() + timeout / 2)
+    return connect_stream(addresses, deadline), deadline
 
 
 def count_unacknowledged(stream: "_socket.socket") -> "int":
@@ -97,8 +117,7 @@ class StreamTransport:
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
         self._readiness = Readiness()
-        deadline = monotonic() + timeout
-        self._socket = connect_stream(self._list_addresses(url), deadline)
+        self._socket, _ = connect_host(url, timeout, self._list_addresses)
         self._socket.settimeout(0)
         self.descriptor = self._socket.fileno()
 
@@ -106,10 +125,11 @@ class StreamTransport:
         raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
-        """Look first whether the collector has gone: TCP takes bytes for it all the same."""
         data = queue.peek(self.is_draining)
-        if data is None:
-            return 0
+        return 0 if data is None else self._send(data)
+
+    def _send(self, data: "memoryview") -> "int":
+        """Look first whether the collector has gone: TCP takes bytes for it all the same."""
         try:
             if not self._socket.recv(4096):
                 raise ConnectionResetError("the collector has closed the connection")

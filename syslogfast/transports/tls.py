@@ -7,7 +7,7 @@ from time import monotonic
 
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
-from syslogfast.transports.stream import TcpTransport, connect_stream, list_tcp_addresses
+from syslogfast.transports.stream import SHORTEST_TIMEOUT, TcpTransport, connect_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ class TlsTransport(TcpTransport):
         context = make_context(url)
         name = url.options.get("name", url.host)
         name.encode("idna")  # UnicodeError now rather than from within a handshake
-        deadline = monotonic() + timeout
-        stream = connect_stream(list_tcp_addresses(url), deadline)
+        stream, deadline = connect_host(url, timeout)
         started = monotonic()
         try:
-            stream.settimeout(max(0.0, deadline - started) or MIN_REFUSAL_WAIT)
+            stream.settimeout(max(SHORTEST_TIMEOUT, deadline - started))
             self._socket = context.wrap_socket(
                 stream,  # type: ignore[arg-type]  # no more is needed than _socket has
                 server_hostname=name,
@@ -94,16 +93,19 @@ class TlsTransport(TcpTransport):
             stream.close()
             raise explain_error(error) from None
         self._socket.settimeout(0)
-        self._await_refusal(2 * (monotonic() - started))
+        now = monotonic()
+        wait = max(2 * (now - started), MIN_REFUSAL_WAIT)
+        self._await_refusal(min(wait, max(0.0, deadline - now)))
 
     def _await_refusal(self, seconds: "float") -> "None":
         """Give the collector time to refuse us.
 
         In TLS 1.3 it sees our certificate, or that there is none, only after our handshake is
-        over (RFC 8446 4.6.1); if it accepts, it mostly sends a ticket.
+        over (RFC 8446 4.6.1); if it accepts, it mostly sends a ticket. Where there is no time left
+        for that, the next push finds it.
         """
         try:
-            wait_ready(self._socket.fileno(), max(seconds, MIN_REFUSAL_WAIT), to_read=True)
+            wait_ready(self._socket.fileno(), seconds, to_read=True)
             self._look_for_end()
         except OSError as error:
             self._socket.close()

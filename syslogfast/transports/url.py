@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 STREAM_FRAMINGS = ("lf", "octet", "nul")
 FILES = ("ca", "cert", "key")
 MAX_PORT = 65535
+MOST_SECONDS = 10**10
 MAX_FD = (1 << 31) - 1
 MAX_VSOCK = (1 << 32) - 1
 
@@ -66,6 +67,7 @@ class Scheme:
 
     loader: module and class of the transport, "package.module:Class"; called with a Url and the
         seconds that opening may take.
+    other_loader: that of a transport which is tried where the socket is of another kind.
     stream: the Scheme of URLs that have a framing, where others have none; None: this one.
     address: what stands after "://", for help texts. read_address: takes it into a Url's parts.
     port: where collectors listen if the URL does not say; None: there are no ports.
@@ -78,13 +80,14 @@ class Scheme:
 
     __slots__ = (
         *("address", "family", "framings", "loader", "max_size", "opens_at_once", "options"),
-        *("port", "protocol", "read_address", "stream"),
+        *("other_loader", "port", "protocol", "read_address", "stream"),
     )
 
     def __init__(
         self,
         *,
         loader: "str",
+        other_loader: "str | None" = None,
         address: "str" = "HOST",
         read_address: "Callable[[Url, str], None]" = read_host,
         port: "int | None" = None,
@@ -100,6 +103,7 @@ class Scheme:
         if not module or not name:
             reject_loader(loader)
         self.loader = loader
+        self.other_loader = other_loader
         self.address = address
         self.read_address = read_address
         self.port = port
@@ -119,7 +123,7 @@ SCHEMES = {
         loader="syslogfast.transports.datagram:UdpTransport",
         port=514,
         framings=(None,),
-        options=("order",),
+        options=("order", "resolve"),
         max_size=MAX_SIZE_UDP,
         opens_at_once=is_address,
     ),
@@ -136,6 +140,7 @@ SCHEMES = {
     ),
     "unix": Scheme(
         loader="syslogfast.transports.datagram:UnixTransport",
+        other_loader="syslogfast.transports.unix:TerminatedStreamTransport",
         address="/PATH",
         read_address=read_path,
         framings=(None, *STREAM_FRAMINGS),
@@ -143,7 +148,9 @@ SCHEMES = {
         family="AF_UNIX",
         opens_at_once=always,
         stream=Scheme(
-            loader="syslogfast.transports.stream:UnixStreamTransport", framings=STREAM_FRAMINGS
+            loader="syslogfast.transports.stream:UnixStreamTransport",
+            other_loader="syslogfast.transports.unix:UnframedTransport",
+            framings=STREAM_FRAMINGS,
         ),
     ),
     "vsock": Scheme(
@@ -228,6 +235,8 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
             reject_url(f"have no option {name!r}, which {scheme} does not know", url)
     if options.get("order", "any") != "any":
         reject_url("have order=any, or no order", url)
+    if not is_duration(options.get("resolve", "0")):
+        reject_url("have a resolve in seconds, or 0 for never", url)
     if options.get("insecure", "yes") != "yes":
         reject_url("have insecure=yes, or nothing of it", url)
     if "key" in options and "cert" not in options:
@@ -235,6 +244,12 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
     for name in FILES:
         if name in options and not system.access(options[name], system.R_OK):
             reject_url(f"have a {name} that is a file and can be read", url)
+
+
+def is_duration(text: "str") -> "bool":
+    """Return True for digits, and perhaps a point among them, at most ten of each."""
+    whole, _, fraction = text.partition(".")
+    return is_number(whole, MOST_SECONDS) and is_number(fraction or "0", MOST_SECONDS)
 
 
 def is_number(text: "str", most: "int") -> "bool":

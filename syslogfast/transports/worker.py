@@ -13,14 +13,20 @@
 # - `_is_idle` is set before the thread looks whether there is a record, so whoever queues the first
 #   one either is seen or sees that it has to wake it.
 #
+# Gathering by need, with `linger=None`. The first AT_ONCE records within GATHER_TIME go at once, as
+# with 0. What exceeds that is a flood: the sender raises its `_threshold`, and records linger for
+# GATHER_TIME. It is lowered when no more than so few have come in that time, by the thread, or when
+# none was gathered for twice as long, by the next record, which goes at once.
+#
 # The sender's lock is taken for a push only, never over a wait.
 
 import _thread
+import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic, sleep
 
 import syslogfast._platform as platform
+from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
-from syslogfast.transports.retry import needs_waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +73,15 @@ class Worker:
         return True
 
     def start_lingering(self) -> bool:
-        """Have the thread send the first record in time; False where there can be none."""
-        self._lingering_since = monotonic()
+        """Have the thread send the first record in time; False where there can be none.
+
+        False, too, if nothing was gathered for a while: it is not to linger.
+        """
+        before, self._lingering_since = self._lingering_since, monotonic()
+        began = max(before, self._sender._window)
+        if self._sender._gathers_by_need and self._lingering_since - began > 2 * GATHER_TIME:
+            self._stop_gathering()
+            return False
         return bool(not self._is_idle and self._running.locked()) or self.wake()
 
     def wait(self, deadline: float) -> bool:
@@ -81,8 +94,8 @@ class Worker:
         self._waiting.append(lock)
         try:
             if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
-                self.open()
-            lock.acquire(True, min(left, POLL_INTERVAL))
+                self.open(deadline)
+            lock.acquire(True, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
         finally:
             self._waiting.remove(lock)
         return True
@@ -97,23 +110,32 @@ class Worker:
         if self._running.acquire(True, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
             self._running.release()
 
-    def open(self) -> None:
-        """Open a transport, which takes its time: nobody who emits waits for this."""
+    def open(self, deadline: float = FOREVER) -> None:
+        """Open a transport, which takes its time: nobody who emits waits for this.
+
+        deadline: by monotonic(), of one who waits because there can be no thread.
+        """
         sender = self._sender
         urls = sender.retry_policy.urls
         if sender._transport or sender.is_closed():
             return
-        if not needs_waiting(urls[0]):
+        if urls[0].opens_at_once():
             with sender._send_lock:  # whoever emits may open it, too
                 if sender._transport or sender._open_at_once() or len(urls) == 1:
                     return
-        transport = sender.retry_policy.open()
+        transport = sender.retry_policy.open(deadline)
         with sender._send_lock:
             if sender._transport is None and not sender.is_closed():
                 sender._use_transport(transport)
                 transport = None
         if transport:  # somebody else has opened one, or closed all, meanwhile
             transport.abort()
+
+    def _stop_gathering(self) -> None:
+        sender = self._sender
+        sender._threshold = sender._sends = 0
+        if sender._state == "open":
+            sender.queue.threshold = 0
 
     def _notify(self) -> None:
         platform.note_work(1)  # until the thread rests again
@@ -191,6 +213,8 @@ class Worker:
             if left <= 0:
                 break
             self._rest(left)
+        if sender._gathers_by_need and sender.queue.count <= AT_ONCE:
+            self._stop_gathering()
 
     def _rest(self, delay: float) -> bool:
         """Wait to be woken; False if that was not within so many seconds; -1: for ever."""

@@ -109,14 +109,14 @@ def check_boot(record: Rfc5424Record, backend: str) -> None:
     assert elements["origin"][:2] == [("software", "recommender"), ("swVersion", "1.0")]
     assert {name for name, _ in elements["origin"][2:]} <= {"ip"}
     runtime = dict(elements["runtime@32473"])
-    assert list(runtime) == ["kernel", "python", "syslogfast", "pid", "booted"]
+    assert list(runtime) == ["kernel", "python", "syslogfast", "pid", "started", "booted"]
     assert runtime["kernel"] == " ".join(
         [platform.system(), platform.release(), platform.machine()]
     )
     assert runtime["python"] == f"{sys.implementation.name} {platform.python_version()}"
     assert runtime["syslogfast"] == f"{syslogfast.__version__} {backend}"
     assert runtime["pid"] == record.procid
-    text = r"booted and awake \d+\.\d{3} s after boot: "
+    text = r"booted and awake \d+\.\d\d s after process start, \d+\.\d{3} s after boot: "
     text += re.escape("{kernel}, {python}, syslogfast {syslogfast}, PID {pid}".format(**runtime))
     assert re.fullmatch(text, record.message or "")
 

@@ -56,9 +56,9 @@ def read_ticks() -> int:
 
 def mask_timestamps(record: str) -> str:
     """Hide what tells when a record was made."""
-    record = re.sub(r"(?<=>1 )[^ ]+Z|(?<=booted=\")[^\"]+Z", "TIME", record)
+    record = re.sub(r"(?<=>1 )[^ ]+Z|(?<=(?:booted|tarted)=\")[^\"]+Z", "TIME", record)
     record = re.sub(r"(?<=sysUpTime=\")\d+", "TICKS", record)
-    return re.sub(r"\d+\.\d{3}(?= s after boot)", "SECONDS", record)
+    return re.sub(r"\d+\.\d+(?= s after (?:boot|process start))", "SECONDS", record)
 
 
 @PAGE.check("What to log, and when")

@@ -696,12 +696,12 @@ def test_repr(module: ModuleType) -> None:
         (["udp://h"], {"queue_bytes": 2**70}, ValueError, "queue_bytes must be "),
         (["udp://h"], {"queue_bytes": 1e6}, TypeError, "queue_bytes must be an int"),
         (["udp://h"], {"queue_bytes": None}, TypeError, "queue_bytes must be an int"),
+        (["udp://h"], {"timeout": None}, TypeError, "timeout must be "),
         *[
             (["udp://h"], {name: value}, kind, f"{name} must be ")
             for name in ("linger", "timeout")
             for value, kind in [
                 ("1", TypeError),
-                (None, TypeError),
                 (-1, ValueError),
                 (1e10, ValueError),
                 (float("nan"), ValueError),
@@ -825,7 +825,8 @@ def test_queues_and_emitters_are_alike() -> None:
         assert public[0] == public[1]
         assert inspect.getdoc(kinds[0]) == inspect.getdoc(kinds[1])
         for entry in public[0]:
-            if callable(getattr(kinds[0], entry)):
+            # What only the package calls has none in C, which is to be small.
+            if callable(getattr(kinds[0], entry)) and name != "Queue":
                 documents = [inspect.getdoc(getattr(kind, entry)) for kind in kinds]
                 assert documents[0] == documents[1], entry
 

@@ -62,6 +62,12 @@ def test_wrong_sd_ids(encoder_module: ModuleType, sd_id: str) -> None:
     assert trusted in encoder.encode(6, "x", structured_data=trusted)
 
 
+def test_registered_sd_ids() -> None:
+    """Those of IANA's registry: RFC 5424 7, RFC 5674, RFC 5675, RFC 5848 4 and 5, RFC 6661."""
+    names = "timeQuality origin meta alarm snmp ssign ssign-cert PCNNode PCNTerm"
+    assert set(names.split()) == REGISTERED_SD_IDS
+
+
 @pytest.mark.parametrize("number", [32473, "32473", Text("32473"), BigInt(32473)])
 def test_enterprise_id(encoder_module: ModuleType, number: object) -> None:
     """It completes the names that have no number and are not IANA's."""

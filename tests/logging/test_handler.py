@@ -117,6 +117,13 @@ class Strict:
         raise
 
 
+class OwnSocket(syslogfast.SysLogHandler):
+    """A subclass that has a say in its socket, and so gets no delivery of its own accord."""
+
+    def createSocket(self) -> None:  # noqa: N802
+        super().createSocket()
+
+
 @pytest.fixture
 def make() -> Iterator[Callable[..., syslogfast.SysLogHandler]]:
     """The class, whose handlers raise what goes wrong, and are closed at the end."""
@@ -307,7 +314,7 @@ def test_same_signature() -> None:
 @pytest.mark.parametrize("options", [{}, {"protocol": "rfc5424"}])
 def test_timeout(options, listener) -> None:
     """As from Python 3.14 on, `timeout` is that of the socket, if that is one of the Internet."""
-    handler = syslogfast.SysLogHandler(listener.address, "user", listener.socktype, 7.5, **options)
+    handler = OwnSocket(listener.address, "user", listener.socktype, 7.5, **options)
     expected = None if isinstance(listener.address, str) else 7.5
     assert (handler.timeout, handler.socket.gettimeout()) == (7.5, expected)
     handler.handle(make_record())
@@ -372,7 +379,8 @@ def test_unix_daemon_comes_and_goes(transport, protocol, tmp_path, make) -> None
 
 def test_header(listener, make) -> None:
     """`protocol` puts a whole header before the text; only a stream needs something after it."""
-    handler = make(listener.address, "local0", listener.socktype, protocol="rfc5424", **IDENTITY)
+    options = {"protocol": "rfc5424", "kind": OwnSocket, **IDENTITY}
+    handler = make(listener.address, "local0", listener.socktype, **options)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
     handler.handle(make_record("sold\n%d \u20ac", (3,), levelno=40, levelname="ERROR"))
     handler.close()
@@ -1039,6 +1047,30 @@ def test_errors_do_not_linger(protocol, udp, make) -> None:
     assert handler.stats["queued"] == 2
     handler.handle(make_record(levelno=40, levelname="ERROR"))
     assert len(udp.read(3)) == 3
+
+
+@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
+def test_a_header_over_a_connection_asks_for_delivery(protocol, make) -> None:
+    """It reconnects: what is logged after the collector's restart arrives, and nothing raises."""
+    first = Sink()
+    port = first.port
+    handler = make(("127.0.0.1", port), 1, socket.SOCK_STREAM, protocol=protocol, app_name="shop")
+    handler.handle(make_record("before"))
+    handler.flush()
+    assert wait_until(lambda: first.received.endswith(b"before\n"))
+    first.close()
+    for number in range(8):
+        handler.handle(make_record(f"meanwhile {number}"))
+    second = Sink(port)
+    handler.handle(make_record("afterwards"))
+    handler.close()
+    assert wait_until(lambda: second.received.endswith(b"afterwards\n"))
+    stats = handler.stats
+    assert (stats["offered"], stats["sent"], stats["dropped"]) == (10, 10, {})
+    texts = [record.rpartition(b": " if protocol == "rfc3164" else b" - ")[2]
+             for record in split_frames(second.received, "lf")]  # fmt: skip
+    assert texts == [*(b"meanwhile %d" % number for number in range(8)), b"afterwards"]
+    second.close()
 
 
 def test_threads(sink, make) -> None:

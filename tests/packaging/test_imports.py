@@ -68,7 +68,8 @@ def list_loaders() -> set[str]:
     from syslogfast.transports.url import SCHEMES
 
     rows = [row for scheme in SCHEMES.values() for row in (scheme, scheme.stream) if row]
-    return {row.loader.partition(":")[0] for row in rows}
+    loaders = [loader for row in rows for loader in (row.loader, row.other_loader) if loader]
+    return {loader.partition(":")[0] for loader in loaders}
 
 
 def list_cython_imports(folder: pathlib.Path) -> set[str]:

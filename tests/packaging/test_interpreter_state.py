@@ -7,7 +7,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Handlers of signals: a process has them once.
-PROCESS_WIDE = {"crash_state", "former_actions", "handling_crash", "own_stack"}
+PROCESS_WIDE = {
+    *("crash_state", "former_actions", "handling_crash", "own_stack"),
+    *("lingering", "lingering_process", "handling_termination"),
+}
 
 
 pytestmark = pytest.mark.slow

@@ -126,7 +126,7 @@ def test_what_no_waiting_mends_is_said_at_once(backend: str, tmp_path: pathlib.P
 def test_a_socket_of_the_wrong_kind_is_said_at_once(backend: str, tmp_path: pathlib.Path) -> None:
     lines: list[str] = []
     path = str(tmp_path / "log")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:  # of neither kind
         listener.bind(path)
         listener.listen()
         log = load_emitter_module(backend).connect(

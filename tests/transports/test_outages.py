@@ -410,11 +410,22 @@ def test_an_error_that_passes(
     assert numbers == list(range(60))
 
 
+@pytest.mark.slow
 @needs_strace
-def test_a_host_that_cannot_be_reached(receiver: socket.socket) -> None:
-    """Datagrams that the kernel has no way for are dropped, counted, and told of."""
+@pytest.mark.parametrize("error", ["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"])
+def test_a_route_that_is_gone_for_a_time(receiver: socket.socket, error: str) -> None:
+    """Datagrams that the kernel has no way for wait until it has one."""
     with collect(receiver) as datagrams:
-        stats = run_with_fault("sendto:error=EHOSTUNREACH:when=3+3", "0", url_of(receiver))
+        stats = run_with_fault(f"sendto:error={error}:when=3..8", "0", url_of(receiver))
+    assert (stats["sent"], stats["dropped"]) == (60, {})
+    assert read_numbers(datagrams) == list(range(60))
+
+
+@needs_strace
+def test_datagrams_that_are_not_permitted(receiver: socket.socket) -> None:
+    """Those that a packet filter refuses are dropped, counted, and told of."""
+    with collect(receiver) as datagrams:
+        stats = run_with_fault("sendto:error=EPERM:when=3+3", "0", url_of(receiver))
     records = [parse_rfc5424(datagram) for datagram in datagrams]
     numbers, told, _ = sort_out(records)
     assert stats["dropped"].keys() == told.keys() == {"error"}

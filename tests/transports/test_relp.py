@@ -461,6 +461,45 @@ def test_silence(connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.Mon
         assert other.last.texts == ["0"]
 
 
+def test_hints_are_no_answers(
+    connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that says much, but acknowledges nothing, is left like a silent one."""
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.5)
+
+    def give_hints(session: Session) -> None:
+        while not is_over.wait(0.01):
+            session.write(b"0 hint 0\n")
+
+    is_over = threading.Event()
+    try:
+        with start_peer() as other:
+            peer.on_record = lambda session: peer.start(give_hints, session)
+            emitter = connect_once(peer.url, other.url)
+            emit_numbers(emitter, 0)
+            wait_for_sent(emitter, 1)
+            assert other.last.texts == ["0"]
+    finally:
+        is_over.set()
+
+
+def test_hints_while_nothing_is_to_be_answered(
+    connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time begins with the record, whatever has come before it."""
+    monkeypatch.setattr(relp, "IDLE_TIMEOUT", 0.3)
+    emitter = connect_once(peer.url)
+    emit_numbers(emitter, 0)
+    wait_for_sent(emitter, 1)
+    time.sleep(0.6)
+    peer.last.write(b"0 hint 0\n")
+    peer.on_record = lambda session: (session.write(b"0 hint 0\n"), time.sleep(PAUSE))
+    emit_numbers(emitter, 1)
+    assert wait_until(lambda: peer.count() == 2)
+    peer.last.acknowledge(1)
+    assert wait_for_sent(emitter, 2)["reconnects"] == 0
+
+
 def test_silence_of_an_idle_collector(
     connect_once: Callable, peer: RelpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,67 @@
+"""SIGTERM and SIGHUP while records linger: C sends what it can before they end the process.
+
+Only where their action is the default one; a handler of the program's has to flush by itself.
+Python is told of a handler of its own, so that who puts another in its place, and later puts back
+what was there, as uvicorn does, puts this back.
+"""
+
+from syslogfast._encoder_c import drain_at_termination  # type: ignore[import-not-found]
+from syslogfast._platform import SignalSafeLock, call_at_fork
+from syslogfast.transports.exit_fork import list_owners, refer_weakly, steps_at_close
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    import _signal as signal  # what it is made of: the module itself imports enum
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+
+    from syslogfast.transports.sender import Sender
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+_watched: "dict[int, Any]" = {}  # senders by id(), weakly
+_arming = SignalSafeLock()  # held while C is told of queues, by any thread
+
+
+def watch(sender: "Sender") -> None:
+    """Have what is in a sender's queue sent before one of the signals ends the process."""
+    refer_weakly(_watched, sender)
+    for number in SIGNALS:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            try:
+                signal.signal(number, end_by_signal)
+            except ValueError:
+                return  # not the main thread: only that can be told of it
+    renew()
+
+
+def renew() -> None:
+    """Tell C of the queues that there are now, and whose they are, where the action is ours."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is end_by_signal:
+            arm(number)
+
+
+def arm(number: int) -> None:
+    senders = list_owners(_watched)
+    queues = tuple([sender.queue for sender in senders if not sender.is_closed()])
+    with _arming:
+        drain_at_termination(number, queues)
+
+
+def end_by_signal(number: int, frame: object = None) -> None:
+    """Send what lingers, and end the process; PID 1 lives on. Called if C could not do it yet."""
+    if not any(sender.defer(lambda: end_by_signal(number)) for sender in list_owners(_watched)):
+        arm(number)
+        signal.raise_signal(number)
+
+
+def reset_after_fork() -> None:
+    global _arming
+    _arming = SignalSafeLock()  # whoever held it is not in this process
+    renew()
+
+
+steps_at_close.append(renew)
+call_at_fork("senders", "after_in_child", reset_after_fork)

@@ -1,0 +1,309 @@
+"""SIGTERM and SIGHUP while records linger: they arrive, and the signal does what it always does."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+from support.grammar import parse_rfc5424
+from support.namespaces import isolate
+from support.receivers import LIMIT, Sink, collect, url_of, wait_until
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "SIGHUP"), reason="there are no such signals here"
+)
+
+# Where no backend is named, a test is of what only C can do.
+BEGIN = """
+import os, signal, sys, time
+import syslogfast
+log = syslogfast.connect(sys.argv[1], linger=float(sys.argv[2]), hostname="web1", app_name="shop",
+                         protocol="rfc5424")
+log.error("opened")
+log.flush()
+def speak(count=100):
+    for number in range(count):
+        log.info("%d", number)
+"""
+SPEAK_AND_DIE = "speak()\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(20)\n"
+ALL = ["opened", *map(str, range(100))]
+
+
+def run(
+    code: str, *arguments: str, backend: str = "c", before: Sequence[str] = ()
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [*before, sys.executable, "-I", "-c", BEGIN + code, *arguments],
+        env={**os.environ, "SYSLOGFAST_BACKEND": backend},
+        capture_output=True,
+        timeout=6 * LIMIT,
+    )
+
+
+class Collector:
+    """One transport, and the texts that arrive by it."""
+
+    def __init__(self, transport: str, folder: pathlib.Path) -> None:
+        self.sink = self.bound = None
+        if transport == "tcp":
+            self.sink = Sink()
+            self.url = url_of(self.sink)
+            return
+        family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
+        self.bound = socket.socket(family, socket.SOCK_DGRAM)
+        self.bound.bind(str(folder / "log") if transport == "unix" else ("127.0.0.1", 0))
+        self.url = f"unix://{folder}/log" if transport == "unix" else url_of(self.bound)
+
+    def read(self, count: int) -> list[str | None]:
+        """Return the texts, once there are so many of them, and no more come for a moment."""
+        if self.sink:
+            sink = self.sink
+            wait_until(lambda: sink.received.count(b"\n") >= count)
+            time.sleep(0.05)
+            return [record.message for record in sink.read_records()]
+        assert self.bound
+        self.bound.settimeout(0.2)
+        texts = []
+        try:
+            while True:
+                texts.append(parse_rfc5424(self.bound.recv(1 << 16)).message)
+        except TimeoutError:
+            return texts
+
+    def close(self) -> None:
+        for each in (self.sink, self.bound):
+            if each:
+                each.close()
+
+
+@pytest.fixture(params=["udp", "tcp", "unix"])
+def collector(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[Collector]:
+    collector = Collector(request.param, tmp_path)
+    if collector.bound and request.param == "unix":  # ten datagrams fill its queue
+        collector.thread = collect(collector.bound)  # type: ignore[attr-defined]
+        with collector.thread as datagrams:  # type: ignore[attr-defined]
+            collector.read = lambda count: (  # type: ignore[method-assign]
+                wait_until(lambda: len(datagrams) >= count),
+                [parse_rfc5424(data).message for data in datagrams],
+            )[1]
+            yield collector
+    else:
+        yield collector
+    collector.close()
+
+
+@pytest.fixture
+def tcp(tmp_path: pathlib.Path) -> Iterator[Collector]:
+    collector = Collector("tcp", tmp_path)
+    yield collector
+    collector.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_lingers_is_sent(collector: Collector, number: signal.Signals) -> None:
+    """All of it, once, and the exit status is the signal's."""
+    code = f"speak()\nos.kill(os.getpid(), {number:d})\ntime.sleep(20)\n"
+    done = run(code, collector.url, "0.1")
+    assert (done.returncode, done.stderr) == (-number, b"")
+    assert collector.read(101) == ALL
+
+
+def test_much_that_lingers(tcp: Collector) -> None:
+    """More than a block of the queue has, among it what was dropped."""
+    code = """
+log._sender.queue.threshold = 1 << 62
+for number in range(900):
+    log.info("%d %s", number, "x" * 200)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    texts = tcp.read(901)
+    assert [str(text).split()[0] for text in texts] == ["opened", *map(str, range(900))]
+
+
+def test_all_emitters(tcp: Collector, tmp_path: pathlib.Path) -> None:
+    """Those that were closed are left out, and so is none that is open."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        second.bind(("127.0.0.1", 0))
+        second.settimeout(LIMIT)
+        code = """
+closed = syslogfast.connect(sys.argv[3], linger=100.0)
+closed.info("closed")
+closed.close()
+other = syslogfast.connect(sys.argv[3], linger=100.0)
+other.info("other")
+while other._sender._transport is None:
+    time.sleep(0.01)
+speak()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+        done = run(code, tcp.url, "100", url_of(second))
+        assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+        texts = [parse_rfc5424(second.recv(1 << 16)).message for _ in range(2)]
+        assert texts == ["closed", "other"]
+    assert tcp.read(101) == ALL
+
+
+PUT_BACK = {
+    # Whoever serves takes the signal, and at its end puts back what was there, and raises it.
+    "as uvicorn": """
+former = signal.signal(signal.SIGTERM, lambda number, frame: None)
+os.kill(os.getpid(), signal.SIGTERM)
+speak()
+signal.signal(signal.SIGTERM, former)
+signal.raise_signal(signal.SIGTERM)
+""",
+    "from outside": """
+former = signal.signal(signal.SIGTERM, lambda number, frame: None)
+signal.signal(signal.SIGTERM, former)
+speak()
+os.kill(os.getpid(), signal.SIGTERM)
+""",
+    "and another emitter": """
+former = signal.signal(signal.SIGTERM, lambda number, frame: None)
+syslogfast.connect("udp://127.0.0.1:9", linger=1.0)
+signal.signal(signal.SIGTERM, former)
+speak()
+os.kill(os.getpid(), signal.SIGTERM)
+""",
+}
+
+
+@pytest.mark.parametrize("how", PUT_BACK)
+def test_what_was_there_is_put_back(tcp: Collector, how: str) -> None:
+    done = run(PUT_BACK[how] + "time.sleep(20)\n", tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL
+
+
+@pytest.mark.parametrize("repetition", range(8))
+def test_amid_a_send(tcp: Collector, repetition: int) -> None:
+    """The thread that sends is interrupted by it, at any point: no record is torn or doubled."""
+    code = """
+import random
+log._sender.queue.threshold = 0  # who emits sends
+signal.setitimer(signal.ITIMER_REAL, 0.001 + random.random() * 0.02)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+number = 0
+while True:
+    os.write(1, b"x")
+    log.error("%d", number)
+    number += 1
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    emitted = len(done.stdout)
+    texts = tcp.read(emitted)
+    assert texts == ["opened", *map(str, range(len(texts) - 1))]
+    assert emitted - 1 <= len(texts) - 1 <= emitted
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nBEGIN",
+        "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'own'))\nBEGIN",
+    ],
+)
+def test_other_actions_stay(tcp: Collector, code: str) -> None:
+    """What a program has decided for the signal is not touched."""
+    begin = code.replace("BEGIN", BEGIN)
+    program = f"""import signal, os
+{begin}
+former = signal.getsignal(signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGTERM)
+speak()
+log.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, tcp.url, "100"], capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == (b"own" if "own" in code else b"")
+    assert tcp.read(101) == ALL
+
+
+def test_without_linger_nothing_is_touched(tcp: Collector) -> None:
+    code = "print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)\n" + SPEAK_AND_DIE
+    done = run("log = syslogfast.connect(sys.argv[1])\n" + code, tcp.url, "0")
+    assert done.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("how", ["os.fork()", "ctypes.PyDLL(None).fork()"])
+def test_a_child_sends_nothing_of_its_parent(tcp: Collector, how: str) -> None:
+    """What a forked process inherits is the parent's; what it says itself is its own."""
+    says = "log.info('child')" if "os" in how else "pass"
+    code = f"""
+import ctypes
+speak()
+child = {how}
+if not child:
+    {says}
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert done.stdout == b"-15\n"
+    texts = tcp.read(101)
+    assert [text for text in texts if text != "child"] == ALL
+
+
+@pytest.mark.slow
+def test_the_first_process_lives_on(tcp: Collector) -> None:
+    """The kernel discards the signal for PID 1: what lingers is sent, and is again next time."""
+    code = """
+import threading
+for _ in range(3):
+    speak()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert log.stats["queued"] == 0, log.stats
+print(os.getpid(), log.stats["sent"], log.stats["dropped"], flush=True)
+log.close()
+"""
+    pid_namespace = [*isolate("--pid", "--fork"), "--kill-child"]
+    done = run(code, tcp.url, "100", before=pid_namespace)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"1 301 {}\n"
+    assert tcp.read(301) == [ALL[0], *ALL[1:] * 3]
+
+
+def test_with_a_lifecycle(tcp: Collector, tmp_path: pathlib.Path) -> None:
+    """Its own emitter is flushed and closed as ever; what lingers in another is sent, too."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        second.bind(("127.0.0.1", 0))
+        second.settimeout(LIMIT)
+        code = """
+import syslogfast.lifecycle
+other = syslogfast.connect(sys.argv[3], linger=100.0)
+installed = syslogfast.lifecycle.install(log, boot=False, network=False)
+other.info("other")
+speak()
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(20)
+"""
+        done = run(code, tcp.url, "100", url_of(second))
+        assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+        assert parse_rfc5424(second.recv(1 << 16)).message == "other"
+    texts = tcp.read(102)
+    assert texts[:-1] == ALL
+    assert "SIGTERM" in str(texts[-1])
+
+
+def test_after_a_lifecycle(tcp: Collector) -> None:
+    """To take it away again puts back what was there before."""
+    code = """
+import syslogfast.lifecycle
+syslogfast.lifecycle.install(log, boot=False, network=False, end=False).uninstall()
+"""
+    done = run(code + SPEAK_AND_DIE, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL

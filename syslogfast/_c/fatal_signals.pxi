@@ -191,9 +191,12 @@ cdef void install_handler(int signal) noexcept nogil:
 # queues is sent before, within two seconds where a collector reads slowly. PID 1 lives on, as the
 # kernel has it, and so does what is installed here. A sender that this thread has interrupted goes
 # on first: the signal is left to Python, which calls `end_by_signal` of termination.py.
-cdef PyObject *lingering    # a tuple of queues: set by `drain_at_termination`
-cdef int lingering_process          # whose they are: a child of a C host inherits the handler
-cdef Py_ssize_t handling_termination
+ctypedef struct Lingering:
+    PyObject *queues        # a tuple of them
+    int process             # whose they are: a child of a C host inherits the handler
+    Py_ssize_t is_handled   # a signal, now
+
+cdef Lingering lingering    # set by `drain_at_termination`
 
 
 cdef bint take_queue(Queue queue) noexcept nogil:
@@ -210,7 +213,7 @@ cdef bint take_queue(Queue queue) noexcept nogil:
 
 cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil:
     """Send what lingers, then have the signal do what it does by default."""
-    global errno, handling_termination
+    global errno
     cdef int error = errno
     cdef Py_ssize_t index
     cdef PyObject *queue
@@ -219,9 +222,9 @@ cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil
     cdef Timestamp start, now
     descriptor.events = POLLOUT
     read_clock(&start)
-    if getpid() == lingering_process and swap(&handling_termination, 0, 1):
-        for index in range(get_size(lingering)):
-            queue = get_item(lingering, index)
+    if getpid() == lingering.process and swap(&lingering.is_handled, 0, 1):
+        for index in range(get_size(lingering.queues)):
+            queue = get_item(lingering.queues, index)
             if (<Queue>queue).descriptor < 0:
                 continue
             if take_queue(<Queue>queue):
@@ -236,10 +239,10 @@ cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil
                         break
                 swap(&(<Queue>queue).pinned, CRASH_OWNED, 0)
             elif (<Queue>queue).pinned_by == &errno and PyErr_SetInterruptEx(number) == 0:
-                handling_termination = 0
+                lingering.is_handled = 0
                 errno = error
                 return  # Python calls again, where the send is over
-        handling_termination = 0
+        lingering.is_handled = 0
     memset(&action, 0, sizeof(action))
     sigaction(number, &action, NULL)
     raise_signal(number)
@@ -259,14 +262,13 @@ cdef void watch_termination(int number) noexcept nogil:
 # To be called where the action is the default one, or this. What only this package calls has no
 # docstring: the module is to be small.
 def drain_at_termination(number, queues, /):
-    global lingering, lingering_process
-    cdef PyObject *former = lingering
+    cdef PyObject *former = lingering.queues
     cold_path()
     if is_main_interpreter():
         Py_INCREF(queues)
-        lingering = <PyObject *>queues
-        lingering_process = getpid()
-        while handling_termination:
+        lingering.queues = <PyObject *>queues
+        lingering.process = getpid()
+        while lingering.is_handled:
             poll(NULL, 0, 1)    # it may have the former ones
         Py_XDECREF(former)
         watch_termination(PyLong_AsLong(number))

@@ -7,10 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Handlers of signals: a process has them once.
-PROCESS_WIDE = {
-    *("crash_state", "former_actions", "handling_crash", "own_stack"),
-    *("lingering", "lingering_process", "handling_termination"),
-}
+PROCESS_WIDE = {"crash_state", "former_actions", "handling_crash", "lingering", "own_stack"}
 
 
 pytestmark = pytest.mark.slow
@@ -23,7 +20,7 @@ def test_no_object_is_shared(core: "tuple[str, pathlib.Path]") -> None:
     names = set()
     for path, line in re.findall(r"warning: (\S+):(\d+):\d+: Global cdef", warnings):
         text = (ROOT / path).read_text(encoding="utf-8").splitlines()[int(line) - 1]
-        names.add(re.sub(r"\s*#.*", "", text).split()[-1].lstrip("*"))
+        names.add(re.sub(r"\s*#.*", "", text).split()[-1])
     assert names == PROCESS_WIDE
     assert not re.findall(r"^static PyObject \*__pyx_(?:builtin|v)_\w+", source, re.MULTILINE)
 

@@ -51,6 +51,38 @@ def read_variable(name: "str") -> "str":
     return getattr(os, "environ", {}).get(name, "")  # type: ignore[no-any-return]
 
 
+def has_greenlets() -> "bool":
+    """Return True if gevent or eventlet may have replaced functions of the standard library."""
+    return "gevent.monkey" in sys.modules or "eventlet.patcher" in sys.modules
+
+
+def find_original(module: "str", name: "str") -> "Any":
+    """Return a function of the standard library as it is without gevent and eventlet.
+
+    They have greenlets in place of threads: what waits in one of them must not block, or all of
+    its thread stand still. Our threads are real ones, and have real locks. To be called where the
+    function is needed: a program may replace them whenever it likes.
+    """
+    if has_greenlets():
+        gevent = sys.modules.get("gevent.monkey")
+        if gevent:
+            return gevent.get_original(module, name)
+        return getattr(sys.modules["eventlet.patcher"].original(module), name)
+    return getattr(__import__(module), name)
+
+
+def prepare_thread() -> "None":
+    """Have gevent or eventlet import what a thread of ours may need, before there is one.
+
+    TLS waits by them. Two threads that import the same at a time, under locks which they have
+    replaced, may wait for each other for ever.
+    """
+    if "gevent.monkey" in sys.modules:
+        __import__("gevent").get_hub()
+    elif "eventlet.patcher" in sys.modules:
+        __import__("eventlet.hubs").hubs.get_hub()
+
+
 def find_constant(name: "str") -> "int | None":
     """Return a constant of <sys/socket.h> and the like; None where there is none of that name."""
     import _socket

@@ -15,7 +15,12 @@ import os
 import sys
 
 from syslogfast._backend import BACKEND
-from syslogfast._platform import HAS_FATAL_SIGNALS, call_at_fork, catch_up_with_fork
+from syslogfast._platform import (
+    HAS_FATAL_SIGNALS,
+    call_at_fork,
+    catch_up_with_fork,
+    find_original,
+)
 from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
 from syslogfast.constants import FOREVER
 from syslogfast.emitter import Emitter
@@ -34,6 +39,7 @@ from syslogfast.lifecycle.records import (
 )
 from syslogfast.transports.exit_fork import Thread
 from syslogfast.transports.network import NetworkWatch, read_network
+from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.url import parse_url
 
@@ -78,7 +84,8 @@ class Lifecycle:
         self._busy: set[int] = set()  # threads that report: their own failures are not reported
         self._crash = ""  # how the main thread has ended
         self._reserve = bytes(RESERVE)
-        self._network_reported = _thread.allocate_lock()  # acquired by the first that reports it
+        # Acquired by the first that reports it.
+        self._network_reported = find_original("_thread", "allocate_lock")()
         self._network_reported.acquire()
         self._fatal_transport: FatalTransport | None = None
 
@@ -196,7 +203,9 @@ class Lifecycle:
             signal.signal(number, signal.SIG_DFL)
             if sender.is_sending_here():
                 try:  # what this has interrupted has to go on before anything can be sent
-                    _thread.start_new_thread(self._terminate, (number, has_space))
+                    find_original("_thread", "start_new_thread")(
+                        self._terminate, (number, has_space)
+                    )
                     return
                 except RuntimeError:
                     pass
@@ -250,7 +259,8 @@ class Lifecycle:
             self._report_network(network)
             return
         self._watch = NetworkWatch(network)
-        self._watching = _thread.allocate_lock()  # until that thread has ended
+        # Held until that thread has ended.
+        self._watching = find_original("_thread", "allocate_lock")()
         self._watching.acquire()
         self._undo.append(self._stop_watching)
         atexit.register(self._stop_watching)
@@ -278,7 +288,7 @@ class Lifecycle:
         self._watch.close()
         catch_up_with_fork()
         if not self._is_inherited:
-            self._watching.acquire(True, JOIN_TIMEOUT)
+            await_lock(self._watching, JOIN_TIMEOUT)
 
     def _report_network(self, network: "Network | None") -> None:
         if self._network_reported.acquire(False):

@@ -6,14 +6,14 @@ All that a send may need is imported here: a signal's handler that logs must not
 import _socket
 import errno
 import sys
-from time import monotonic, sleep
+from time import monotonic
 
 from syslogfast._options import is_address
 from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import RejectedRecordError
 from syslogfast.transports.exit_fork import Thread, importing
-from syslogfast.transports.poll import REFUSALS, Readiness, add_jitter
+from syslogfast.transports.poll import REFUSALS, Readiness, add_jitter, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

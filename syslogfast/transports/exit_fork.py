@@ -6,7 +6,14 @@ import atexit
 import sys
 from time import monotonic
 
-from syslogfast._platform import SignalSafeLock, call_at_fork, catch_up_with_fork, run_each
+from syslogfast._platform import (
+    SignalSafeLock,
+    call_at_fork,
+    catch_up_with_fork,
+    find_original,
+    prepare_thread,
+    run_each,
+)
 from syslogfast.constants import FOREVER
 
 TYPE_CHECKING = False
@@ -155,7 +162,7 @@ def expect_end(sender: "Sender") -> None:
 
 _threads: "set[Thread]" = set()  # those that have been started, but for some that have ended
 
-_of_thread = _thread._local()
+_of_thread = find_original("_thread", "_local")()
 
 
 class Thread:
@@ -163,13 +170,14 @@ class Thread:
 
     def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
         """Start it; RuntimeError: there can be no threads here, or not now."""
+        prepare_thread()
         self.owner = _weakref.ref(owner)
-        self._has_gone = _thread.allocate_lock()
+        self._has_gone = find_original("_thread", "allocate_lock")()
         self._has_gone.acquire()
         _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
         _threads.add(self)
         try:
-            _thread.start_new_thread(self._run, (work, arguments))
+            find_original("_thread", "start_new_thread")(self._run, (work, arguments))
         except BaseException:
             _threads.discard(self)
             raise
@@ -194,7 +202,7 @@ class Thread:
         return bind(bind(lock.__exit__, lock), lock)  # type: ignore[no-any-return]
 
     def is_there(self) -> bool:
-        return self._has_gone.locked()
+        return bool(self._has_gone.locked())
 
     def join(self) -> None:
         """Wait until it has gone."""

@@ -16,10 +16,9 @@
 #                                                      all is closed (`cancel`)         WAITING
 #     DRAINING    `_former`, which is being closed     it is                            WAITING
 
-from time import sleep
-
 from syslogfast.constants import FOREVER
 from syslogfast.transports import exit_fork
+from syslogfast.transports.poll import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

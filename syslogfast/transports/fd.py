@@ -2,10 +2,9 @@
 
 import errno
 import select  # noqa: F401  # `push` asks at once whether there is space
-from time import sleep
 
 from syslogfast._platform import system
-from syslogfast.transports.poll import OUT_OF_BUFFERS, wait_ready
+from syslogfast.transports.poll import OUT_OF_BUFFERS, sleep, wait_ready
 
 try:
     import _signal as signals  # type: ignore[import-not-found]

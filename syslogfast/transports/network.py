@@ -5,14 +5,13 @@ on other systems and in some sandboxes, a socket knows the address that it would
 """
 
 import _socket
-import _thread
 import errno
 import os
 import sys
-from time import monotonic, sleep
+from time import monotonic
 
 from syslogfast._options import has_hostname, is_address, this_host
-from syslogfast._platform import SignalSafeLock, catch_up_with_fork
+from syslogfast._platform import SignalSafeLock, catch_up_with_fork, find_original
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
 from syslogfast.transports.exit_fork import register_for_fork
@@ -29,6 +28,7 @@ from syslogfast.transports.netlink import (
     request_acknowledgement,
     subscribe,
 )
+from syslogfast.transports.poll import sleep
 
 ROUTE_DELAY = 1.0  # seconds that an address waits for its default route, which comes ms later
 SCAN_PAUSES = (0.05, 1.0)  # seconds: the first and the longest, where changes have to be looked for
@@ -123,7 +123,8 @@ class NetworkWatch:
     def _begin(self) -> None:
         """Begin with locks of this process; what happens from now on is not missed."""
         self._is_inherited = False  # set in a process that was forked since
-        self._waiting = _thread.allocate_lock()  # held by the thread that waits
+        # Held by the thread that waits.
+        self._waiting = find_original("_thread", "allocate_lock")()
         self._closing = SignalSafeLock()  # held while the socket is closed, or woken
         self._close_events()
         if not self._is_closed:

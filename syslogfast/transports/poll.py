@@ -1,14 +1,20 @@
 """What the error of a send means, and waiting; `select` is imported by threads that wait."""
 
 import errno
-from time import monotonic, sleep
+import time
+from time import monotonic
 
-from syslogfast._platform import poll_descriptor, system
+from syslogfast._platform import find_original, has_greenlets, poll_descriptor, system
 from syslogfast.constants import LONGEST_WAIT
 from syslogfast.transports.exit_fork import importing
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
 OUT_OF_BUFFERS = (errno.ENOBUFS, errno.ENOMEM)
+GREENLET_PAUSE = 0.005  # seconds from one look whether another thread is through to the next
 SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memory
 
 # There is nobody on the other side, or not any more.
@@ -25,6 +31,26 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
         import select  # noqa: F401  # for what is called here
 
     return poll_descriptor(fd, min(timeout, LONGEST_WAIT) * 1000, to_read)
+
+
+def sleep(seconds: "float") -> "None":
+    """Have this thread sleep: all of it, where greenlets share it."""
+    find_original("time", "sleep")(seconds)
+
+
+def await_lock(lock: "Any", timeout: "float") -> "bool":
+    """Acquire a lock that another thread releases; other greenlets of this thread go on meanwhile.
+
+    Return False if that was not within so many seconds.
+    """
+    if not has_greenlets():
+        return bool(lock.acquire(True, timeout))
+    deadline = monotonic() + timeout
+    while not lock.acquire(False):
+        if monotonic() >= deadline:
+            return False
+        time.sleep(GREENLET_PAUSE)  # gevent's or eventlet's, which has others go on
+    return True
 
 
 def limit_wait(deadline: "float") -> "float":

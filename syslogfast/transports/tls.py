@@ -5,12 +5,20 @@ import signal
 import ssl
 from time import monotonic
 
+from syslogfast._platform import has_greenlets
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
-from syslogfast.transports.stream import SHORTEST_TIMEOUT, TcpTransport, connect_host
+from syslogfast.transports.stream import (
+    NO_SIGNAL,
+    SHORTEST_TIMEOUT,
+    TcpTransport,
+    connect_host,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
@@ -68,11 +76,94 @@ class WithoutSignal:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
+def wrap_stream(
+    context: "ssl.SSLContext", stream: "Any", name: "str", deadline: "float"
+) -> "ssl.SSLSocket | TlsByMemory":
+    """Return a TLS connection over a stream, after its handshake; deadline: by monotonic()."""
+    if has_greenlets():
+        return TlsByMemory(context, stream, name, deadline)
+    stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
+    return context.wrap_socket(stream, server_hostname=name)
+
+
+class TlsByMemory:
+    """What a transport needs of an ssl.SSLSocket, where gevent or eventlet has replaced that.
+
+    Theirs belong to one thread, and wait by greenlets. Here OpenSSL writes to memory and reads from
+    it, and the stream is one of `_socket`.
+    """
+
+    def __init__(
+        self, context: "ssl.SSLContext", stream: "Any", name: "str", deadline: "float"
+    ) -> "None":
+        self._stream = stream
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._unsent = b""  # of what OpenSSL has written
+        self._pending = 0  # bytes of the piece that `send` was given, and that is in there
+        self._is_plain = False  # since close_notify
+        self.fileno, self.settimeout = stream.fileno, stream.settimeout
+        self.shutdown, self.close = stream.shutdown, stream.close
+        while True:
+            stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
+            try:
+                self._tls.do_handshake()
+                self._flush()
+                return
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._read_stream()
+
+    def _read_stream(self) -> "None":
+        data = self._stream.recv(MAX_PIECE)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def _flush(self) -> "None":
+        """Send what OpenSSL has written; ssl.SSLWantWriteError: the stream takes no more of it."""
+        self._unsent += self._outgoing.read()
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self._stream.send(self._unsent, NO_SIGNAL) :]
+            except BlockingIOError:
+                raise ssl.SSLWantWriteError from None
+
+    def recv(self, size: "int") -> "bytes":
+        if self._is_plain:
+            return self._stream.recv(size)  # type: ignore[no-any-return]
+        try:
+            self._read_stream()
+        except BlockingIOError:
+            pass  # there may be something from before
+        try:
+            return self._tls.read(size)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return b""
+
+    def send(self, piece: "memoryview") -> "int":
+        """Send a piece, all of it; after ssl.SSLWantWriteError the same is to be given again."""
+        if not self._pending:
+            self._pending = self._tls.write(piece)
+        self._flush()
+        size, self._pending = self._pending, 0
+        return size
+
+    def unwrap(self) -> "None":
+        """Send close_notify; ssl.SSLWantReadError: it is not answered yet."""
+        try:
+            self._tls.unwrap()
+        finally:
+            self._flush()
+            self._is_plain = True
+
+
 class TlsTransport(TcpTransport):
     """A TLS connection, never waited for once it is open but in `wait` and `close`."""
 
     descriptor = -1  # what goes there is encrypted first
-    _socket: "ssl.SSLSocket"
+    _socket: "Any"
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
         self.url = url
@@ -84,11 +175,7 @@ class TlsTransport(TcpTransport):
         stream, deadline = connect_host(url, timeout)
         started = monotonic()
         try:
-            stream.settimeout(max(SHORTEST_TIMEOUT, deadline - started))
-            self._socket = context.wrap_socket(
-                stream,  # type: ignore[arg-type]  # no more is needed than _socket has
-                server_hostname=name,
-            )
+            self._socket = wrap_stream(context, stream, name, deadline)
         except (OSError, ValueError) as error:
             stream.close()
             raise explain_error(error) from None

@@ -20,16 +20,18 @@
 #
 # The sender's lock is taken for a push only, never over a wait.
 
-import _thread
 import select  # noqa: F401  # for `wait` of the transports
-from time import monotonic, sleep
+from time import monotonic
 
 import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
+from syslogfast.transports.poll import await_lock, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from syslogfast.transports.sender import Sender
 
 PAUSE = 0.1  # seconds that the thread waits after an exception, before it goes on
@@ -42,10 +44,11 @@ class Worker:
 
     def __init__(self, sender: "Sender") -> None:
         self._sender = sender
-        self._running = _thread.allocate_lock()
-        self._wakeup = _thread.allocate_lock()
+        allocate_lock = platform.find_original("_thread", "allocate_lock")
+        self._running = allocate_lock()
+        self._wakeup = allocate_lock()
         self._wakeup.acquire()
-        self._waiting: list[_thread.LockType] = []
+        self._waiting: list[Any] = []
         self._is_idle = False
         self._is_urgent = False
         self._lingering_since = 0.0  # when the first of those that linger came, by monotonic()
@@ -89,13 +92,13 @@ class Worker:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        lock = _thread.allocate_lock()
+        lock = platform.find_original("_thread", "allocate_lock")()
         lock.acquire()
         self._waiting.append(lock)
         try:
             if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
                 self.open(deadline)
-            lock.acquire(True, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
+            await_lock(lock, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
         finally:
             self._waiting.remove(lock)
         return True
@@ -107,7 +110,7 @@ class Worker:
         loads a library: where an image lacks that, the process would abort.
         """
         self._notify()
-        if self._running.acquire(True, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
+        if await_lock(self._running, min(timeout, STALL_INTERVAL) + POLL_INTERVAL):
             self._running.release()
 
     def open(self, deadline: float = FOREVER) -> None:
@@ -221,7 +224,7 @@ class Worker:
         is_woken = False
         platform.note_work(-1)
         try:
-            is_woken = self._wakeup.acquire(True, delay)
+            is_woken = bool(self._wakeup.acquire(True, delay))
         finally:
             if not is_woken:  # else `_notify` has taken note of that
                 platform.note_work(1)

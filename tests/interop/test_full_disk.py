@@ -26,7 +26,7 @@ trap "kill $daemon; wait $daemon" EXIT
 "$2" -I -c "$3" "$1"
 """
 SEND = f"""
-import os, pathlib, sys, time
+import os, pathlib, re, sys, time
 import syslogfast
 folder = pathlib.Path(sys.argv[1])
 log = syslogfast.connect(
@@ -37,7 +37,7 @@ for number in range({COUNT}):
 
 def count():
     data = (folder / "disk" / "log").read_bytes()
-    return len(set(line.split()[7] for line in data.splitlines()))
+    return len(set(re.findall(rb"(\\d{{5}}) x{{150}}$", data, re.MULTILINE)))  # whole ones
 
 end = time.monotonic() + 20
 sent, before = -1, 0

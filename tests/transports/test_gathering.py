@@ -213,6 +213,7 @@ def test_a_sudden_end_loses_nothing(
     assert [record.message for record in records] == ["opened", *map(str, range(20))]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_amid_a_flood(connect: Connect, sink: Sink) -> None:
     """What is gathered is the parent's; the child begins with a record that goes at once."""
     counted = Counted(connect, url_of(sink))

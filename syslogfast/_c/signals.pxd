@@ -19,7 +19,7 @@ cdef extern from *:
     #define sigaction(number, action, former) ((void)(number), (void)(former), -1)
     #define sigaltstack(stack, former) ((void)(former), -1)
     #define send(fd, data, size, flags) ((void)(fd), (void)(data), -1)
-    #define getsockopt(fd, level, name, value, size) ((void)(value), -1)
+    #define getsockopt(fd, level, name, value, size) ((void)(value), (void)(size), -1)
     #define getpid() 0
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
     #else

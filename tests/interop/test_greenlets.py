@@ -1,12 +1,10 @@
 """gevent and eventlet, whose greenlets stand still together while one of them blocks."""
 
-import contextlib
 import importlib.util
 import os
 import pathlib
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -177,16 +175,5 @@ def serve_tls(sink: Sink, folder: pathlib.Path) -> str:
     names = f"-subj /CN=127.0.0.1 -keyout {folder}/key -out {folder}/cert"
     extension = ["-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run([*make.split(), *names.split(), *extension], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{folder}/cert", f"{folder}/key")
-    serve_plain = sink.read
-
-    def read(connection: socket.socket, received: bytearray) -> None:
-        with (
-            contextlib.suppress(OSError),
-            context.wrap_socket(connection, server_side=True) as shielded,
-        ):
-            serve_plain(shielded, received)
-
-    sink.read = read  # type: ignore[method-assign]
+    sink.speak_tls(f"{folder}/cert", f"{folder}/key")
     return f"tls://127.0.0.1:{sink.port}?framing=lf&ca={folder}/cert"

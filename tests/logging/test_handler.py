@@ -1113,18 +1113,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> "tuple[str, str]":
 @pytest.fixture
 def tls_sink(sink: Sink, certificate: "tuple[str, str]") -> Sink:
     """A sink that speaks TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    serve_plain = sink.read
-
-    def read(connection: socket.socket, received: bytearray) -> None:
-        with (
-            contextlib.suppress(OSError),
-            context.wrap_socket(connection, server_side=True) as shielded,
-        ):
-            serve_plain(shielded, received)
-
-    sink.read = read
+    sink.speak_tls(*certificate)
     return sink
 
 

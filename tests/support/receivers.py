@@ -101,6 +101,21 @@ class Sink:
             while self.reads.wait() and (data := connection.recv(1 << 16)):
                 received += data
 
+    def speak_tls(self, certificate: str, key: str) -> None:
+        """Have each connection from now on be one of TLS; the arguments are files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        serve_plain = self.read
+
+        def read(connection: socket.socket, received: Received) -> None:
+            with (
+                contextlib.suppress(OSError),
+                context.wrap_socket(connection, server_side=True) as shielded,
+            ):
+                serve_plain(shielded, received)
+
+        self.read = read  # type: ignore[method-assign]
+
     @property
     def received(self) -> bytes:
         return b"".join([bytes(received) for received in self.connections])

@@ -1,4 +1,4 @@
-"""The compiled encoder; all else is in pyproject.toml.
+"""The compiled modules; all else is in pyproject.toml.
 
 SYSLOGFAST_PURE=1 leaves it out. Where there is no compiler it is left out, too, unless
 SYSLOGFAST_REQUIRE_C=1 makes that an error. SYSLOGFAST_SMALL=1 makes it smaller by a third, and
@@ -37,12 +37,13 @@ if os.name != "nt" and (is_small or "-O" not in os.environ.get("CFLAGS", "")):
     flags.insert(0, "-Os" if is_small else "-O2")
 link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_linux else []
 
-encoder = Extension(
-    "syslogfast._encoder_c",
-    ["syslogfast/_c/_encoder_c.pyx"],
-    depends=["syslogfast/syslogfast.h", "syslogfast/_c/cython_internals.h"],
-    include_dirs=["syslogfast", "syslogfast/_c"],
-    define_macros=[
+options = {
+    "depends": [
+        f"syslogfast/{name}"
+        for name in ("syslogfast.h", "_c/cython_internals.h", "_c/datagram_socket.h")
+    ],
+    "include_dirs": ["syslogfast", "syslogfast/_c"],
+    "define_macros": [
         ("CYTHON_USE_MODULE_STATE", "1"),  # several interpreters in a process
         ("CYTHON_USE_TYPE_SPECS", "1"),  # each with types of its own
         ("CYTHON_UNPACK_METHODS", "0"),  # these speed up what is rare here
@@ -53,10 +54,15 @@ encoder = Extension(
         ("CYTHON_COMPRESS_STRINGS", "0"),  # 1.6 KB: to unpack them takes longer than to read them
         *([("SYSLOGFAST_SMALL", "1")] if is_small else []),
     ],
-    extra_compile_args=flags,
-    extra_link_args=link_flags,
-    optional=not os.environ.get("SYSLOGFAST_REQUIRE_C"),
-)
+    "extra_compile_args": flags,
+    "extra_link_args": link_flags,
+    "optional": not os.environ.get("SYSLOGFAST_REQUIRE_C"),
+}
+# The second is loaded with `syslogfast.loggers` alone.
+modules = [
+    Extension(f"syslogfast.{name}", [f"syslogfast/_c/{name}.pyx"], **options)
+    for name in ("_encoder_c", "_logger_c")
+]
 
 
 def check_cython() -> None:
@@ -82,4 +88,4 @@ def check_cython() -> None:
 is_pure = os.environ.get("SYSLOGFAST_PURE") or sys.implementation.name != "cpython"
 if not is_pure:
     check_cython()
-setup(ext_modules=[] if is_pure else [encoder])
+setup(ext_modules=[] if is_pure else modules)

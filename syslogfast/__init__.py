@@ -6,11 +6,13 @@ from syslogfast.constants import VERSION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syslogfast import lifecycle as lifecycle
+    from syslogfast import loggers as loggers
     from syslogfast import services as services
     from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
     from syslogfast.formatter import Formatter
     from syslogfast.handlers import SysLogHandler
+    from syslogfast.loggers import Logger
 
 __all__ = [
     "BACKEND",
@@ -18,6 +20,7 @@ __all__ = [
     "Encoder",
     "Facility",
     "Formatter",
+    "Logger",
     "Severity",
     "SysLogHandler",
     "connect",
@@ -27,11 +30,12 @@ LAZY = {  # where they are
     "Emitter": "emitter",
     "Facility": "enums",
     "Formatter": "formatter",
+    "Logger": "loggers",
     "Severity": "enums",
     "SysLogHandler": "handlers",
     "connect": "emitter",
 }
-MODULES = ("lifecycle", "services")  # which nobody has to import
+MODULES = ("lifecycle", "loggers", "services")  # which nobody has to import
 __version__ = VERSION
 
 

@@ -6,10 +6,9 @@ A record is encoded on the caller's thread, put into the queue, and left to the 
 import time
 
 from syslogfast._encoder_py import Encoder
-from syslogfast._log_record import choose_arguments, format_message, read_any_message
-from syslogfast._platform import ChangeLock, call_at_fork, catch_up_with_fork
-from syslogfast._sequence import add_sequence_id
-from syslogfast._structured_data import number_elements
+from syslogfast._message import choose_arguments, format_message, read_any_message
+from syslogfast._platform import call_at_fork, catch_up_with_fork
+from syslogfast._structured_data import add_sequence_id, number_elements
 from syslogfast._timestamp import check_time
 from syslogfast._validation import check_severity
 from syslogfast.constants import (
@@ -20,7 +19,7 @@ from syslogfast.constants import (
     PUT_TRIES,
     URGENT,
 )
-from syslogfast.transports.queue_py import Queue
+from syslogfast.transports.queue_py import ChangeLock, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ class EmitterBase:
             if self._put(code, text, now, None, None):
                 now = None
 
-    def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0) -> "int":
+    def _emit_lines(self, severity: "int | str", text: "bytes", start: "int" = 0, /) -> "int":
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
         Return where it has ended: before a line for which the queue has no space, whatever

@@ -10,13 +10,13 @@ from syslogfast._buffer import measure_buffer, store
 from syslogfast._layout import SharedLayout
 from syslogfast._log_record import (
     choose_severity,
-    read_attribute,
     read_created,
     read_header_fields,
     read_other_process,
     read_record_text,
     render_own_fields,
 )
+from syslogfast._message import read_attribute
 from syslogfast._options import (
     Settings,
     describe_options,

@@ -1,6 +1,6 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._log_record import read_attribute
+from syslogfast._message import read_attribute
 from syslogfast._options import clean_msgid, this_process
 from syslogfast._structured_data import (
     clean_elements,

@@ -6,18 +6,27 @@ imported: where there are records, somebody else has done so.
 
 import sys
 
+from syslogfast._message import (
+    append_lines,
+    describe_misfit,
+    format_exception,
+    format_message,
+    is_given,
+    print_value,
+    read_attribute,
+    report_misfit,
+)
 from syslogfast._options import replace_fields
-from syslogfast._validation import is_a, read_float, read_int, read_str
+from syslogfast._validation import is_a, read_float, read_int
 from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
-    from types import TracebackType
-    from typing import Any, TypeAlias
+    from typing import Any
 
-    Handler: TypeAlias = "logging.Handler | Misfit"
+    from syslogfast._message import Handler
 
 UNKNOWN_TIME = float("nan")
 
@@ -50,27 +59,6 @@ def read_created(created: "object") -> "int | float":
     if is_a(created, float) and -1e12 < read_float(created) < 1e12:
         return round(read_float(created) * 1e6) * 1000
     return UNKNOWN_TIME
-
-
-def name_kind(value: "object") -> "str":
-    try:
-        return read_str(type(value).__name__)
-    except Exception:  # of a metaclass
-        return "object"
-
-
-def describe_unprintable(value: "object", error: "Exception") -> "str":
-    return f"<unprintable {name_kind(value)}: {name_kind(error)}>"
-
-
-def print_value(value: "object") -> "str":
-    """Return str(value), or UTF-8 as text; what stands for it if it cannot be printed."""
-    try:
-        if is_a(value, bytes, bytearray, memoryview):
-            return bytes(memoryview(value)).decode("utf-8", "replace")  # type: ignore[arg-type]
-        return read_str(value if is_a(value, str) else str(value))
-    except Exception as error:
-        return describe_unprintable(value, error)
 
 
 def read_header_fields(
@@ -108,178 +96,6 @@ def render_own_fields(
         return None
     fields = replace_fields(protocol, fields, own)
     return fields if len(fields) <= space else None
-
-
-def is_given(value: "object") -> "bool":
-    """Return bool(value); True if that fails."""
-    try:
-        return bool(value)
-    except Exception:
-        return True
-
-
-def describe_misfit(template: "str", args: "object", error: "Exception") -> "str":
-    """Return what stands for `template % args` where that is an error: nothing of it is lost."""
-    return f"{template} <{name_kind(error)}: {print_arguments(args)}>"
-
-
-def print_arguments(args: "object") -> "str":
-    """Return repr(args); where it has none, that of each of them."""
-    try:
-        return read_str(repr(args))
-    except Exception as error:
-        if type(args) is tuple:
-            values = [print_arguments(value) for value in args]
-            return "(" + ", ".join(values) + (",)" if len(values) == 1 else ")")
-        if type(args) is dict:
-            pairs = [f"{print_arguments(name)}: {print_arguments(args[name])}" for name in args]
-            return "{" + ", ".join(pairs) + "}"
-        return describe_unprintable(args, error)
-
-
-def format_message(
-    template: "object",
-    args: "object",
-    record: "logging.LogRecord | None" = None,
-    handler: "Handler | None" = None,
-) -> "str | bytes":
-    """Return `template % args` as `logging` does: without args, the template as it is.
-
-    If that fails both are kept, and what failed is named; of a record it is reported, too.
-    """
-    text = print_value(template)
-    try:
-        if not args:
-            return template if type(template) is bytes else text
-        return print_value(text % args)
-    except Exception as error:
-        if record is not None:
-            report_misfit(record, handler)
-        return describe_misfit(text, args, error)
-
-
-class Misfit:
-    """Stands for a handler, and keeps what there is to report of arguments that do not fit."""
-
-    error: "BaseException | None" = None
-
-    def handleError(self, record: "logging.LogRecord") -> "None":  # noqa: N802
-        self.error = sys.exc_info()[1]
-
-
-def report_misfit(record: "logging.LogRecord", handler: "Handler | None" = None) -> "None":
-    """Have the exception that is being handled reported, by a handler or as `logging` does."""
-    if handler is not None:
-        handler.handleError(record)
-        return
-    logging: Any = sys.modules.get("logging")
-    try:
-        logging.Handler.handleError(logging.lastResort, record)
-    except Exception:
-        pass  # `logging` is not there, or cannot write; the text has it all
-
-
-def keep_misfit(
-    record: "logging.LogRecord | None", template: "str", args: "Any", error: "Exception"
-) -> "str":
-    """Do what format_message does where it fails, for an error that the compiled encoder got."""
-    try:
-        raise error
-    except Exception:
-        if record is not None:
-            report_misfit(record)
-        elif type(args) is tuple:
-            args = choose_arguments(args)
-    return describe_misfit(template, args, error)
-
-
-def is_mapping(value: "object") -> "bool":
-    """Return True if a value is a collections.abc.Mapping.
-
-    Where nobody has loaded that class, as without `site`, none but a dict can be one.
-    """
-    if is_a(value, dict):
-        return True
-    module: Any = sys.modules.get("_collections_abc")
-    # One without items is none, whatever it is registered as.
-    return is_a(value, getattr(module, "Mapping", dict)) and hasattr(type(value), "__getitem__")
-
-
-def choose_arguments(args: "tuple[object, ...]") -> "object":
-    """Return what a template is given: one mapping, for names in it, stands for itself."""
-    if len(args) == 1 and is_mapping(args[0]) and is_given(args[0]):
-        return args[0]
-    return args
-
-
-def read_any_message(message: "object") -> "str | bytes":
-    """Return a message as text or UTF-8, whatever it is."""
-    if type(message) is str or type(message) is bytes:
-        return message
-    if not is_a(message, str):
-        try:
-            return bytes(memoryview(message))  # type: ignore[arg-type]
-        except Exception:
-            pass  # not a buffer, or one that cannot be read
-    return print_value(message)
-
-
-def format_exception(exc_info: "Any") -> "str":
-    """Return the text of an exception, as logging.Formatter.formatException does."""
-    try:
-        parts = exc_info
-        if is_a(exc_info, BaseException):
-            parts = (type(exc_info), exc_info, exc_info.__traceback__)
-        kind, value, trace = parts
-        try:
-            from traceback import format_exception
-
-            text = "".join(format_exception(kind, value, trace))
-        except (ImportError, OSError):
-            # An image may do without that module, and all that it imports; or no descriptor is
-            # left, to read it, or a part of it that it imports when it is used.
-            text = "\n".join(list_frames(kind, value, trace)) if kind else ""
-    except Exception as error:
-        return describe_unprintable(exc_info, error)
-    return text[:-1] if text.endswith("\n") else text
-
-
-def append_lines(text: "str", lines: "object") -> "str":
-    separator = "" if text.endswith("\n") else "\n"
-    return f"{text}{separator}{print_value(lines)}"
-
-
-def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
-    """Return a formatted message, and the exception on the lines after it."""
-    text = print_value(format_message(message, choose_arguments(args)))
-    return append_lines(text, format_exception(exc_info))
-
-
-def list_frames(kind: "type", error: "object", trace: "TracebackType | None") -> "list[str]":
-    """Return a line for each frame, as Python writes them, without the sources; then the error."""
-    lines = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
-        trace = trace.tb_next
-    text = print_value(error)
-    lines.append(f"{name_type(kind)}: {text}" if text else name_type(kind))
-    return lines
-
-
-def name_type(kind: "type") -> "str":
-    """Return a class's name, with its module's unless that is what everybody has."""
-    module = read_attribute(kind, "__module__")
-    name = print_value(read_attribute(kind, "__qualname__") or kind)
-    known = module is None or print_value(module) in ("builtins", "__main__")
-    return name if known else f"{print_value(module)}.{name}"
-
-
-def read_attribute(record: "object", name: "str") -> "object":
-    try:
-        return getattr(record, name, None)
-    except Exception:  # of a property
-        return None
 
 
 class Plain:

@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 # To import `os` takes a third of the time of all else until the first record. Where nobody has done
 # so, its calls are those of `posix`; else its own, for a program may have replaced some.
 if TYPE_CHECKING:
-    import _socket
     import os
     from collections.abc import Callable
     from typing import Any
@@ -37,7 +36,7 @@ IS_LINUX = sys.platform == "linux"
 HAS_FATAL_SIGNALS = sys.platform != "win32"
 # Linux splits one long write into datagrams of one size, the last of which may be shorter (udp(7)).
 SOL_UDP, UDP_SEGMENT = 17, 103
-IP_MTU, IPV6_MTU = 14, 24  # ip(7), ipv6(7)
+IP_MTU, IPV6_MTU = (0, 14), (41, 24)  # level and option: ip(7), ipv6(7)
 
 
 def read_variable(name: "str") -> "str":
@@ -68,7 +67,13 @@ def find_original(module: "str", name: "str") -> "Any":
         if gevent:
             return gevent.get_original(module, name)
         return getattr(sys.modules["eventlet.patcher"].original(module), name)
-    return getattr(__import__(module), name)
+    # An import, of what is there already, can fail on PyPy where signals' handlers import, too.
+    return getattr(sys.modules.get(module) or __import__(module), name)
+
+
+def make_lock() -> "Any":
+    """Return a lock of real threads, whoever has replaced those of the standard library."""
+    return find_original("_thread", "allocate_lock")()
 
 
 def prepare_thread() -> "None":
@@ -83,6 +88,19 @@ def prepare_thread() -> "None":
         __import__("eventlet.hubs").hubs.get_hub()
 
 
+def forks_untold() -> "bool":
+    """Return True where uWSGI is going to fork without Python's hooks, and nothing in C sees it.
+
+    There must be no thread then: if it had the interpreter at that time, the child has none.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if note_work is not identify_process or not hasattr(uwsgi, "worker_id"):
+        return False
+    if uwsgi.worker_id() or uwsgi.mule_id():
+        return False  # it has done so
+    return "py-call-uwsgi-fork-hooks" not in uwsgi.opt
+
+
 def find_constant(name: "str") -> "int | None":
     """Return a constant of <sys/socket.h> and the like; None where there is none of that name."""
     import _socket
@@ -95,27 +113,23 @@ def has_socket_family(name: "str") -> "bool":
     return find_constant(name) is not None
 
 
-def can_segment(datagrams: "_socket.socket") -> "bool":
+def can_segment(getsockopt: "Callable[[int, int], int]") -> "bool":
     """Return True if the kernel splits one write into many datagrams."""
     if not IS_LINUX:
         return False
     try:
-        datagrams.getsockopt(SOL_UDP, UDP_SEGMENT)
+        getsockopt(SOL_UDP, UDP_SEGMENT)
     except OSError:
         return False  # a kernel before 4.18, which would send it all as one datagram
     return True
 
 
-def find_path_mtu(datagrams: "_socket.socket", is_ipv6: "bool") -> "int | None":
+def find_path_mtu(getsockopt: "Callable[[int, int], int]", is_ipv6: "bool") -> "int | None":
     """Return how long a packet can be on the way to the peer, both headers included."""
-    import _socket
-
     if not IS_LINUX:
         return None  # these options mean something else
     try:
-        if is_ipv6:
-            return datagrams.getsockopt(_socket.IPPROTO_IPV6, IPV6_MTU)
-        return datagrams.getsockopt(_socket.IPPROTO_IP, IP_MTU)
+        return getsockopt(*(IPV6_MTU if is_ipv6 else IP_MTU))
     except OSError:
         return None
 
@@ -157,39 +171,6 @@ class SignalSafeLock(RLock):  # type: ignore[misc]
             raise
 
 
-if sys.implementation.name != "pypy":
-    ChangeLock = SignalSafeLock
-else:
-    from __pypy__ import thread as pypy_thread  # type: ignore[import-not-found]
-
-    class ChangeLock(SignalSafeLock):  # type: ignore[misc, no-redef]
-        """The same where a change takes a few steps that call nothing.
-
-        CPython has no signal's handler called between them, but PyPy, which may call one at any
-        bytecode, is told to wait until the change is done.
-        """
-
-        _is_deferring = False
-
-        def __enter__(self) -> "bool":  # type: ignore[override]
-            super().__enter__()
-            try:
-                pypy_thread._signals_exit()
-            except RuntimeError:
-                return True  # handlers are not called in this thread, or wait already
-            except BaseException:  # of a handler
-                self.release()
-                raise
-            self._is_deferring = True
-            return True
-
-        def __exit__(self, *exc_info: object) -> "None":
-            is_deferring, self._is_deferring = self._is_deferring, False
-            self.release()
-            if is_deferring:
-                pypy_thread._signals_enter()
-
-
 # --- fork ----------------------------------------------------------------------------------------
 
 # The order of the steps: locks are released, the emitters' counters advance, so that encoders write
@@ -219,7 +200,10 @@ def run_each(steps: "list[Callable[[], object]]") -> "None":
             if failure is None:
                 failure = error
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # whose traceback has this frame
 
 
 def run_fork_steps(when: "str") -> "None":

@@ -29,7 +29,10 @@ def open_socket(address: "Any", kind: int, timeout: float) -> tuple[socket.socke
             failure = error
             if opened is not None:
                 opened.close()
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # whose traceback has this frame
 
 
 class StandardSysLogHandler(logging.handlers.SysLogHandler):

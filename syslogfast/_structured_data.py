@@ -4,7 +4,7 @@ What a program writes is refused if it is wrong; what comes with a record is mad
 compiled encoder leaves to this module, too.
 """
 
-from syslogfast._log_record import describe_unprintable, print_value, read_attribute
+from syslogfast._message import describe_unprintable, print_value, read_attribute
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
 from syslogfast._validation import (
     check_enterprise_id,
@@ -249,3 +249,47 @@ def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements
     except Exception:
         pass  # what can be read of it has been
     return elements or None
+
+
+# --- numbers: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it -------------------
+
+
+def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
+    """Return structured data with a sequenceId in their element "meta".
+
+    One that they have themselves is kept; what is no structured data is returned as it is.
+    """
+    if is_a(structured_data, bytes):
+        elements = read_bytes(structured_data)
+        return add_to_rendered(b"" if elements == b"-" else elements, number)
+    if not is_a(structured_data, dict):
+        return structured_data
+    meta = structured_data.get("meta")
+    numbered: Any = {"sequenceId": number}
+    if is_a(meta, dict):
+        numbered.update(meta)
+    elif is_a(meta, list, tuple) and "sequenceId" not in list_names(meta):
+        numbered = [("sequenceId", number)]
+        numbered.extend(meta)
+    elif meta is not None:
+        numbered = meta
+    joined: dict[Any, Any] = {}
+    joined.update(structured_data)
+    joined["meta"] = numbered
+    return joined
+
+
+def list_names(pairs: "Any") -> "list[Any]":
+    return [pair[0] for pair in pairs if is_a(pair, list, tuple) and pair]
+
+
+def add_to_rendered(elements: "bytes", number: "int") -> "bytes":
+    """Do so with what is rendered already, which may have a "[meta" in a value, too."""
+    sequence_id = b' sequenceId="%d"' % number
+    if b"[meta" in elements:
+        for sd_id, element in split_elements(elements):
+            if sd_id == b"meta":
+                if b' sequenceId="' in element:
+                    return elements
+                return elements.replace(element, b"[meta%b%b" % (sequence_id, element[5:]), 1)
+    return b"%b[meta%b]" % (elements, sequence_id)

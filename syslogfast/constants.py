@@ -87,6 +87,9 @@ REGISTERED_SD_IDS = {
     "PCNTerm",
 }
 EXAMPLE_ENTERPRISE_ID = "32473"  # RFC 5612: for whoever has no number
+# Those of services (RFC 5424 7.2.2) that have a token before them; SolarWinds took Loggly's over.
+LOGGLY_NUMBER = 41058
+SUMOLOGIC_NUMBER = 41123
 
 MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
@@ -104,6 +107,7 @@ URGENT = 3  # severity (RFC 5424 6.2.1) of records that never linger, with those
 NO_SPACE, QUEUED, FIRST = 0, 1, 2  # what becomes of a record that is put into a queue
 PUT_TRIES = 1000  # to get the space that was made before another thread takes it
 
+FIRST_DELAY = 0.1  # seconds from a failure of a transport to the next try, doubled each time
 FOREVER = float("inf")  # seconds
 LONGEST_WAIT = 1e6  # seconds: what locks, poll() and sockets take for a timeout
 

@@ -2,8 +2,9 @@
 
 import sys
 
+import syslogfast._log_record  # noqa: F401  # what `emit_record` needs
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
-from syslogfast._log_record import describe_exception  # and what `emit` calls there
+from syslogfast._message import describe_exception  # and what `emit` calls there
 from syslogfast._options import has_hostname
 from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork
 from syslogfast._validation import (
@@ -24,12 +25,14 @@ from syslogfast.transports.url import (
     choose_max_size,
     parse_url,
     read_urls,
+    use_context,
 )
 
 __all__ = ["Emitter", "Sequence", "connect"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from typing import Any
 
@@ -172,6 +175,7 @@ def connect(
     timeout: float = 5.0,
     sequence_ids: bool = False,
     on_failure: "OnFailure" = None,
+    context: "ssl.SSLContext | None" = None,
     **options: "Any",
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
@@ -184,9 +188,10 @@ def connect(
     linger: seconds that a record may wait for others to go with it; one of severity "err" or
         worse never does. None: it goes at once, unless more than 32 come within 10 ms; what is
         more than that is gathered, and waits for 10 ms at most. 0: each goes at once. More than
-        0: SIGTERM and SIGHUP, where their action is the default one and this is the main thread,
-        have what waits sent before they end the process; not over TLS and RELP, and not with the
-        Python backend, where `lifecycle.install` or a handler of your own has to flush.
+        0: SIGTERM and SIGHUP, where their action is the default one and this is the main thread, or
+        where it becomes that when a server's handler has gone, have what waits sent before they end
+        the process; not over TLS and RELP, and not with the Python backend, where
+        `lifecycle.install` or a handler of your own has to flush.
     queue_bytes: the most bytes that may wait.
     overflow: what to do with a record that finds the queue full: "drop-newest" drops it,
         "drop-oldest" drops the oldest ones, "block" waits up to `timeout`.
@@ -198,6 +203,8 @@ def connect(
         to standard error, a callable gets it as a str, False leaves it out. There is one at once
         for what no waiting mends, such as a certificate that is not accepted, one after `timeout`
         for what it may, such as a refused connection, and one when the emitter is closed.
+    context: what to make TLS connections with, in place of `ca`, `cert`, `key` and `insecure` in
+        the URLs, all of which are "tls://" or "relps://" then; `name` stays theirs.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
         it is given, `max_size` 2048 for UDP (RFC 5426 3.2). Where the kernel has no name for this
         host, `hostname` is that of its command line, or made of the first link address.
@@ -218,6 +225,8 @@ def connect(
         reject_missing_url()
     overflow = check_choice("overflow", overflow, OVERFLOWS)
     transports = [parse_url(url) for url in urls]
+    if context is not None:
+        use_context(transports, context)
     options["framing"] = agree_on_framing(transports, options.get("framing"))
     if options.get("protocol") is None:
         options["protocol"] = agree_on_protocol(transports)
@@ -231,7 +240,7 @@ def connect(
     sequence = None
     if sequence_ids:
         with importing:
-            import syslogfast._sequence  # noqa: F401  # what Sequence will need
+            import syslogfast._structured_data  # noqa: F401  # what Sequence will need
 
         sequence = Sequence()
     for url in transports:

@@ -8,13 +8,8 @@ from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
 from syslogfast._backend import Encoder
-from syslogfast._log_record import (
-    LOWEST_LEVELS,
-    Misfit,
-    choose_severity,
-    print_value,
-    read_record_text,
-)
+from syslogfast._log_record import LOWEST_LEVELS, choose_severity, read_record_text
+from syslogfast._message import Misfit, print_value
 from syslogfast._stdlib_handler import StandardSysLogHandler
 from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
@@ -31,7 +26,14 @@ from syslogfast._validation import (
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.transports import exit_fork
-from syslogfast.transports.url import SCHEMES, Url, check_options, parse_url
+from syslogfast.transports.url import (
+    SCHEMES,
+    TLS_OPTIONS,
+    Url,
+    check_options,
+    is_context,
+    parse_url,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,11 +115,13 @@ class SysLogHandler(StandardSysLogHandler):
             options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
             options["protocol"] = protocol
         if is_delivered:
+            delivery["context"] = check_context(tls)
             transports = use_urls(urls, socktype, tls)
             if not urls:
                 transports = [make_url(address, socktype, framing, tls)]
+            is_unix = SCHEMES[transports[0].scheme].family == "AF_UNIX"
             if not self._has_header:  # but the record that reports dropped ones
-                options["protocol"] = "local" if transports[0].scheme == "unix" else "rfc3164"
+                options["protocol"] = "local" if is_unix else "rfc3164"
             delivery.setdefault("on_failure", report_failure)
             delivery["timeout"] = 5.0 if timeout is None else timeout
             self._emitter = connect(*transports, framing=framing, **delivery, **options)
@@ -125,7 +129,7 @@ class SysLogHandler(StandardSysLogHandler):
             self._emitter._sender.closes_at_exit = False
             self._framing = transports[0].framing
             self._keep(address, facility, socktype, timeout)
-            self.unixsocket = transports[0].scheme == "unix"
+            self.unixsocket = is_unix
             return
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
@@ -323,14 +327,9 @@ def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
     """Return the parts of URLs, which say all but a context by themselves."""
     if urls and socktype is not None:
         reject_socktype(socktype)
-    transports = [parse_url(url) for url in urls]
-    if urls and is_asked_for(tls):
-        context = check_context(tls)
-        for url in transports:
-            if context is None or url.scheme != "tls":
-                reject_tls_of_url(url.text)
-            url.context = context
-    return transports
+    if urls and is_asked_for(tls) and not is_context(tls):
+        reject_tls_of_url(urls[0])
+    return [parse_url(url) for url in urls]
 
 
 def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tls") -> Url:
@@ -353,7 +352,6 @@ def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tl
     if not has_tls:
         return parse_url(f"tcp://{authority}" if is_stream else f"udp://{authority}")
     url = parse_url(f"tls://{authority}")
-    url.context = check_context(tls)
     if isinstance(tls, dict):
         url.options = read_tls_options(tls, url)
     return url
@@ -363,7 +361,7 @@ def read_tls_options(tls: "Mapping[str, Any]", url: Url) -> dict[str, str]:
     """Return what a dict says as the options of a URL; None and False are left out."""
     options = {}
     for name, value in tls.items():
-        check_choice("tls option", name, SCHEMES["tls"].options)
+        check_choice("tls option", name, TLS_OPTIONS)
         if value is not None and value is not False:
             options[name] = "yes" if value is True else str(value)
     check_options(url.scheme, options, url.text)
@@ -371,13 +369,9 @@ def read_tls_options(tls: "Mapping[str, Any]", url: Url) -> dict[str, str]:
 
 
 def check_context(tls: "Tls") -> "ssl.SSLContext | None":
-    """Return the context that `tls` is; None if one has to be made of what it says."""
-    if tls is True or isinstance(tls, dict):
+    """Return the context that `tls` is; None if one has to be made of what it says, or none."""
+    if tls is None or isinstance(tls, (bool, dict)):
         return None
-    try:
-        import ssl
-    except ImportError:  # then it cannot be a context
+    if not is_context(tls):
         reject_tls_kind(tls)
-    if not isinstance(tls, ssl.SSLContext):
-        reject_tls_kind(tls)
-    return tls
+    return tls  # type: ignore[return-value]

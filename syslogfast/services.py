@@ -22,11 +22,13 @@ from syslogfast._validation import (
     reject_service_option,
 )
 from syslogfast.constants import (
+    LOGGLY_NUMBER,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
     MAX_PROCID,
     MAX_SIZE,
+    SUMOLOGIC_NUMBER,
 )
 from syslogfast.emitter import connect
 from syslogfast.transports.url import agree_on_framing, choose_max_size, parse_url
@@ -57,9 +59,6 @@ SUMOLOGIC_REGIONS = (
     *("us1", "us2", "au", "ca", "ch", "de", "esc", "eu", "fed"),
     *("in", "jp", "kr"),
 )
-# Private enterprise numbers (RFC 5424 7.2.2): SolarWinds took Loggly's over.
-LOGGLY_NUMBER = 41058
-SUMOLOGIC_NUMBER = 41123
 # Papertrail takes packets of 1024 octets, of which 48 may be the headers of IPv6 and UDP.
 MAX_PAPERTRAIL_DATAGRAM = 1024 - 48
 

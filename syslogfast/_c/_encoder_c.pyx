@@ -31,7 +31,7 @@ from cpython.object cimport PyObject, PyObject_Size
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.sequence cimport PySequence_GetItem
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
-from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_SIZE
 from cpython.unicode cimport (
     PyUnicode_Check,
     PyUnicode_DecodeUTF8,
@@ -92,7 +92,9 @@ from syslogfast._c.signals cimport (
     getsockopt,
     poll,
     raise_signal,
+    recv,
     send,
+    send_segments,
     sigaction,
     sigaltstack,
     signals,
@@ -331,6 +333,8 @@ include "template.pxi"
 include "log_record.pxi"
 include "block.pxi"
 include "queue.pxi"
+include "sending.pxi"
 include "emitter.pxi"
+include "levels.pxi"
 include "fatal_signals.pxi"
 include "capi.pxi"

@@ -27,15 +27,17 @@
 # again.
 #
 # PINNED. A sender takes bytes by `peek`, has the kernel take some of them, and says how many by
-# `consume`. In between, `Queue.pinned` says how many records, from `first` on, are on their way:
-# drop-oldest goes round them, and round a record that was half sent, and leaves their block where
-# it is. `rewind`, `drop_first` and `clear` end that.
+# `consume`; or `send_oldest` of sending.pxi does all of that. In between, `Queue.pinned` says how
+# many records, from `first` on, are on their way: drop-oldest goes round them, and round a record
+# that was half sent, and leaves their block where it is. `rewind`, `drop_first` and `clear` end
+# that.
 #
 # THE SIGNAL HANDLER of fatal_signals.pxi may run at any time, in any thread, amid any instruction
 # here. It takes neither GIL nor lock, and knows one thing by which to tell: it swaps `pinned` from
 # 0 to CRASH_OWNED, or leaves what waits alone.
 #   pinned == 0            nobody sends; the handler may, from `position` on;
-#   pinned > 0             a sender has so many records: the kernel may have taken any part of them;
+#   pinned > 0             a sender has so many records: the kernel may have taken any part of them.
+#                          How many, `sent_now` says, or will soon, if the sender is in C;
 #   pinned == CRASH_OWNED  the handler sends. By count_sent() it moves `first` and `position`, and
 #                          back to 0 if all was sent and the process may live on. A sender waits
 #                          for its end, then takes the queue again.

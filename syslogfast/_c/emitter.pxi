@@ -18,6 +18,11 @@ start_counting_forks()
 watch_forks(track_forks)
 
 
+cdef extern from "Python.h":
+    tuple new_tuple "PyTuple_New"(Py_ssize_t size)
+    void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
+
+
 # Of one record that finds no space.
 cdef struct SpaceWait:
     int tries
@@ -47,9 +52,7 @@ cdef class Sequence:
         sequence_id = take_number(self)
         if structured_data is None:
             return b'[meta sequenceId="%d"]' % sequence_id
-        from syslogfast._sequence import add_sequence_id  # rarely needed
-
-        return add_sequence_id(structured_data, sequence_id)
+        return load_structured_data().add_sequence_id(structured_data, sequence_id)
 
 
 @cython.critical_section
@@ -112,7 +115,10 @@ cdef class EmitterBase:
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
         """
-        emit_one(self, read_severity(severity), message, args, msgid, structured_data, time_ns)
+        emit_one(
+            self, read_severity(severity), message, get_items(args), PyTuple_GET_SIZE(args), msgid,
+            structured_data, time_ns,
+        )
 
     def emit_record(self, record, message=None):
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
@@ -133,7 +139,7 @@ cdef class EmitterBase:
         cdef bint is_text, is_read = False
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-                message = load_log_record().read_any_message(message)
+                message = load_message().read_any_message(message)
             if not is_read:
                 read_clock(&timestamp)
             is_text = has_octets(message, &text)
@@ -141,7 +147,7 @@ cdef class EmitterBase:
                 self, code, message, &text if is_text else NULL, &timestamp, None, None, NULL
             )
 
-    def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0):
+    def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0, /):
         """Send one record for each line of `text` from `start` on, as `emit_many` does.
 
         Return where it has ended: before a line for which the queue has no space, whatever
@@ -168,38 +174,6 @@ cdef class EmitterBase:
             line.start += line.size + 1
         return min(line.start, end) - first
 
-    def emergency(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 0: the system is unusable."""
-        emit_one(self, 0, message, args, msgid, structured_data, time_ns)
-
-    def alert(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 1: action must be taken immediately."""
-        emit_one(self, 1, message, args, msgid, structured_data, time_ns)
-
-    def critical(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 2: critical conditions."""
-        emit_one(self, 2, message, args, msgid, structured_data, time_ns)
-
-    def error(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 3: error conditions."""
-        emit_one(self, 3, message, args, msgid, structured_data, time_ns)
-
-    def warning(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 4: warning conditions."""
-        emit_one(self, 4, message, args, msgid, structured_data, time_ns)
-
-    def notice(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 5: a normal but significant condition."""
-        emit_one(self, 5, message, args, msgid, structured_data, time_ns)
-
-    def info(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 6: informational."""
-        emit_one(self, 6, message, args, msgid, structured_data, time_ns)
-
-    def debug(self, message, *args, msgid=None, structured_data=None, time_ns=None):
-        """Send a record of severity 7: for debugging."""
-        emit_one(self, 7, message, args, msgid, structured_data, time_ns)
-
     def _get_encoder(self):
         """Return the encoder, made anew if this is a process that was forked since."""
         return find_encoder(self)
@@ -219,15 +193,19 @@ cdef int renew(EmitterBase emitter) except -1:
 
 
 cdef int emit_one(
-    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+    EmitterBase emitter, int severity, message, PyObject **args, Py_ssize_t count, msgid,
+    structured_data, time_ns
 ) except -1:
+    """Send one record: `message % args`, or if their count is not above 0 the message as it is."""
     cdef Timestamp timestamp
     cdef Span text
     cdef bint is_text
-    if args:
-        return emit_formatted(emitter, severity, message, args, msgid, structured_data, time_ns)
+    if count > 0:
+        return emit_formatted(
+            emitter, severity, message, args, count, msgid, structured_data, time_ns
+        )
     if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
-        message = load_log_record().read_any_message(message)
+        message = load_message().read_any_message(message)
     read_time(time_ns, &timestamp)
     is_text = has_octets(message, &text)
     put_record(
@@ -238,18 +216,24 @@ cdef int emit_one(
 
 
 cdef int emit_formatted(
-    EmitterBase emitter, int severity, message, tuple args, msgid, structured_data, time_ns
+    EmitterBase emitter, int severity, message, PyObject **args, Py_ssize_t count, msgid,
+    structured_data, time_ns
 ) except -1:
-    cdef char[SMALL] space
+    cdef char[FORMATTED_SPACE] space
     cdef Timestamp timestamp
     cdef Span text
     cdef bint is_ascii
     cdef char *end = NULL
+    cdef Py_ssize_t i
     if PyUnicode_CheckExact(message):
-        end = write_template(space, message, args, &is_ascii)
+        end = write_template(space, message, args, count, &is_ascii)
     if end == NULL:
-        message = format_any(message, args)
-        return emit_one(emitter, severity, message, (), msgid, structured_data, time_ns)
+        items = new_tuple(count)
+        for i in range(count):
+            Py_INCREF(<object>args[i])
+            set_new_item(items, i, <object>args[i])
+        message = format_any(message, items)
+        return emit_one(emitter, severity, message, NULL, 0, msgid, structured_data, time_ns)
     text.start = space
     text.size = end - space
     read_time(time_ns, &timestamp)
@@ -270,8 +254,7 @@ cdef object format_any(object template, tuple args):
             return format_by_python(None, template, args)
         if PyDict_CheckExact(value) and <dict>value:
             return format_by_python(None, template, value)
-    log_record = load_log_record()
-    return log_record.format_message(template, log_record.choose_arguments(args))
+    return load_message().format_message(template, load_message().choose_arguments(args))
 
 
 cdef inline Encoder find_encoder(EmitterBase emitter):

@@ -11,16 +11,13 @@ cdef enum:
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
     STDERR = 2
     SPARE_SPACE = 32        # octets: more than an octet count, or sequenceId and delimiter, take
-    PIPE_BUF = 4096         # POSIX: what is found writable takes so many bytes without waiting
+    LAST_WORDS = 1          # seconds, begun ones aside, that what waits may take to be sent
 
 
 cdef extern from "Python.h":
     const void *PyInterpreterState_Get()
     const void *PyInterpreterState_Main()
     int PyErr_SetInterruptEx(int number) nogil
-    PyObject *get_item "PyTuple_GET_ITEM"(PyObject *values, Py_ssize_t index) nogil
-    Py_ssize_t get_size "PyTuple_GET_SIZE"(PyObject *values) nogil
-    PyObject *Py_None
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the
@@ -47,38 +44,16 @@ cdef Py_ssize_t handling_crash    # 0 at first, and not again when another inter
 cdef char[STACK_SIZE] own_stack
 
 
-cdef Py_ssize_t send_part(int fd, const char *start, Py_ssize_t size) noexcept nogil:
-    """Send what can be without waiting, and return how many bytes that were."""
-    cdef Descriptor descriptor
-    cdef Py_ssize_t sent, written
-    sent = send(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
-    if sent < 0 and errno != ENOTSOCK:  # it may be the error of the datagram before
-        sent = send(fd, start, size, MSG_DONTWAIT | MSG_NOSIGNAL)
-    elif sent < 0:
-        sent = 0
-        descriptor.fd = fd
-        descriptor.events = POLLOUT
-        # If it is full, or if nobody reads it and SIGPIPE would end the process, that is all.
-        while sent < size and poll(&descriptor, 1, 0) == 1 and descriptor.revents == POLLOUT:
-            written = write(fd, start + sent, min(size - sent, PIPE_BUF))
-            if written <= 0:
-                break
-            sent += written
-    return max(sent, 0)
-
-
-cdef char *write_crash_record(char *dst, Span text) noexcept nogil:
-    cdef Timestamp now
+cdef char *write_crash_record(char *dst, Span text, Timestamp *time) noexcept nogil:
     cdef int64_t *number
-    read_clock(&now)
-    now.seconds += crash_state.ahead
-    now.has_offset = crash_state.zone.has_offset
-    now.offset = crash_state.zone.offset
+    time.seconds += crash_state.ahead
+    time.has_offset = crash_state.zone.has_offset
+    time.offset = crash_state.zone.offset
     dst = write_bytes(dst, text.start, crash_state.timestamp)
     if crash_state.layout.is_rfc5424:
-        dst = write_rfc5424_timestamp(dst, &now, crash_state.layout.precision)
+        dst = write_rfc5424_timestamp(dst, time, crash_state.layout.precision)
     else:
-        dst = write_rfc3164_timestamp(dst, &now)
+        dst = write_rfc3164_timestamp(dst, time)
     dst = write_bytes(
         dst, text.start + crash_state.timestamp_end, crash_state.number - crash_state.timestamp_end
     )
@@ -89,63 +64,39 @@ cdef char *write_crash_record(char *dst, Span text) noexcept nogil:
     return write_bytes(dst, text.start + crash_state.number_end, text.size - crash_state.number_end)
 
 
-cdef bint send_block(Queue queue, Block block, int fd, bint is_datagram) noexcept nogil:
-    """Send what waits in a block; False if not all of it could be sent."""
-    cdef Py_ssize_t end, size, sent
-    while block.first < block.count:
-        if is_dropped(block, block.first):
-            block.position = find_end(block, block.first)
-            block.first += 1
-            continue
-        end = block.first + 1 if is_datagram else find_contiguous_end(block)
-        size = block.ends[end - 1] - block.position
-        sent = send_part(fd, block.start + block.position, size)
-        count_sent(queue, block, sent, end)     # the process may live on
-        if sent < size:
-            return False
-    return True
-
-
-cdef bint send_backlog(Queue queue, int fd) noexcept nogil:
-    """Send what waits in a queue, which is CRASH_OWNED; False if not all of it could be sent."""
-    cdef PyObject *block = <PyObject *>queue.oldest
-    cdef int kind = 0
-    cdef socklen_t length = sizeof(kind)
-    getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length)
-    while block != Py_None:
-        if not send_block(queue, <Block>block, fd, kind == SOCK_DGRAM):
-            return False
-        block = <PyObject *>(<Block>block).next
-    return True
-
-
 cdef void send_crash_record(int signal) noexcept nogil:
-    """Send a record over the transport if it takes that at once, else write it to standard error.
+    """Send a record over the transport if that takes it soon, else write it to standard error.
 
-    What waits goes before it, unless somebody is sending just now: what the kernel has taken of
-    that, nobody knows.
+    What waits goes before it, unless a transport in Python is sending just now: what the kernel has
+    taken of that, nobody knows. Its time is that of the crash, its number that of its place.
     """
     # The octet count, of which the framed record begins with a part, is written before it.
     cdef char *start = crash_state.space + SPARE_SPACE
-    cdef char *end = write_crash_record(start, crash_state.records[signal])
+    cdef char *end
     cdef char *frame = start
     cdef char[24] octets
-    cdef Py_ssize_t size = end - start
+    cdef Py_ssize_t size
+    cdef Timestamp now
+    cdef int64_t last
     cdef int fd = (<Queue>crash_state.queue).descriptor
+    read_clock(&now)
+    last = now.seconds + LAST_WORDS
     if crash_state.forks != forks:
         fd = -1     # of the process that has forked this one; Python does not know yet
+    if fd >= 0 and take_queue(<Queue>crash_state.queue):
+        if not send_backlog(<Queue>crash_state.queue, fd, last):
+            fd = -1
+    elif crash_state.layout.framing != DATAGRAM:
+        fd = -1
+    end = write_crash_record(start, crash_state.records[signal], &now)
+    size = end - start
     end[0] = c'\0' if crash_state.layout.framing == NUL else c'\n'
     end += crash_state.layout.framing >= LF
     if crash_state.layout.framing == OCTET:
         frame[-1] = c' '
         frame -= write_decimal(octets, size) - octets + 1
         memcpy(frame, octets, start - 1 - frame)
-    if fd >= 0 and swap(&(<Queue>crash_state.queue).pinned, 0, CRASH_OWNED):
-        if not send_backlog(<Queue>crash_state.queue, fd):
-            fd = -1
-    elif crash_state.layout.framing != DATAGRAM:
-        fd = -1
-    if fd >= 0 and send_part(fd, frame, end - frame) == end - frame:
+    if fd >= 0 and send_whole(fd, frame, end - frame, last):
         swap(&(<Queue>crash_state.queue).pinned, CRASH_OWNED, 0)
     else:
         start[size] = c'\n'
@@ -161,6 +112,10 @@ cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogi
     cdef bint was_sent = cause.si_code <= 0 or number == SIGABRT
     while signals[signal] != number:
         signal += 1
+    if was_sent and crash_state.is_armed and is_sending_here(<Queue>crash_state.queue):
+        (<Queue>crash_state.queue).deferred = number    # it comes again where the send is over
+        errno = error
+        return
     if not swap(&handling_crash, 0, 1):
         poll(NULL, 0, CRASH_WAIT_MS)    # another thread is at it
     else:
@@ -199,18 +154,6 @@ ctypedef struct Lingering:
 cdef Lingering lingering    # set by `drain_at_termination`
 
 
-cdef bint take_queue(Queue queue) noexcept nogil:
-    """Wait until nobody sends, but not for long; False if somebody does still."""
-    cdef int tries
-    for tries in range(CRASH_WAIT_MS):
-        if swap(&queue.pinned, 0, CRASH_OWNED):
-            return True
-        if queue.pinned_by == &errno:
-            return False    # this thread has been interrupted in the midst of it
-        poll(NULL, 0, 1)
-    return False
-
-
 cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil:
     """Send what lingers, then have the signal do what it does by default."""
     global errno
@@ -218,25 +161,14 @@ cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil
     cdef Py_ssize_t index
     cdef PyObject *queue
     cdef SignalAction action
-    cdef Descriptor descriptor
-    cdef Timestamp start, now
-    descriptor.events = POLLOUT
-    read_clock(&start)
+    cdef int64_t last = find_second() + LAST_WORDS
     if getpid() == lingering.process and swap(&lingering.is_handled, 0, 1):
         for index in range(get_size(lingering.queues)):
             queue = get_item(lingering.queues, index)
             if (<Queue>queue).descriptor < 0:
                 continue
             if take_queue(<Queue>queue):
-                descriptor.fd = (<Queue>queue).descriptor
-                while (
-                    not send_backlog(<Queue>queue, descriptor.fd)
-                    and errno == EAGAIN
-                    and poll(&descriptor, 1, CRASH_WAIT_MS) == 1
-                ):
-                    read_clock(&now)
-                    if now.seconds > start.seconds + 1:
-                        break
+                send_backlog(<Queue>queue, (<Queue>queue).descriptor, last)
                 swap(&(<Queue>queue).pinned, CRASH_OWNED, 0)
             elif (<Queue>queue).pinned_by == &errno and PyErr_SetInterruptEx(number) == 0:
                 lingering.is_handled = 0

@@ -1,24 +1,31 @@
 # Records of logging: `_log_record.py` reads all but the plain ones, for both encoders.
 
-log_record = None   # each interpreter's own, which a `cdef` would share with the others
+cdef extern from "Python.h":
+    object PyImport_Import(object name)
+
+modules = {}    # each interpreter's own, which a `cdef` would share with the others
 
 
-cdef object load_log_record():
-    """Return that module: to load it takes a program's start longer than it needs to."""
-    global log_record
-    if log_record is None:
-        import syslogfast._log_record as log_record
-    return log_record
+cdef object load_module(str name):
+    """Return a module of Python: to load it takes a program's start longer than it needs to."""
+    cdef PyObject *module = PyDict_GetItem(modules, name)
+    cold_path()
+    if module == NULL:
+        modules[name] = PyImport_Import(name)
+        module = PyDict_GetItem(modules, name)
+    return <object>module
 
 
-structured_data = None  # likewise
+cdef inline object load_log_record():
+    return load_module("syslogfast._log_record")
 
 
-cdef object load_structured_data():
-    global structured_data
-    if structured_data is None:
-        import syslogfast._structured_data as structured_data
-    return structured_data
+cdef inline object load_message():
+    return load_module("syslogfast._message")
+
+
+cdef inline object load_structured_data():
+    return load_module("syslogfast._structured_data")
 
 
 cdef enum Result:
@@ -90,7 +97,7 @@ cdef object format_by_python(object record, str template, object args):
     try:
         return PyUnicode_Format(template, args)
     except Exception as error:
-        return load_log_record().keep_misfit(record, template, args, error)
+        return load_message().keep_misfit(record, template, args, error)
 
 
 cdef int read_level(object levelno) except -1:
@@ -168,7 +175,7 @@ cdef object encode_log_record(
         if encoder.reads_header:
             msgid = find_field(record, encoder.options["header_attributes"], "msgid", msgid)
     if msgid is not None:
-        msgid = load_log_record().print_value(msgid)
+        msgid = load_message().print_value(msgid)
     is_text = has_octets(message, &text)
     if emitter is not None:
         put_record(

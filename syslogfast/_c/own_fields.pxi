@@ -38,7 +38,7 @@ cdef char *write_field(
     if PyLong_CheckExact(value) and read_small_int(value) >= 0:
         return write_decimal(dst, read_small_int(value))
     if not PyUnicode_CheckExact(value):
-        value = load_log_record().print_value(value)
+        value = load_message().print_value(value)
     if kind == HOST_FIELD:
         value = remove_domain(value)
     if PyUnicode_IS_ASCII(value):

@@ -23,6 +23,8 @@ cdef class Queue:
     cdef Py_ssize_t block_size
     cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
     cdef int *pinned_by     # the address of the errno of the thread that has pinned last
+    cdef Py_ssize_t sent_now    # see sending.pxi
+    cdef int deferred       # a signal, whose handler has interrupted a send
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
 
@@ -31,6 +33,7 @@ cdef class Queue:
         self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
         self.descriptor = -1
+        self.sent_now = NOT_SENDING
         self.reset()
 
     def __dealloc__(self):
@@ -49,7 +52,7 @@ cdef class Queue:
         self.oldest = self.newest = block
 
     @cython.critical_section
-    def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False):
+    def put(self, bytes frame not None, bint is_truncated=False, bint even_closed=False, /):
         cdef Py_ssize_t size = len(frame)
         cdef char *dst = claim(self, size, even_closed)
         if dst == NULL:
@@ -63,7 +66,7 @@ cdef class Queue:
         count_drops(self, reason, 1)
 
     @cython.critical_section
-    def peek(self, one=False):
+    def peek(self, one=False, /):
         cdef Block block = pin_oldest(self)
         if block is None:
             return None
@@ -80,20 +83,21 @@ cdef class Queue:
         return data, [block.ends[index] - block.position for index in range(block.first, end)]
 
     @cython.critical_section
-    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space):
+    def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space, /):
         cdef Block block = pin_oldest(self)
-        cdef Py_ssize_t end, last, segment, size
+        cdef Py_ssize_t end, segment
         if block is None:
             return None
-        end = block.first + 1
-        segment = size = block.ends[end - 1] - block.position
-        last = min(block.first + most, block.count) if segment <= longest else end
-        while end < last and size == segment and not is_dropped(block, end):
-            size = block.ends[end] - block.ends[end - 1]
-            if size > segment or block.ends[end] - block.position > space:
-                break
-            end += 1
+        end = find_run_end(block, longest, most, space, &segment)
         return make_view(self, end), segment
+
+    @cython.critical_section
+    def send_stream(self, one, /):
+        return send_oldest(self, -2 if one else -1)
+
+    @cython.critical_section
+    def send_datagrams(self, longest, /):
+        return send_oldest(self, longest)
 
     @cython.critical_section
     def sort(self):
@@ -142,7 +146,7 @@ cdef class Queue:
         PyMem_Free(offsets)
 
     @cython.critical_section
-    def consume(self, Py_ssize_t size, Py_ssize_t pinned=0):
+    def consume(self, Py_ssize_t size, Py_ssize_t pinned=0, /):
         cdef Block block = self.oldest
         cdef Py_ssize_t end = block.first + self.pinned, still = 0
         if self.pinned <= 0:
@@ -250,6 +254,21 @@ cdef void count_sent(
         block.live -= 1
         queue.sent += 1
         queue.count -= 1
+
+
+cdef Py_ssize_t find_run_end(
+    Block block, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space, Py_ssize_t *segment
+) noexcept nogil:
+    """Return the index after the records that `peek_run` gives; the first has `segment` bytes."""
+    cdef Py_ssize_t end = block.first + 1, last, size
+    segment[0] = size = block.ends[end - 1] - block.position
+    last = min(block.first + most, block.count) if size <= longest else end
+    while end < last and size == segment[0] and not is_dropped(block, end):
+        size = block.ends[end] - block.ends[end - 1]
+        if size > segment[0] or block.ends[end] - block.position > space:
+            break
+        end += 1
+    return end
 
 
 cdef void arrange_runs(

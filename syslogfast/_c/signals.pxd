@@ -5,6 +5,8 @@ cdef extern from *:
     """
     #include <errno.h>
     #include <signal.h>
+    #include <stdint.h>
+    #include <string.h>
 
     #ifdef _WIN32
     /* No signal tells of a fault there, and _platform.py says so: what follows is never called. */
@@ -18,7 +20,8 @@ cdef extern from *:
     struct pollfd { int fd; short events, revents; };
     #define sigaction(number, action, former) ((void)(number), (void)(former), -1)
     #define sigaltstack(stack, former) ((void)(former), -1)
-    #define send(fd, data, size, flags) ((void)(fd), (void)(data), -1)
+    #define recv(fd, space, size, flags) ((void)(space), -1)
+    #define send(fd, data, size, flags) ((void)(fd), (void)(data), (void)(size), -1)
     #define getsockopt(fd, level, name, value, size) ((void)(value), (void)(size), -1)
     #define getpid() 0
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
@@ -30,6 +33,31 @@ cdef extern from *:
     #define MSG_NOSIGNAL 0
     #endif
     #endif
+
+    /* send(), of datagrams that have `segment` bytes each, but for a shorter last. */
+    static inline ssize_t syslogfast_send(
+        int fd, const char *data, ssize_t size, ssize_t segment
+    ) {
+    #ifdef __linux__
+        if (segment < size) {
+            struct iovec part = {(void *)data, (size_t)size};
+            union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(uint16_t))]; } with = {0};
+            struct msghdr message = {0};
+            uint16_t octets = (uint16_t)segment;
+            message.msg_iov = &part;
+            message.msg_iovlen = 1;
+            message.msg_control = &with;
+            message.msg_controllen = sizeof(with.space);
+            with.header.cmsg_level = 17;    /* SOL_UDP */
+            with.header.cmsg_type = 103;    /* UDP_SEGMENT */
+            with.header.cmsg_len = CMSG_LEN(sizeof(octets));
+            memcpy(CMSG_DATA(&with.header), &octets, sizeof(octets));
+            return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    #endif
+        (void)segment;
+        return send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
     static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     """
     ctypedef struct Cause "siginfo_t":
@@ -52,7 +80,11 @@ cdef extern from *:
     int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
+    ssize_t recv(int fd, void *space, size_t size, int flags) nogil
     ssize_t send(int fd, const void *data, size_t size, int flags) nogil
+    ssize_t send_segments "syslogfast_send"(
+        int fd, const char *data, ssize_t size, ssize_t segment
+    ) nogil
     int getsockopt(int fd, int level, int name, void *value, socklen_t *size) nogil
     int getpid() nogil
     ssize_t write(int fd, const void *data, size_t size) nogil

@@ -3,6 +3,7 @@
 # so that Python's own `%` can do all else, and what does not fit, from the start.
 
 cdef enum:
+    FORMATTED_SPACE = 1024   # octets of what is formatted here
     TEMPLATE_SPACE = 128     # octets that any number with any width takes; both have two digits
     MAX_FIELD_WIDTH = 99
 
@@ -12,6 +13,8 @@ cdef extern from *:
     #include <math.h>
     #include <stdint.h>
     #include <string.h>
+
+    #define SYSLOGFAST_GET_ITEMS(args) (((PyTupleObject *)(args))->ob_item)
 
     static const uint64_t syslogfast_powers[10] = {
         1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000
@@ -46,6 +49,7 @@ cdef extern from *:
     }
     """
     const uint64_t *powers "syslogfast_powers"
+    PyObject **get_items "SYSLOGFAST_GET_ITEMS"(tuple args)
     bint scale "syslogfast_scale"(double value, int precision, uint64_t *scaled) nogil
     double rint(double value) nogil
     bint signbit(double value) nogil
@@ -221,9 +225,14 @@ cdef char *write_value(
     return write_decimal(dst, rest)
 
 
-cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
-    """Write `template % args` into SMALL octets; return the end, or NULL if Python has to do it."""
-    cdef const char *limit = dst + SMALL - TEMPLATE_SPACE
+cdef char *write_template(
+    char *dst, str template, PyObject **args, Py_ssize_t count, bint *is_ascii
+):
+    """Write `template % args` into FORMATTED_SPACE octets; return the end.
+
+    NULL: Python has to do it.
+    """
+    cdef const char *limit = dst + FORMATTED_SPACE - TEMPLATE_SPACE
     cdef const char *src
     cdef const char *end
     cdef const char *mark
@@ -243,7 +252,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
             return NULL
         dst = write_bytes(dst, src, size)
         if mark == NULL:
-            return dst if index == PyTuple_GET_SIZE(args) else NULL
+            return dst if index == count else NULL
         kind = mark[1]
         src = mark + 2
         width = 0
@@ -265,7 +274,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
                 src = read_width(src + 1, &precision)
             kind = src[0]
             src += 1
-        if index == PyTuple_GET_SIZE(args) or dst > limit:
+        if index == count or dst > limit:
             return NULL
         if kind == c's' or kind == c'r':
             has_zeros = False
@@ -281,7 +290,7 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
         start = dst
         dst = write_value(
             dst, limit - dst + TEMPLATE_SPACE - MAX_FIELD_WIDTH,
-            <object>PyTuple_GET_ITEM(args, index), kind, precision, is_ascii,
+            <object>args[index], kind, precision, is_ascii,
         )
         if dst == NULL:
             return NULL
@@ -306,9 +315,11 @@ cdef char *write_template(char *dst, str template, tuple args, bint *is_ascii):
 
 cdef object format_plainly(str template, tuple args):
     """Return `template % args`; None if Python has to do it."""
-    cdef char[SMALL] space
+    cdef char[FORMATTED_SPACE] space
     cdef bint is_ascii
-    cdef char *end = write_template(space, template, args, &is_ascii)
+    cdef char *end = write_template(
+        space, template, get_items(args), PyTuple_GET_SIZE(args), &is_ascii
+    )
     if end == NULL:
         return None
     if not is_ascii:

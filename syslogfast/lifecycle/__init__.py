@@ -20,6 +20,7 @@ from syslogfast._platform import (
     call_at_fork,
     catch_up_with_fork,
     find_original,
+    make_lock,
 )
 from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
 from syslogfast.constants import FOREVER
@@ -47,7 +48,7 @@ TYPE_CHECKING = False
 HAS_C = BACKEND == "c" and HAS_FATAL_SIGNALS
 if TYPE_CHECKING or HAS_C:
     from syslogfast.lifecycle.fatal_signals import FatalTransport
-    from syslogfast.transports.termination import end_by_signal, renew, watch
+    from syslogfast.transports.termination import end_by_signal, renew, unwatch, watch
 else:
     end_by_signal = None  # nothing is sent from C
 if not TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Lifecycle:
         self._crash = ""  # how the main thread has ended
         self._reserve = bytes(RESERVE)
         # Acquired by the first that reports it.
-        self._network_reported = find_original("_thread", "allocate_lock")()
+        self._network_reported = make_lock()
         self._network_reported.acquire()
         self._fatal_transport: FatalTransport | None = None
 
@@ -260,7 +261,7 @@ class Lifecycle:
             return
         self._watch = NetworkWatch(network)
         # Held until that thread has ended.
-        self._watching = find_original("_thread", "allocate_lock")()
+        self._watching = make_lock()
         self._watching.acquire()
         self._undo.append(self._stop_watching)
         atexit.register(self._stop_watching)
@@ -336,12 +337,11 @@ def install(
         handler in C, which Python does not know.
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
-        are ignored or have a handler in Python: from C, over the transport if it can take a record
-        at once, else to standard error. Not with the Python backend, which has no C, and not on
+        are ignored or have a handler in Python: from C, over the transport if it takes a record
+        soon, else to standard error. Not with the Python backend, which has no C, and not on
         Windows. When its stack has run over, only the calling thread is promised it.
     fatal_url: another transport for that alone, where the emitter's is TLS or RELP: "udp://" with
-    an
-        address, "unix://" or "fd://".
+        an address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
         resolved, many stacks keep only the last few.
 
@@ -368,8 +368,8 @@ def install(
         lifecycle._watch_exceptions()
     if termination:
         lifecycle._watch_termination()
-    elif HAS_C:
-        watch(emitter._sender)
+    if HAS_C and watch(emitter._sender):
+        lifecycle._undo.append(lambda: unwatch(emitter._sender))
     if end:
         lifecycle._watch_end()
     if fatal_signals and HAS_C:

@@ -3,10 +3,11 @@
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
-from syslogfast.constants import MAX_SEQUENCE_ID
+from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
 from syslogfast.emitter import name_element
 from syslogfast.lifecycle.records import CRIT, numbers
-from syslogfast.transports.retry import open_transport
+from syslogfast.transports.exit_fork import IMPORT_FAILURES
+from syslogfast.transports.retry import load_transport, open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # In the order in which `arm` takes their records.
 SIGNALS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 PLACEHOLDER = b'sequenceId="%d"' % MAX_SEQUENCE_ID
+TOKEN_ENDS = (b"@%d" % LOGGLY_NUMBER, b"@%d" % SUMOLOGIC_NUMBER)  # of SD-IDs: six characters
 QUEUE_BYTES = 1  # nothing is ever queued
 
 
@@ -43,6 +45,8 @@ class FatalTransport:
             self._changes["framing"] = agree_on_framing([url], None)
             if url.scheme == "unix":
                 self._changes["protocol"] = agree_on_protocol([url])
+        urls = emitter._sender.retry_policy.urls
+        self._is_elsewhere = bool(url) or not any(takes_bytes(each) for each in urls)
 
     def open(self) -> None:
         """Open what can be opened without waiting, if that has not been possible before."""
@@ -60,6 +64,8 @@ class FatalTransport:
         self._close()  # that of the process that has forked this one
         self.open()
         encoder = self._emitter._get_encoder().replace(**self._changes)
+        if self._is_elsewhere:
+            encoder = leave_out_token(encoder)
         records = render_records(encoder)
         offsets = {record.find(PLACEHOLDER) for record in records if record}
         if len(offsets) > 1:  # some have space for structured data, others not
@@ -82,6 +88,27 @@ class FatalTransport:
             self._queue.descriptor = -1
             self._transport.abort()
             self._transport = None
+
+
+def leave_out_token(encoder: "Encoder") -> "Encoder":
+    """Return an encoder for others than the hosted service whose token this one may have."""
+    from syslogfast._structured_data import split_elements  # rarely needed
+
+    elements = encoder._list_options()["structured_data"]
+    if isinstance(elements, bytes):  # no SD-ID of a dict is as long as a token
+        split = split_elements(elements)
+        kept = [element for sd_id, element in split if sd_id[-6:] not in TOKEN_ENDS]
+        elements = b"".join(kept) or None
+    return encoder.replace(prefix=b"", structured_data=elements)
+
+
+def takes_bytes(url: "Url") -> bool:
+    """Return True if a record can be written to a transport as it is, from C."""
+    try:
+        transport = load_transport(url.find_transport_scheme().loader)
+    except IMPORT_FAILURES:
+        return False
+    return getattr(transport, "descriptor", None) != -1
 
 
 def is_handled(name: str) -> bool:

@@ -4,7 +4,7 @@ A record that is too long is truncated at its end; but the end of a traceback is
 read.
 """
 
-from syslogfast._log_record import format_exception, name_type, print_value
+from syslogfast._message import format_exception, name_type, print_value
 from syslogfast.constants import WIDEST
 
 TYPE_CHECKING = False

@@ -1,15 +1,14 @@
-"""Datagrams: one record each, taken whole or not. UDP (RFC 5426) and unix sockets (unix(7)).
+"""Datagrams: one record each, taken whole or not; over UDP (RFC 5426).
 
 All that a send may need is imported here: a signal's handler that logs must not find it half done.
 """
 
-import _socket
 import errno
-import sys
 from time import monotonic
 
+from syslogfast._backend import BACKEND
 from syslogfast._options import is_address
-from syslogfast._platform import SOL_UDP, UDP_SEGMENT, can_segment, find_path_mtu, system
+from syslogfast._platform import IS_LINUX, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import RejectedRecordError
 from syslogfast.transports.exit_fork import Thread, importing
@@ -23,7 +22,12 @@ if TYPE_CHECKING:
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
 
-BYTE_ORDER = sys.byteorder
+IS_COMPILED = BACKEND != "python" and IS_LINUX
+if TYPE_CHECKING or not IS_COMPILED:
+    from syslogfast.transports.datagram_socket import DatagramSocket
+else:
+    from syslogfast._encoder_c import DatagramSocket
+
 UNKNOWN_LIMIT = 1 << 62  # bytes: more than any datagram has
 MOST_SEGMENTS = 64
 # RFC 768, RFC 791: 65,535 octets with both headers; RFC 8200 does not count the IP header.
@@ -34,7 +38,8 @@ SLOW_START = (1, 2, 4, 8, 16)
 BURST_PAUSE = 0.01  # seconds
 RESOLVE_INTERVAL = 60.0  # seconds, unless the URL says otherwise, from one look to the next
 
-UNIX_OVERHEAD = 32  # bytes of its buffer that Linux keeps back
+# Those whose descriptor may be used in C: another class may have a `send` of its own.
+OWN_CLASSES: "set[Any]" = {DatagramSocket}
 
 
 def is_literal(host: "str") -> "bool":
@@ -42,32 +47,38 @@ def is_literal(host: "str") -> "bool":
     return is_address(host) and "%" not in host
 
 
-def load_look_up() -> "Callable[[Url, int], list[tuple[Any, ...]]]":
+def load_look_up() -> "Callable[[Url, bool], list[tuple[Any, ...]]]":
     with importing:
         from syslogfast.transports.resolve import look_up  # which a literal address does not need
 
     return look_up
 
 
-def list_udp_addresses(url: "Url") -> "list[tuple[int, Any]]":
-    """Return family and address of each socket that the URL may mean."""
+def load_socket() -> "type[DatagramSocket]":
+    """Return the class for what is no plain address; who may need it has it loaded early."""
+    with importing:
+        from syslogfast.transports.datagram_socket import DatagramSocket
+
+    OWN_CLASSES.add(DatagramSocket)
+    return DatagramSocket
+
+
+def list_udp_addresses(url: "Url") -> "list[Any]":
+    """Return the address of each socket that the URL may mean."""
     if is_literal(url.host):
-        family = _socket.AF_INET6 if ":" in url.host else _socket.AF_INET
-        return [(family, (url.host, url.port))]
+        return [(url.host, url.port)]
     look_up = load_look_up()
-    return [(family, address) for family, _, _, _, address in look_up(url, _socket.SOCK_DGRAM)]
+    return [address for _, _, _, _, address in look_up(url, True)]
 
 
-def connect_socket(family: "int", address: "Any") -> "_socket.socket":
-    """Return a socket that does not block, connected; for datagrams that never waits."""
-    datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
-    try:
-        datagrams.settimeout(0)
-        datagrams.connect(address)
-    except OSError:
-        datagrams.close()
-        raise
-    return datagrams
+def connect_socket(address: "Any", source: "str | None" = None) -> "DatagramSocket":
+    """Return a socket that does not block, connected; for datagrams that never waits.
+
+    source: the address of this host that the datagrams are to come from.
+    """
+    if IS_COMPILED and (isinstance(address, str) or any(address[2:])):  # IPv6: a flow, a zone
+        return load_socket()(address, source)
+    return DatagramSocket(address, source)
 
 
 class DatagramTransport:
@@ -84,7 +95,7 @@ class DatagramTransport:
         self._socket = self._connect()
         self.descriptor = self._socket.fileno()
 
-    def _connect(self) -> "_socket.socket":
+    def _connect(self) -> "DatagramSocket":
         """Return a socket that does not block, connected; OSError if there can be none."""
         raise NotImplementedError
 
@@ -97,6 +108,10 @@ class DatagramTransport:
         raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
+        if self._proven and type(self._socket) in OWN_CLASSES:
+            size = queue.send_datagrams(0)
+            if size >= 0:
+                return size
         data = queue.peek(True)
         if data is None:
             return 0
@@ -165,8 +180,10 @@ class UdpTransport(DatagramTransport):
     def prepare(url: "Url") -> "None":
         if not is_literal(url.host):
             load_look_up()
+            load_socket()  # for an address with a zone
 
     def __init__(self, url: "Url", timeout: "float") -> "None":
+        self._source = url.options.get("bind")
         self._addresses = list_udp_addresses(url)  # that are still to be tried
         super().__init__(url, timeout)
         self._interval = float(url.options.get("resolve", RESOLVE_INTERVAL))
@@ -174,24 +191,27 @@ class UdpTransport(DatagramTransport):
         self._next_look = self._plan_look()  # by monotonic()
         # The thread is started when the first is false, and clears it last.
         self._is_looking_up = False
-        self._found: list[tuple[int, Any]] | None = None
+        self._found: list[Any] | None = None
         self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
         self._coming_bursts = list(SLOW_START)  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
-        self._longest_segment = MAX_DATAGRAM_IPV4 if can_segment(self._socket) else 0
+        self._longest_segment = MAX_DATAGRAM_IPV4 if can_segment(self._socket.getsockopt) else 0
 
-    def _connect(self) -> "_socket.socket":
+    def _connect(self) -> "DatagramSocket":
         """Go on to the next address of the host: "localhost" has two, and one may be deaf."""
         failure = OSError("the host has no other address")
         while self._addresses:
             try:
                 self._address = self._addresses.pop(0)
-                return connect_socket(*self._address)
+                return connect_socket(self._address, self._source)
             except OSError as error:
                 failure = error
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # whose traceback has this frame
 
     def push(self, queue: "Queue") -> "int":
         if monotonic() >= self._next_look:
@@ -200,15 +220,19 @@ class UdpTransport(DatagramTransport):
             return 0
         if self._sorts:
             queue.sort()
+        if self._proven and type(self._socket) in OWN_CLASSES:
+            size = queue.send_datagrams(0 if self._in_slow_start else self._longest_segment)
+            if size >= 0:
+                return size
         run = queue.peek_run(self._longest_segment, MOST_SEGMENTS, MAX_DATAGRAM_IPV4)
         if run is None:
             return 0
         data, segment = run
         if len(data) > segment:
             if self._proven and not self._in_slow_start:
-                size = self._send_run(data, segment)
-                if size is not None:
-                    return size
+                sent = self._send_run(data, segment)
+                if sent is not None:
+                    return sent
             data = data[:segment]
         try:
             return self._send(queue, data)
@@ -221,13 +245,12 @@ class UdpTransport(DatagramTransport):
 
     def _send_run(self, data: "memoryview", segment: "int") -> "int | None":
         """Send records of one size in one call; None: one alone will show what is wrong."""
-        ancillary = ((SOL_UDP, UDP_SEGMENT, segment.to_bytes(2, BYTE_ORDER)),)
         try:
-            return self._socket.sendmsg((data,), ancillary)
+            return self._socket.send_segments(data, segment)
         except OSError:
             pass  # it may be about the datagram before
         try:
-            return self._socket.sendmsg((data,), ancillary)
+            return self._socket.send_segments(data, segment)
         except OSError as error:
             failure = self._readiness.name_segment_failure(error)
         if failure == "full":
@@ -309,17 +332,17 @@ class UdpTransport(DatagramTransport):
             self._is_looking_up = False
             self._next_look = 0.0
 
-    def _move(self, queue: "Queue", found: "list[tuple[int, Any]]") -> "None":
+    def _move(self, queue: "Queue", found: "list[Any]") -> "None":
         """Use the first of these addresses, or the present one if it is among them."""
         left = [self._address] if self._address in found else found
         while left:
             address, *left = left
             try:
-                datagrams = connect_socket(*address)
+                datagrams = connect_socket(address, self._source)
             except OSError:
                 continue  # the present one stays if no other can be had
-            source, former = datagrams.getsockname()[0], self._socket
-            if address == self._address and source == former.getsockname()[0]:
+            former = self._socket
+            if address == self._address and datagrams.find_source() == former.find_source():
                 datagrams.close()
                 return
             queue.descriptor = -1
@@ -331,16 +354,16 @@ class UdpTransport(DatagramTransport):
 
     def _raise_pending(self) -> "None":
         """Raise the error of the datagram before, if it had one."""
-        error = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        error = self._socket.take_error()
         if error:
             raise OSError(error, system.strerror(error))
 
     def _find_limit(self, size: "int") -> "int":
-        is_ipv6 = self._socket.family == _socket.AF_INET6
+        is_ipv6 = ":" in self._address[0]
         limit = MAX_DATAGRAM_IPV6 if is_ipv6 else MAX_DATAGRAM_IPV4
         if size > limit:
             return limit
-        mtu = find_path_mtu(self._socket, is_ipv6)
+        mtu = find_path_mtu(self._socket.getsockopt, is_ipv6)
         if mtu is None:
             return limit
         # A longer one is split into fragments, unless the way there forbids it, as it seems to do.
@@ -351,21 +374,6 @@ class UdpTransport(DatagramTransport):
             self._raise_pending()
         finally:
             self._socket.close()
-
-
-class UnixTransport(DatagramTransport):
-    """A connected unix datagram socket; connecting it never waits."""
-
-    def _connect(self) -> "_socket.socket":
-        return connect_socket(_socket.AF_UNIX, self.url.host)
-
-    def _reconnect(self, failure: "str") -> "None":
-        """The collector may have made its socket anew: the old one is nobody's then."""
-        self._socket, former = self._connect(), self._socket
-        former.close()
-
-    def _find_limit(self, size: "int") -> "int":
-        return self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF) - UNIX_OVERHEAD
 
 
 # --- a record that is encoded already, and longer than the transport takes -----------------------

@@ -58,7 +58,7 @@ class DropReporter:
         }
         if not lost:
             return True  # of one that came between the two lines above
-        if not queue.put(self._render(lost, since), even_closed=is_last):
+        if not queue.put(self._render(lost, since), False, is_last):
             queue.drops_since = since  # there is no space for it
             return False
         self.reported = dropped

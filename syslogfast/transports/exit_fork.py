@@ -11,6 +11,8 @@ from syslogfast._platform import (
     call_at_fork,
     catch_up_with_fork,
     find_original,
+    forks_untold,
+    make_lock,
     prepare_thread,
     run_each,
 )
@@ -108,12 +110,15 @@ SAME_END = 0.5  # seconds: what begins so soon after another belongs to the same
 
 _end_began = -FOREVER  # when the present end began
 _end_paused = -FOREVER  # when its last wait was over
+_flushed: "set[int]" = set()  # id() of each sender that was flushed in it: the end flushes it once
 
 
 def flush_in_turn(sender: "Sender") -> None:
     """Flush a sender within what is left of its timeout since the first of several was flushed."""
     try:
-        sender.flush(begin_end(sender) - monotonic())
+        deadline = begin_end(sender, is_another=id(sender) in _flushed)
+        _flushed.add(id(sender))
+        sender.flush(deadline - monotonic())
     finally:
         pause_end()
 
@@ -126,13 +131,14 @@ def close_in_turn(sender: "Sender") -> None:
         pause_end()
 
 
-def begin_end(sender: "Sender") -> float:
+def begin_end(sender: "Sender", is_another: bool = False) -> float:
     """Return until when to wait for a sender; if it is the first, have all of them send."""
     global _end_began
     catch_up_with_fork()
     now = monotonic()
-    if now - _end_paused > SAME_END:
+    if is_another or now - _end_paused > SAME_END:
         _end_began = now
+        _flushed.clear()
         for other in list_senders():
             other.send_soon()
     return max(_end_began, sender.made_at) + sender.timeout
@@ -170,9 +176,11 @@ class Thread:
 
     def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
         """Start it; RuntimeError: there can be no threads here, or not now."""
+        if forks_untold():
+            raise RuntimeError("this process forks without Python's hooks")
         prepare_thread()
         self.owner = _weakref.ref(owner)
-        self._has_gone = find_original("_thread", "allocate_lock")()
+        self._has_gone = make_lock()
         self._has_gone.acquire()
         _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
         _threads.add(self)

@@ -11,7 +11,7 @@ import sys
 from time import monotonic
 
 from syslogfast._options import has_hostname, is_address, this_host
-from syslogfast._platform import SignalSafeLock, catch_up_with_fork, find_original
+from syslogfast._platform import SignalSafeLock, catch_up_with_fork, make_lock
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
 from syslogfast.transports.exit_fork import register_for_fork
@@ -124,7 +124,7 @@ class NetworkWatch:
         """Begin with locks of this process; what happens from now on is not missed."""
         self._is_inherited = False  # set in a process that was forked since
         # Held by the thread that waits.
-        self._waiting = find_original("_thread", "allocate_lock")()
+        self._waiting = make_lock()
         self._closing = SignalSafeLock()  # held while the socket is closed, or woken
         self._close_events()
         if not self._is_closed:

@@ -1,8 +1,9 @@
 """The queue before a transport, in Python: the specification that `queue.pxi` must match."""
 
+import sys
 from time import time_ns
 
-from syslogfast._platform import ChangeLock
+from syslogfast._platform import SignalSafeLock
 from syslogfast._validation import check_queue_bytes
 from syslogfast.constants import FIRST, NO_SPACE, QUEUED
 
@@ -16,6 +17,38 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 1 << 17  # bytes
 ALL = 1 << 62  # frames that are pinned while it is not yet known how many are to be
+
+if sys.implementation.name != "pypy":
+    ChangeLock = SignalSafeLock
+else:
+    from __pypy__ import thread as pypy_thread  # type: ignore[import-not-found]
+
+    class ChangeLock(SignalSafeLock):  # type: ignore[misc, no-redef]
+        """The same where a change takes a few steps that call nothing.
+
+        CPython has no signal's handler called between them, but PyPy, which may call one at any
+        bytecode, is told to wait until the change is done.
+        """
+
+        _is_deferring = False
+
+        def __enter__(self) -> "bool":  # type: ignore[override]
+            super().__enter__()
+            try:
+                pypy_thread._signals_exit()
+            except RuntimeError:
+                return True  # handlers are not called in this thread, or wait already
+            except BaseException:  # of a handler
+                self.release()
+                raise
+            self._is_deferring = True
+            return True
+
+        def __exit__(self, *exc_info: object) -> "None":
+            is_deferring, self._is_deferring = self._is_deferring, False
+            self.release()
+            if is_deferring:
+                pypy_thread._signals_enter()
 
 
 def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
@@ -105,7 +138,7 @@ class Queue:
         return len(self._frames)
 
     def put(
-        self, frame: "bytes", is_truncated: "bool" = False, even_closed: "bool" = False
+        self, frame: "bytes", is_truncated: "bool" = False, even_closed: "bool" = False, /
     ) -> "int":
         """Queue a record if there is space: NO_SPACE, QUEUED, or FIRST if there was none before."""
         size = len(frame)
@@ -125,7 +158,7 @@ class Queue:
         with self._lock:
             self._count_drops(reason, 1)
 
-    def peek(self, one: "bool" = False) -> "memoryview | None":
+    def peek(self, one: "bool" = False, /) -> "memoryview | None":
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
             self._pinned = ALL
@@ -148,7 +181,7 @@ class Queue:
         return None if data is None else (data, ends)
 
     def peek_run(
-        self, longest: "int", most: "int", space: "int"
+        self, longest: "int", most: "int", space: "int", /
     ) -> "tuple[memoryview, int] | None":
         """Return the next records if they are of one size but for a shorter last, and that size.
 
@@ -177,6 +210,23 @@ class Queue:
         data = self._pin(frames[:count])
         return None if data is None else (data, segment)
 
+    # Only in C can bytes be sent and accounted for in one step, that is, without what a signal's
+    # handler could fall in between: see sending.pxi. Elsewhere a transport does it in three.
+
+    def send_stream(self, one: "bool", /) -> "int":
+        """Send what `peek` would give over `descriptor`, which does not wait, and account for it.
+
+        Return the number of bytes; 0: it takes none now; -1: it could not be done so.
+        """
+        return -1
+
+    def send_datagrams(self, longest: "int", /) -> "int":
+        """Send the next record, or if it has no more than so many bytes, what `peek_run` gives.
+
+        Return what `send_stream` does.
+        """
+        return -1
+
     def sort(self) -> "None":
         """Put the records of the oldest block in few runs for `peek_run`: see `arrange_runs`."""
         with self._lock:
@@ -195,7 +245,7 @@ class Queue:
                 self._in_order = count
             self._pinned = 0
 
-    def consume(self, size: "int", pinned: "int" = 0) -> "None":
+    def consume(self, size: "int", pinned: "int" = 0, /) -> "None":
         """Take note that the transport has taken so many of the bytes that `peek` has given.
 
         pinned: bytes after those that are on their way, too, and must not be dropped.

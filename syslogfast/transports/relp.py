@@ -15,7 +15,7 @@ from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.url import Url
@@ -54,7 +54,7 @@ class RelpTransport:
         self._answered = 0.0  # when there was a response last, or none to wait for, by monotonic()
         self._failure: OSError | None = None
         self._readiness = Readiness()
-        self._socket, deadline = connect_host(url, timeout)
+        self._socket, deadline = self._connect(url, timeout)
         try:
             self._socket.settimeout(0)
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -64,6 +64,10 @@ class RelpTransport:
         except OSError:
             self._socket.close()
             raise
+
+    def _connect(self, url: "Url", timeout: "float") -> "tuple[Any, float]":
+        """Return a connected socket, and until when, by monotonic(), all else has to be done."""
+        return connect_host(url, timeout)
 
     def push(self, queue: "Queue") -> "int":
         """Return what has been acknowledged; if nothing, send what the window has space for."""

@@ -3,7 +3,7 @@
 import errno
 from time import monotonic
 
-from syslogfast.constants import FOREVER
+from syslogfast.constants import FIRST_DELAY, FOREVER
 from syslogfast.transports import PermanentError
 from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
 from syslogfast.transports.poll import add_jitter
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.failure_report import FailureReporter, OnFailure
     from syslogfast.transports.queue_py import Queue
 
-FIRST_DELAY = 0.1  # seconds from a failure to the next try, doubled each time
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 30.0  # seconds from a failure to the next try, unless a URL says otherwise
 MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
 
@@ -49,15 +48,17 @@ def load_transport_early(url: "Url") -> None:
         pass
 
 
-def load_worker_early(urls: "Sequence[Url]", linger: float | None) -> None:
+def load_worker_early(urls: "Sequence[Url]", lingers: bool) -> None:
     """Import what waits, and what returns to an earlier URL, if that may be needed.
+
+    lingers: records may have to wait though there is a transport that takes them.
 
     What cannot be imported now is tried again by those who need it.
     """
     has_alternatives = len(urls) > 1
     try:
         with importing:
-            if linger or has_alternatives or needs_waiting(urls[0]):
+            if lingers or has_alternatives or needs_waiting(urls[0]):
                 from syslogfast.transports import failure_report, worker  # noqa: F401
             if has_alternatives:
                 from syslogfast.transports import failback  # noqa: F401
@@ -96,6 +97,8 @@ class RetryPolicy:
         self._queue = queue
         self._on_failure = on_failure
         self._failed: Url = urls[0]  # where `error` was
+        longest = [float(url.options.get("retry", LONGEST_DELAY)) for url in urls]
+        self._longest_delay = min(longest)
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -114,6 +117,7 @@ class RetryPolicy:
         """Have datagrams go out slowly at first, on transports that are opened from now on."""
         for url in self.urls:
             url.uses_slow_start = True
+        load_worker_early(self.urls, True)
 
     def can_open_at_once(self) -> bool:
         return len(self.urls) == 1 and not needs_waiting(self.urls[0]) and self.is_due()
@@ -156,7 +160,7 @@ class RetryPolicy:
             if earlier:
                 self._on_opened(index)
                 return earlier
-        self._failback_delay = min(2 * self._failback_delay, LONGEST_DELAY)
+        self._failback_delay = min(2 * self._failback_delay, self._longest_delay)
         self.next_failback = monotonic() + add_jitter(self._failback_delay)
         return None
 
@@ -247,4 +251,4 @@ class RetryPolicy:
 
     def _back_off(self) -> None:
         self.next_try = monotonic() + add_jitter(self._delay)
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
+        self._delay = min(2 * self._delay, self._longest_delay)

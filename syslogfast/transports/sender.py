@@ -102,7 +102,7 @@ class Sender:
         self.is_inherited = False  # from the process that has forked this one
         self._state: State = "idle"
         self.made_at = monotonic()
-        load_worker_early(urls, linger)
+        load_worker_early(urls, bool(linger))
         self._begin()
         exit_fork.register(self)
 
@@ -132,8 +132,8 @@ class Sender:
 
     # --- what the emitter calls ------------------------------------------------------------------
 
-    def pump(self) -> None:
-        """Send what can be sent without waiting; leave the rest to the worker."""
+    def pump(self, opens: bool = True) -> None:
+        """Send what can be sent without waiting; leave the rest to the worker, see there."""
         lock = self._send_lock
         if self._gathers_by_need and not self._threshold:
             self._count_send()
@@ -161,9 +161,9 @@ class Sender:
             if self._deferred is not None:
                 step, self._deferred = self._deferred, None
                 step()
-            if result != "empty":
-                if not self._wake_worker():
-                    self.queue.threshold = self._threshold  # the next to emit tries again
+            if result != "empty" and (
+                self._wake_worker() or not self._worker or not self._worker.open_in_place(opens)
+            ):
                 return
 
     def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
@@ -232,7 +232,7 @@ class Sender:
             return not self.queue.count  # what has been interrupted has to go on first
         self.retry_policy.retry_soon()
         while self.queue.count:
-            self.pump()
+            self.pump(opens=False)
             if self.queue.count and not self._wait(deadline):
                 return False
         return True
@@ -437,7 +437,7 @@ class Sender:
                 # In one step: another thread, or a signal's handler, may be just here, too.
                 self.__dict__.setdefault("_worker", Worker(self))
             except exit_fork.IMPORT_FAILURES:
-                return None
+                self.queue.threshold = self._threshold  # the next to emit tries again
         return self._worker
 
     def _wake_worker(self, is_urgent: bool = False) -> bool:

@@ -28,41 +28,48 @@ if TYPE_CHECKING:
 
 # A program may have given SIGPIPE its default, which is the end of it.
 NO_SIGNAL = find_constant("MSG_NOSIGNAL") or 0
+SOCKET = _socket.socket  # another may have a `send` of its own
 SEND_BUFFER = 1 << 18  # bytes; else Linux takes 4 MB of a connection whose collector has stopped
 SHORTEST_TIMEOUT = 0.001  # seconds
 IDLE_TIMEOUT = 60  # seconds without an acknowledgement that make a peer a dead one
 PROBES = 4  # of an idle connection, one each quarter of that time
-KEEPALIVE_OPTIONS = (
-    ("SOL_SOCKET", "SO_KEEPALIVE", 1),
-    ("IPPROTO_TCP", "TCP_KEEPIDLE", IDLE_TIMEOUT),
-    ("IPPROTO_TCP", "TCP_KEEPINTVL", IDLE_TIMEOUT // PROBES),
-    ("IPPROTO_TCP", "TCP_KEEPCNT", PROBES),
-    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", IDLE_TIMEOUT * 1000),
-)
 
 
 def list_tcp_addresses(url: "Url") -> "list[StreamAddress]":
     """Return each address of the host, in the order in which they are to be tried."""
-    found = look_up(url, _socket.SOCK_STREAM)
+    found = look_up(url, False)
     return [(family, protocol, address) for family, _, protocol, _, address in found]
 
 
-def enable_keepalive(stream: "_socket.socket") -> "None":
-    """Have the kernel find out when the peer has died without closing."""
-    if stream.family in (_socket.AF_INET, _socket.AF_INET6):
-        for level, option, value in KEEPALIVE_OPTIONS:
+def enable_keepalive(stream: "_socket.socket", timeout: "int") -> "None":
+    """Have the kernel find out when the peer has died without closing.
+
+    timeout: seconds without an acknowledgement that make it a dead one; 0: it lives for ever.
+    """
+    if stream.family in (_socket.AF_INET, _socket.AF_INET6) and timeout:
+        stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            ("TCP_KEEPIDLE", timeout),
+            ("TCP_KEEPINTVL", max(timeout // PROBES, 1)),
+            ("TCP_KEEPCNT", PROBES),
+            ("TCP_USER_TIMEOUT", timeout * 1000),
+        ):
             number = find_constant(option)
             if number is not None:
-                stream.setsockopt(getattr(_socket, level), number, value)
+                stream.setsockopt(_socket.IPPROTO_TCP, number, value)
 
 
-def connect_stream(addresses: "list[StreamAddress]", deadline: "float") -> "_socket.socket":
+def connect_stream(
+    addresses: "list[StreamAddress]", deadline: "float", options: "dict[str, str]"
+) -> "_socket.socket":
     """Return a socket connected to the first of these addresses that answers.
 
     deadline: by monotonic(). One that does not answer leaves each that follows its share of the
-    time.
+    time. options: of the URL.
     """
     failure = None
+    source = options.get("bind")
+    idle_timeout = int(options.get("keepalive", IDLE_TIMEOUT))
     for index, (family, protocol, address) in enumerate(addresses):
         left = deadline - monotonic()
         if failure and left <= 0:
@@ -70,14 +77,19 @@ def connect_stream(addresses: "list[StreamAddress]", deadline: "float") -> "_soc
         stream = _socket.socket(family, _socket.SOCK_STREAM, protocol)
         try:
             stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER)
-            enable_keepalive(stream)
+            enable_keepalive(stream, idle_timeout)
+            if source is not None:
+                stream.bind((source, 0))
             stream.settimeout(max(SHORTEST_TIMEOUT, left / (len(addresses) - index)))
             stream.connect(address)
             return stream
         except OSError as error:
             stream.close()
             failure = error
-    raise failure or OSError("the host has no address")
+    try:
+        raise failure or OSError("the host has no address")
+    finally:
+        del failure  # whose traceback has this frame
 
 
 def connect_host(
@@ -92,7 +104,7 @@ def connect_host(
     deadline = monotonic() + timeout
     addresses = list_addresses(url)
     deadline = max(deadline, monotonic() + timeout / 2)
-    return connect_stream(addresses, deadline), deadline
+    return connect_stream(addresses, deadline, url.options), deadline
 
 
 def count_unacknowledged(stream: "_socket.socket") -> "int":
@@ -125,6 +137,10 @@ class StreamTransport:
         raise NotImplementedError
 
     def push(self, queue: "Queue") -> "int":
+        if type(self._socket) is SOCKET:
+            size = queue.send_stream(self.is_draining)
+            if size >= 0:
+                return size
         data = queue.peek(self.is_draining)
         return 0 if data is None else self._send(data)
 

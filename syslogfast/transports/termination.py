@@ -2,8 +2,11 @@
 
 Only where their action is the default one; a handler of the program's has to flush by itself.
 Python is told of a handler of its own, so that who puts another in its place, and later puts back
-what was there, as uvicorn does, puts this back.
+what was there, as uvicorn does, puts this back. Where the other one was there first, the default
+action comes back, and is replaced then: a bound method, as servers use, is gone at that moment.
 """
+
+import _weakref
 
 from syslogfast._encoder_c import drain_at_termination  # type: ignore[import-not-found]
 from syslogfast._platform import SignalSafeLock, call_at_fork
@@ -21,18 +24,49 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 _watched: "dict[int, Any]" = {}  # senders by id(), weakly
+_others: "dict[int, Any]" = {}  # the handler of a signal that is not ours, weakly
 _arming = SignalSafeLock()  # held while C is told of queues, by any thread
 
 
-def watch(sender: "Sender") -> None:
-    """Have what is in a sender's queue sent before one of the signals ends the process."""
+def watch(sender: "Sender") -> bool:
+    """Have what is in a sender's queue sent before one of the signals ends the process.
+
+    Return False if that was so before.
+    """
+    is_new = id(sender) not in _watched
     refer_weakly(_watched, sender)
+    take_signals()
+    return is_new
+
+
+def unwatch(sender: "Sender") -> None:
+    """Undo that, and give the signals back if it was the last."""
+    _watched.pop(id(sender), None)
     for number in SIGNALS:
-        if signal.getsignal(number) == signal.SIG_DFL:
+        if not _watched and signal.getsignal(number) is end_by_signal:
+            try:
+                signal.signal(number, signal.SIG_DFL)
+            except ValueError:
+                pass  # not the main thread; there is nothing left to be sent
+    renew()
+
+
+def take_signals(former: object = None) -> None:
+    """Take those that have the default action; be called again when another handler has gone."""
+    if all(sender.is_closed() for sender in list_owners(_watched)):
+        return
+    for number in SIGNALS:
+        action = signal.getsignal(number)
+        if action == signal.SIG_DFL:
             try:
                 signal.signal(number, end_by_signal)
             except ValueError:
-                return  # not the main thread: only that can be told of it
+                continue  # not the main thread: only that can be told of it
+        elif action is not end_by_signal:
+            try:
+                _others[number] = _weakref.ref(action, take_signals)
+            except TypeError:
+                pass  # it is ignored, or has a handler in C: for good, as far as is known
     renew()
 
 

@@ -86,6 +86,52 @@ def wrap_stream(
     return context.wrap_socket(stream, server_hostname=name)
 
 
+def connect_tls(url: "Url", timeout: "float") -> "tuple[Any, float]":
+    """Return a TLS connection that does not block, and until when all else has to be done.
+
+    That is by monotonic(). OSError: one side does not accept the other, as far as is known by then.
+    """
+    context = make_context(url)
+    name = url.options.get("name", url.host)
+    name.encode("idna")  # UnicodeError now rather than from within a handshake
+    stream, deadline = connect_host(url, timeout)
+    started = monotonic()
+    try:
+        connection = wrap_stream(context, stream, name, deadline)
+    except (OSError, ValueError) as error:
+        stream.close()
+        raise explain_error(error) from None
+    connection.settimeout(0)
+    now = monotonic()
+    wait = max(2 * (now - started), MIN_REFUSAL_WAIT)
+    await_refusal(connection, min(wait, max(0.0, deadline - now)))
+    return connection, deadline
+
+
+def await_refusal(connection: "Any", seconds: "float") -> "None":
+    """Give the collector time to refuse us.
+
+    In TLS 1.3 it sees our certificate, or that there is none, only after our handshake is
+    over (RFC 8446 4.6.1); if it accepts, it mostly sends a ticket. Where there is no time left
+    for that, the next push finds it.
+    """
+    try:
+        wait_ready(connection.fileno(), seconds, to_read=True)
+        look_for_end(connection)
+    except OSError as error:
+        connection.close()
+        raise explain_error(error) from None
+
+
+def look_for_end(connection: "Any") -> "None":
+    """Raise that the collector has gone, if it has: TCP takes bytes for it all the same."""
+    try:
+        if not connection.recv(4096):
+            raise ConnectionResetError("the collector has closed the connection")
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        pass
+
+
 class TlsByMemory:
     """What a transport needs of an ssl.SSLSocket, where gevent or eventlet has replaced that.
 
@@ -104,6 +150,7 @@ class TlsByMemory:
         self._is_plain = False  # since close_notify
         self.fileno, self.settimeout = stream.fileno, stream.settimeout
         self.shutdown, self.close = stream.shutdown, stream.close
+        self.setsockopt = stream.setsockopt
         while True:
             stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
             try:
@@ -169,42 +216,7 @@ class TlsTransport(TcpTransport):
         self.url = url
         self.pinned = 0  # bytes that OpenSSL has taken, and must be given again with the next ones
         self._wants_to_read = False
-        context = make_context(url)
-        name = url.options.get("name", url.host)
-        name.encode("idna")  # UnicodeError now rather than from within a handshake
-        stream, deadline = connect_host(url, timeout)
-        started = monotonic()
-        try:
-            self._socket = wrap_stream(context, stream, name, deadline)
-        except (OSError, ValueError) as error:
-            stream.close()
-            raise explain_error(error) from None
-        self._socket.settimeout(0)
-        now = monotonic()
-        wait = max(2 * (now - started), MIN_REFUSAL_WAIT)
-        self._await_refusal(min(wait, max(0.0, deadline - now)))
-
-    def _await_refusal(self, seconds: "float") -> "None":
-        """Give the collector time to refuse us.
-
-        In TLS 1.3 it sees our certificate, or that there is none, only after our handshake is
-        over (RFC 8446 4.6.1); if it accepts, it mostly sends a ticket. Where there is no time left
-        for that, the next push finds it.
-        """
-        try:
-            wait_ready(self._socket.fileno(), seconds, to_read=True)
-            self._look_for_end()
-        except OSError as error:
-            self._socket.close()
-            raise explain_error(error) from None
-
-    def _look_for_end(self) -> "None":
-        """Raise that the collector has gone, if it has: TCP takes bytes for it all the same."""
-        try:
-            if not self._socket.recv(4096):
-                raise ConnectionResetError("the collector has closed the connection")
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass
+        self._socket, _ = connect_tls(url, timeout)
 
     def push(self, queue: "Queue") -> "int":
         data = queue.peek(self.is_draining and not self.pinned)
@@ -212,7 +224,7 @@ class TlsTransport(TcpTransport):
             data = data[: self.pinned]
         taken = 0
         try:
-            self._look_for_end()
+            look_for_end(self._socket)
             with WithoutSignal():
                 while data is not None and taken < len(data):
                     piece = data[taken : taken + (self.pinned or MAX_PIECE)]

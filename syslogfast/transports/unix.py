@@ -4,8 +4,8 @@ syslog(3) takes a /dev/log of either kind, and so does this package. What is que
 framing: it is put into the other kind's here, one record at a time.
 """
 
-from syslogfast.transports.datagram import UnixTransport
 from syslogfast.transports.stream import UnixStreamTransport
+from syslogfast.transports.unix_datagram import UnixTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import sys
 
 from syslogfast._options import is_address
 from syslogfast._platform import has_socket_family, read_variable, system
-from syslogfast._validation import reject_loader, reject_url, reject_url_kind
-from syslogfast.constants import MAX_SIZE_UDP
+from syslogfast._validation import check_kind, reject_loader, reject_url, reject_url_kind
+from syslogfast.constants import FIRST_DELAY, MAX_SIZE_UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 STREAM_FRAMINGS = ("lf", "octet", "nul")
 FILES = ("ca", "cert", "key")
+CONTEXT_OPTIONS = (*FILES, "insecure")  # what an ssl.SSLContext says by itself
+TLS_OPTIONS = (*CONTEXT_OPTIONS, "name")
+CONNECTION_OPTIONS = ("bind", "keepalive", "retry")
 MAX_PORT = 65535
 MOST_SECONDS = 10**10
+MAX_KEEPALIVE = 32767  # seconds: Linux's TCP_KEEPIDLE has no more
+MAX_RETRY = 86400  # seconds: a day
 MAX_FD = (1 << 31) - 1
 MAX_VSOCK = (1 << 32) - 1
 
@@ -123,7 +128,7 @@ SCHEMES = {
         loader="syslogfast.transports.datagram:UdpTransport",
         port=514,
         framings=(None,),
-        options=("order", "resolve"),
+        options=("bind", "order", "resolve", "retry"),
         max_size=MAX_SIZE_UDP,
         opens_at_once=is_address,
     ),
@@ -131,19 +136,21 @@ SCHEMES = {
         loader="syslogfast.transports.stream:TcpTransport",
         port=601,
         framings=STREAM_FRAMINGS,
+        options=CONNECTION_OPTIONS,
     ),
     "tls": Scheme(  # RFC 5425
         loader="syslogfast.transports.tls:TlsTransport",
         port=6514,
         framings=("octet", "lf"),
-        options=(*FILES, "name", "insecure"),
+        options=(*TLS_OPTIONS, *CONNECTION_OPTIONS),
     ),
     "unix": Scheme(
-        loader="syslogfast.transports.datagram:UnixTransport",
+        loader="syslogfast.transports.unix_datagram:UnixTransport",
         other_loader="syslogfast.transports.unix:TerminatedStreamTransport",
         address="/PATH",
         read_address=read_path,
         framings=(None, *STREAM_FRAMINGS),
+        options=("retry",),
         protocol="local",  # a stock rsyslog or journald takes RFC 5424 for a text of the sender's
         family="AF_UNIX",
         opens_at_once=always,
@@ -159,12 +166,20 @@ SCHEMES = {
         read_address=read_context,
         port=514,
         framings=STREAM_FRAMINGS,
+        options=("retry",),
         family="AF_VSOCK",
     ),
     "relp": Scheme(
         loader="syslogfast.transports.relp:RelpTransport",
         port=2514,
         framings=(None,),  # it has a framing of its own
+        options=CONNECTION_OPTIONS,
+    ),
+    "relps": Scheme(
+        loader="syslogfast.transports.relps:RelpsTransport",
+        port=2514,
+        framings=(None,),
+        options=(*TLS_OPTIONS, *CONNECTION_OPTIONS),
     ),
     "fd": Scheme(
         loader="syslogfast.transports.fd:FdTransport",
@@ -237,6 +252,13 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
         reject_url("have order=any, or no order", url)
     if not is_duration(options.get("resolve", "0")):
         reject_url("have a resolve in seconds, or 0 for never", url)
+    if not is_address(options.get("bind", "::")):
+        reject_url("have a bind that is an address of this host, such as 192.0.2.1", url)
+    if not is_number(options.get("keepalive", "0"), MAX_KEEPALIVE):
+        reject_url(f"have a keepalive in seconds, 1..{MAX_KEEPALIVE}, or 0 for none", url)
+    retry = options.get("retry", "1")
+    if not is_duration(retry) or not FIRST_DELAY <= float(retry) <= MAX_RETRY:
+        reject_url(f"have a retry in seconds, {FIRST_DELAY}..{MAX_RETRY}", url)
     if options.get("insecure", "yes") != "yes":
         reject_url("have insecure=yes, or nothing of it", url)
     if "key" in options and "cert" not in options:
@@ -305,7 +327,32 @@ def parse_url(url: "str | Url") -> "Url":
     check_options(scheme, options, url)
     parts = Url(url, scheme, options)
     SCHEMES[scheme].read_address(parts, address)
+    source = options.get("bind")
+    if source and is_address(parts.host) and (":" in source) != (":" in parts.host):
+        reject_url("have a bind of the kind that its host is, IPv4 or IPv6", url)
     return parts
+
+
+def is_context(value: "object") -> "bool":
+    """Return True for an ssl.SSLContext; where `ssl` was not imported, there is none."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(value, ssl.SSLContext)
+
+
+def use_context(urls: "list[Url]", context: "Any") -> "None":
+    """Have the TLS of all of these made by an ssl.SSLContext.
+
+    TypeError: it is none. ValueError: one of them has no TLS, or an option that the context has.
+    """
+    if not is_context(context):
+        check_kind("context", context, "an ssl.SSLContext or None")
+    for url in urls:
+        if "ca" not in SCHEMES[url.scheme].options:
+            reject_url("be of a transport with TLS, such as tls://, for a context", url.text)
+        for name in CONTEXT_OPTIONS:
+            if name in url.options:
+                reject_url(f"have no option {name!r}, which a context has", url.text)
+        url.context = context
 
 
 def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":

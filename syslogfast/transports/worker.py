@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PAUSE = 0.1  # seconds that the thread waits after an exception, before it goes on
 POLL_INTERVAL = 0.05  # seconds after which one who waits looks again, woken or not
 STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
+OPENING_TIME = 0.5  # seconds that who emits waits for a transport, where there can be no thread
 
 
 class Worker:
@@ -44,9 +45,8 @@ class Worker:
 
     def __init__(self, sender: "Sender") -> None:
         self._sender = sender
-        allocate_lock = platform.find_original("_thread", "allocate_lock")
-        self._running = allocate_lock()
-        self._wakeup = allocate_lock()
+        self._running = platform.make_lock()
+        self._wakeup = platform.make_lock()
         self._wakeup.acquire()
         self._waiting: list[Any] = []
         self._is_idle = False
@@ -92,7 +92,7 @@ class Worker:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        lock = platform.find_original("_thread", "allocate_lock")()
+        lock = platform.make_lock()
         lock.acquire()
         self._waiting.append(lock)
         try:
@@ -133,6 +133,19 @@ class Worker:
                 transport = None
         if transport:  # somebody else has opened one, or closed all, meanwhile
             transport.abort()
+
+    def open_in_place(self, opens: bool) -> bool:
+        """Open a transport for one who emits where there can be no thread; False: there is none.
+
+        That waits, not for long, and only when the next try is due; not for one who flushes, and
+        has a deadline (`opens` is False).
+        """
+        sender = self._sender
+        sender.queue.threshold = sender._threshold  # the next to emit tries again
+        if opens and sender._transport is None and sender.retry_policy.is_due():
+            self.open(monotonic() + OPENING_TIME)
+            return sender._transport is not None
+        return False
 
     def _stop_gathering(self) -> None:
         sender = self._sender

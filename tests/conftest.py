@@ -6,16 +6,19 @@ Run as `python -Im pytest`, so that the installed package is tested and not this
 import gc
 import os
 import pathlib
+import random
 import signal
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support import collectors
 from support.backends import find_other_core, load_backend
 from support.certificates import Certificates, find_openssl, make_certificates
 from support.collectors import StartCollector
+from support.made_once import make_once
 from support.receivers import (  # noqa: F401
     connect,
     connect_once,
@@ -32,10 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skip", action="store_true", help="fail where a test would be skipped: CI has it all"
     )
+    parser.addoption(
+        "--loggers", action="store_true", help="have syslogfast.loggers installed for each test"
+    )
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of xdist, which heeds PYTHONDONTWRITEBYTECODE, what -I means for it."""
+    node.workerinput["dont_write_bytecode"] = sys.dont_write_bytecode
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Begin where all is as the tests have to have it, however they were started."""
+    if hasattr(config, "workerinput"):
+        sys.dont_write_bytecode = config.workerinput["dont_write_bytecode"]
     package = pathlib.Path(syslogfast.__file__).parent
     core = find_other_core(package, sys.path)
     if core is not None and not os.environ.get("SYSLOGFAST_BACKEND"):
@@ -50,8 +64,8 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` starts: a third of the time a test waits."""
-    return max(2, (os.cpu_count() or 1) * 3 // 2)
+    """Return how many processes `-n auto` starts: nearly half of the time a test waits."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +82,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("slow") is None:
             item.add_marker("quick")
     if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path)
         items[:] = spread_slow(items, config.workerinput["workercount"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[pytest.CollectReport]:
+    """Let each of several processes load the files in an order of its own.
+
+    The first one that loads a file rewrites its assertions, which takes most of the time, and
+    keeps the result for the others; in one order, all would do it at once.
+    """
+    report = yield
+    config = collector.config
+    if hasattr(config, "workerinput") and isinstance(collector, pytest.Directory):
+        random.Random(config.workerinput["workerid"]).shuffle(report.result)
+    return report
 
 
 def spread_slow(items: list[pytest.Item], count: int) -> list[pytest.Item]:
@@ -101,6 +130,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped, but --no-skip is given: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def install_loggers(request: pytest.FixtureRequest) -> None:
+    """Have calls of `logging` take the other way, if --loggers is given: nobody can tell."""
+    if request.config.getoption("--loggers"):
+        syslogfast.loggers.install()
 
 
 @pytest.fixture(params=["c", "python"])
@@ -216,15 +252,23 @@ def tls_collector(
 def core(
     root: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> "tuple[str, pathlib.Path]":
-    """What Cython says of the compiled encoder, and the C that it makes of it."""
+    """What Cython says of the compiled encoder, and the C that it makes of it.
+
+    Beside that is the C of the other compiled module.
+    """
     import subprocess
 
     pytest.importorskip("Cython")
-    target = tmp_path_factory.mktemp("core") / "_encoder_c.c"
-    command = [sys.executable, "-Im", "cython", "-3", "--module-name", "syslogfast._encoder_c"]
-    command += ["-I.", "syslogfast/_c/_encoder_c.pyx", "-o", str(target)]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    return result.stderr, target
+
+    def translate(folder: pathlib.Path) -> None:
+        for name in ("_encoder_c", "_logger_c"):
+            command = [sys.executable, "-Im", "cython", "-3", "--module-name", f"syslogfast.{name}"]
+            command += ["-I.", f"syslogfast/_c/{name}.pyx", "-o", str(folder / f"{name}.c")]
+            result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+            (folder / f"warnings{name}").write_text(result.stderr, encoding="utf-8")
+
+    folder = make_once(tmp_path_factory, "core", translate)
+    return (folder / "warnings_encoder_c").read_text(encoding="utf-8"), folder / "_encoder_c.c"
 
 
 @pytest.fixture(scope="session")

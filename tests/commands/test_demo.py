@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
+from support.each import try_each
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 
 from syslogfast import BACKEND
@@ -263,8 +264,8 @@ def test_target_breaks_off(backend: str) -> None:
     assert result.returncode == (1 if lost else 0)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
+@try_each(
+    "arguments, message",
     [
         (["--emitters", "0"], "argument --emitters: must be in 1..10000000, got '0'"),
         (["--emitters", "-1"], "argument --emitters: "),

@@ -599,13 +599,13 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     ],
 )
 def test_a_wrong_address_gets_one_clear_line(address: str) -> None:
-    for option in ("--udp", "--tcp"):
-        result = run(f"{option}={address}")
-        assert (result.returncode, result.stdout) == (2, "")
-        shown = repr(address) if len(repr(address)) <= 100 else repr(address)[:97] + "..."
-        assert result.stderr == (
-            f"syslogfast listen: argument {option}: ADDR must be HOST:PORT, got {shown}\n"
-        )
+    option = ("--udp", "--tcp")[len(address) % 2]  # they have the same parser
+    result = run(f"{option}={address}")
+    assert (result.returncode, result.stdout) == (2, "")
+    shown = repr(address) if len(repr(address)) <= 100 else repr(address)[:97] + "..."
+    assert result.stderr == (
+        f"syslogfast listen: argument {option}: ADDR must be HOST:PORT, got {shown}\n"
+    )
 
 
 def test_an_address_in_use_is_an_error() -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 from support import malicious_input
+from support.each import try_each
 from support.grammar import parse_rfc3164, parse_rfc5424
 from support.rfc_examples import RFC5424_EXAMPLES
 
@@ -104,7 +105,7 @@ def test_every_priority() -> None:
             assert (record.facility, record.severity) == divmod(prival, 8)
 
 
-@pytest.mark.parametrize("year", [1, 4, 100, 400, 1900, 2000, 2003, 2004, 2100, 9999])
+@try_each("year", [1, 4, 100, 400, 1900, 2000, 2003, 2004, 2100, 9999])
 def test_every_day(year: int) -> None:
     """RFC 3339 5.7: those days are taken that the month of this year has, and no other."""
     for month in range(14):
@@ -283,7 +284,7 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize(("data", "what", "offset"), MALFORMED)
+@try_each("data, what, offset", MALFORMED)
 def test_malformed(data: bytes, what: str, offset: int) -> None:
     """The first thing that is wrong is named, and the byte where it is."""
     with pytest.raises(MalformedError) as caught:
@@ -408,8 +409,8 @@ def test_frames_of_the_encoder(encoder_module: ModuleType, framing: str) -> None
         assert parse_record(frame).hostname == "h"
 
 
-@pytest.mark.parametrize(
-    ("buffer", "expected"),
+@try_each(
+    "buffer, expected",
     [
         (b"", ([], 0)),
         (b"1", ([], 0)),

@@ -337,11 +337,11 @@ def test_standard_output_that_is_closed_is_an_error(backend: str) -> None:
     ],
 )
 def test_bad_arguments_get_one_clear_line(
-    backend: str, root: pathlib.Path, arguments: list[str], message: str
+    root: pathlib.Path, arguments: list[str], message: str
 ) -> None:
     result = subprocess.run(
         [*COMMAND, *arguments],
-        env=make_environment(backend),
+        env=make_environment(""),
         cwd=root,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -2,11 +2,13 @@
 
 import pathlib
 import re
+import socket
 import types
 from typing import Any
 
 import pytest
 from support.page_sections import DOCS, Page, Section, Stage, check_session, read_sections
+from support.receivers import url_of
 
 import syslogfast
 from syslogfast import services
@@ -33,6 +35,27 @@ def check_failures(section: Section, stage: Stage) -> None:
     run = stage.run(section.take("python"))
     assert run.out == b""
     assert run.err.decode() == section.take("text")
+
+
+@DELIVERY.check("What becomes of the records when ...")
+def check_events(section: Section, stage: Stage) -> None:
+    """The application's shutdown sends what lingers: nothing else does at such an end."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        example = "udp://127.0.0.1:5514"
+        program = section.take("python")
+        assert program.count(example) == 1
+        serve = """
+import asyncio, os
+async def serve():
+    async with lifespan(None):
+        pass
+    os._exit(0)
+asyncio.run(serve())
+"""
+        stage.run_quiet(program.replace(example, url_of(receiver)) + serve)
+        assert receiver.recv(2048).endswith(b" started")
 
 
 # --- scale.md -------------------------------------------------------------------------------------

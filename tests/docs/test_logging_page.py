@@ -31,6 +31,19 @@ def check_stream(section: Section, stage: Stage) -> None:
     stage.run_quiet(section.take("python")).compare(section.take("text"))
 
 
+@PAGE.check("Without a LogRecord")
+def check_loggers(section: Section, stage: Stage) -> None:
+    """The first call of a level is one of logging, which finds out whether it is enabled."""
+    program = stage.listen(section.take("python"))
+    program += "log.info('%s', 1)\nprint(syslogfast.loggers.compiled.count_calls()[0])\n"
+    run = stage.run_quiet(program)
+    records = stage.receive(3)
+    run.check(records[0], "info", "3 sold for 19.99")
+    parsed = parse_rfc5424(records[1])
+    assert (parsed.msgid, parsed.message) == ("SALE", "sold")
+    assert run.out == (b"fast\n2\n" if syslogfast.loggers.compiled else run.out)
+
+
 @PAGE.check("To a collector over UDP")
 def check_udp(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))

@@ -108,7 +108,7 @@ def test_verdicts(report: ModuleType, goal: "dict[str, float]", missed: float) -
 # What a run without each of these leaves out: rows and columns that name it, or whole tables.
 COMPETITORS = (
     *("loggen", "logger", "syslog-rfc5424-formatter", "rfc5424-logging-handler", "hat-syslog"),
-    *("structlog", "loguru", "picologging", "small build"),
+    *("structlog", "loguru", "picologging", "bqlog", "pyfastlogging", "logust", "small build"),
 )
 TABLES = {
     "a C compiler": "encode encode_into writer sizes small allocations timestamp-rfc5424-utc",
@@ -158,7 +158,7 @@ def test_missing(root: pathlib.Path, report: ModuleType, results: "Any", missing
     assert pages.keys() == whole.keys()
 
 
-@pytest.mark.parametrize("part", ["record", "throughput", "footprint", "relays"])
+@pytest.mark.parametrize("part", ["record", "call", "throughput", "footprint", "outage", "relays"])
 def test_missing_part(root: pathlib.Path, report: ModuleType, results: "Any", part: str) -> None:
     """Nor does a page need a part of which nothing at all was measured."""
     question = results.parts.pop(part).question

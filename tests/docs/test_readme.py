@@ -140,7 +140,7 @@ def test_cython_example(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     subprocess.run(
         [sys.executable, "-I", "setup.py", "--quiet", "build_ext", "--inplace"],
         cwd=tmp_path,
-        env={**os.environ, "CFLAGS": "-O0"},
+        env={**os.environ, "CFLAGS": "-O0 -g0"},
         check=True,
         capture_output=True,
         timeout=300,

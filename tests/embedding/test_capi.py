@@ -82,7 +82,7 @@ def run_in(folder: pathlib.Path, *arguments: str) -> "subprocess.CompletedProces
     """Run this interpreter in a folder, whose modules it finds."""
     # Cython's own parameters, and its type objects, which lack what 3.15 has added to them.
     ignored = "-Wno-unused-parameter -Wno-missing-field-initializers"
-    environment = {**os.environ, "CFLAGS": f"-O0 -Wall -Wextra {ignored}"}
+    environment = {**os.environ, "CFLAGS": f"-O0 -g0 -Wall -Wextra {ignored}"}
     if IS_EDITABLE:  # Cython looks for .pxd files in folders, not where an import hook points
         environment["PYTHONPATH"] = str(INSTALLED.parent)
     return subprocess.run(

@@ -49,7 +49,9 @@ def list_pythons() -> list[str]:
 class Embedded:
     """The program, built from a copy of the sources with one of the Pythons."""
 
-    def __init__(self, python: str, root: pathlib.Path, tree: pathlib.Path) -> None:
+    def __init__(
+        self, python: str, root: pathlib.Path, tree: pathlib.Path, core: pathlib.Path
+    ) -> None:
         tell = subprocess.run([python, "-Ic", TELL_PYTHON], check=True, capture_output=True)
         told = json.loads(tell.stdout)
         self.version = str(told["version"])
@@ -61,6 +63,8 @@ class Embedded:
             tree / "syslogfast",
             ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.c"),
         )
+        for source in core.parent.glob("*.c"):  # as after a first build, by Cython
+            shutil.copy(source, tree / "syslogfast" / "_c")
         shutil.copytree(root / "examples" / "embed", tree / "examples" / "embed")
         for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(root / name, tree)
@@ -68,7 +72,8 @@ class Embedded:
         install, self.start = list_blocks(tree / "examples" / "embed" / "README.md", "sh")
         self.install, build = install.splitlines()
         # Cython and setuptools are those of this Python: there is no need to install any.
-        environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "CFLAGS": "-O0"}
+        environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
+        environment["CFLAGS"] = "-O0 -g0"
         self.run(build.replace("build/venv/bin/python", python), environment)
 
     def run(self, command: str, environment: "dict[str, str] | None" = None) -> bytes:
@@ -111,14 +116,16 @@ class Embedded:
 
 @pytest.fixture(scope="module", params=list_pythons())
 def embedded(
-    request: pytest.FixtureRequest, root: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    root: pathlib.Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    core: "tuple[str, pathlib.Path]",
 ) -> Embedded:
-    pytest.importorskip("Cython")
     need_programs("bash", "gcc")
     libc = subprocess.run(["gcc", "-print-file-name=libc.a"], capture_output=True, text=True)
     if not os.path.exists(libc.stdout.strip()):
         pytest.skip("the C library is not there as a static one")
-    return Embedded(request.param, root, tmp_path_factory.mktemp("embed"))
+    return Embedded(request.param, root, tmp_path_factory.mktemp("embed"), core[1])
 
 
 def isolate_start(start: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.backends import load_emitter_module
+from support.each import try_each
 from support.emitters import IDENTITY, LEVELS, TIME, IdleSender, take
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.receivers import LIMIT, Sink, check_counts, parse_lines, stall, wait_until
@@ -113,7 +114,7 @@ def make_record(**attributes: object) -> logging.LogRecord:
     return record
 
 
-@pytest.mark.parametrize("way", WAYS)
+@try_each("way", WAYS)
 def test_each_way_numbers(module: ModuleType, way: str) -> None:
     """However a record is sent, it has the next number, and nothing else of it changes."""
     count, send = WAYS[way]
@@ -294,8 +295,8 @@ METAS = {
 }
 
 
-@pytest.mark.parametrize("constant", [None, {"k@1": {"x": "y"}}], ids=["", "constant"])
-@pytest.mark.parametrize("name", OTHERS)
+@try_each("constant", [None, {"k@1": {"x": "y"}}])
+@try_each("name", OTHERS)
 def test_other_elements_stay(module: ModuleType, name: str, constant: object) -> None:
     """The number joins them."""
     data, expected = OTHERS[name]
@@ -311,9 +312,9 @@ def test_other_elements_stay(module: ModuleType, name: str, constant: object) ->
         ]
 
 
-@pytest.mark.parametrize("constant", [None, {"meta": {"language": "de"}}], ids=["", "constant"])
-@pytest.mark.parametrize("form", METAS)
-@pytest.mark.parametrize("pairs", [(), (("sysUpTime", "7"),), (("language", "en"), ("x", "[meta"))])
+@try_each("constant", [None, {"meta": {"language": "de"}}])
+@try_each("form", METAS)
+@try_each("pairs", [(), (("sysUpTime", "7"),), (("language", "en"), ("x", "[meta"))])
 def test_meta_of_the_record(module: ModuleType, form: str, pairs: tuple, constant: object) -> None:
     """A "meta" that is given stays, with the number in it."""
     emitter = make_emitter(module, structured_data=constant)
@@ -377,9 +378,7 @@ def test_constant_meta(module: ModuleType, form: object) -> None:
     assert take_numbers(emitter) == [1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    "data", [[1], 5, "text", {"a@1": 5}, {"meta": 5}, {"bad id": {}}], ids=repr
-)
+@try_each("data", [[1], 5, "text", {"a@1": 5}, {"meta": 5}, {"bad id": {}}])
 def test_wrong_structured_data(module: ModuleType, data: object) -> None:
     """Neither emit nor emit_record raises what encode does: the record has its number."""
     emitter = make_emitter(module)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 from support.backends import load_emitter_module
+from support.each import try_each
 from support.emitters import make_emitter, take, take_one
 
 pytestmark = [pytest.mark.native, pytest.mark.threads]
@@ -38,8 +39,8 @@ LONG = "u" * 400
 ATTRIBUTES = {"x@1": {"user": "user"}}
 
 
-@pytest.mark.parametrize(
-    ("options", "attributes", "is_truncated"),
+@try_each(
+    "options, attributes, is_truncated",
     [
         ({"attributes": ATTRIBUTES}, {"user": LONG}, True),
         ({"attributes": ATTRIBUTES}, {"user": "short"}, False),
@@ -77,8 +78,8 @@ def test_emit_record(
     assert take_one(emitter) == emitter._encoder.encode_record(record).removesuffix(b"\n")
 
 
-@pytest.mark.parametrize("number_of_octets", [5, 300, 2000, 100_000])
-@pytest.mark.parametrize("how", ["emit", "emit_record", "attributes"])
+@try_each("number_of_octets", [5, 300, 2000, 100_000])
+@try_each("how", ["emit", "emit_record", "attributes"])
 def test_values_are_written_once(module: ModuleType, number_of_octets: int, how: str) -> None:
     """A value's __str__ runs once, however long it is and whether or not it is left out."""
     value = Counted("v" * number_of_octets)

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.backends import load_emitter_module
+from support.each import try_each
 from support.emitters import IDENTITY, make_emitter, take_one
 from support.grammar import parse_rfc5424
 from support.malicious_input import BigInt, Text
@@ -305,8 +306,8 @@ SET_METHOD: dict[str, Callable[[logging.LogRecord], object]] = {
 }
 
 
-@pytest.mark.parametrize("args", [(), (3,)])
-@pytest.mark.parametrize("name", SET_METHOD)
+@try_each("args", [(), (3,)])
+@try_each("name", SET_METHOD)
 def test_own_get_message(encoder_module: ModuleType, name: str, args: tuple) -> None:
     """A record's own getMessage is seen, even after others of its class."""
     encoder = encoder_module.Encoder(**IDENTITY)
@@ -340,8 +341,8 @@ MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize(("msg", "args"), MESSAGES)
-@pytest.mark.parametrize("exc_info", [None, (ValueError, ValueError("bad"), None)])
+@try_each("msg, args", MESSAGES)
+@try_each("exc_info", [None, (ValueError, ValueError("bad"), None)])
 def test_message_is_left(encoder_module: ModuleType, msg: object, args: object, exc_info) -> None:
     """`record.message` and `exc_text` are what logging.Formatter leaves there."""
     encoder = encoder_module.Encoder(**IDENTITY)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
+from support.each import try_each
 from support.grammar import parse_rfc5424, split_frames
-from support.names import name_type
 
 pytestmark = [pytest.mark.portable, pytest.mark.native]
 
@@ -189,12 +189,20 @@ def test_wider_items_are_bytes_too(encoder_module: ModuleType) -> None:
     assert store == record
 
 
-@pytest.mark.parametrize(
+@try_each(
     "buffer",
-    [b"bytes", "text", None, 7, [], memoryview(b"readonly"), memoryview(bytearray(200))[::2],
-     memoryview(bytearray(200))[::-1], mmap.mmap(-1, 200, prot=mmap.PROT_READ)],
-    ids=lambda buffer: type(buffer).__name__,
-)  # fmt: skip
+    [
+        b"bytes",
+        "text",
+        None,
+        7,
+        [],
+        memoryview(b"readonly"),
+        memoryview(bytearray(200))[::2],
+        memoryview(bytearray(200))[::-1],
+        mmap.mmap(-1, 200, prot=mmap.PROT_READ),
+    ],
+)
 def test_what_cannot_be_written_to(encoder_module: ModuleType, buffer: object) -> None:
     """A read-only, scattered or missing buffer is a TypeError."""
     encoder = make_encoder(encoder_module)
@@ -229,7 +237,7 @@ def test_message_and_buffer_are_the_same_mistake(
     assert str(caught.value) == f"{rule}, got {both!r}"
 
 
-@pytest.mark.parametrize("offset", [-1, -(10**30), 11, 2**63, 10**30])
+@try_each("offset", [-1, -(10**30), 11, 2**63, 10**30])
 def test_offsets_out_of_range(encoder_module: ModuleType, offset: int) -> None:
     """An offset is from 0 to the length of the buffer."""
     encoder = make_encoder(encoder_module)
@@ -248,7 +256,7 @@ def test_offsets_out_of_range(encoder_module: ModuleType, offset: int) -> None:
         assert bytes(buffer) == b"." * 10
 
 
-@pytest.mark.parametrize("offset", [None, 0.0, "0", b"0", [0]])
+@try_each("offset", [None, 0.0, "0", b"0", [0]])
 def test_offsets_of_another_type(encoder_module: ModuleType, offset: object) -> None:
     """An offset is an int."""
     encoder = make_encoder(encoder_module)
@@ -403,9 +411,7 @@ def test_many_have_one_time(encoder_module: ModuleType) -> None:
         assert len({line.split(b" ")[1] for line in lines}) == 1
 
 
-@pytest.mark.parametrize(
-    "messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)], ids=name_type
-)
+@try_each("messages", ["text", b"bytes", {"a": 1}, {"a"}, iter(["a"]), None, 7, range(3)])
 def test_many_messages_are_a_list_or_a_tuple(encoder_module: ModuleType, messages: object) -> None:
     """A str would be taken for its characters, an iterator could not be counted: TypeError."""
     with pytest.raises(TypeError) as caught:
@@ -477,7 +483,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("option", CHANGES)
+@try_each("option", CHANGES)
 def test_replace_changes_one_option(encoder_module: ModuleType, set_zone, option: str) -> None:
     """Another encoder, as if made with that option; the first stays as it is."""
     set_zone("<+0530>-5:30")
@@ -702,8 +708,8 @@ CONTROLS_RULE = "controls must be one of 'escape', 'keep'"
 FACILITY_RULE = "facility must be in 0..23 or a keyword"
 
 
-@pytest.mark.parametrize(
-    ("options", "kind", "message"),
+@try_each(
+    "options, kind, message",
     [
         ({"protocol": "RFC5424"}, ValueError, f"{PROTOCOL_RULE}, got 'RFC5424'"),
         ({"protocol": 5424}, ValueError, f"{PROTOCOL_RULE}, got 5424"),
@@ -769,7 +775,6 @@ FACILITY_RULE = "facility must be in 0..23 or a keyword"
             "max_size must be at least 8275, the longest header, got 8192",
         ),
     ],
-    ids=str,
 )
 def test_errors_of_the_constructor(
     encoder_module: ModuleType, options: dict[str, object], kind: type, message: str
@@ -872,7 +877,7 @@ def list_texts(count: int) -> list[str]:
     return [f"text number {number} of many" for number in range(count)]
 
 
-@pytest.mark.parametrize("name", ["clear", "fewer", "more", "views", "raises"])
+@try_each("name", ["clear", "fewer", "more", "views", "raises"])
 def test_many_messages_are_read_once(encoder_module: ModuleType, name: str) -> None:
     """What a subclass of list gives in its first iteration is encoded, and nothing else."""
     encoder = make_encoder(encoder_module, framing="lf")

@@ -389,7 +389,7 @@ def measure_growth(call: Callable[[], object]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEADY_NAMES)
 def test_nothing_leaks(compiled, name) -> None:
-    """After 10,000 calls there are as many objects and as much memory as before them."""
+    """After 2,000 calls there are as many objects and as much memory as before them."""
     encoder = compiled.Encoder(**IDENTITY, structured_data={"a@1": {"x": "y"}}, framing="octet")
     call = list_steady_calls(encoder)[name]
     content = bytes(BYTEARRAY)
@@ -397,7 +397,7 @@ def test_nothing_leaks(compiled, name) -> None:
     gc.collect()
     references = [sys.getrefcount(argument) for argument in [*WATCHED, encoder]]
     # Other threads, such as that of the test runner, may take blocks meanwhile, but not each time.
-    left = [count_left_blocks(lambda: try_often(call, 4_000)) for _ in range(3)]
+    left = [count_left_blocks(lambda: try_often(call, 2_000)) for _ in range(3)]
     assert [sys.getrefcount(argument) for argument in [*WATCHED, encoder]] == references
     assert min(left) < 100, left
 

@@ -18,6 +18,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from support.each import try_each
 from support.malicious_input import BigInt, Octets, Text
 from support.odd_kinds import Shown, make_array, make_odd, odd, pretenders
 
@@ -769,15 +770,15 @@ AWKWARD_CALLS: "dict[str, Callable[[ModuleType, object], object]]" = {
 }
 
 
-@pytest.mark.parametrize("name", AWKWARD_CALLS)
+@try_each("name", AWKWARD_CALLS)
 def test_awkward_calls(both_modules, name) -> None:
     """Both encoders agree on what cannot be printed, and on what no strategy draws."""
     encoders = [module.Encoder(**PLAIN) for module in both_modules]
     compare(name, lambda i: AWKWARD_CALLS[name](both_modules[i], encoders[i]))
 
 
-@pytest.mark.parametrize(
-    ("positional", "keywords"),
+@try_each(
+    "positional, keywords",
     [
         ((), {}),
         ((6,), {}),
@@ -797,7 +798,7 @@ def test_wrong_argument_counts(encoder_module, positional, keywords) -> None:
         encoder_module.Encoder("rfc5424")
 
 
-@pytest.mark.parametrize("size", [*range(40), *range(120, 140), *range(250, 262)])
+@try_each("size", [*range(40), *range(120, 140), *range(250, 262)])
 def test_every_size(both_modules, size) -> None:
     """Messages of each length agree, with something to escape at each place, cut at each place."""
     for framing, controls in itertools.product([None, "octet", "lf", "nul"], ["escape", "keep"]):
@@ -822,10 +823,8 @@ WIDE_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", WIDE_TEXTS)
-@pytest.mark.parametrize(
-    "special", ["\t", "\n", "\x7f", "\u0085", "\u2029", "\u2066", "\ud800", '"', "\ufeff"]
-)
+@try_each("text", WIDE_TEXTS)
+@try_each("special", ["\t", "\n", "\x7f", "\u0085", "\u2029", "\u2066", "\ud800", '"', "\ufeff"])
 def test_every_place_in_wide_texts(both_modules, text, special) -> None:
     """What needs care agrees at each place of what is written many at a time, and at its end."""
     encoders = [module.Encoder(**PLAIN) for module in both_modules]
@@ -837,6 +836,7 @@ def test_every_place_in_wide_texts(both_modules, text, special) -> None:
         compare("encode", lambda i: encoders[i].encode(6, start, structured_data=data, time_ns=0))  # noqa: B023
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", WIDE_TEXTS)
 @pytest.mark.parametrize("max_size", [4000, 8192, 2**20])
 def test_long_wide_texts(both_modules, text, max_size) -> None:
@@ -854,8 +854,8 @@ def test_long_wide_texts(both_modules, text, max_size) -> None:
             compare("encode", lambda i: encoders[i].encode(6, message, time_ns=0))  # noqa: B023
 
 
-@pytest.mark.parametrize("count", range(5))
-@pytest.mark.parametrize("space", [*range(8), 500])
+@try_each("count", range(5))
+@try_each("space", [*range(8), 500])
 def test_leading_boms(both_modules, count, space) -> None:
     """With and without `bom`, any number of BOMs before the text agrees, however little fits."""
     for bom, rest in itertools.product([True, False], ["", "x", "text\n", "\ufffe"]):

@@ -6,8 +6,8 @@ import logging
 from types import ModuleType
 
 import pytest
+from support.each import try_each
 from support.grammar import CONTROLS, parse_rfc5424
-from support.names import name_type
 
 pytestmark = [pytest.mark.portable, pytest.mark.native]
 
@@ -32,8 +32,8 @@ def render(encoder_module: ModuleType, structured_data: object, **options: objec
 # --- forms ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("structured_data", "written"),
+@try_each(
+    "structured_data, written",
     [
         (None, b"-"),
         ({}, b"-"),
@@ -55,7 +55,6 @@ def render(encoder_module: ModuleType, structured_data: object, **options: objec
         (b'[a@1 b="c"]', b'[a@1 b="c"]'),
         (b'[a@1 b="c"][d]', b'[a@1 b="c"][d]'),
     ],
-    ids=str,
 )
 def test_6_3_forms(encoder_module: ModuleType, structured_data: object, written: bytes) -> None:
     """RFC 5424 6.3.1 to 6.3.3: in the order given; a name may repeat (7.2.1 does so with ip)."""
@@ -78,8 +77,8 @@ class Unpaired:
         return 'an "object"'
 
 
-@pytest.mark.parametrize(
-    ("value", "written"),
+@try_each(
+    "value, written",
     [
         (7, b"7"),
         (-1.5, b"-1.5"),
@@ -97,7 +96,6 @@ class Unpaired:
         (Unpaired(), b'an \\"object\\"'),
         (ValueError("no\n"), b"no#012"),
     ],
-    ids=name_type,
 )
 def test_6_3_3_values_of_any_type(
     encoder_module: ModuleType, value: object, written: bytes
@@ -145,8 +143,8 @@ def test_6_3_3_subclasses_of_bytes_are_read_as_they_are(
 # --- PARAM-VALUE ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("value", "written"),
+@try_each(
+    "value, written",
     [
         ('"', b'\\"'),
         ("\\", b"\\\\"),
@@ -165,7 +163,6 @@ def test_6_3_3_subclasses_of_bytes_are_read_as_they_are(
         ("\ufeff", b"\xef\xbb\xbf"),
         ("x" * 40 + '"', b"x" * 40 + b'\\"'),
     ],
-    ids=ascii,
 )
 def test_6_3_3_escapes(encoder_module: ModuleType, value: object, written: bytes) -> None:
     """RFC 5424 6.3.3: quote, backslash and bracket MUST be escaped, and nothing else is that way.
@@ -209,8 +206,8 @@ def test_kept_controls_but_for_the_delimiter(
 # --- merging -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("constant", "given", "written"),
+@try_each(
+    "constant, given, written",
     [
         ({"a": {"n": 1}}, None, b'[a n="1"]'),
         ({"a": {"n": 1}}, {}, b'[a n="1"]'),
@@ -240,7 +237,6 @@ def test_kept_controls_but_for_the_delimiter(
         (b"-", {"b": {}}, b"[b]"),
         (b"x", b"y", b"xy"),  # neither is an element, so neither replaces the other
     ],
-    ids=str,
 )
 def test_6_3_2_one_element_for_each_sd_id(
     encoder_module: ModuleType, constant: object, given: object, written: bytes
@@ -350,7 +346,7 @@ BAD_NAMES = [
 NAME_RULE = 'must be 1 to 32 printable ASCII characters other than = ] " and space, got {!r}'
 
 
-@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+@try_each("name", BAD_NAMES)
 def test_6_3_2_invalid_names(encoder_module: ModuleType, name: str) -> None:
     """RFC 5424 6: SD-NAME = 1*32PRINTUSASCII except = SP ] and the quote; another is refused."""
     encoder = encoder_module.Encoder(**IDENTITY)
@@ -384,7 +380,7 @@ def test_6_3_2_longest_and_oddest_names(encoder_module: ModuleType) -> None:
         assert written == f'[{name} {name}="v"]'.encode()
 
 
-@pytest.mark.parametrize("name", [7, None, b"a", ("a",), 1.5], ids=repr)
+@try_each("name", [7, None, b"a", ("a",), 1.5])
 def test_names_of_another_type(encoder_module: ModuleType, name: object) -> None:
     """A name is a str."""
     encoder = encoder_module.Encoder(**IDENTITY)
@@ -394,11 +390,7 @@ def test_names_of_another_type(encoder_module: ModuleType, name: object) -> None
         assert str(caught.value) == f"structured_data {field} must be a str, got {name!r}"
 
 
-@pytest.mark.parametrize(
-    "data",
-    ["[a]", 7, [("a", {})], ("a",), bytearray(b"[a]"), memoryview(b"[a]"), {"a"}],
-    ids=name_type,
-)
+@try_each("data", ["[a]", 7, [("a", {})], ("a",), bytearray(b"[a]"), memoryview(b"[a]"), {"a"}])
 def test_structured_data_of_another_type(encoder_module: ModuleType, data: object) -> None:
     """It is a dict or bytes; the error shows nothing of it, for it may hold a token."""
     encoder = encoder_module.Encoder(**IDENTITY)
@@ -413,8 +405,8 @@ def test_structured_data_of_another_type(encoder_module: ModuleType, data: objec
         assert str(caught.value) == expected
 
 
-@pytest.mark.parametrize(
-    ("parameters", "kind"),
+@try_each(
+    "parameters, kind",
     [
         ("secret", "str"),
         (b"secret", "bytes"),
@@ -426,7 +418,6 @@ def test_structured_data_of_another_type(encoder_module: ModuleType, data: objec
         ([("b", "c"), None], "NoneType"),
         (iter([("b", "secret")]), "list_iterator"),
     ],
-    ids=name_type,
 )
 def test_parameters_of_another_type(
     encoder_module: ModuleType, parameters: object, kind: str

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.each import try_each
 from support.odd_kinds import Pretender
 
 from syslogfast import _encoder_py
@@ -216,15 +217,15 @@ def list_calls(module: ModuleType, kind: Kind) -> Iterator[tuple[str, Callable[[
 NAMES = [name for name, _ in list_calls(_encoder_py, id)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@try_each("name", NAMES)
 def test_the_value_counts(encoder_module: ModuleType, disguise: Kind, name: str) -> None:
     """What comes out is what the plain value gives."""
     expected = dict(list_calls(encoder_module, lambda value: value))[name]()
     assert dict(list_calls(encoder_module, disguise))[name]() == expected
 
 
-@pytest.mark.parametrize(
-    ("call", "error"),
+@try_each(
+    "call, error",
     [
         (lambda module, kind: encode(module, kind(8), "text"), "severity must be in 0..7"),
         (lambda module, kind: encode(module, kind(-1), "text"), "severity must be in 0..7"),
@@ -281,9 +282,9 @@ def test_bools_are_ints(encoder_module: ModuleType, options: dict, plain: dict) 
 KINDS = [int, float, str, bytes, bytearray, memoryview, list, tuple, dict]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("field", "call"),
+@try_each("kind", KINDS)
+@try_each(
+    "field, call",
     [
         ("severity", lambda encoder, value: encoder.encode(value, "text")),
         ("severity", lambda encoder, value: encoder.header(value)),
@@ -333,9 +334,7 @@ def test_a_class_that_lies(
         call(encoder_module.Encoder(**IDENTITY), value)
 
 
-@pytest.mark.parametrize(
-    "items", ["text", [5], ["ab"], [("a", {}, 1)], [("a",)], [{"a": 1, "b": 2}], [None]]
-)
+@try_each("items", ["text", [5], ["ab"], [("a", {}, 1)], [("a",)], [{"a": 1, "b": 2}], [None]])
 def test_a_dict_with_other_items(encoder_module: ModuleType, items: object) -> None:
     """A dict may list its items as it likes; but they are pairs."""
     kind = type("Kind", (dict,), {"items": lambda self: items})

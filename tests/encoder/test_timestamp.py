@@ -4,6 +4,7 @@ Every expected value comes from datetime and zoneinfo, which share no code with 
 """
 
 import functools
+import itertools
 import os
 import pathlib
 import random
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 import pytest
+from support.each import try_each
 from support.grammar import parse_rfc3164, parse_rfc5424
 
 pytestmark = pytest.mark.native
@@ -88,10 +90,10 @@ def test_6_2_3_every_second_of_a_day(encoder_module: ModuleType) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["rfc3164", "local"])
-def test_4_1_2_every_day(encoder_module: ModuleType, protocol: str) -> None:
-    """RFC 3164 4.1.2: month and day, on every day of the same years."""
-    for day in list_days():
+@pytest.mark.parametrize(("protocol", "step"), [("rfc3164", 1), ("local", 37)])
+def test_4_1_2_every_day(encoder_module: ModuleType, protocol: str, step: int) -> None:
+    """RFC 3164 4.1.2: month and day, on every day of the same years; /dev/log's is the same."""
+    for day in itertools.islice(list_days(), 0, None, step):
         time_ns = ((day - EPOCH).days * 86400 + 45_296) * SECOND
         written = encoder_module.format_timestamp(time_ns, protocol=protocol, local_time=False)
         assert written == f"{MONTHS[day.month - 1]} {day.day:2d} 12:34:56"
@@ -110,8 +112,8 @@ def test_6_2_3_random_moments(encoder_module: ModuleType) -> None:
 # --- the fraction --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("precision", "written"),
+@try_each(
+    "precision, written",
     [
         (0, "1999-12-31T23:59:59Z"),
         (1, "1999-12-31T23:59:59.9Z"),
@@ -134,7 +136,7 @@ def test_6_2_3_fraction_is_cut_not_rounded(
         assert record == f"<14>1 {written} h a 1 - - {message}".encode()
 
 
-@pytest.mark.parametrize("precision", range(7))
+@try_each("precision", range(7))
 def test_6_2_3_fraction_keeps_its_zeros(encoder_module: ModuleType, precision: int) -> None:
     """Each digit stands in its place, also before the epoch, where time counts down."""
     for nanoseconds in (0, 1, 999, 1000, 1_020_304, 50_000_000, 100_000_000, 987_654_321):
@@ -250,7 +252,7 @@ def test_6_2_3_borders_in_local_time(
         )
 
 
-@pytest.mark.parametrize("time_ns", [0.0, 1.5, -1e300, "0", b"0", [], (), object, 1j])
+@try_each("time_ns", [0.0, 1.5, -1e300, "0", b"0", [], (), object, 1j])
 def test_times_of_another_type(encoder_module: ModuleType, time_ns: object) -> None:
     """A time is an int; of the floats only those that are no time are taken."""
     encoder = encoder_module.Encoder(**IDENTITY)
@@ -352,27 +354,34 @@ def find_offset(name: str, seconds: int) -> int:
 def list_timestamps(name: str) -> list[tuple[int, int]]:
     """Return timestamps of a zone with their offsets, those on both sides of every change included.
 
-    Changes are found by looking every month from 1840 to 2040 and halving the months in which
+    Changes are found by looking every other month from 1840 to 2040 and halving those in which
     one is; far ahead, by looking at both halves of some years. `name` must be the process's zone.
     """
-    start, stop, step = -4_102_444_800, 2_208_988_800, 30 * 86400
+    start, stop, step = -4_102_444_800, 2_208_988_800, 60 * 86400
+    zone = zoneinfo.ZoneInfo(name) if is_known_to_both(name) else None
+
+    def find(seconds: int) -> timedelta | int:
+        """Return what changes when the offset does, sooner than `find_offset` has the latter."""
+        if zone is None:
+            return time.localtime(seconds).tm_gmtoff
+        return datetime.fromtimestamp(seconds, zone).utcoffset()
+
     found = []
-    before, offset = start, find_offset(name, start)
+    before, offset = start, find(start)
     for after in range(start + step, stop, step):
-        other = find_offset(name, after)
+        other = find(after)
         if other != offset:
-            low, high, high_offset = before, after, other
+            low, high = before, after
             while high - low > 1:
                 middle = (low + high) // 2
-                middle_offset = find_offset(name, middle)
-                if middle_offset == offset:
+                if find(middle) == offset:
                     low = middle
                 else:
-                    high, high_offset = middle, middle_offset
-            found += [(low, offset), (high, high_offset)]
+                    high = middle
+            found += [low, high]
         before, offset = after, other
     ahead = [start, 0, *range(2_240_000_000, 4_200_000_000, 47 * 10**6), 32_503_680_000]
-    return found + [(seconds, find_offset(name, seconds)) for seconds in ahead]
+    return [(seconds, find_offset(name, seconds)) for seconds in (*found, *ahead)]
 
 
 def write_offset(offset: int) -> tuple[int, str]:
@@ -421,8 +430,8 @@ def test_both_sources_of_zones_agree(set_zone) -> None:
     assert len(known) > 300
 
 
-@pytest.mark.parametrize(
-    ("zone", "seconds", "written"),
+@try_each(
+    "zone, seconds, written",
     [
         ("Africa/Monrovia", 0, "1969-12-31T23:16:00-00:44"),  # -0:44:30, half up
         ("Europe/Amsterdam", -1_100_000_000, "1935-02-22T12:46:40+00:20"),
@@ -445,8 +454,8 @@ def test_6_2_3_named_zones(
     )
 
 
-@pytest.mark.parametrize(
-    ("zone", "written"),
+@try_each(
+    "zone, written",
     [
         ("UTC0", "1970-01-01T00:00:00+00:00"),
         ("", "1970-01-01T00:00:00+00:00"),

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from support.collectors import Collector, escape
+from support.collectors import Collector, Rsyslog, SyslogNg, escape
+from support.pairwise import choose_pairs
 
 pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
@@ -55,7 +56,11 @@ def send(backend: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framing", ["octet", "lf"])
+@pytest.mark.parametrize(
+    ("collector_kind", "framing", "backend"),
+    choose_pairs([Rsyslog, SyslogNg], ["octet", "lf"], ["c", "python"]),
+    indirect=["collector_kind", "backend"],
+)
 def test_lines_of_real_daemons_arrive_intact_and_in_order(
     collector: Collector, daemon_logs: list[pathlib.Path], framing: str, backend: str
 ) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from support.pairwise import choose_pairs, take_turns
 from support.receivers import LIMIT, Sink, url_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.surroundings]
@@ -128,7 +129,15 @@ def run(
     return found
 
 
-@pytest.mark.parametrize("order", ["early", "late"])
+ORDERS = ["early", "late"]
+BACKENDS = ["c", "python"]
+
+
+@pytest.mark.parametrize(
+    ("library", "order", "backend"),
+    choose_pairs(list(LIBRARIES), ORDERS, BACKENDS),
+    indirect=["library", "backend"],
+)
 def test_nothing_stands_still(library: str, order: str, backend: str, black_hole: str) -> None:
     """Not while a collector does not answer, nor in `flush` and `close`."""
     found = run(library, order, backend, black_hole)
@@ -138,14 +147,20 @@ def test_nothing_stands_still(library: str, order: str, backend: str, black_hole
             if found[step] > STILL} == {}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("library", "backend"), take_turns(list(LIBRARIES), BACKENDS), indirect=["library", "backend"]
+)
 def test_a_slow_resolver(library: str, backend: str) -> None:
     found = run(library, "late", backend, "udp://nobody.test", SLOW_RESOLVER)
     assert not found["flushed"]
     assert max(found[step] for step in ("connect", "emit", "flush", "close")) <= STILL
 
 
-@pytest.mark.parametrize("order", ["early", "late"])
-@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize(
+    ("library", "order", "backend", "transport"),
+    choose_pairs(list(LIBRARIES), ORDERS, BACKENDS, ["tcp", "tls"]),
+    indirect=["library", "backend"],
+)
 def test_records_arrive(
     library: str,
     order: str,

@@ -1,6 +1,6 @@
 """All transports into real collectors: what rsyslog and syslog-ng store is what was emitted.
 
-Each test sends 2,000 records, no two alike: twenty identities, each with header fields of its own,
+Each test sends 1,000 records, no two alike: twenty identities, each with header fields of its own,
 that speak in turn. Every field of every record is compared, in order.
 """
 
@@ -22,8 +22,10 @@ from support.collectors import (
     RsyslogRelp,
     RsyslogStock,
     StartCollector,
+    SyslogNg,
     escape,
 )
+from support.pairwise import choose_pairs
 from support.receivers import check_counts, wait_until
 
 import syslogfast
@@ -31,7 +33,7 @@ from syslogfast.transports import retry
 
 pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
-RECORDS = 2_000  # the receive buffer of a collector's UDP socket has space for them
+RECORDS = 1_000  # the receive buffer of a collector's UDP socket has space for them
 IDENTITIES = 20
 LIMIT = 30.0  # seconds that anything may take
 PROTOCOLS = ("rfc5424", "rfc3164")
@@ -157,20 +159,32 @@ def check_transport(collector: Collector, transport: str, protocol: str, backend
         assert record == wanted
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("transport", ["tcp-octet", "tcp-lf"])
+COLLECTORS = [Rsyslog, SyslogNg]
+
+
+@pytest.mark.parametrize(
+    ("collector_kind", "transport", "protocol", "backend"),
+    choose_pairs(COLLECTORS, ["tcp-octet", "tcp-lf"], PROTOCOLS, ["c", "python"]),
+    indirect=["collector_kind", "backend"],
+)
 def test_tcp(collector: Collector, transport: str, protocol: str, backend: str) -> None:
     check_transport(collector, transport, protocol, backend)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("transport", ["udp", *UNIX_TRANSPORTS])
+@pytest.mark.parametrize(
+    ("collector_kind", "transport", "protocol"),
+    choose_pairs(COLLECTORS, ["udp", *UNIX_TRANSPORTS], PROTOCOLS),
+    indirect=["collector_kind"],
+)
 def test_datagrams_and_unix_sockets(collector: Collector, transport: str, protocol: str) -> None:
     check_transport(collector, transport, protocol, syslogfast.BACKEND)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("transport", TLS_TRANSPORTS)
+@pytest.mark.parametrize(
+    ("collector_kind", "transport", "protocol"),
+    choose_pairs(COLLECTORS, TLS_TRANSPORTS, PROTOCOLS),
+    indirect=["collector_kind"],
+)
 def test_tls(tls_collector: Collector, transport: str, protocol: str) -> None:
     check_transport(tls_collector, transport, protocol, syslogfast.BACKEND)
 
@@ -180,10 +194,19 @@ def test_relp(start_collector: StartCollector, protocol: str) -> None:
     check_transport(start_collector(RsyslogRelp), "relp", protocol, syslogfast.BACKEND)
 
 
-def test_relp_has_sent_what_is_stored(start_collector: StartCollector) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_relps(start_collector: StartCollector, certificates: Certificates, protocol: str) -> None:
+    collector = start_collector(RsyslogRelp, certificates)
+    check_transport(collector, "relps", protocol, syslogfast.BACKEND)
+
+
+@pytest.mark.parametrize("transport", ["relp", "relps"])
+def test_relp_has_sent_what_is_stored(
+    start_collector: StartCollector, certificates: Certificates, transport: str
+) -> None:
     """What flush has seen off survives the collector's death; before, it counts as queued."""
-    collector = start_collector(RsyslogRelp)
-    with syslogfast.connect(collector.url("relp"), timeout=LIMIT) as emitter:
+    collector = start_collector(RsyslogRelp, certificates)
+    with syslogfast.connect(collector.url(transport), timeout=LIMIT) as emitter:
         emitter.emit_many("info", [f"early {number}" for number in range(1000)])
         assert emitter.flush()
         collector.kill()
@@ -283,7 +306,14 @@ def find_complaints(capfd: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capfd.readouterr().err.splitlines() if line.startswith("syslogfast: ")]
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize(
+    ("kind", "transport", "host"),
+    [
+        (Rsyslog, "tls", "localhost"),
+        (Rsyslog, "tls", "127.0.0.1"),
+        (RsyslogRelp, "relps", "localhost"),
+    ],
+)
 @pytest.mark.parametrize(
     ("shown", "reason"),
     [("wrong_name", "mismatch"), ("untrusted", "issuer"), ("expired", "expired")],
@@ -296,12 +326,14 @@ def test_the_wrong_collector_gets_nothing(
     capfd: pytest.CaptureFixture[str],
     shown: str,
     reason: str,
+    kind: type[Collector],
+    transport: str,
     host: str,
 ) -> None:
     """It is refused, again and again, which is said once; what is queued waits for a right one."""
-    collector = start_collector(Rsyslog, certificates)
+    collector = start_collector(kind, certificates)
     show_certificate(collector, getattr(certificates, shown))
-    emitter = connect(collector.url("tls", host))
+    emitter = connect(collector.url(transport, host))
     check_refusal(emitter, attempts, reason)
     (complaint,) = find_complaints(capfd)
     assert complaint.startswith(f"syslogfast: {attempts[0]}: ")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.backends import load_backend
-from support.receivers import Sink, find_free_port, url_of, wait_until
+from support.receivers import LIMIT, Sink, find_free_port, url_of, wait_until
 
 UWSGI = os.environ.get("SYSLOGFAST_UWSGI") or shutil.which("uwsgi") or ""
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -73,6 +73,8 @@ class Server:
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         assert wait_until(lambda: self.read().count("spawned uWSGI worker") == PROCESSES)
+        ready = PROCESSES if "--lazy-apps" in options else 1
+        assert wait_until(lambda: self.read().count(" ready in ") == ready, 3 * LIMIT)
         time.sleep(0.5)  # a signal before they have their handlers is lost, without us as well
 
     def read(self) -> str:
@@ -141,7 +143,6 @@ def check(server: Server, sink: Sink, requests: int, imports: int) -> None:
     assert "Traceback" not in server.read()
 
 
-# The fallback has to be helped: see "Forks that Python is not told of" in docs/delivery.md.
 HOOKS = ["--py-call-uwsgi-fork-hooks"]
 CONFIGURATIONS = [
     ("c", [], 400),
@@ -151,7 +152,10 @@ CONFIGURATIONS = [
     ("c", ["--enable-threads", "--py-call-osafterfork"], 50),
     ("c", ["--lazy-apps"], 50),
     ("c", HOOKS, 50),
-    ("python", HOOKS, 400),
+    ("python", [], 400),
+    ("python", ["--enable-threads"], 50),
+    ("python", ["--enable-threads", "--threads", "4", "--py-call-osafterfork"], 50),
+    ("python", HOOKS, 50),
     ("python", ["--enable-threads", *HOOKS], 50),
     ("python", ["--lazy-apps"], 50),
 ]
@@ -170,8 +174,9 @@ def test_each_record_arrives_once(
     check(serve(backend, url_of(sink), *options), sink, requests, imports)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("options", [[], ["--enable-threads"]], ids=["", "enable-threads"])
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGTERM, []), (signal.SIGINT, ["--enable-threads"])]
+)
 def test_the_end_without_a_collector(serve: Serve, number: int, options: list[str]) -> None:
     """What waits is given `timeout`, once."""
     load_backend("c")

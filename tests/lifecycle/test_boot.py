@@ -34,6 +34,9 @@ SHORT_OUTAGE = 1.0
 LINK_ADDRESS = "02:00:00:00:00:01"
 NAME_SERVERS = ["198.51.100.53", "2001:db8::53"]
 BETWEEN = 50  # records that are emitted while there is no network
+each_in_turn = pytest.mark.parametrize(
+    ("transport", "backend"), [("udp", "c"), ("octet", "python")], indirect=["backend"]
+)
 
 
 class Cable:
@@ -187,7 +190,7 @@ def check_boot(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["udp", "octet"])
+@each_in_turn
 def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> None:
     def write_name_servers() -> None:
         lines = [f"nameserver {address}\n" for address in NAME_SERVERS]
@@ -208,7 +211,7 @@ def test_the_network_comes_later(cable: Cable, transport: str, backend: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["udp", "octet"])
+@each_in_turn
 def test_the_route_comes_after_the_address(cable: Cable, transport: str, backend: str) -> None:
     """As DHCP clients do it: the record waits a time, and names the gateway."""
     plug_in = [cable.give_address, 0.2, cable.give_route]

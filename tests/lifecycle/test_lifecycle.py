@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from support.backends import load_emitter_module
 from support.emitters import HEAVY, make_emitter, take, take_one
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424
-from support.pairwise import choose_pairs
+from support.pairwise import choose_pairs, take_turns
 from support.receivers import LIMIT, parse_lines
 
 import syslogfast
@@ -175,7 +175,7 @@ def test_booted_says_when_the_process_was_started(run_python: Run, backend: str)
         )
         assert said
         age = read_timestamp(record.timestamp) - started
-        assert abs(age - float(said[1])) < 0.1
+        assert abs(age - float(said[1])) < 0.25  # a fork is younger by more
         starts.append(started)
     parent, child = starts
     assert before - 0.02 <= parent <= parent + 0.3 <= child <= after
@@ -460,8 +460,11 @@ def throw(error: BaseException) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["rfc5424", "rfc3164"])
-@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize(
+    ("name", "protocol", "backend"),
+    choose_pairs(list(ERRORS), ["rfc5424", "rfc3164"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_exceptions(module: ModuleType, name: str, protocol: str) -> None:
     """Whatever is raised is told of: nothing is raised, and the record is whole and valid."""
     raises, expected = ERRORS[name]
@@ -1174,9 +1177,14 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", ["asyncio", "install"])
 @pytest.mark.parametrize(
-    "configure", ["", "logging.basicConfig()", "asyncio.log.logger.propagate = False"]
+    ("configure", "first", "backend"),
+    choose_pairs(
+        ["", "logging.basicConfig()", "asyncio.log.logger.propagate = False"],
+        ["asyncio", "install"],
+        ["c", "python"],
+    ),
+    indirect=["backend"],
 )
 def test_asyncio(live: Callable[..., Life], configure: str, first: str) -> None:
     """What asyncio logs is sent, and still written as without us, to the letter."""
@@ -1304,7 +1312,9 @@ BEFORE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(
+    ("before", "backend"), take_turns(list(BEFORE), ["c", "python"]), indirect=["backend"]
+)
 def test_a_module_is_waited_for(live: Callable[..., Life], before: str) -> None:
     """Until it has been imported, whatever was tried before."""
     life = live(FIND_FIRST.format(before=BEFORE[before]), options=BARE)

@@ -222,11 +222,27 @@ def test_without_sockets(backend: str) -> None:
     check_records(result.stdout, has_life=False)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the socket in C is Linux's")
+@pytest.mark.native
+def test_without_sockets_over_udp(receiver: socket.socket) -> None:
+    """To an address the compiled core sends by itself, also after a refusal."""
+    url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+    life = (
+        "import sys\nlog.info('first')\n"
+        "other = syslogfast.connect('udp://127.0.0.1:9')\nother.info('lost')\nother.info('lost')\n"
+        "assert other.stats['dropped'] == {'refused': 2}, other.stats\nother.close()\n"
+        "assert '_socket' not in sys.modules"
+    )
+    result = run_program(url, "c", block("_socket", "socket"), life=life)
+    assert result.returncode == 0, result.stderr
+    assert parse_rfc5424(receiver.recv(1000)).message == "first"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "module"),
     [
-        ("udp://127.0.0.1:9", "_socket"),
+        ("udp://localhost:9", "_socket"),
         ("tcp://127.0.0.1:9", "_socket"),
         ("tls://127.0.0.1:9", "_ssl"),
     ],

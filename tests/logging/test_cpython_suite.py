@@ -3,12 +3,10 @@
 They run in an interpreter of their own, once as they are, so that it is known what must pass.
 """
 
-import importlib.util
 import re
-import subprocess
-import sys
 
 import pytest
+from support.cpython_suite import run_both
 
 pytestmark = pytest.mark.versions
 
@@ -47,25 +45,9 @@ sys.exit(not result.wasSuccessful())
 """
 
 
-def run_cases(handler: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-I", "-c", PROGRAM, handler, *CASES]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-
 def test_own_tests() -> None:
     """What CPython's tests ask of its handler this one does, to the last of them."""
-    try:
-        found = importlib.util.find_spec("test.test_logging")
-    except ModuleNotFoundError:
-        found = None
-    if found is None:
-        pytest.skip("this interpreter comes without test.test_logging, as Debian's does")
-    control, done = run_cases("logging"), run_cases("syslogfast")
-    assert control.returncode == 0, control.stdout + control.stderr
-    assert done.returncode == 0, done.stdout + done.stderr
-    names = re.compile(r"^test_\w+ \(.*$", re.MULTILINE)
-    results = [sorted(names.findall(run.stdout)) for run in (control, done)]
-    assert results[0] == results[1]
+    _, done, _ = run_both(PROGRAM, *CASES)
     ran, skipped = map(int, re.search(r"^ran (\d+) skipped (\d+)", done.stdout, re.M).groups())
     assert ran >= len(CASES)
     # Each test makes one handler, for its setUp has no other way to send; without IPv6 on this

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.each import try_each
 from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
 from support.receivers import LIMIT, Sink, check_counts, wait_until
 
@@ -758,8 +759,23 @@ REFUSED = [
     (ValueError, "tls must be an ssl.SSLContext for tls", {"address": "tls://h", "tls": True}),
     (
         ValueError,
-        "tls must be an ssl.SSLContext for tls",
+        "url must be of a transport with TLS, .* got 'tcp://h'",
         {"address": ["tls://h", "tcp://h"], "tls": ssl.create_default_context()},
+    ),
+    (
+        ValueError,
+        "url must have no option 'insecure', which a context has",
+        {"address": "tls://h?insecure=yes", "tls": ssl.create_default_context()},
+    ),
+    (
+        TypeError,
+        "tls must be True, an ssl.SSLContext, or a dict of .* got str",
+        {"address": "tls://h", "tls": "yes"},
+    ),
+    (
+        ValueError,
+        "tls option must be one of",
+        {"tls": {"bind": "127.0.0.1"}, "socktype": socket.SOCK_STREAM},
     ),
     (
         TypeError,
@@ -805,7 +821,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "words", "options"), REFUSED)
+@try_each("kind, words, options", REFUSED)
 def test_refusals(kind, words, options) -> None:
     """What cannot be, or contradicts itself, is an error where it is written."""
     with pytest.raises(kind, match=words):

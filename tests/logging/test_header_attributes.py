@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 from support.backends import load_emitter_module
+from support.each import try_each
 from support.emitters import make_emitter, take
 from support.grammar import parse_rfc3164, parse_rfc5424
 from support.malicious_input import HEADER_FIELDS, TEXTS, BigInt, Text
@@ -55,8 +56,8 @@ class Computed(logging.LogRecord):
         return "computed"
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
+@try_each(
+    "fields, expected",
     [
         ({}, ("web1", "shop", "42", "-")),
         ({"host": "db1.example.com"}, ("db1.example.com", "shop", "42", "-")),
@@ -77,7 +78,6 @@ class Computed(logging.LogRecord):
         ({"app": Raising()}, ("web1", "<unprintable_Raising:_KeyError>", "42", "-")),
         ({"app": "<0>1 - evil evil - - -\n"}, ("web1", "<0>1_-_evil_evil_-_-_-_", "42", "-")),
     ],
-    ids=range(18),
 )
 def test_fields(encoder_module: ModuleType, fields: dict, expected: tuple) -> None:
     """The first attribute that the record has, made to fit; else what the field is otherwise."""
@@ -106,9 +106,9 @@ def test_every_text(encoder_module: ModuleType, protocol: str) -> None:
                 assert parse_rfc3164(data, protocol == "rfc3164").message == "sold"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("procid", ["-", "42", ":]x", "9" * 200])
-@pytest.mark.parametrize("hostname", ["-", "web1.example.com", "fe80::1", ""])
+@try_each("protocol", PROTOCOLS)
+@try_each("procid", ["-", "42", ":]x", "9" * 200])
+@try_each("hostname", ["-", "web1.example.com", "fe80::1", ""])
 def test_constants_beside_them(
     encoder_module: ModuleType, protocol: str, hostname: str, procid: str
 ) -> None:
@@ -163,8 +163,8 @@ def test_without_space(both_modules: tuple[ModuleType, ...], protocol: str) -> N
         assert results[:half] == results[half:]
 
 
-@pytest.mark.parametrize(
-    ("given", "kind"),
+@try_each(
+    "given, kind",
     [
         *[(value, TypeError) for value in (5, "name", [], ("app_name",), {"app_name": 5})],
         *[(value, TypeError) for value in ({"msgid": None}, {"msgid": b"x"}, {"procid": ["a", 5]})],
@@ -173,7 +173,6 @@ def test_without_space(both_modules: tuple[ModuleType, ...], protocol: str) -> N
         *[(value, ValueError) for value in ({"app_name": ""}, {"app_name": []})],
         *[(value, ValueError) for value in ({"app_name": ["a", ""]}, {Text("appname"): "x"})],
     ],
-    ids=ascii,
 )
 def test_wrong_ones(both_modules: tuple[ModuleType, ...], given: object, kind: type) -> None:
     """What is not {field: attribute} or {field: [attribute]} is refused, with the same words."""

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import odd_records
+from support.each import try_each
 from support.grammar import CONTROLS, Rfc5424Record, parse_rfc3164, parse_rfc5424
 from support.malicious_input import (
     BAD_STRUCTURED_DATA,
@@ -432,7 +433,7 @@ ANY_TEXT = {
 }
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@try_each("name", MESSAGES)
 def test_messages(both_modules, name) -> None:
     """The text is what `logging` makes of msg and args, or says what is wrong with them."""
     msg, args, expected = MESSAGES[name]
@@ -628,7 +629,7 @@ UNKNOWN_TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("created", "expected"), WRITABLE_TIMES)
+@try_each("created, expected", WRITABLE_TIMES)
 def test_times(encoder_module, created, expected) -> None:
     """A time is that of the record, to the nearest microsecond; fewer digits are cut off."""
     record = make_record(created=created)
@@ -640,7 +641,7 @@ def test_times(encoder_module, created, expected) -> None:
     assert text.timestamp[-8:] == expected[11:19]
 
 
-@pytest.mark.parametrize("created", UNKNOWN_TIMES, ids=range(len(UNKNOWN_TIMES)))
+@try_each("created", UNKNOWN_TIMES)
 def test_times_that_cannot_be_written(encoder_module, created) -> None:
     """They are NILVALUE in RFC 5424 and the present in the others."""
     record = make_record(created=created)
@@ -695,7 +696,7 @@ PROCESSES = [
 ]
 
 
-@pytest.mark.parametrize(("process", "expected"), PROCESSES, ids=range(len(PROCESSES)))
+@try_each("process, expected", PROCESSES)
 def test_processes(encoder_module, process, expected) -> None:
     """PROCID is the record's process, made to fit, unless the encoder was given one."""
     for msg in ("sold", "a message of some length", "\n"):
@@ -816,8 +817,8 @@ def test_exceptions(both_modules, error) -> None:
     agree(both_modules, lambda: make_record("sold", **fields))
 
 
-@pytest.mark.parametrize(
-    ("msg", "fields"),
+@try_each(
+    "msg, fields",
     [
         ("sold", {"exc_info": (None, None, None)}),
         ("sold\n", {"exc_info": (None, None, None)}),
@@ -841,8 +842,8 @@ def test_lines_that_follow(encoder_module, msg, fields) -> None:
     assert read(encoder_module, make_record(text, **fields)) == escape(expected)
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
+@try_each(
+    "fields, expected",
     [
         ({"exc_info": True}, "<unprintable bool: TypeError>"),
         ({"exc_info": 5}, "<unprintable int: TypeError>"),
@@ -929,7 +930,7 @@ MSGIDS = [
 ]
 
 
-@pytest.mark.parametrize(("msgid", "expected"), MSGIDS, ids=range(len(MSGIDS)))
+@try_each("msgid, expected", MSGIDS)
 def test_msgids(encoder_module, msgid, expected) -> None:
     """`extra` sets MSGID, whatever it is; without one it is the encoder's."""
     record = make_record(msgid=msgid)
@@ -1000,7 +1001,7 @@ ELEMENTS: list[tuple[object, list[tuple[str, list[tuple[str, str]]]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "expected"), ELEMENTS, ids=range(len(ELEMENTS)))
+@try_each("given, expected", ELEMENTS)
 def test_structured_data(both_modules, given, expected) -> None:
     """Good names stay, bad ones are made to fit, equal ones merged; what is no dict is ignored."""
     for module in both_modules:
@@ -1062,7 +1063,7 @@ def test_extra(encoder_module) -> None:
 CODE = {"code@32473": {"logger": "name", "line": "lineno", "user": "user"}}
 
 
-@pytest.mark.parametrize("name", ["a b", "a\n<13>1 x", "", "n" * 500, "\u00e9", *HEADER_FIELDS])
+@try_each("name", ["a b", "a\n<13>1 x", "", "n" * 500, "\u00e9", *HEADER_FIELDS])
 def test_logger_names(encoder_module, name) -> None:
     """Any name of a logger is a value of structured data."""
     record = make_record(name=name)
@@ -1072,9 +1073,7 @@ def test_logger_names(encoder_module, name) -> None:
     parse_rfc5424(encode(encoder_module, record, attributes=attributes))
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
+@try_each("fields, expected", [
         ({}, [("code@32473", [("logger", "till"), ("line", "0")])]),
         ({"user": 5}, [("code@32473", [("logger", "till"), ("line", "0"), ("user", "5")])]),
         ({"user": None, "name": None, "lineno": None}, []),
@@ -1090,8 +1089,7 @@ def test_logger_names(encoder_module, name) -> None:
          [("code@32473", [("logger", "<unprintable Raising: ArithmeticError>")])]),
         ({"name": "\ud800\n", "lineno": b"\xff"},
          [("code@32473", [("logger", "\ufffd#012"), ("line", "\ufffd")])]),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_attributes(both_modules, fields, expected) -> None:
     """Attributes become parameters; a record's own element replaces them, bytes replace all."""
     for module in both_modules:
@@ -1113,13 +1111,27 @@ def test_attributes_beside_constant_elements(encoder_module) -> None:
     assert parse_rfc5424(data).structured_data == expected
 
 
-@pytest.mark.parametrize(
+@try_each(
     "attributes",
-    [5, "x", [], [("a", {})], {"a": None}, {"a": []}, {"a": "b"}, {1: {}, "a": {}}, {1: {"a": "b"}},
-     {"a": {1: "b"}}, {"a": {"b": 1}}, {"a": {"b": None}}, {"a": {"b": b"c"}}, {b"a": {"b": "c"}},
-     {"a": {"b": Raising()}}, Raising()],
-    ids=range(16),
-)  # fmt: skip
+    [
+        5,
+        "x",
+        [],
+        [("a", {})],
+        {"a": None},
+        {"a": []},
+        {"a": "b"},
+        {1: {}, "a": {}},
+        {1: {"a": "b"}},
+        {"a": {1: "b"}},
+        {"a": {"b": 1}},
+        {"a": {"b": None}},
+        {"a": {"b": b"c"}},
+        {b"a": {"b": "c"}},
+        {"a": {"b": Raising()}},
+        Raising(),
+    ],
+)
 def test_wrong_attributes(both_modules, attributes) -> None:
     """What is not {sd_id: {name: attribute}} is refused, with the same words."""
     errors = []
@@ -1132,7 +1144,7 @@ def test_wrong_attributes(both_modules, attributes) -> None:
     assert errors[0] == errors[1]
 
 
-@pytest.mark.parametrize("sd_id", ["a b", "", "n" * 33, "\u00e9", 'a"', "a\n<13>1 x"])
+@try_each("sd_id", ["a b", "", "n" * 33, "\u00e9", 'a"', "a\n<13>1 x"])
 def test_attributes_with_wrong_names(encoder_module, sd_id) -> None:
     """A name that no record can have is refused, or made to fit in every record."""
     try:
@@ -1223,7 +1235,7 @@ MISBEHAVING: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("name", MISBEHAVING)
+@try_each("name", MISBEHAVING)
 def test_what_misbehaves(both_modules, name) -> None:
     """Nothing in a record raises an Exception, and both encoders make the same of it."""
     fields = MISBEHAVING[name]
@@ -1248,7 +1260,7 @@ def test_properties_that_raise(both_modules, name) -> None:
     assert parse_rfc5424(data).message == "sold"
 
 
-@pytest.mark.parametrize("name", sorted(make_record().__dict__))
+@try_each("name", sorted(make_record().__dict__))
 def test_attributes_that_are_gone(both_modules, name) -> None:
     """A record without an attribute is one that has None there, and no error."""
 
@@ -1282,9 +1294,7 @@ class BraceRecord(logging.LogRecord):
         return str(self.msg).format(*self.args or ())
 
 
-@pytest.mark.parametrize(
-    ("msg", "args", "expected"),
-    [
+@try_each("msg, args, expected", [
         ("{} sold, 100%", (3,), "3 sold, 100%"),
         ("plain", (), "plain"),
         ("{}\n", ("\ud800",), "\ufffd"),
@@ -1293,8 +1303,7 @@ class BraceRecord(logging.LogRecord):
         ("{}", (Raising(),), "{} <ArithmeticError: (<unprintable Raising: ArithmeticError>,)>"),
         (Raising(), (1,),
          "<unprintable Raising: ArithmeticError> <ArithmeticError: (1,)>"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_brace_records(encoder_module, msg, args, expected) -> None:
     """A subclass says what its message is; what raises is named."""
     record = BraceRecord("till", 20, "x.py", 1, msg, args, None)
@@ -1304,8 +1313,8 @@ def test_brace_records(encoder_module, msg, args, expected) -> None:
     assert read(encoder_module, record) == f"{expected}#012stack"
 
 
-@pytest.mark.parametrize(
-    ("result", "expected"),
+@try_each(
+    "result, expected",
     [
         (b"a\xff", "a\ufffd"),
         (None, "None"),

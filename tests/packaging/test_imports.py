@@ -28,7 +28,8 @@ def name_module(folder: pathlib.Path, path: pathlib.Path) -> str:
 
 def list_modules(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     modules = {name_module(folder, path): path for path in folder.rglob("*.py")}
-    modules[f"{PACKAGE}._encoder_c"] = folder / "_c" / "_encoder_c.pyx"
+    for path in folder.glob("_c/*.pyx"):
+        modules[f"{PACKAGE}.{path.stem}"] = path
     return modules
 
 
@@ -72,14 +73,15 @@ def list_loaders() -> set[str]:
     return {loader.partition(":")[0] for loader in loaders}
 
 
-def list_cython_imports(folder: pathlib.Path) -> set[str]:
-    """Return what the compiled module imports; Cython's own language is no Python to parse."""
+def list_cython_imports(path: pathlib.Path) -> set[str]:
+    """Return what a compiled module imports; Cython's own language is no Python to parse."""
     import re
 
     found = set()
-    for path in [*folder.glob("_c/*.pyx"), *folder.glob("_c/*.pxi")]:
+    names = re.findall(r'^include "(\w+\.pxi)"', path.read_text(), re.MULTILINE)
+    for each in [path, *(path.parent / name for name in names)]:
         pattern = rf"^\s*(?:from|import) ({PACKAGE}[.\w]*)(?: import (\w+))?"
-        for module, name in re.findall(pattern, path.read_text(), re.MULTILINE):
+        for module, name in re.findall(pattern, each.read_text(), re.MULTILINE):
             found |= {module, f"{module}.{name}"}
     return found
 
@@ -93,7 +95,9 @@ def graph(folder: pathlib.Path) -> dict[str, set[str]]:
         for name, path in modules.items()
         if path.suffix == ".py"
     }
-    graph[f"{PACKAGE}._encoder_c"] = list_cython_imports(folder) & set(modules)
+    for name, path in modules.items():
+        if path.suffix == ".pyx":
+            graph[name] = list_cython_imports(path) & set(modules)
     graph[f"{PACKAGE}.transports.retry"] |= list_loaders()
     assert len(graph) > 40
     assert all(graph[f"{PACKAGE}.{name}"] for name in ("emitter", "_encoder_c", "transports.tls"))

@@ -28,3 +28,14 @@ def test_no_object_is_shared(core: "tuple[str, pathlib.Path]") -> None:
 def test_nothing_asks_for_the_gil(core: "tuple[str, pathlib.Path]") -> None:
     """Code without it that takes it would have the main interpreter's."""
     assert "Acquiring the GIL" not in core[0]
+
+
+def test_no_import_sets_a_global(root: pathlib.Path) -> None:
+    """A value in its declaration would be given to it again by each interpreter that imports it."""
+    found = {
+        f"{path.name}: {line}"
+        for path in (root / "syslogfast" / "_c").glob("*.p[yx]*")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"cdef [^(:#]*=", line)
+    }
+    assert found == set()

@@ -51,15 +51,15 @@ class Record(NamedTuple):
     message: str
 
 
+CONTROLS = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
 def escape(line: bytes) -> str:
     """Return a line as a collector must store it: control characters as #ooo, UTF-8 repaired."""
-    text = []
-    for char in line.decode("utf-8", "replace"):
-        code = ord(char)
-        control = (code < 32 and char != "\t") or 127 <= code < 160
-        control = control or 0x2028 <= code <= 0x202E or 0x2066 <= code <= 0x2069
-        text.append("".join(f"#{octet:03o}" for octet in char.encode()) if control else char)
-    return "".join(text)
+    return CONTROLS.sub(
+        lambda found: "".join(f"#{octet:03o}" for octet in found[0].encode()),
+        line.decode("utf-8", "replace"),
+    )
 
 
 class Collector:
@@ -133,20 +133,22 @@ class Collector:
     def url(self, transport: str, host: str = "127.0.0.1") -> str:
         """Where to send, as connect() takes it: the transport's name begins with the scheme.
 
-        "tls" trusts the authority of the certificates; "mtls" shows the client's certificate, too.
+        "tls" trusts the authority of the certificates; "mtls" and "relps" show the client's
+        certificate, too.
         """
         if transport in UNIX_TRANSPORTS:
             return f"unix://{self.directory / transport}" + "?framing=lf" * (
                 transport == "unix-stream"
             )
         place = f"{host}:{self.ports[transport]}"
-        if transport not in TLS_TRANSPORTS:
+        if transport not in (*TLS_TRANSPORTS, "relps"):
             scheme, *framing = transport.removesuffix("-3164").split("-")
             return f"{scheme}://{place}" + "".join(f"?framing={name}" for name in framing)
         assert self.certificates is not None
         certificate, key = self.certificates.client
-        client = f"&cert={certificate}&key={key}" if transport == "mtls" else ""
-        return f"tls://{place}?ca={self.certificates.ca}{client}"
+        client = f"&cert={certificate}&key={key}" if transport != "tls" else ""
+        scheme = transport.removeprefix("m")
+        return f"{scheme}://{place}?ca={self.certificates.ca}{client}"
 
     def show_certificate(self, pair: Pair) -> None:
         """Choose the server's certificate on TLS_TRANSPORTS, from the next start() on."""
@@ -305,19 +307,23 @@ class Rsyslog(Collector):
 
 
 class RsyslogRelp(Rsyslog):
-    """rsyslog behind RELP alone. It has no queue: what it acknowledges is stored."""
+    """rsyslog behind RELP alone, with certificates also by TLS, where it wants the client's.
+
+    It has no queue: what it acknowledges is stored.
+    """
 
     name = "rsyslog-relp"
     modules = (("imrelp", "rsyslog-relp"),)
 
     def _choose_ports(self) -> dict[str, int]:
-        return {"relp": free_ports(1)[0]}
+        names = ("relp", "relps") if self.certificates else ("relp",)
+        return dict(zip(names, free_ports(len(names)), strict=True))
 
     def _sockets(self) -> list[pathlib.Path]:
         return []
 
     def _configuration(self) -> str:
-        return RSYSLOG + RSYSLOG_RELP
+        return RSYSLOG + RSYSLOG_RELP + (RSYSLOG_RELPS if self.certificates else "")
 
 
 class RsyslogStock(Rsyslog):
@@ -539,8 +545,13 @@ input(type="imtcp" address="127.0.0.1" port="%(mtls)d" ruleset="records"
 """
 RSYSLOG_RELP = """
 main_queue(queue.type="Direct")
-module(load="imrelp" ruleset="records")
+module(load="imrelp" ruleset="records" tls.tlslib="openssl")
 input(type="imrelp" address="127.0.0.1" port="%(relp)d" maxDataSize="262144")
+"""
+RSYSLOG_RELPS = """
+input(type="imrelp" address="127.0.0.1" port="%(relps)d" maxDataSize="262144" tls="on"
+      tls.authMode="name" tls.permittedPeer=["%(client)s"] tls.caCert="%(ca)s"
+      tls.myCert="%(directory)s/server.pem" tls.myPrivKey="%(directory)s/server.key")
 """
 RSYSLOG_STOCK = (
     RSYSLOG_TEMPLATE

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import os
 import re
 import socket
@@ -20,8 +19,8 @@ SEVERITIES = {"crit": 2, "err": 3, "warning": 4, "notice": 5}  # RFC 5424 6.2.1
 # It is told to go on, and whether its first records have arrived: then it lets its worker come to
 # rest, for a record that the worker is sending just then would keep a signal's from the transport.
 LIVE = """
-import json, sys
-urls, options, parts = json.loads(sys.argv[1])
+import sys
+urls, options, parts = eval(sys.argv[1])  # to import json would take as long as all the rest
 if urls:
     import syslogfast.lifecycle
     log = syslogfast.connect(*urls, **options)
@@ -135,7 +134,7 @@ def die(
     meanwhile: what is to be done once the program is ready, before those have to arrive.
     """
     options = {"sequence_ids": True, "hostname": "vm-1", "app_name": "shop", **options}
-    given = json.dumps([urls, options, parts or {}])
+    given = repr([urls, options, parts or {}])
     process = subprocess.Popen(
         [*tracer, sys.executable, "-I", "-c", program.replace("LIVE", LIVE, 1), given],
         env={**os.environ, "SYSLOGFAST_BACKEND": backend, **(environment or {})},
@@ -161,8 +160,9 @@ def die(
 
 
 @functools.cache
+@functools.cache
 def die_without_us(program: str) -> Death:
-    """Run the same program, without the package."""
+    """Run the same program, without the package: once, for how it dies is always the same."""
     return die(program)
 
 

@@ -1,6 +1,8 @@
 """Peers for the tests of sender, and the account that each of them ends with."""
 
 import contextlib
+import pathlib
+import random
 import socket
 import ssl
 import sys
@@ -49,6 +51,16 @@ class Received:
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
+        self.parsed = 0  # bytes that `lines` are of
+        self.lines: list[Rfc5424Record] = []
+
+    def parse_lines(self) -> list[Rfc5424Record]:
+        """Return the records that are whole, each of which is parsed but once."""
+        data = bytes(self)[self.parsed :]
+        end = data.rfind(b"\n") + 1
+        self.lines += [parse_rfc5424(frame) for frame in split_frames(data[:end], "lf")]
+        self.parsed += end
+        return self.lines.copy()
 
     def __iadd__(self, data: bytes) -> "Received":
         self.parts.append(data)
@@ -153,11 +165,12 @@ class Sink:
         """Return each record that arrived; only a connection's last may be cut off."""
         records = []
         for received in self.connections:
-            data = bytes(received)
             if framing == "lf":
-                data = data[: data.rfind(b"\n") + 1]
-            frames = split_frames(data, framing)
-            records += [parse_rfc5424(frame) for frame in frames]
+                records += received.parse_lines()
+            else:
+                records += [
+                    parse_rfc5424(frame) for frame in split_frames(bytes(received), framing)
+                ]
         return records
 
     def read_texts(self, framing: str = "lf") -> list[str]:
@@ -183,8 +196,14 @@ class TlsSink(Sink):
 
 
 def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return one that the kernel gives to nobody who asks for any: it stays free for a while."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 def url_of(target: "Sink | socket.socket", options: str = "") -> str:
@@ -272,6 +291,39 @@ def collect(receiver: socket.socket) -> Iterator[list[bytes]]:
     finally:
         is_over.set()
         thread.join(LIMIT)
+
+
+class Collector:
+    """One way to a collector, and the texts of the records that come."""
+
+    def __init__(self, url: str, read_records: Callable[[], list[Rfc5424Record]]) -> None:
+        self.url = url
+        self._read_records = read_records
+
+    def read(self, count: int) -> list[str | None]:
+        """Return the texts, once there are so many of them, and no more come for a moment."""
+        wait_until(lambda: len(self._read_records()) >= count)
+        time.sleep(0.05)
+        return [record.message for record in self._read_records()]
+
+
+@contextlib.contextmanager
+def collect_by(transport: str, folder: pathlib.Path) -> Iterator[Collector]:
+    """Collect what comes by "udp", "tcp" or "unix"."""
+    if transport == "tcp":
+        sink = Sink()
+        try:
+            yield Collector(url_of(sink), sink.read_records)
+        finally:
+            sink.close()
+        return
+    path = str(folder / "log")
+    family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as bound:
+        bound.bind(path if transport == "unix" else ("127.0.0.1", 0))
+        url = f"unix://{path}" if transport == "unix" else url_of(bound)
+        with collect(bound) as datagrams:  # of a unix socket ten fill its queue
+            yield Collector(url, lambda: list(map(parse_rfc5424, datagrams.copy())))
 
 
 def read_numbers(datagrams: Sequence[bytes]) -> list[int]:

@@ -4,13 +4,13 @@
 STOREYS = [
     ("__main__", "cli", "commands"),
     ("syslogfast",),  # the public door: nothing below may use it
-    ("lifecycle", "services", "handlers", "_stdlib_handler"),
+    ("lifecycle", "loggers", "services", "handlers", "_stdlib_handler"),
     ("formatter",),
     ("emitter", "_emitter_py"),
     ("transports",),
     (
-        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_buffer"),
-        *("_sequence", "_structured_data", "_text", "_timestamp"),
+        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_message", "_buffer"),
+        *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
     ),
     ("_options",),
     ("_validation", "enums"),

@@ -1,6 +1,8 @@
 """The strict grammars of grammar.py take what the RFCs give as examples, and nothing malformed."""
 
 import pytest
+from support import grammar
+from support.each import try_each
 from support.grammar import (
     Rfc3164Record,
     Rfc5424Record,
@@ -173,7 +175,7 @@ MALFORMED_RFC5424 = [
 ]
 
 
-@pytest.mark.parametrize(("record", "reason"), MALFORMED_RFC5424)
+@try_each("record, reason", MALFORMED_RFC5424)
 def test_rfc5424_malformed_records_are_refused(record: bytes, reason: str) -> None:
     """What is wrong, and where, is named."""
     with pytest.raises(ValueError, match=r"at byte \d+$") as caught:
@@ -202,6 +204,57 @@ RFC3164_RECORDS = [
         Rfc3164Record(0, "Feb 29 00:00:00", "fe80::1_eth0.7", "a/b.c_d-e", "x:y", "\u00e9"),
     ),
 ]  # fmt: skip
+
+
+BORDERS = b"\0\t\n !+-./0123459:<>@TZ[]az~\x7f\x80\xff"
+
+
+def judge(record: bytes) -> "tuple[object, str]":
+    try:
+        return parse_rfc5424(record), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"<13>1 2003-10-11T22:14:15.003Z h a 1 m - x",
+        b'<191>1 2004-02-29T23:59:59Z host app-1 77 ID47 [a@1 b="c"] x',
+    ],
+)
+def test_what_is_read_in_one_is_what_is_read_in_steps(
+    record: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands at any place of a header whose date and time are known.
+
+    Of the octets those on both sides of where one of the grammar's ranges begins or ends.
+    """
+    head, end = record[:-2], record[-2:]
+    for place in range(len(head)):
+        # Another octet there, one more, and none: the ends of each range that a rule names.
+        octets = [bytes([octet]) for octet in BORDERS]
+        changes = [octet + head[place + after :] for octet in octets for after in (0, 1)]
+        for changed in (*changes, head[place + 1 :]):
+            other = head[:place] + changed + end
+            monkeypatch.setattr(grammar, "taken_seconds", set())
+            in_steps = judge(other)
+            parse_rfc5424(record)
+            assert judge(other) == in_steps, other
+
+
+def test_lengths_are_read_in_one_as_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest names, fractions of a second, and those that are one longer."""
+    lengths = [("hapm"[place], size) for place, longest in enumerate((255, 48, 128, 32))
+               for size in (longest, longest + 1)]  # fmt: skip
+    names = [dict.fromkeys("hapm", "x") | {name: size * "y"} for name, size in lengths]
+    times = [f"2003-10-11T22:14:15{part}Z" for part in ("", ".", ".1", ".123456", ".1234567")]
+    for timestamp, each in ((one, other) for one in times for other in names):
+        record = f"<13>1 {timestamp} {' '.join(each.values())} - x".encode()
+        monkeypatch.setattr(grammar, "taken_seconds", set())
+        in_steps = judge(record)
+        monkeypatch.setattr(grammar, "taken_seconds", {b"2003-10-11T22:14:15"})
+        assert judge(record) == in_steps
 
 
 @pytest.mark.parametrize(("record", "parsed"), RFC3164_RECORDS)
@@ -251,7 +304,7 @@ MALFORMED_RFC3164 = [
 ]
 
 
-@pytest.mark.parametrize(("record", "reason"), MALFORMED_RFC3164)
+@try_each("record, reason", MALFORMED_RFC3164)
 def test_rfc3164_malformed_records_are_refused(record: bytes, reason: str) -> None:
     """What is wrong, and where, is named."""
     with pytest.raises(ValueError, match=r"at byte \d+$") as caught:
@@ -289,8 +342,8 @@ def test_rfc6587_frames_are_split(data: bytes, framing: str, frames: list[bytes]
     assert split_frames(data, framing) == frames
 
 
-@pytest.mark.parametrize(
-    ("data", "framing", "reason"),
+@try_each(
+    "data, framing, reason",
     [
         (b"x", "octet", "MSG-LEN expected, NONZERO-DIGIT *DIGIT at byte 0"),
         (b"1 a01 b", "octet", "MSG-LEN expected, NONZERO-DIGIT *DIGIT at byte 3"),

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import pytest
 from support.backends import load_emitter_module
+from support.pairwise import take_turns
 from support.receivers import Sink, find_free_port, url_of, wait_until
 
 import syslogfast
@@ -48,7 +49,11 @@ def list_wrong_urls(folder: pathlib.Path) -> "dict[str, str]":
     }
 
 
-@pytest.mark.parametrize("kind", ["tcp", "relp", "tls", "name", "udp name", "unix"])
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    take_turns(["tcp", "relp", "tls", "name", "udp name", "unix"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_a_wrong_address(
     run_python: RunPython, backend: str, tmp_path: pathlib.Path, kind: str
 ) -> None:
@@ -218,7 +223,11 @@ def fill(descriptor: int) -> None:
     os.set_blocking(descriptor, True)
 
 
-@pytest.mark.parametrize("kind", ["terminal", "pipe", "socket"])
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    take_turns(["terminal", "pipe", "socket"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_standard_error_that_nobody_reads(backend: str, kind: str) -> None:
     """Nothing waits for it: the program ends as soon as it would."""
     if kind == "terminal":
@@ -323,6 +332,24 @@ def test_a_handler_with_a_live_collector_beside_dead_ones(
     assert result.returncode == 0
     assert wait_until(lambda: sink.count_lines() == 100)
     assert url_of(sink) not in result.stderr
+
+
+def test_flushes_one_after_the_other_are_no_end(sink: Sink) -> None:
+    """Each of a handler's waits as long as it may, however soon it follows the one before."""
+    options = {"protocol": "rfc5424", "max_size": 1 << 17, "queue_bytes": 1 << 24}
+    handler = syslogfast.SysLogHandler(url_of(sink), timeout=1.0, **options)
+    deadline = time.monotonic() + 1.2
+    while time.monotonic() < deadline:
+        handler.handle(logging.makeLogRecord({"msg": "sent"}))
+        handler.flush()
+        time.sleep(0.1)
+    sink.reads.clear()
+    for _ in range(100):
+        handler.handle(logging.makeLogRecord({"msg": "x" * 100_000}))
+    threading.Timer(0.2, sink.reads.set).start()
+    handler.flush()
+    assert handler.stats["queued"] == 0
+    handler.close()
 
 
 def test_what_is_made_later_has_its_own_time(backend: str, sink: Sink) -> None:

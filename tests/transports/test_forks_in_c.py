@@ -17,6 +17,7 @@ from collections.abc import Callable
 import pytest
 from support.backends import load_backend
 from support.grammar import Rfc5424Record, parse_rfc5424
+from support.pairwise import choose_pairs
 from support.receivers import Sink, collect, url_of, wait_until
 
 Run = Callable[..., object]
@@ -97,9 +98,11 @@ print(os.getpid(), *children)
 """
 
 
-@with_and_without_hook
-@pytest.mark.parametrize("linger", ["0", "1000"])
-@pytest.mark.parametrize("state", ["connected", "connecting"])
+@pytest.mark.parametrize(
+    ("hook", "linger", "state", "backend"),
+    choose_pairs(list(HOOKS), ["0", "1000"], ["connected", "connecting"], ["c", "python"]),
+    indirect=["backend"],
+)
 def test_tcp(run_python: Run, backend: str, sink: Sink, hook: str, linger: str, state: str) -> None:
     """The parent's stream is left alone, and so is what its queue holds."""
     output = run(run_python, backend, FOUR_CHILDREN, hook, url_of(sink), linger, state, "200")
@@ -196,8 +199,12 @@ USES = {
 }
 
 
-@with_and_without_hook
-@pytest.mark.parametrize("use", USES)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("use", "hook", "backend"),
+    choose_pairs(list(USES), list(HOOKS), ["c", "python"]),
+    indirect=["backend"],
+)
 def test_whatever_comes_first(
     run_python: Run, backend: str, sink: Sink, hook: str, use: str
 ) -> None:

@@ -16,13 +16,15 @@ from support.receivers import (
     Sink,
     check_counts,
     collect,
+    find_free_port,
     url_of,
     wait_until,
 )
 
 import syslogfast
 from syslogfast.constants import AT_ONCE, GATHER_TIME
-from syslogfast.transports import sender, worker
+from syslogfast.transports import retry, sender, worker
+from syslogfast.transports.worker import OPENING_TIME
 
 Connect = Callable[..., Any]
 
@@ -39,6 +41,7 @@ class Counted:
         self.emitter = connect(url, **options)
         self.emitter.info("opened")
         assert self.emitter.flush()
+        self._await_rest()
         self.sends = 0
         self._push = self.emitter._sender._transport.push
         self.emitter._sender._transport.push = self._count
@@ -47,6 +50,13 @@ class Counted:
     def _count(self, queue: Any) -> int:
         self.sends += 1
         return self._push(queue)  # type: ignore[no-any-return]
+
+    def _await_rest(self) -> None:
+        """Wait until the thread that a flush has woken has looked around, and rests."""
+        worker = self.emitter._sender._worker
+        if worker and worker._running.locked():
+            assert wait_until(lambda: worker._wakeup.locked() and worker._is_idle)
+            self.pause()
 
     def pause(self) -> None:
         """Wait until what came so far is no flood any more."""
@@ -136,19 +146,55 @@ def test_errors_end_a_wait(connect: Connect, sink: Sink) -> None:
     assert counted.queue.count == 0
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_without_threads_each_goes_at_once(
-    connect: Connect, sink: Sink, receiver: socket.socket, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    sink: Sink,
+    receiver: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    transport: str,
 ) -> None:
-    """Where none can be had, nobody would send what was gathered."""
+    """Where none can be had, nobody would send what was gathered, nor connect."""
 
     def fail(*arguments: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    emitter = connect(url_of(receiver))
+    emitter = connect(url_of(receiver if transport == "udp" else sink))
     monkeypatch.setattr("syslogfast.transports.exit_fork.Thread", fail)
     for number in range(300):
         emitter.info("%d", number)
         assert emitter._queue.count == 0
+
+
+def test_without_threads_a_collector_that_is_late(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who emit try it when that is due, and not each of them; then all goes."""
+    tries: list[float] = []
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def open_transport(url: Any, timeout: float) -> Any:
+        tries.append(timeout)
+        return opened(url, timeout)
+
+    opened = retry.open_transport
+    monkeypatch.setattr(retry, "open_transport", open_transport)
+    monkeypatch.setattr("syslogfast.transports.exit_fork.Thread", fail)
+    port = find_free_port()
+    emitter = connect(f"tcp://127.0.0.1:{port}", on_failure=False, queue_bytes=1 << 22)
+    for number in range(5000):
+        emitter.info("%d", number)
+    assert 0 < len(tries) < 50
+    assert max(tries) <= OPENING_TIME
+    sink = Sink(port=port)
+    try:
+        assert wait_until(lambda: emitter.info("late") or not emitter._queue.count)
+        assert wait_until(lambda: sink.count_lines() == check_counts(emitter)["offered"])
+        emitter.close()
+    finally:
+        sink.close()
 
 
 def test_udp_has_no_thread_unless_there_is_a_flood(

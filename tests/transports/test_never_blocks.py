@@ -28,8 +28,9 @@ from support.pairwise import choose_pairs
 
 pytestmark = pytest.mark.surroundings
 
-RECORDS = 1500
-MESSAGE = "x" * 8000  # so large that the kernels of a stopped connection do not take all of them
+RECORDS = 500
+MESSAGE = "x" * 24000  # so large that the kernels of a stopped connection do not take all of them
+MAX_SIZE = 25000
 PIPE_BUF = 4096  # POSIX: a pipe that poll() finds writable takes so many bytes without waiting
 
 EMIT = """
@@ -206,7 +207,8 @@ def trace_emitting(
     prefix = directory / "trace"
     # -ff: a file for each thread, so that no call is torn in two; -y: what a descriptor is.
     how = [strace, "-ff", "-qq", "-y", "-s", "16", "-e", f"trace={TRACED}", "-o", str(prefix)]
-    child = [sys.executable, "-Ic", EMIT, url, json.dumps(options), str(RECORDS), message, extra]
+    given = json.dumps({"max_size": MAX_SIZE, **options})
+    child = [sys.executable, "-Ic", EMIT, url, given, str(RECORDS), message, extra]
     environment = {**os.environ, "SYSLOGFAST_BACKEND": backend, "MALLOC_ARENA_MAX": "1"}
     with subprocess.Popen(
         [*how, "--", *child],

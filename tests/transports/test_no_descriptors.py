@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.certificates import Certificates
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
+from support.pairwise import choose_pairs
 from support.receivers import Sink, TlsSink, collect, url_of
 
 pytestmark = [
@@ -117,8 +118,11 @@ def listen(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("scheme", ["udp", "tcp", "tls"])
+@pytest.mark.parametrize(
+    ("scheme", "stage", "backend"),
+    choose_pairs(["udp", "tcp", "tls"], STAGES, ["c", "python"]),
+    indirect=["backend"],
+)
 def test_a_full_table(
     run_python: Run,
     backend: str,
@@ -152,8 +156,9 @@ def check_traceback(record: Rfc5424Record) -> None:
 END = (
     COMMON
     + """
-log = connect(*urls, timeout=0.2, **identity)
-life = lifecycle.install(log)
+log = connect(*urls, timeout=20, **identity)
+life = lifecycle.install(log, network=not "PAUSE")
+PAUSE
 fill("installed")
 log.info("last")
 fail()
@@ -161,12 +166,17 @@ fail()
 )
 
 
-def test_the_end_with_a_full_table(run_python: Run, backend: str) -> None:
-    """The exception that ends a program is in the log, whose socket is there already."""
+@pytest.mark.parametrize("pause", ["", "import time; time.sleep(0.1)"])
+def test_the_end_with_a_full_table(run_python: Run, backend: str, pause: str) -> None:
+    """The exception that ends a program is in the log, whose socket is there already.
+
+    So is the thread that waits between the first datagrams, whether it has had to by then or not.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         with collect(bound) as datagrams:
-            result = run_python(END, "installed", url_of(bound), backend=backend)
+            end = END.replace("PAUSE", pause)
+            result = run_python(end, "installed", url_of(bound), backend=backend)
     assert result.returncode == 1
     records = [parse_rfc5424(datagram) for datagram in datagrams]
     crashed = [record for record in records if record.msgid == "CRASHED"]

@@ -3,6 +3,7 @@
 The clock of these tests goes on only where something waits.
 """
 
+import gc
 import socket
 import ssl
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from support.receivers import find_free_port
 
+from syslogfast import _platform, _stdlib_handler
 from syslogfast.transports import parse_url, relp, retry, stream, tls
 
 TIMEOUT = 1.0
@@ -214,7 +216,8 @@ def test_where_there_can_be_no_thread(
     monkeypatch.setattr("_thread.start_new_thread", refuse)
     urls = [f"tcp://127.0.0.1:{find_free_port()}" for _ in range(3)]
     emitter = connect(*urls, timeout=60.0, on_failure=False)
-    emitter.info("1")
+    emitter.info("1")  # which tries, too
+    given.clear()
     before = time.monotonic()
     getattr(emitter, action)(0.1)
     assert given
@@ -240,3 +243,51 @@ def test_the_next_url_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tried, now) == ([1, 2], 1.5)
     assert policy.open() is None
     assert (tried, now) == ([1, 2, 3, 1, 2], 4.5)
+
+
+def open_standard_handler(port: int) -> None:
+    _stdlib_handler.open_socket(("127.0.0.1", port), socket.SOCK_STREAM, TIMEOUT)
+
+
+def run_failing_step(port: int) -> None:
+    def fail() -> None:
+        raise OSError(port)
+
+    _platform.run_each([fail])
+
+
+def open_url(text: str) -> Callable[[int], object]:
+    return lambda port: retry.open_transport(parse_url(text.format(port)), TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        open_url("tcp://127.0.0.1:{}"),
+        open_url("tls://127.0.0.1:{}"),
+        open_url("relp://127.0.0.1:{}"),
+        open_url("udp://127.0.0.1:{}?bind=192.0.2.1"),
+        open_url("unix:///nowhere/{}"),
+        open_standard_handler,
+        run_failing_step,
+    ],
+)
+def test_what_fails_again_and_again_leaves_no_cycles(fail: Callable[[int], object]) -> None:
+    """A program that has switched the collector of cycles off can do without it."""
+    port = find_free_port()
+
+    def fail_once() -> None:
+        try:
+            fail(port)
+        except OSError:
+            return
+        raise AssertionError("it has not failed")
+
+    fail_once()  # what is imported for it
+    gc.collect()
+    gc.disable()
+    try:
+        fail_once()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

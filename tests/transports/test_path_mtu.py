@@ -29,7 +29,7 @@ with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_D
     url = f"udp://[{host}]:{port}" if is_ipv6 else f"udp://{host}:{port}"
     log = syslogfast.connect(url, hostname="web1", app_name="shop", max_size=100_000)
     log.info("first")
-    own = log._sender._transport._socket
+    own = socket.socket(fileno=os.dup(log._sender._transport.descriptor))
     if is_ipv6:
         own.setsockopt(socket.IPPROTO_IPV6, 23, 2)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO
         own.setsockopt(socket.IPPROTO_IPV6, 62, 1)  # IPV6_DONTFRAG

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.each import try_each
 
 from syslogfast.transports import url as url_module
 from syslogfast.transports.retry import load_transport
@@ -130,8 +131,8 @@ def test_a_family_that_the_system_lacks(memory: object, connect: Callable, monke
         connect("memory://host")
 
 
-@pytest.mark.parametrize(
-    ("url", "name", "at_once"),
+@try_each(
+    "url, name, at_once",
     [
         ("udp://127.0.0.1", "UdpTransport", True),
         ("udp://[::1]:514", "UdpTransport", True),
@@ -139,6 +140,7 @@ def test_a_family_that_the_system_lacks(memory: object, connect: Callable, monke
         ("tcp://127.0.0.1", "TcpTransport", False),
         ("tls://127.0.0.1", "TlsTransport", False),
         ("relp://127.0.0.1", "RelpTransport", False),
+        ("relps://127.0.0.1", "RelpsTransport", False),
         ("unix:///dev/log", "UnixTransport", True),
         ("unix:///dev/log?framing=lf", "UnixStreamTransport", False),
         ("vsock://2:514", "VsockTransport", False),

@@ -63,6 +63,9 @@ class Records:
     def peek(self, one: bool = False) -> memoryview | None:
         return memoryview(self.records[0]) if self.records else None
 
+    def send_datagrams(self, longest: int) -> int:
+        return -1  # the transport has to
+
     def peek_run(self, longest: int, most: int, size: int) -> tuple[memoryview, int] | None:
         return (memoryview(self.records[0]), len(self.records[0])) if self.records else None
 

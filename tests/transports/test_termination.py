@@ -6,14 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 from support.backends import load_backend
 from support.grammar import parse_rfc5424
 from support.namespaces import isolate
-from support.receivers import LIMIT, Sink, collect, url_of, wait_until
+from support.receivers import LIMIT, Collector, collect_by, url_of
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGHUP"), reason="there are no such signals here"
@@ -55,63 +54,16 @@ def run(
     )
 
 
-class Collector:
-    """One transport, and the texts that arrive by it."""
-
-    def __init__(self, transport: str, folder: pathlib.Path) -> None:
-        self.sink = self.bound = None
-        if transport == "tcp":
-            self.sink = Sink()
-            self.url = url_of(self.sink)
-            return
-        family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
-        self.bound = socket.socket(family, socket.SOCK_DGRAM)
-        self.bound.bind(str(folder / "log") if transport == "unix" else ("127.0.0.1", 0))
-        self.url = f"unix://{folder}/log" if transport == "unix" else url_of(self.bound)
-
-    def read(self, count: int) -> list[str | None]:
-        """Return the texts, once there are so many of them, and no more come for a moment."""
-        if self.sink:
-            sink = self.sink
-            wait_until(lambda: sink.received.count(b"\n") >= count)
-            time.sleep(0.05)
-            return [record.message for record in sink.read_records()]
-        assert self.bound
-        self.bound.settimeout(0.2)
-        texts = []
-        try:
-            while True:
-                texts.append(parse_rfc5424(self.bound.recv(1 << 16)).message)
-        except TimeoutError:
-            return texts
-
-    def close(self) -> None:
-        for each in (self.sink, self.bound):
-            if each:
-                each.close()
-
-
 @pytest.fixture(params=["udp", "tcp", "unix"])
 def collector(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[Collector]:
-    collector = Collector(request.param, tmp_path)
-    if collector.bound and request.param == "unix":  # ten datagrams fill its queue
-        collector.thread = collect(collector.bound)  # type: ignore[attr-defined]
-        with collector.thread as datagrams:  # type: ignore[attr-defined]
-            collector.read = lambda count: (  # type: ignore[method-assign]
-                wait_until(lambda: len(datagrams) >= count),
-                [parse_rfc5424(data).message for data in datagrams],
-            )[1]
-            yield collector
-    else:
+    with collect_by(request.param, tmp_path) as collector:
         yield collector
-    collector.close()
 
 
 @pytest.fixture
 def tcp(tmp_path: pathlib.Path) -> Iterator[Collector]:
-    collector = Collector("tcp", tmp_path)
-    yield collector
-    collector.close()
+    with collect_by("tcp", tmp_path) as collector:
+        yield collector
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -190,6 +142,58 @@ def test_what_was_there_is_put_back(tcp: Collector, how: str) -> None:
     done = run(PUT_BACK[how] + "time.sleep(20)\n", tcp.url, "100")
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
     assert tcp.read(101) == ALL
+
+
+AFTER_A_SERVER = {
+    # The emitter is made when the signal is a server's, which at its end gives back the default.
+    "uvicorn": "log = connect()\n",
+    "and again": "log = connect()\nserve()\n",
+    "by a thread": """
+import threading
+thread = threading.Thread(target=lambda: globals().update(log=connect()))
+thread.start()
+thread.join()
+""",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", AFTER_A_SERVER)
+def test_the_default_comes_back(tcp: Collector, how: str, number: signal.Signals) -> None:
+    code = f"""
+log.close()
+class Server:
+    def handle(self, number, frame):
+        pass
+def serve():
+    signal.signal({number:d}, Server().handle)
+def connect():
+    return syslogfast.connect(sys.argv[1], linger=100.0, hostname="web1", protocol="rfc5424")
+serve()
+{AFTER_A_SERVER[how]}
+speak(1)
+log.flush()
+os.kill(os.getpid(), {number:d})
+speak()
+signal.signal({number:d}, signal.SIG_DFL)
+signal.raise_signal({number:d})
+time.sleep(20)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-number, b"")
+    assert tcp.read(102) == ["opened", "0", *ALL[1:]]
+
+
+def test_the_default_stays_when_all_are_closed(tcp: Collector) -> None:
+    code = """
+log.close()
+signal.signal(signal.SIGTERM, type("Server", (), {"handle": lambda *_: None})().handle)
+syslogfast.connect(sys.argv[1], linger=100.0).close()
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"True\n", b"")
 
 
 @pytest.mark.parametrize("repetition", range(8))

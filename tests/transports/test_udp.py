@@ -4,6 +4,7 @@ import errno
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from support.grammar import parse_rfc5424
@@ -57,20 +58,23 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, fail: Callable[[int], int] | No
     """Count what sends segments; `fail` gives the error that the kernel is to answer to a size."""
     calls = []
 
-    class Socket(datagram._socket.socket):
-        def sendmsg(self, buffers: list, ancillary: list) -> int:
-            assert [entry[:2] for entry in ancillary] == [(17, 103)]
-            segment = int.from_bytes(ancillary[0][2], sys.byteorder)
-            calls.append((sum(map(len, buffers)), segment))
+    class Socket:
+        """One of ours, whose segments are counted."""
+
+        def __init__(self, address: Any, source: "str | None" = None) -> None:
+            self._socket = connect_socket(address, source)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._socket, name)
+
+        def send_segments(self, data: memoryview, segment: int) -> int:
+            calls.append((len(data), segment))
             if fail and (code := fail(segment)):
                 raise OSError(code, "injected")
-            return super().sendmsg(buffers, ancillary)
+            return int(self._socket.send_segments(data, segment))
 
-    class Module:
-        def __getattr__(self, name: str) -> object:
-            return Socket if name == "socket" else getattr(socket, name)
-
-    monkeypatch.setattr(datagram, "_socket", Module())
+    connect_socket = datagram.connect_socket
+    monkeypatch.setattr(datagram, "connect_socket", Socket)
     return calls
 
 

@@ -3,14 +3,15 @@
 import pathlib
 
 import pytest
+from support.each import try_each
 
 from syslogfast import connect
 from syslogfast.transports import parse_url
 from syslogfast.transports.url import agree_on_protocol
 
 
-@pytest.mark.parametrize(
-    ("text", "host", "port", "framing"),
+@try_each(
+    "text, host, port, framing",
     [
         ("udp://collector", "collector", 514, None),
         ("udp://192.0.2.1:5140", "192.0.2.1", 5140, None),
@@ -26,6 +27,7 @@ from syslogfast.transports.url import agree_on_protocol
         ("vsock://2", "2", 514, "lf"),
         ("vsock://4294967295:4294967295", "4294967295", 4294967295, "lf"),
         ("relp://collector", "collector", 2514, None),
+        ("relps://collector?insecure=yes", "collector", 2514, None),
         ("fd://1", "1", None, "lf"),
         ("fd://7?framing=octet", "7", None, "octet"),
     ],
@@ -41,10 +43,13 @@ def test_parts_of_a_url(text: str, host: str, port: int | None, framing: str | N
     assert str(url) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "rule"),
+@try_each(
+    "text, rule",
     [
-        ("", "begin with one of udp://, tcp://, tls://, unix://, vsock://, relp://, fd://"),
+        (
+            "",
+            "begin with one of udp://, tcp://, tls://, unix://, vsock://, relp://, relps://, fd://",
+        ),
         ("collector:514", "begin with one of"),
         ("http://collector", "begin with one of"),
         ("UDP://collector", "begin with one of"),
@@ -69,10 +74,27 @@ def test_parts_of_a_url(text: str, host: str, port: int | None, framing: str | N
         ("tcp://collector?framing=lf&framing=lf", "each once"),
         ("tcp://collector?colour=red", "have no option 'colour', which tcp does not know"),
         ("tls://collector?framing=nul", "have a framing that tls can use (octet, lf)"),
+        ("relps://collector?ca=/no/such/file", "have a ca that is a file and can be read"),
         ("relp://collector?framing=lf", "have a framing that relp can use (none)"),
         ("tcp://collector?ca=/etc/passwd", "have no option 'ca', which tcp does not know"),
         ("tls://collector?ca=/no/such/file", "have a ca that is a file and can be read"),
         ("tls://collector?key=/etc/passwd", "have a cert for its key"),
+        ("udp://collector?bind=web1", "have a bind that is an address of this host"),
+        ("tcp://collector?bind=", "have a bind that is an address of this host"),
+        ("tls://collector?bind=[::1]", "have a bind that is an address of this host"),
+        ("relp://collector?bind=127.0.0.1:514", "have a bind that is an address of this host"),
+        ("udp://192.0.2.1?bind=::1", "have a bind of the kind that its host is"),
+        ("tcp://[2001:db8::1]?bind=127.0.0.1", "have a bind of the kind that its host is"),
+        ("unix:///dev/log?bind=127.0.0.1", "have no option 'bind', which unix does not know"),
+        ("tcp://collector?keepalive=", "have a keepalive in seconds, 1..32767, or 0 for none"),
+        ("tls://collector?keepalive=0.5", "have a keepalive in seconds"),
+        ("relp://collector?keepalive=32768", "have a keepalive in seconds"),
+        ("udp://collector?keepalive=1", "have no option 'keepalive', which udp does not know"),
+        ("udp://collector?retry=0", "have a retry in seconds, 0.1..86400"),
+        ("tcp://collector?retry=-1", "have a retry in seconds, 0.1..86400"),
+        ("unix:///dev/log?retry=often", "have a retry in seconds, 0.1..86400"),
+        ("vsock://2?retry=86400.5", "have a retry in seconds, 0.1..86400"),
+        ("fd://1?retry=1", "have no option 'retry', which fd does not know"),
         ("tls://collector?insecure=no", "have insecure=yes, or nothing of it"),
         ("udp://collector?order=none", "have order=any, or no order"),
         ("unix://dev/log", "have a path from / on"),

@@ -19,11 +19,12 @@ from unittest.mock import patch
 from adapters.adapter import APP_NAME, CONTENTS, DATA, HOSTNAME, PRI, Adapter, make_standard_handler
 from adapters.ours import (
     OurEmitter,
+    OurEmitterAtOnce,
     OurEncoder,
     OurFormatter,
-    OurGatheringEmitter,
     OurHandler,
     OurTwin,
+    OurUrlHandler,
 )
 from adapters.transports import Transport
 from measure import strict
@@ -320,7 +321,15 @@ HANDLERS = [
     StandardRfc3164,
     Standard,
 ]
-LOGGERS = [OurGatheringEmitter, OurEmitter, *HANDLERS, Structlog, Loguru, Picologging]
+LOGGERS = [
+    OurEmitter,
+    OurEmitterAtOnce,
+    OurUrlHandler,
+    *HANDLERS,
+    Structlog,
+    Loguru,
+    Picologging,
+]
 
 
 def make(kind: type[Adapter]) -> Adapter:

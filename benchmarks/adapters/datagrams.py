@@ -11,7 +11,7 @@ from functools import partial
 from adapters.senders import TIME
 from measure.missing import MissingError
 from measure.record import IDENTITY
-from measure.rounds import Run
+from measure.rounds import Run, pin
 
 import syslogfast
 
@@ -86,12 +86,12 @@ def run_datagrams(messages: Messages, any_order: bool) -> Iterator[dict[str, Run
         assert sum(map(len, keeper.take(len(messages)))) == size
         return seconds / len(messages)
 
-    def connect(linger: float, options: str = "") -> syslogfast.Emitter:
+    def connect(query: str = "", **options: float) -> syslogfast.Emitter:
         emitter = syslogfast.connect(
-            keeper.url + options,
-            linger=linger,
+            keeper.url + query,
             queue_bytes=QUEUE_SIZE,
             overflow="block",
+            **options,
             **IDENTITY,
         )
         return stack.enter_context(emitter)
@@ -102,16 +102,17 @@ def run_datagrams(messages: Messages, any_order: bool) -> Iterator[dict[str, Run
         stream.connect(keeper.socket.getsockname())
         sends = {
             "send": partial(send_each, stream, messages),
-            "emit, linger=0": partial(emit_each, connect(0), messages),
-            "emit": partial(emit_each, connect(3600), messages),
-            "emit_many": partial(emit_many, connect(3600), messages),
+            "emit, linger=0": partial(emit_each, connect(linger=0), messages),
+            "emit": partial(emit_each, connect(), messages),
+            "emit_many": partial(emit_many, connect(), messages),
         }
         if any_order:
-            emitter = connect(3600, "?order=any")
+            emitter = connect("?order=any")
             sends["emit, order=any"] = partial(emit_each, emitter, messages)
             sends["emit_many, order=any"] = partial(emit_many, emitter, messages)
         for row, send in sends.items():
-            send()
+            with pin():  # a thread that this starts stays there
+                send()
             received = [TIME.sub(b"", datagram) for datagram in keeper.take(len(messages))]
             if "order=any" in row:
                 assert sorted(received) == sorted(expected)

@@ -18,7 +18,6 @@ MESSAGE = (
 ).ljust(102, ".")
 RECORDS = 10_000  # of a round, whatever the number of emitters
 FIRST = 20  # emitters that are made before any is measured
-LINGER = 0.05
 PROCID = 4711  # else a header's size would depend on the process
 
 
@@ -43,9 +42,7 @@ class Emitters:
         options = {"hostname": "host", "app_name": "agent", "procid": PROCID}
         if port is None:
             null = os.open(os.devnull, os.O_WRONLY)
-            transport = syslogfast.connect(
-                f"fd://{null}", linger=LINGER, overflow="block", **options
-            )
+            transport = syslogfast.connect(f"fd://{null}", overflow="block", **options)
         else:
             transport = syslogfast.connect(f"udp://127.0.0.1:{port}", **options)
         self.transport = transport

@@ -1,9 +1,11 @@
 """This package beside its competitors: formatter, encoders, handler and emitters."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 from adapters.adapter import APP_NAME, HOSTNAME, Adapter, make_standard_handler
 from adapters.transports import Transport
@@ -49,41 +51,84 @@ class OurTwin(OurEncoder):
 
 class OurHandler(Ours):
     name = "syslogfast SysLogHandler"
+    remark = "given an address and protocol="
+    handler: "syslogfast.SysLogHandler | None" = None
 
     def make_handler(self, transport: Transport) -> logging.Handler:
         options = {"protocol": "rfc5424", "hostname": HOSTNAME, "app_name": APP_NAME}
-        return make_standard_handler(transport, syslogfast.SysLogHandler, **options)
+        self.handler = make_standard_handler(transport, syslogfast.SysLogHandler, **options)
+        return self.handler
+
+    @contextmanager
+    def open_logger(self, transport: Transport) -> Iterator[logging.Logger]:
+        with super().open_logger(transport) as logger:
+            yield logger
+            self.settle()
+            assert not self.read_stats().get("dropped")
+        self.handler = None
+
+    def read_stats(self) -> "dict[str, object]":
+        """Return what became of the records; {} where they are sent without a queue."""
+        return (self.handler and self.handler.stats) or {}
+
+    def settle(self) -> None:
+        deadline = time.monotonic() + 10
+        # Calls of `flush` that follow each other soon share one `timeout`.
+        while self.read_stats().get("queued"):
+            assert time.monotonic() < deadline
+            self.handler.flush()
+
+
+class OurUrlHandler(OurHandler):
+    name = "syslogfast SysLogHandler, URL"
+    remark = "gathers what is a flood"
+    is_seen = False
+    sends_later = True
+
+    def make_handler(self, transport: Transport) -> logging.Handler:
+        options = {"hostname": HOSTNAME, "app_name": APP_NAME, **choose_options(transport)}
+        self.handler = syslogfast.SysLogHandler(transport.write_url(), **options)
+        return self.handler
 
 
 class OurEmitter(Ours):
     """It makes no LogRecord."""
 
     name = "syslogfast Emitter"
-    remark = "without logging"
-    transports = Adapter.transports[1:]
-    linger = 0.0
+    remark = "without logging; gathers what is a flood"
+    is_seen = False
+    sends_later = True
+    options: ClassVar[dict[str, float]] = {}
     emitter: "syslogfast.Emitter | None" = None
 
     @contextmanager
     def open_logger(self, transport: Transport) -> Iterator[syslogfast.Emitter]:
-        linger = 3600.0 if transport.kind == "stub" else self.linger
-        options = {"hostname": HOSTNAME, "app_name": APP_NAME, "protocol": "rfc5424"}
-        with syslogfast.connect(transport.write_url(), linger=linger, **options) as self.emitter:
+        options = {"hostname": HOSTNAME, "app_name": APP_NAME, **choose_options(transport)}
+        with syslogfast.connect(transport.write_url(), **options, **self.options) as self.emitter:
             self.settle()  # connected
             yield self.emitter
             self.settle()
             assert not self.emitter.stats["dropped"]
         self.emitter = None
 
+    def read_stats(self) -> "dict[str, object]":
+        return self.emitter.stats if self.emitter else {}
+
     def settle(self) -> None:
         if self.emitter:
             assert self.emitter.flush()
 
 
-class OurGatheringEmitter(OurEmitter):
-    name = "syslogfast Emitter, linger"
-    remark = "without logging; gathers, then sends many at once"
-    transports = Adapter.transports
-    linger = 0.05
-    is_seen = False
-    sends_later = True
+class OurEmitterAtOnce(OurEmitter):
+    name = "syslogfast Emitter, linger=0"
+    remark = "without logging; sends each record at once"
+    transports = Adapter.transports[1:]
+    options: ClassVar[dict[str, float]] = {"linger": 0}
+
+
+def choose_options(transport: Transport) -> "dict[str, object]":
+    """Return what a URL needs beside the identity: elsewhere nothing.
+
+    A unix socket's default is another protocol; where sends are stubbed, all is gathered.
+    """
+    return {"unix": {"protocol": "rfc5424"}, "stub": {"linger": 3600.0}}.get(transport.kind, {})

@@ -21,20 +21,20 @@ from measure.record import IDENTITY, MESSAGE
 import syslogfast
 
 Send = Callable[[str], None]  # to a URL
+Options = dict[str, float]  # of connect(), beside what all have
 
 BLOCK_SIZE = 1 << 16  # bytes that the floor writes at a time: what an emitter gathers
-LINGER = 0.05
 CHECKED = 1000  # records that are looked at before any are timed
 SIZE = len(syslogfast.Encoder(**IDENTITY).encode(6, MESSAGE))
 HOSTNAME, APP_NAME, _ = IDENTITY.values()
 TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 TWIN = """
 import sys, syslogfast
-url, path, linger, hostname, app_name, procid = sys.argv[1:]
+url, path, hostname, app_name, procid = sys.argv[1:]
 assert syslogfast.BACKEND == "python"
 messages = open(path).read().splitlines()
 identity = dict(hostname=hostname, app_name=app_name, procid=procid)
-with syslogfast.connect(url, linger=float(linger), overflow="block", **identity) as emitter:
+with syslogfast.connect(url, overflow="block", **identity) as emitter:
     emit = emitter.emit
     for message in messages:
         emit(6, message)
@@ -89,9 +89,9 @@ def prepare_blocks(messages: list[str]) -> Send:
     return send
 
 
-def prepare_emit(messages: list[str], linger: float) -> Send:
+def prepare_emit(messages: list[str], options: Options) -> Send:
     def send(url: str) -> None:
-        with syslogfast.connect(url, linger=linger, overflow="block", **IDENTITY) as emitter:
+        with syslogfast.connect(url, overflow="block", **options, **IDENTITY) as emitter:
             emit = emitter.emit
             for message in messages:
                 emit(6, message)
@@ -102,7 +102,7 @@ def prepare_emit(messages: list[str], linger: float) -> Send:
 
 def prepare_emit_many(messages: list[str]) -> Send:
     def send(url: str) -> None:
-        with syslogfast.connect(url, linger=LINGER, overflow="block", **IDENTITY) as emitter:
+        with syslogfast.connect(url, overflow="block", **IDENTITY) as emitter:
             emitter.emit_many(6, messages)
         check_stats(emitter, len(messages))
 
@@ -117,8 +117,8 @@ def check_stats(emitter: syslogfast.Emitter, count: int) -> None:
 def prepare_loggen(messages: list[str]) -> Send:
     """Return what makes as many messages of its own, in records of the same size."""
     loggen, variables = find_loggen()
-    # Without a rate it sends a thousand records a second.
-    how = ["--inet", "--syslog-proto", "--rate", "1000000000", "--quiet"]
+    # Without a rate it sends a thousand records a second, without an interval no more after 10 s.
+    how = ["--inet", "--syslog-proto", "--rate", "1000000000", "--interval", "600", "--quiet"]
     what = ["--size", str(SIZE), "--number", str(len(messages))]
 
     def send(url: str) -> None:
@@ -148,7 +148,7 @@ def prepare_command(path: str) -> Send:
 
 def prepare_twin(path: str) -> Send:
     identity = map(str, IDENTITY.values())
-    start, end = [sys.executable, "-Ic", TWIN], [path, str(LINGER), *identity]
+    start, end = [sys.executable, "-Ic", TWIN], [path, *identity]
     return lambda url: run(*start, url, *end, SYSLOGFAST_BACKEND="python")
 
 
@@ -185,9 +185,9 @@ def prepare(row: str, messages: list[str], directory: pathlib.Path) -> Send:
     if row == "loggen":
         return prepare_loggen(messages)
     if row == "emit":
-        return prepare_emit(messages, LINGER)
+        return prepare_emit(messages, {})
     if row == "emit, linger=0":
-        return prepare_emit(messages, 0)
+        return prepare_emit(messages, {"linger": 0})
     if row == "emit_many":
         return prepare_emit_many(messages)
     if row == "standard SysLogHandler":

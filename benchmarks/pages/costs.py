@@ -85,6 +85,14 @@ def list_logging(figures: Figures) -> Rows:
     show, divide = figures.show, figures.divide
     formatter, competitor = "syslogfast Formatter", "syslog-rfc5424-formatter"
     encode_record, builder = "syslogfast encode_record", "rfc5424-logging-handler"
+
+    def compare_lines(first: str, *others: str) -> str:
+        factor, *factors = [
+            divide("lines", name, "after install()", "all threads") for name in (first, *others)
+        ]
+        rest = [f"{each} x than {name}" for each, name in zip(factors, others, strict=True)]
+        return f"{factor} x faster than {first}, {', '.join(rest)}"
+
     return [
         (
             "`Formatter.format` of a log record",
@@ -102,6 +110,23 @@ def list_logging(figures: Figures) -> Rows:
             show("call-stubbed", formatter),
             f"{divide('call-stubbed', competitor, formatter)} x faster than with {competitor}; "
             f"`logging` itself takes {show('call-stubbed', 'floor: an empty handler')}",
+        ),
+        (
+            "a whole `logger.info` over TCP, `SysLogHandler` with a URL and no option",
+            show("call-tcp", "syslogfast SysLogHandler, URL"),
+            f"{show('call-tcp', 'syslogfast SysLogHandler, URL', 'against standard library', 'x')} "
+            "the standard library's over TCP",
+        ),
+        (
+            "the same call after `loggers.install()`, into its queue",
+            show("loggers", "no arguments", "after install()"),
+            f"{show('loggers', 'no arguments', 'standard library, against it', 'x')} as fast as "
+            "with the standard library's handler, sends stubbed",
+        ),
+        (
+            "the same call to a file, CPU time of all threads until it is written",
+            show("lines", "after install()", "all threads"),
+            compare_lines("bqlog", "pyfastlogging", "logust", "picologging"),
         ),
         (
             "`Emitter.emit` into its queue",
@@ -127,11 +152,11 @@ def list_sending(figures: Figures) -> Rows:
 
     many, any_order = "emit_many", "emit_many, order=any"
     return [
-        ("over TCP, `linger` on: a loop over `emit`", *compare_stream("emit")),
+        ("over TCP: a loop over `emit` with no option", *compare_stream("emit")),
         ("the same by `emit_many`", *compare_stream("emit_many")),
         ("the same by `syslogfast send FILE`", *compare_stream("syslogfast send")),
         (
-            "over UDP, `linger` on, datagrams of one size",
+            "over UDP, by `emit_many`, datagrams of one size",
             show("udp-equal", many, "a record"),
             compare_datagrams("udp-equal", many),
         ),

@@ -5,38 +5,79 @@ sends stubbed. The floor there is `logging` with a handler that does nothing: it
 and looks for the caller; the other floor is a logger that is set to a higher level. Then over UDP,
 a unix socket for datagrams, and TCP, to a process for each row that only reads; what got lost is
 counted. There the time ends when all 1,000 records of a round are sent, that is when the kernel has
-them: what still waits in a queue after the last call is part of every row's time.
+them: what still waits in a queue after the last call is part of every row's time. So is what its
+threads do, which run on the same CPU.
 
 The two formatters, structlog and loguru write to the standard library's handler. "syslogfast
-Emitter" goes without `logging`: it sends at once, or with `linger` gathers records and sends many
-at a time. With sends stubbed, it gathers 250 records, which is less than makes it send; the sends
-between are not timed. hat-syslog leaves all to a thread: with sends stubbed, that never sends;
-else its queue is looked at each millisecond, which adds up to 1 us a call.
+SysLogHandler, URL" is given a URL, and "syslogfast Emitter", which goes without `logging`, has one
+anyway: beside names neither has an option. So a flood, such as these calls are, is gathered; with
+`linger=0` each record is sent by its call. With sends stubbed they gather 250 records, which is
+less than makes them send, by a `linger` of an hour; the sends between are not timed. hat-syslog
+leaves all to a thread: with sends stubbed, that never sends; else its queue is looked at each
+millisecond, which adds up to 1 us a call.
+
+Then other calls than that one, by loggers of `logging` after `syslogfast.loggers.install()`, beside
+the standard library with its own handler, whose sends are stubbed; ours fills its queue, for a
+collector that refuses connections, and that is emptied untimed. The time is that of the CPU for the
+thread that logs, and the floor a compiled function that does nothing with its argument. Over TCP,
+it is the time for all threads of the process, in both.
+
+Then beside loggers of other packages, which send no syslog, or to /dev/log only: so all of them
+write lines to a file. Each has a process of its own, and the time is that of the CPU, for the
+thread that logs, and for all threads until all is written. Ours writes the records of RFC 5424, PRI
+included; the standard library, picologging and logust have a format string that is as near to that
+as it gets, without PRI. None of them has structured data: logust writes a JSON object instead, and
+the others are left out.
+
+Last, when a record is where it is wanted: from the begin of `emit` until another process has read
+it, for a record each 50 ms, and for two at a time. That is no flood: nothing is to be gathered.
 """
 
 import logging
+import os
+import socket
+import statistics
 import time
-from collections.abc import Callable
+import timeit
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
+from itertools import product
+from types import ModuleType
 
 import pytest
-from adapters.adapter import Adapter
-from adapters.competitors import LOGGERS, choose, make, write_remarks
-from adapters.ours import OurGatheringEmitter, OurHandler
+from adapters.adapter import APP_NAME, HOSTNAME, PRI, Adapter, make_standard_handler
+from adapters.competitors import LOGGERS, Standard, choose, make, write_remarks
+from adapters.line_loggers import (
+    ARGUMENTS,
+    CONTENTS,
+    LINE_LOGGERS,
+    PLAIN,
+    STRUCTURED,
+    OurInstalled,
+    check_line,
+    run_process,
+)
+from adapters.ours import OurEmitter, OurUrlHandler
 from adapters.transports import Transport, receive, unframe
-from measure.record import MESSAGE
-from measure.rounds import CALLS, Rounds, Run, repeat_call, tabulate
-from measure.tables import Table
+from measure import strict
+from measure.log_calls import LOG_CALLS, TEMPLATE, Idle, LogCall, Nowhere, make_logger
+from measure.record import IDENTITY, MESSAGE
+from measure.rounds import CALLS, Rounds, Run, compare, pause_collection, pin, repeat_call, tabulate
+from measure.tables import Cell, Column, Plot, Table
+from receivers.arrivals import Arrivals, run_arrivals
 from receivers.receiver import Receiver, run_receiver
 
 import syslogfast
+import syslogfast.loggers
 
 Publish = Callable[[Table], None]
 LeaveOut = Callable[[str], None]
 FLOOR, OFF = "floor: an empty handler", "floor: level too low"
 KINDS = {"udp": "UDP", "unix": "a unix datagram socket", "tcp": "TCP"}
 PARTS = 4  # of 1,000 records: each is less than an emitter gathers before it sends
+TRIES = 10  # of a part
 RECEIVERS = {"stub": "tcp", "udp": "udp", "unix": "unix-dgram", "tcp": "tcp"}
 
 pytestmark = pytest.mark.usefixtures("program")
@@ -71,18 +112,24 @@ def make_sent_calls(adapter: Adapter, logger: object) -> Run:
     return run
 
 
-def make_gathered_calls(adapter: OurGatheringEmitter, emitter: syslogfast.Emitter) -> Run:
-    """The same in parts that it gathers, without the time that sending them takes."""
+def make_gathered_calls(adapter: OurEmitter | OurUrlHandler, logger: object) -> Run:
+    """The same in parts that it gathers, without the time that sending them takes.
+
+    A part of which the thread has sent something, because of the last flush, does not count.
+    """
     calls = CALLS // PARTS
-    call = make_call(emitter, calls)
+    call = make_call(logger, calls)
 
     def run() -> float:
-        seconds = 0.0
-        for _ in range(PARTS):
-            seconds += call() or 0.0
-            assert emitter.stats["queued"] == calls
+        gathered: list[float] = []
+        for _ in range(PARTS * TRIES):
+            seconds = call() or 0.0
+            if adapter.read_stats()["queued"] == calls:
+                gathered.append(seconds)
             adapter.settle()
-        return seconds
+            if len(gathered) == PARTS:
+                return sum(gathered)
+        raise AssertionError(f"{adapter.name} has sent some of {TRIES} times all parts")
 
     return run
 
@@ -150,7 +197,7 @@ def test_transport(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: 
     receivers: list[Receiver] = []
     remarks = write_remarks(adapters)
     with ExitStack() as stack:
-        with ExitStack() as loggers:
+        with pin(), ExitStack() as loggers:  # threads of loggers stay where they are started
             sizes = [check_call(adapter, kind) for adapter in adapters]
             for adapter in adapters:
                 receiver = stack.enter_context(run_receiver(RECEIVERS[kind]))
@@ -171,4 +218,299 @@ def test_transport(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: 
                 remarks[adapter.name] = "; ".join(filter(None, [known, f"{lost:.1%} got lost"]))
     title = f"logger.info, over {KINDS[kind]}"
     note = "Until all is sent."
-    publish(tabulate(f"call-{kind}", title, times, OurHandler.name, remarks=remarks, note=note))
+    publish(tabulate(f"call-{kind}", title, times, Standard.name, remarks=remarks, note=note))
+
+
+# --- loggers that were given ours ----------------------------------------------------------------
+
+INSTALLED = OurInstalled.name
+NO_WORK = "floor: an empty method"
+FOREIGN = "a StreamHandler to a stub stream"
+IDLE = "another's handler that does nothing"
+CPU = "over TCP, CPU time of all threads"
+TCP_CALLS = 2000
+
+
+@pytest.fixture
+def installed() -> Iterator[None]:
+    syslogfast.loggers.install()
+    try:
+        yield
+    finally:
+        syslogfast.loggers.uninstall()
+
+
+def connect_tcp(port: int, linger: "float | None") -> syslogfast.SysLogHandler:
+    return syslogfast.SysLogHandler(
+        f"tcp://127.0.0.1:{port}?framing=lf",
+        hostname=HOSTNAME, app_name=APP_NAME, linger=linger, on_failure=False, queue_bytes=1 << 25,
+    )  # fmt: skip
+
+
+def repeat_log_call(call: LogCall, logger: logging.Logger) -> Run:
+    names = {**call.names, "logger": logger, "message": MESSAGE, "template": TEMPLATE}
+    timer = timeit.Timer(call.statement, timer=time.thread_time, globals=names)
+    return partial(timer.timeit, call.calls)
+
+
+def check_log_call(call: LogCall) -> None:
+    """Look at what arrives of one call of a logger of ours."""
+
+    def send(transport: Transport) -> None:
+        handler = connect_tcp(transport.address[1], 3600.0)
+        logger = make_logger(syslogfast.Logger, call, handler)
+        repeat_log_call(replace(call, calls=1), logger)()
+        if call.text is None:
+            logger.info(MESSAGE)  # so that there is something to receive
+        handler.close()
+
+    data = receive("tcp", send)
+    text = (call.text or MESSAGE).replace("\n", "#012")
+    expected = strict.expect_now(text, procid=str(os.getpid()), **call.fields)
+    strict.check(data.removesuffix(b"\n"), expected)
+
+
+def time_standard(call: LogCall) -> Run:
+    """Return a run of the standard library's calls, after a look at what one sends."""
+    transport = Transport("stub")
+    logger = make_logger(logging.Logger, call, make_standard_handler(transport))
+    run = repeat_log_call(call, logger)
+    run()
+    pri = b"<12>" if call.fields.get("severity") else PRI
+    assert transport.stub.last == (pri + call.text.encode() + b"\0" if call.text else b"")
+    return run
+
+
+def time_foreign(kind: type[logging.Logger]) -> Run:
+    """The same of a handler that is nobody's, and wants a LogRecord."""
+    stream, call = Nowhere(), LOG_CALLS["no arguments"]
+    logger = make_logger(kind, call, logging.StreamHandler(stream))
+    run = repeat_log_call(call, logger)
+    run()
+    assert stream.last == f"{MESSAGE}\n"
+    return run
+
+
+def time_idle(kind: type[logging.Logger]) -> Run:
+    handler, call = Idle(), LOG_CALLS["no arguments"]
+    run = repeat_log_call(call, make_logger(kind, call, handler))
+    run()
+    assert handler.last.getMessage() == MESSAGE
+    return run
+
+
+@pytest.mark.usefixtures("installed")
+def test_loggers(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> None:
+    rows: dict[tuple[str, str], Run] = {}
+    handlers: list[syslogfast.SysLogHandler] = []
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        for name, call in LOG_CALLS.items():
+            check_log_call(call)
+            handler = connect_tcp(refusing.getsockname()[1], 3600.0)
+            handlers.append(handler)
+            logger = make_logger(syslogfast.Logger, call, handler)
+            rows[INSTALLED, name] = repeat_log_call(call, logger)
+            rows[Standard.name, name] = time_standard(call)
+        for kind, column in ((logging.Logger, Standard.name), (syslogfast.Logger, INSTALLED)):
+            rows[column, FOREIGN] = time_foreign(kind)
+            rows[column, IDLE] = time_idle(kind)
+        nothing = LogCall("call(message)", names={"call": floor_module.do_nothing})
+        rows[NO_WORK, NO_WORK] = repeat_log_call(nothing, logging.getLogger())
+
+        def settle() -> None:
+            for handler in handlers:
+                handler._emitter._queue.clear("emptied")
+
+        times = rounds.measure(rows, 15, settle=settle)
+        for handler in handlers:
+            settle()
+            assert set(handler.stats["dropped"]) <= {"emptied"}
+            handler.close()
+    cells: list[list[Cell]] = []
+    calls = {name: call.calls for name, call in LOG_CALLS.items()}
+    calls |= {IDLE: LogCall.calls, FOREIGN: LogCall.calls}
+    for name, count in calls.items():
+        pair = {column: times[column, name] for column in (INSTALLED, Standard.name)}
+        compared = compare(pair, INSTALLED)
+        own, theirs = (compared[column][0] / count * 1e9 for column in pair)
+        cells.append(
+            [name, own, theirs, compared[Standard.name][1], [*compared[Standard.name][2:]]]
+        )
+    median = compare({NO_WORK: times[NO_WORK, NO_WORK]}, NO_WORK)[NO_WORK][0] / nothing.calls * 1e9
+    cells.append([NO_WORK, median, None, None, None])
+    publish(Table("loggers", "Loggers with install()", list_columns(), cells))
+
+
+def list_columns() -> list[Column]:
+    return [
+        Column(""),
+        Column(INSTALLED, "ns"),
+        Column(Standard.name, "ns"),
+        Column(f"{Standard.name}, against it", "x"),
+        Column("spread", "range"),
+    ]
+
+
+def time_all_threads(logger: logging.Logger, flush: Callable[[], object]) -> Run:
+    """Return a run that takes the CPU time of this process, until all is sent."""
+    call = make_call(logger, TCP_CALLS)
+
+    def run() -> float:
+        start = time.process_time()
+        call()
+        flush()
+        return time.process_time() - start
+
+    return run
+
+
+@pytest.mark.usefixtures("installed")
+def test_loggers_over_tcp(rounds: Rounds, publish: Publish) -> None:
+    call = LOG_CALLS["no arguments"]
+    with ExitStack() as stack:
+        receivers = [stack.enter_context(run_receiver("tcp")) for _ in range(2)]
+        handler = connect_tcp(int(receivers[0].port), None)
+        transport = Transport("tcp", ("127.0.0.1", int(receivers[1].port)))
+        standard = make_standard_handler(transport)
+        with ExitStack() as closing:
+            closing.callback(handler.close)
+            closing.callback(standard.close)
+            rows = {
+                INSTALLED: time_all_threads(
+                    make_logger(syslogfast.Logger, call, handler), handler.flush
+                ),
+                Standard.name: time_all_threads(
+                    make_logger(logging.Logger, call, standard), standard.flush
+                ),
+            }
+            times = rounds.measure(rows, 10)
+            stats = handler.stats
+        assert not stats["dropped"]
+        assert receivers[0].read_size() == stats["bytes"]
+        assert receivers[1].read_size() % len(PRI + MESSAGE.encode() + b"\0") == 0
+    compared = compare(times, INSTALLED)
+    own, theirs = (compared[column][0] / TCP_CALLS * 1e9 for column in rows)
+    ratio, *spread = compared[Standard.name][1:]
+    cells: list[list[Cell]] = [[CPU, own, theirs, ratio, spread]]
+    publish(Table("loggers-tcp", "Loggers with install(), over TCP", list_columns(), cells))
+
+
+# --- and other packages' loggers -----------------------------------------------------------------
+
+LINES = {PLAIN: "lines", ARGUMENTS: "lines-arguments", STRUCTURED: "lines-data"}
+LINE_CALLS = 2000
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=list(LINES.values()))
+def test_lines(rounds: Rounds, publish: Publish, leave_out: LeaveOut, content: str) -> None:
+    """Each writes to a file of its own; the lines are looked at before, and counted afterwards."""
+    adapters = [each for each in choose(LINE_LOGGERS, leave_out) if content in each.statements]
+    with ExitStack() as stack:
+        for adapter in adapters:
+            check_line(adapter, content)
+        with pin():  # and their threads
+            processes = {
+                adapter.name: stack.enter_context(run_process(adapter, content))
+                for adapter in adapters
+            }
+        rows = {row: partial(process.run, LINE_CALLS) for row, process in processes.items()}
+        times = rounds.measure(rows, len(adapters))
+        own = {row: process.own[-len(times[row]) :] for row, process in processes.items()}
+    cells: list[list[Cell]] = []
+    for row, (every, ratio, *spread) in compare(times, OurInstalled.name).items():
+        thread = statistics.median(own[row])
+        cells.append([row, thread / LINE_CALLS * 1e9, every / LINE_CALLS * 1e9, ratio, spread])
+    columns = [
+        Column(""),
+        Column("the calling thread", "ns"),
+        Column("all threads", "ns"),
+        Column(f"all threads, against {OurInstalled.name}", "x"),
+        Column("spread", "range"),
+    ]
+    plot = Plot("bars", ["all threads"])
+    title = f"Lines to a file, {content}"
+    publish(Table(LINES[content], title, columns, cells, "", plot, write_remarks(adapters)))
+
+
+# --- until it arrives ----------------------------------------------------------------------------
+
+EACH = 0.05  # seconds from one record, or one pair, to the next of the same row
+SAMPLES = 200  # of a row
+ARRIVING = {"one": 1, "two at a time": 2}
+DEFAULT, AT_ONCE = "no option", "linger=0"
+OPTIONS: dict[str, dict[str, float]] = {DEFAULT: {}, AT_ONCE: {"linger": 0}}
+QUANTILES = {"median": 0.5, "95 %": 0.95}
+
+
+class Traveller:
+    """An emitter, and the process that its records go to."""
+
+    def __init__(self, arrivals: Arrivals, options: dict[str, float], stack: ExitStack) -> None:
+        self.arrivals = arrivals
+        identity = {**IDENTITY, "protocol": "rfc5424"}
+        self.emitter = stack.enter_context(syslogfast.connect(arrivals.url, **options, **identity))
+        self.started: list[int] = []  # when each record was emitted, in nanoseconds
+        self.arrivals.expect(1)
+        self.emit(1)  # connects
+        self.take_waits()
+
+    def emit(self, count: int) -> None:
+        emit, clock = self.emitter.emit, time.perf_counter_ns
+        for _ in range(count):
+            message = MESSAGE.replace("4711", f"{len(self.started):04}", 1)
+            start = clock()
+            emit(6, message)
+            self.started.append(start)
+
+    def take_waits(self) -> list[int]:
+        """Return how many nanoseconds each has travelled since the last call, sorted."""
+        assert self.emitter.flush()
+        arrived = self.arrivals.take(len(self.started))
+        waits = [then - start for start, then in zip(self.started, arrived, strict=True)]
+        assert min(waits) > 0
+        self.started.clear()
+        return sorted(waits)
+
+
+def travel(travellers: dict[tuple[str, str], Traveller], count: int, samples: int) -> None:
+    """Let all emit so many records together, one emitter after the other, each at its time."""
+    for traveller in travellers.values():
+        traveller.arrivals.expect(samples)
+    due = time.perf_counter() + EACH
+    for _ in range(samples // count):
+        for traveller in travellers.values():
+            time.sleep(max(0.0, due - time.perf_counter()))
+            traveller.emit(count)
+            due += EACH / len(travellers)
+
+
+def test_arrival(rounds: Rounds, publish: Publish) -> None:
+    samples = SAMPLES // 20 if rounds.quick else SAMPLES
+    rows: list[list[Cell]] = []
+
+    def measure() -> None:
+        for what, count in ARRIVING.items():
+            travel(travellers, count, samples)
+            waits = {row: traveller.take_waits() for row, traveller in travellers.items()}
+            for kind, name in KINDS.items():
+                seen = [
+                    float(waits[kind, option][round(part * (samples - 1))])
+                    for part in QUANTILES.values()
+                    for option in OPTIONS
+                ]
+                rows.append([f"{what}, over {name}", *seen, seen[-2] / seen[-1]])
+
+    with pin(), pause_collection(), ExitStack() as stack:
+        travellers = {
+            (kind, option): Traveller(stack.enter_context(run_arrivals(kind)), options, stack)
+            for kind, (option, options) in product(KINDS, OPTIONS.items())
+        }
+        rounds.benchmark.pedantic(measure, rounds=1)
+    columns = [
+        Column("records"),
+        *(Column(f"{part}, {option}", "ns") for part in QUANTILES for option in OPTIONS),
+        Column(f"95 %, against {AT_ONCE}", "x"),
+    ]
+    note = f"{SAMPLES} records each."
+    publish(Table("arrival", "From emit until it has arrived", columns, rows, note))

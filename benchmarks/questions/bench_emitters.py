@@ -219,7 +219,7 @@ def deliver(count: int, records: int) -> list[Cell]:
         reader = threading.Thread(target=receive_all, args=(listener, data))
         reader.start()
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        with syslogfast.connect(url, linger=0.05, overflow="block", timeout=10) as transport:
+        with syslogfast.connect(url, overflow="block", timeout=10) as transport:
             children = [
                 transport.child(hostname=hostname, app_name=app_name)
                 for hostname, app_name in name_emitters(count)

@@ -7,13 +7,18 @@ same transport, with records that are ready. "nothing" is the same loop around a
 between all the time: what the machine itself takes now and then.
 
 What does not return within one to two seconds is ended by a signal; its row goes no further.
-Emitters have their default, a queue of a megabyte that drops the newest records when it is full;
-whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all that is
-known: what the kernel loses because nobody reads, it reports to nobody, and a refusal to whoever
-asks. Beside the 100,000 records there is one more, the first, which connects.
+Emitters have no option but `linger` where a row says so: their queue of a megabyte drops the newest
+records when it is full, and what comes as fast as here is gathered; `linger=0` tries to send each
+record. Whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all
+that is known: what the kernel loses because nobody reads, it reports to nobody, and a refusal to
+whoever asks. Beside the 100,000 records there is one more, the first, which connects.
+
+Last, where the process may have no more memory (RLIMIT_AS): a queue that may grow to a gigabyte,
+and no collector. What is timed are calls whose record is dropped for that reason.
 """
 
 import contextlib
+import json
 import logging
 import os
 import pathlib
@@ -38,7 +43,38 @@ STRETCH = 10_000  # calls, or rounds of the empty loop, in a row
 BOUND = 2.0  # seconds that a call may take at most; at least half of them
 QUANTILES = {"median": 0.5, "99 %": 0.99, "99.99 %": 0.9999, "worst": 1}
 STATES = ["healthy", "stopped", "absent"]
-LINGER = 0.05
+
+# Times calls for which there is no memory, and "nothing" in turn; prints each in nanoseconds.
+WITHOUT_MEMORY = """
+import array, json, re, resource, sys, syslogfast
+from time import perf_counter_ns
+url, calls, stretch, message, identity = sys.argv[1:]
+calls, stretch, identity = int(calls), int(stretch), json.loads(identity)
+log = syslogfast.connect(url, queue_bytes=1 << 30, on_failure=False, **identity)
+emit, stats = log.emit, log.stats
+def time_calls(call, times, start):
+    for index in range(start, start + stretch):
+        begin = perf_counter_ns()
+        call(6, message)
+        times[index] = perf_counter_ns() - begin
+def do_nothing(severity, message):
+    pass
+emptied, timed = (array.array("Q", bytes(8 * calls)) for _ in range(2))
+emit(6, message)
+log.flush(0.1)
+size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20), resource.RLIM_INFINITY))
+while not log.stats["dropped"].get("memory"):
+    emit(6, message)
+before = log.stats["dropped"]["memory"]
+for start in range(0, calls, stretch):
+    time_calls(emit, timed, start)
+    time_calls(do_nothing, emptied, start)
+dropped = log.stats["dropped"]
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(json.dumps([emptied.tolist(), timed.tolist(), dropped["memory"] - before, list(dropped)]))
+log.close(0)
+"""
 
 # Reads all that comes over one socket, whose port it prints.
 COLLECTOR = """
@@ -210,7 +246,7 @@ def test_away(
     def time_all() -> None:
         for state in STATES:
             contest.time_emitter(f"syslogfast, {state}", state)
-        contest.time_emitter("syslogfast, linger, stopped", "stopped", linger=LINGER)
+        contest.time_emitter("syslogfast, linger=0, stopped", "stopped", linger=0)
         for state in STATES:
             contest.time_handler(f"SysLogHandler, {state}", state)
 
@@ -224,8 +260,33 @@ def test_away(
             f"Latency of a call, over {name}",
             [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
             cells,
-            f"Linger is {LINGER} s.",
+            "",
             Plot("profiles", list(QUANTILES)),
             contest.remarks,
+        )
+    )
+
+
+def test_memory(rounds: Rounds, publish: Callable[[Table], None]) -> None:
+    calls = 2 * STRETCH if rounds.quick else CALLS
+    with socket.socket() as closed:  # nobody listens, and nobody else gets its port
+        closed.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+        arguments = [url, str(calls), str(STRETCH), MESSAGE, json.dumps(IDENTITY)]
+        command = [sys.executable, "-Ic", WITHOUT_MEMORY, *arguments]
+        output = rounds.benchmark.pedantic(subprocess.check_output, args=(command,), rounds=1)
+    nothing, timed, dropped, reasons = json.loads(output)
+    assert dropped == calls
+    assert reasons == ["memory"]
+    row = "syslogfast, no memory"
+    publish(
+        Table(
+            "away-memory",
+            "Latency of a call, where there is no more memory",
+            [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
+            [["nothing", *summarize(nothing)], [row, *summarize(timed)]],
+            "",
+            Plot("profiles", list(QUANTILES)),
+            {row: f"{dropped:,} dropped"},
         )
     )

@@ -8,8 +8,8 @@ queue. A record is known by its HOSTNAME and sequenceId. Doubled: stored twice b
 collector, late: after a later one of the same HOSTNAME. The longest silence is the longest time in
 which nothing arrived.
 
-The rates are those of one relay on this machine, beside its emitters, which send each record at
-once, and the central collector: medians of three runs, in which all records arrived.
+The rates are those of one relay on this machine, beside its emitters, which have no option, and
+the central collector: medians of three runs, in which all records arrived.
 """
 
 import importlib.util

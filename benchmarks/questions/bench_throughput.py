@@ -7,15 +7,15 @@ are two. All that is sent was looked at before, and is counted.
   them the time is the receiver's: from the begin of the connection to its end. So `loggen`, which
   looks only twice a second whether it is done, is not charged for that, nor a command for its
   start. The slow send fewer records. The floor writes ready blocks of 64 KiB. `emit` is a Python
-  loop, with `linger=0.05`; `syslogfast send` and `logger` send a file.
+  loop, `emit_many` one call, neither with an option but `overflow="block"`, so that all arrive;
+  with `linger=0` each record is sent at once. `syslogfast send` and `logger` send a file.
 - UDP: the receiver's buffer holds a whole round, and is read and checked after it: nobody reads
   while the time is taken, and nothing is lost. The yardstick is a loop that encodes and sends one
   record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
   other there; four guests are four such logs, line by line, as a host has them that speaks for
   many.
-- Other transports, each to a receiver that only reads: a loop over `emit`. With `linger=0` each
-record
-  is sent at once, but those that must wait for a full buffer go on together.
+- Other transports, each to a receiver that only reads: a loop over `emit`, as over TCP. With
+  `linger=0` each record is sent at once, but those that must wait for a full buffer go on together.
 - rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
   to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not report;
   "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
@@ -38,7 +38,7 @@ from adapters.senders import (
     APP_NAME,
     CHECKED,
     HOSTNAME,
-    LINGER,
+    Options,
     Send,
     check_frames,
     number_messages,
@@ -69,6 +69,7 @@ STREAM_ROWS = {  # and how many times fewer records the slow send
     "logger": 1,
     "standard SysLogHandler": 20,
 }
+OPTIONS: dict[str, Options] = {"no option": {}, "linger=0": {"linger": 0}}
 PLAIN = "writes no timestamp and no host"  # the standard library's handler
 EQUAL = 2000  # datagrams of one size in a round
 GUESTS = 4
@@ -158,9 +159,9 @@ def test_udp(rounds: Rounds, publish: Publish, kind: str) -> None:
     publish(tabulate_rates(f"udp-{kind}", f"UDP, {title}", times, ["send"], {}))
 
 
-def emit_down(transport: str, receiver: Receiver, messages: list[str], linger: float) -> float:
+def emit_down(transport: str, receiver: Receiver, messages: list[str], options: Options) -> float:
     """Return the seconds that the receiver needs for one run of emit."""
-    send = prepare_emit(messages, linger)
+    send = prepare_emit(messages, options)
     if transport == "pipe":
         with open(receiver.path, "wb", buffering=0) as pipe:
             send(f"fd://{pipe.fileno()}")
@@ -175,7 +176,6 @@ def emit_down(transport: str, receiver: Receiver, messages: list[str], linger: f
 def test_transports(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
     count = 2000 if rounds.quick else 50_000
     messages = [MESSAGE] * count
-    lingers = {"linger=0.05": LINGER, "linger=0": 0.0}
     with ExitStack() as stack:
         receivers = {}
         for transport in TRANSPORTS:
@@ -185,19 +185,19 @@ def test_transports(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> No
                 leave_out(str(error))
         rows = {
             f"{transport}, {name}": partial(
-                emit_down, transport, receivers[transport], messages, linger
+                emit_down, transport, receivers[transport], messages, options
             )
             for transport in receivers
-            for name, linger in lingers.items()
+            for name, options in OPTIONS.items()
         }
         times = rounds.measure(rows, rounds=7)
     medians = {row: statistics.median(seen) / count for row, seen in times.items()}
     table: list[list[Cell]] = [
-        [transport, *(1 / medians[f"{transport}, {name}"] for name in lingers)]
+        [transport, *(1 / medians[f"{transport}, {name}"] for name in OPTIONS)]
         for transport in receivers
     ]
-    columns = [Column(""), *(Column(name, "per second") for name in lingers)]
-    plot = Plot("bars", list(lingers))
+    columns = [Column(""), *(Column(name, "per second") for name in OPTIONS)]
+    plot = Plot("bars", list(OPTIONS))
     publish(
         Table(
             "transports",

@@ -8,6 +8,7 @@ It takes Cython, setuptools, a C compiler, and the static library and headers of
 import marshal
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -56,7 +57,9 @@ def write_frozen(file: pathlib.Path) -> None:
     arrays, rows = [], []
     for number, (name, (code, is_package)) in enumerate(find_modules().items()):
         data = marshal.dumps(code)
-        arrays.append(f"static const unsigned char m{number}[] = {{{','.join(map(str, data))}}};")
+        # As a string, which takes the compiler a twentieth of the time that numbers do.
+        text = "".join([f"\\{octet:03o}" for octet in data])
+        arrays.append(f'static const unsigned char m{number}[] = "{text}";')
         rows.append(f'    {{"{name}", m{number}, {-len(data) if is_package else len(data)}}},')
     table = ["const struct _frozen frozen_modules[] = {", *rows, "    {0}};"]
     file.write_text("\n".join(["#include <Python.h>", *arrays, *table, ""]))
@@ -71,8 +74,9 @@ def get_words(*names: str) -> list[str]:
 def build(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_frozen(folder / "frozen.c")
-    # With the flags of setup.py. The object file is what is wanted of it.
-    core = ["build_ext", "--force", "--build-temp", str(folder), "--build-lib", str(folder)]
+    # With the flags of setup.py. The object file is what is wanted of it, of this Python.
+    shutil.rmtree(folder / "syslogfast", ignore_errors=True)
+    core = ["build_ext", "--build-temp", str(folder), "--build-lib", str(folder)]
     run(sys.executable, "setup.py", "-q", *core)
     sources = [
         HERE / "program.c",

@@ -6,6 +6,7 @@ exit status and standard error must be the same.
 
 import contextlib
 import datetime
+import itertools
 import os
 import pathlib
 import platform
@@ -36,7 +37,7 @@ from support.crashes import (
     read_sequence_id,
 )
 from support.grammar import Rfc5424Record, parse_rfc3164, parse_rfc5424, split_frames
-from support.pairwise import choose_pairs
+from support.pairwise import choose_pairs, take_turns
 from support.receivers import TlsSink, find_free_port
 
 pytestmark = [
@@ -237,9 +238,16 @@ def test_an_orderly_end(name: str, transport: str, backend: str) -> None:
         check_life(read_records(collector), death, program.end)
 
 
+# In Python there is no handler that a signal or a transport could matter to.
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("name", FATAL)
+@pytest.mark.parametrize(
+    ("name", "transport", "backend"),
+    [
+        *itertools.product(FATAL, TRANSPORTS, ["c"]),
+        *take_turns(list(FATAL), TRANSPORTS, ["python"]),
+    ],
+    indirect=["backend"],
+)
 def test_a_fatal_signal(name: str, transport: str, backend: str) -> None:
     """The compiled backend sends a record; Python code cannot, and says nothing."""
     program = FATAL[name]
@@ -258,8 +266,14 @@ def test_a_fatal_signal(name: str, transport: str, backend: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", ["before", "after"])
-@pytest.mark.parametrize("name", FATAL)
+@pytest.mark.parametrize(
+    ("name", "order", "backend"),
+    [
+        *itertools.product(FATAL, ["before", "after"], ["c"]),
+        *[("SIGSEGV", order, "python") for order in ("before", "after")],
+    ],
+    indirect=["backend"],
+)
 def test_faulthandler_is_not_disturbed(name: str, order: str, backend: str) -> None:
     """Enabled before or after, it writes what it writes without the package; the record is sent."""
     enable = "import faulthandler\nfaulthandler.enable()"
@@ -323,7 +337,9 @@ for index in range(len(kept)):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc")
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    ("transport", "backend"), take_turns(TRANSPORTS, ["c", "python"]), indirect=["backend"]
+)
 def test_no_memory_is_left(transport: str, backend: str) -> None:
     """Small objects have taken all of it, and are still there when the record is made."""
     with collect_crashes(transport) as collector:
@@ -547,7 +563,8 @@ def split_whole_frames(data: bytes, framing: str) -> "list[bytes]":
     return split_frames(data[:end], framing)
 
 
-# The kernel takes a part of a record, and no more while this process lives.
+# The kernel takes a part of a record, and no more while this process lives. Who has the lock knows
+# that the worker is not about to send just then: its record would keep the crash's from the stream.
 HALF_SENT = """LIVE
 import ctypes, time
 log.info("sent")
@@ -567,7 +584,10 @@ class Socket:
 transport._socket = Socket(transport._socket)
 log.info("half sent " + "x" * 300)
 log.info("not yet sent")
-ctypes.string_at(0)
+while transport._socket.space:
+    time.sleep(0.001)
+with log._sender._send_lock:
+    ctypes.string_at(0)
 """
 
 
@@ -982,6 +1002,48 @@ log = syslogfast.connect("tcp://127.0.0.1:9", prefix=b"SECRET ", hostname="h", a
 syslogfast.lifecycle.install(log, boot=False, network=False, end=False)
 os.kill(os.getpid(), signal.SIGSEGV)
 """
+
+
+WITH_A_SERVICE = """
+import os, signal, sys, syslogfast, syslogfast.services as services
+options = {"hostname": "h", "app_name": "a", "procid": 1, "on_failure": False}
+data = {"vm@32473": {"id": "17"}}
+token = "8bf8cc10-4140-4c3e-a2b4-e6f5324f1aea"
+if sys.argv[1] == "prefix":
+    log = syslogfast.connect("tls://127.0.0.1:9", prefix=token.encode() + b" ",
+                             structured_data=data, **options)
+else:
+    service = getattr(services, sys.argv[1])
+    log = service(token, url="tls://127.0.0.1:9", structured_data=data, **options)
+syslogfast.lifecycle.install(log, boot=False, network=False, end=False,
+                             fatal_url=sys.argv[2] or None)
+os.kill(os.getpid(), signal.SIGSEGV)
+"""
+TOKEN = "8bf8cc10"  # a part of it
+
+
+@pytest.mark.parametrize("where", ["standard error", "fatal_url"])
+@pytest.mark.parametrize(
+    "service", ["prefix", "datadog", "logentries", "loggly", "solarwinds", "sumologic"]
+)
+def test_a_token_is_the_services_alone(
+    run_python: Callable, needs_c: None, service: str, where: str
+) -> None:
+    """Neither standard error nor another collector has it; they have all the rest."""
+    with collect_crashes("udp") as collector:
+        url = collector.url if where == "fatal_url" else ""
+        result = run_python(WITH_A_SERVICE, service, url, backend="c")
+        assert result.returncode == -signal.SIGSEGV
+        if url:
+            (record,) = read_records(collector)
+            assert result.stderr == ""
+        else:
+            (record,) = list_crashes(result.stderr)
+            assert result.stderr.startswith("<10>1 ")
+    assert TOKEN not in result.stderr
+    assert record.msgid == "CRASHED"
+    sd_ids = [sd_id for sd_id, _ in record.structured_data]
+    assert sd_ids == ["vm@32473", "meta", "signal@32473"]
 
 
 def test_a_prefix_is_the_collectors_alone(run_python: Callable, needs_c: None) -> None:

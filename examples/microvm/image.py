@@ -21,7 +21,7 @@ DRIVERS = (
 FOLDERS = ("dev", "etc", "proc", "sys", "tmp")
 NOT_FOR_GUESTS = {
     *("commands", "cli.py", "__main__.py"),  # the command
-    *("handlers.py", "formatter.py", "_stdlib_handler.py"),  # for logging
+    *("handlers", "formatter.py"),  # for logging
     *("tls.py", "relp.py", "services.py"),  # transports that are not offered here
     *("_encoder_py.py", "_emitter_py.py", "queue_py.py"),  # stand in for what is compiled
 }

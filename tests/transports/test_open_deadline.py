@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from support.receivers import find_free_port
 
-from syslogfast import _platform, _stdlib_handler
+from syslogfast import _platform
+from syslogfast.handlers.standard import open_socket
 from syslogfast.transports import parse_url, relp, retry, stream, tls
 
 TIMEOUT = 1.0
@@ -246,7 +247,7 @@ def test_the_next_url_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_standard_handler(port: int) -> None:
-    _stdlib_handler.open_socket(("127.0.0.1", port), socket.SOCK_STREAM, TIMEOUT)
+    open_socket(("127.0.0.1", port), socket.SOCK_STREAM, TIMEOUT)
 
 
 def run_failing_step(port: int) -> None:

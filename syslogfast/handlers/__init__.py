@@ -10,7 +10,6 @@ from logging.handlers import SysLogHandler as LibrarySysLogHandler
 from syslogfast._backend import Encoder
 from syslogfast._log_record import LOWEST_LEVELS, choose_severity, read_record_text
 from syslogfast._message import Misfit, print_value
-from syslogfast._stdlib_handler import StandardSysLogHandler
 from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import (
     check_choice,
@@ -25,6 +24,7 @@ from syslogfast._validation import (
 )
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
+from syslogfast.handlers.standard import StandardSysLogHandler
 from syslogfast.transports import exit_fork
 from syslogfast.transports.url import (
     SCHEMES,

@@ -89,11 +89,12 @@ ADDRESSES = {
     "unix": "(socket.AF_UNIX, socket.SOCK_DGRAM, {path!r})",
 }
 
-# What strace writes of a call: its name, its arguments and what it returned.
+# What strace writes of a call: its name, its arguments and what it returned, in a column of its own
+# where the rest is short, as where sockets still have low numbers.
 CALL = re.compile(r"(\w+)\((.*)\) += (-?\w+|\?)")
-STATE = re.compile(r"ioctl\(\d+<socket:\[(\d+)\]>, FIONBIO, \[(\d)\]\) = 0")
+STATE = re.compile(r"ioctl\(\d+<socket:\[(\d+)\]>, FIONBIO, \[(\d)\]\) += 0")
 # A pipe that was opened anew, for who must not wait; strace shows what a descriptor is.
-OPENED = re.compile(r'openat\(.*"/proc/self/fd/\d+", ([\w|]+)\) = (\d+<[^>]*>)')
+OPENED = re.compile(r'openat\(.*"/proc/self/fd/\d+", ([\w|]+)\) += (\d+<[^>]*>)')
 DESCRIPTOR = re.compile(r"(\d+)<([^>]*)>")
 POLL = re.compile(r"\[\{fd=(\d+)<[^>]*>, events=(\w+)\}\], 1, 0$")
 TRACED = (

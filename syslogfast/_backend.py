@@ -9,7 +9,6 @@ process, the twin is used with a warning: a worker of a pool still logs.
 import sys
 
 from syslogfast._platform import read_variable
-from syslogfast._validation import reject_backend, warn_of_fallback
 
 TYPE_CHECKING = False
 
@@ -17,6 +16,8 @@ COMPILED = "syslogfast._encoder_c"
 
 backend = read_variable("SYSLOGFAST_BACKEND")
 if backend not in ("", "c", "python"):
+    from syslogfast._rare_validation import reject_backend
+
     reject_backend(backend)
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ else:
         if backend == "c" or not (is_missing or is_refused):
             raise
         if is_refused:
+            from syslogfast._rare_validation import warn_of_fallback
+
             warn_of_fallback(error)
         from syslogfast._encoder_py import Encoder, RecordFormatter, format_timestamp
 

@@ -7,16 +7,13 @@ import sys
 
 from syslogfast._platform import read_variable, system
 from syslogfast._validation import (
-    check_attributes,
     check_choice,
     check_enterprise_id,
     check_facility,
     check_field,
-    check_header_attributes,
     check_max_size,
     check_precision,
     check_prefix,
-    reject_option,
 )
 from syslogfast.constants import (
     CONTROLS,
@@ -273,14 +270,20 @@ class Settings:
     def __init__(self, given: "dict[str, Any]") -> "None":
         for name in given:
             if name not in OPTIONS:
+                from syslogfast._rare_validation import reject_option
+
                 reject_option(name)
         options = dict(OPTIONS)
         options.update(given)
         enterprise_id = check_enterprise_id(options["enterprise_id"])
         self.enterprise_id = enterprise_id.encode()
         if options["attributes"] is not None:
+            from syslogfast._rare_validation import check_attributes
+
             options["attributes"] = check_attributes(options["attributes"], enterprise_id)
         if options["header_attributes"] is not None:
+            from syslogfast._rare_validation import check_header_attributes
+
             header_attributes = check_header_attributes(options["header_attributes"])
             options["header_attributes"] = header_attributes or None
         self.names = tuple([options.pop(name) for name in IDENTITY])

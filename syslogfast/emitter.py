@@ -12,8 +12,6 @@ from syslogfast._validation import (
     check_enterprise_id,
     check_on_failure,
     check_seconds,
-    reject_identity,
-    reject_missing_url,
 )
 from syslogfast.constants import EXAMPLE_ENTERPRISE_ID, MAX_SD_NAME, OVERFLOWS
 from syslogfast.transports.exit_fork import importing
@@ -71,6 +69,8 @@ class Emitter(EmitterBase):
         """
         for option in ("framing", "protocol"):
             if option in identity:
+                from syslogfast._rare_validation import reject_identity
+
                 reject_identity(option)
         if identity.get("max_size", 0) is None:
             del identity["max_size"]  # the transport's, too, unless it is given
@@ -222,6 +222,8 @@ def connect(
     """
     urls = urls or tuple(read_urls())
     if not urls:
+        from syslogfast._rare_validation import reject_missing_url
+
         reject_missing_url()
     overflow = check_choice("overflow", overflow, OVERFLOWS)
     transports = [parse_url(url) for url in urls]

@@ -5,7 +5,7 @@ import logging
 from syslogfast._backend import Encoder, RecordFormatter
 from syslogfast._log_record import read_record_text
 from syslogfast._message import Misfit, print_value, report_misfit
-from syslogfast._validation import reject_octets, reject_unframed
+from syslogfast._rare_validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,17 +10,16 @@ The examples show `info("sold out")` with hostname="web1", app_name="shop" and p
 """
 
 from syslogfast._options import is_ipv6_address
-from syslogfast._structured_data import join_structured_data, render_parameter
-from syslogfast._text import ESCAPES
-from syslogfast._validation import (
-    check_choice,
+from syslogfast._rare_validation import (
     check_host,
-    check_max_size,
     check_port,
     check_tags,
     check_token,
     reject_service_option,
 )
+from syslogfast._structured_data import join_structured_data, render_parameter
+from syslogfast._text import ESCAPES
+from syslogfast._validation import check_choice, check_max_size
 from syslogfast.constants import (
     LOGGLY_NUMBER,
     MAX_APP_NAME,

@@ -10,10 +10,7 @@ from logging.handlers import SysLogHandler as LibrarySysLogHandler
 from syslogfast._backend import Encoder
 from syslogfast._log_record import LOWEST_LEVELS, choose_severity, read_record_text
 from syslogfast._message import Misfit, print_value
-from syslogfast._text import ESCAPES, escape_text
-from syslogfast._validation import (
-    check_choice,
-    check_facility,
+from syslogfast._rare_validation import (
     reject_datagrams,
     reject_double_header,
     reject_missing_protocol,
@@ -22,6 +19,8 @@ from syslogfast._validation import (
     reject_tls_kind,
     reject_tls_of_url,
 )
+from syslogfast._text import ESCAPES, escape_text
+from syslogfast._validation import check_choice, check_facility
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.handlers.standard import StandardSysLogHandler

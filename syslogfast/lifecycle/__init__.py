@@ -22,7 +22,8 @@ from syslogfast._platform import (
     find_original,
     make_lock,
 )
-from syslogfast._validation import check_emitter, check_field, check_seconds, reject_fatal_url
+from syslogfast._rare_validation import check_emitter, reject_fatal_url
+from syslogfast._validation import check_field, check_seconds
 from syslogfast.constants import FOREVER
 from syslogfast.emitter import Emitter
 from syslogfast.lifecycle import hooks
@@ -38,10 +39,10 @@ from syslogfast.lifecycle.records import (
     send_record,
     terminated,
 )
-from syslogfast.transports.exit_fork import Thread
 from syslogfast.transports.network import NetworkWatch, read_network
 from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
+from syslogfast.transports.threads import Thread
 from syslogfast.transports.url import parse_url
 
 TYPE_CHECKING = False

@@ -5,8 +5,9 @@ import sys
 from syslogfast._log_record import read_message
 from syslogfast._message import Misfit, print_value
 from syslogfast._options import this_program
+from syslogfast._rare_validation import check_error
 from syslogfast._structured_data import add_sequence_id as _  # noqa: F401  # `numbers` will need it
-from syslogfast._validation import check_error, check_field
+from syslogfast._validation import check_field
 from syslogfast.emitter import Sequence, name_element
 from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
 from syslogfast.lifecycle.traceback import describe_error, list_elements

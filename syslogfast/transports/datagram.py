@@ -11,7 +11,7 @@ from syslogfast._options import is_address
 from syslogfast._platform import IS_LINUX, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
 from syslogfast.transports import RejectedRecordError
-from syslogfast.transports.exit_fork import Thread, importing
+from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.poll import REFUSALS, Readiness, add_jitter, sleep
 
 TYPE_CHECKING = False
@@ -48,8 +48,9 @@ def is_literal(host: "str") -> "bool":
 
 
 def load_look_up() -> "Callable[[Url, bool], list[tuple[Any, ...]]]":
-    with importing:
-        from syslogfast.transports.resolve import look_up  # which a literal address does not need
+    with importing:  # what a literal address does not need
+        import syslogfast.transports.threads  # noqa: F401
+        from syslogfast.transports.resolve import look_up
 
     return look_up
 
@@ -313,6 +314,8 @@ class UdpTransport(DatagramTransport):
             self._next_look = self._plan_look()
             self._move(queue, found)
         elif not self._is_looking_up:
+            from syslogfast.transports.threads import Thread  # loaded by load_look_up
+
             self._is_looking_up = True
             try:
                 Thread(self, self._look_up)

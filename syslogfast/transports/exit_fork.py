@@ -1,6 +1,5 @@
 """The end of the interpreter, and a fork: what every sender has to do then."""
 
-import _thread
 import _weakref
 import atexit
 import sys
@@ -10,10 +9,6 @@ from syslogfast._platform import (
     SignalSafeLock,
     call_at_fork,
     catch_up_with_fork,
-    find_original,
-    forks_untold,
-    make_lock,
-    prepare_thread,
     run_each,
 )
 from syslogfast.constants import FOREVER
@@ -42,7 +37,7 @@ _senders: "dict[int, _weakref.ReferenceType[Sender]]" = {}
 _inherited: "dict[int, _weakref.ReferenceType[Any]]" = {}  # others that a fork has to reset
 
 
-# What is to be done when a sender has been closed.
+# What is to be done when a sender has been closed, and when the end has closed them all.
 steps_at_close: "list[Callable[[], object]]" = []
 
 
@@ -67,13 +62,16 @@ def unregister(sender: "Sender") -> None:
     _senders.pop(id(sender), None)
     for step in steps_at_close:
         step()
-    if _has_ended:
-        join_threads()
 
 
 def list_owners(registry: "dict[int, _weakref.ReferenceType[Any]]") -> "list[Any]":
     found = [reference() for reference in list(registry.values())]
     return [owner for owner in found if owner is not None]
+
+
+def is_open(sender: object) -> bool:
+    """Return True if a sender is registered, which one that is closed is no more."""
+    return id(sender) in _senders
 
 
 def list_senders() -> "list[Sender]":
@@ -86,7 +84,8 @@ def close_all() -> None:
     catch_up_with_fork()
     close_senders([sender for sender in list_senders() if sender.closes_at_exit])
     _has_ended = True
-    join_threads()
+    for step in steps_at_close:
+        step()
 
 
 def has_ended() -> bool:
@@ -164,82 +163,6 @@ def expect_end(sender: "Sender") -> None:
         multiprocessing.Finalize(None, close_all_as_child, exitpriority=0)
 
 
-# --- threads -------------------------------------------------------------------------------------
-
-_threads: "set[Thread]" = set()  # those that have been started, but for some that have ended
-
-_of_thread = find_original("_thread", "_local")()
-
-
-class Thread:
-    """A thread of a sender, or of another `owner`, whose end can be waited for."""
-
-    def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
-        """Start it; RuntimeError: there can be no threads here, or not now."""
-        if forks_untold():
-            raise RuntimeError("this process forks without Python's hooks")
-        prepare_thread()
-        self.owner = _weakref.ref(owner)
-        self._has_gone = make_lock()
-        self._has_gone.acquire()
-        _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
-        _threads.add(self)
-        try:
-            find_original("_thread", "start_new_thread")(self._run, (work, arguments))
-        except BaseException:
-            _threads.discard(self)
-            raise
-
-    def _run(self, work: "Callable[..., object]", arguments: "tuple[object, ...]") -> None:
-        # CPython drops what is local to a thread when it destroys the thread's state, and runs no
-        # code in Python between the two: the lock is never free while the state is there.
-        mark: set[object] = set()
-        _of_thread.mark = mark
-        self._mark = _weakref.ref(mark, self._bind_release())
-        del mark
-        work(*arguments)
-
-    def _bind_release(self) -> "Callable[[object], object]":
-        """Return what releases the lock, takes one argument, and is not written in Python.
-
-        From Python 3.15 on a lock's `__exit__` insists on its three. A bound method puts one before
-        those that it is called with.
-        """
-        lock: Any = self._has_gone
-        bind: Any = type(self.join)
-        return bind(bind(lock.__exit__, lock), lock)  # type: ignore[no-any-return]
-
-    def is_there(self) -> bool:
-        return bool(self._has_gone.locked())
-
-    def join(self) -> None:
-        """Wait until it has gone."""
-        with self._has_gone:
-            pass
-
-
-def join_threads() -> None:
-    """Wait for the threads of all that is closed, unless this is the main interpreter.
-
-    Another one that ends before one of its threads has the whole process aborted.
-    """
-    left = [thread for thread in _threads.copy() if thread.is_there()]
-    if left and not is_main_interpreter():
-        for thread in left:
-            if id(thread.owner()) not in _senders:  # the thread of an open one never ends
-                thread.join()
-
-
-def is_main_interpreter() -> bool:
-    if hasattr(_thread, "_is_main_interpreter"):  # from Python 3.12 on
-        return bool(_thread._is_main_interpreter())
-    try:
-        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
-    except ImportError:
-        return True  # as far as is known
-    return bool(interpreters.get_current() == interpreters.get_main())
-
-
 # --- fork ----------------------------------------------------------------------------------------
 
 
@@ -260,7 +183,6 @@ def release_importing() -> None:
 
 
 def reset_after_fork() -> None:
-    _threads.clear()
     owners = [*list_senders(), *list_owners(_inherited)]
     run_each([owner.reset_after_fork for owner in owners])
 

@@ -17,8 +17,8 @@
 #     DRAINING    `_former`, which is being closed     it is                            WAITING
 
 from syslogfast.constants import FOREVER
-from syslogfast.transports import exit_fork
 from syslogfast.transports.poll import sleep
+from syslogfast.transports.threads import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Failback:
         self._sender.retry_policy.next_failback = FOREVER  # until it is known what comes of this
         self._state = TRYING
         try:
-            exit_fork.Thread(self._sender, self._run, transport)
+            Thread(self._sender, self._run, transport)
         except (RuntimeError, MemoryError):
             self._state = WAITING  # when the transport breaks, all of them are tried
 

@@ -4,13 +4,13 @@ import sys
 
 from syslogfast._options import is_address
 from syslogfast._platform import has_socket_family, read_variable, system
-from syslogfast._validation import check_kind, reject_loader, reject_url, reject_url_kind
+from syslogfast._validation import check_kind
 from syslogfast.constants import FIRST_DELAY, MAX_SIZE_UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
 STREAM_FRAMINGS = ("lf", "octet", "nul")
 FILES = ("ca", "cert", "key")
@@ -23,6 +23,12 @@ MAX_KEEPALIVE = 32767  # seconds: Linux's TCP_KEEPIDLE has no more
 MAX_RETRY = 86400  # seconds: a day
 MAX_FD = (1 << 31) - 1
 MAX_VSOCK = (1 << 32) - 1
+
+
+def reject_url(rule: "str", url: "str") -> "NoReturn":
+    import syslogfast._rare_validation as rare_validation
+
+    rare_validation.reject_url(rule, url)
 
 
 def always(host: "str") -> "bool":
@@ -106,6 +112,8 @@ class Scheme:
     ) -> "None":
         module, _, name = loader.partition(":")
         if not module or not name:
+            from syslogfast._rare_validation import reject_loader
+
             reject_loader(loader)
         self.loader = loader
         self.other_loader = other_loader
@@ -314,6 +322,8 @@ def parse_url(url: "str | Url") -> "Url":
     if isinstance(url, Url):
         return url
     if not isinstance(url, str):
+        from syslogfast._rare_validation import reject_url_kind
+
         reject_url_kind(url)
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:

@@ -27,6 +27,7 @@ import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
 from syslogfast.transports.poll import await_lock, sleep
+from syslogfast.transports.threads import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Worker:
             exit_fork.expect_end(self._sender)
             platform.note_work(1)
             try:
-                exit_fork.Thread(self._sender, self.run)
+                Thread(self._sender, self.run)
             except BaseException as error:
                 platform.note_work(-1)
                 if isinstance(error, (RuntimeError, MemoryError)):

@@ -480,15 +480,15 @@ def test_the_end_amid_many_threads(run_python: Callable, backend: str, sink: Sin
 
 ONE_AFTER_THE_OTHER = """
 import sys, syslogfast
-from syslogfast.transports import exit_fork
+from syslogfast.transports import threads
 for number in range(30):
     emitter = syslogfast.connect(sys.argv[1], hostname="h", app_name="a", procid=1, timeout=20)
     emitter.info("%d", number)
     emitter.close()
     assert emitter.stats["sent"] == 1, emitter.stats
-for thread in exit_fork._threads.copy():
+for thread in threads._threads.copy():
     thread.join()
-print(sum([thread.is_there() for thread in exit_fork._threads]), len(exit_fork._threads) < 10)
+print(sum([thread.is_there() for thread in threads._threads]), len(threads._threads) < 10)
 """
 
 

@@ -1,0 +1,192 @@
+"""Checks and errors of what few programs have: beside `_validation.py`, which every start loads.
+
+What is here is loaded with a handler, a service or a lifecycle, with an option that is rare, or
+when there is an error of configuration. No record needs it: `emit` imports nothing.
+"""
+
+from syslogfast._validation import (
+    check_choice,
+    check_int,
+    check_kind,
+    check_sd_name,
+    complete_sd_id,
+    describe,
+    is_a,
+    read_str,
+)
+from syslogfast.constants import HEADER_FIELDS, SD_NAME_CHARACTERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def reject_option(name: "object") -> "NoReturn":
+    raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
+
+
+def reject_unframed(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out unless pri is True: it goes before PRI")
+
+
+def reject_octets() -> "NoReturn":
+    raise ValueError("prefix and structured_data must be UTF-8 in a Formatter: it returns a str")
+
+
+def reject_identity(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out of a child: it is the transport's")
+
+
+def check_emitter(value: "object", kind: "type") -> "None":
+    if not isinstance(value, kind):
+        raise TypeError(f"emitter must be an Emitter, got {describe(value)}")
+
+
+def check_error(value: "object") -> "BaseException":
+    if not isinstance(value, BaseException):
+        raise TypeError(f"error must be an exception, got {describe(value)}")
+    return value
+
+
+def reject_fatal_url(url: "str | None") -> "NoReturn":
+    raise ValueError(
+        "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"
+        f" got {describe(url)}"
+    )
+
+
+def reject_missing_url() -> "NoReturn":
+    raise ValueError("urls must not be empty unless SYSLOGFAST_URL is set, got none")
+
+
+def reject_backend(value: "str") -> "NoReturn":
+    raise ValueError(f"SYSLOGFAST_BACKEND must be 'c' or 'python', got {describe(value)}")
+
+
+def warn_of_fallback(error: "ImportError") -> "None":
+    import warnings
+
+    warnings.warn(
+        "the compiled encoder must be in an interpreter that can load it: here the Python fallback"
+        f" is used, which is 13 times slower ({error}); SYSLOGFAST_BACKEND=python asks for it",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def reject_url_kind(value: "object") -> "NoReturn":
+    raise TypeError(f"url must be a str, got {describe(value)}")
+
+
+def reject_url(rule: "str", url: "str") -> "NoReturn":
+    raise ValueError(f"url must {rule}, got {describe(url)}")
+
+
+def reject_loader(loader: "str") -> "NoReturn":
+    raise ValueError(f'loader must be of the form "package.module:Class", got {describe(loader)}')
+
+
+def reject_missing_protocol(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out unless protocol is given: it is of the header")
+
+
+def reject_double_header() -> "NoReturn":
+    raise ValueError(
+        "formatter must not be a syslogfast.Formatter in a handler that writes the header:"
+        " its options go to the handler"
+    )
+
+
+def reject_datagrams(option: "str", socktype: "object") -> "NoReturn":
+    raise ValueError(f"socktype must be SOCK_STREAM with {option}, got {describe(socktype)}")
+
+
+def reject_socktype(socktype: "object") -> "NoReturn":
+    raise ValueError(f"socktype must be left out with a URL, got {describe(socktype)}")
+
+
+def reject_tls_kind(value: "object") -> "NoReturn":
+    raise TypeError(
+        "tls must be True, an ssl.SSLContext, or a dict of ca, cert, key, name and insecure,"
+        f" got {type(value).__name__}"
+    )
+
+
+def reject_tls(address: "object") -> "NoReturn":
+    raise ValueError(f"tls must be left out with a path, got {describe(address)}")
+
+
+def reject_tls_of_url(url: "str") -> "NoReturn":
+    raise ValueError(
+        f"tls must be an ssl.SSLContext for tls:// URLs, or left out with URLs, got {describe(url)}"
+    )
+
+
+def check_token(field: "str", value: "object") -> "bytes":
+    """Return a service's token as octets; it may stand in an SD-ID, before "@" (RFC 5424 6.3.2).
+
+    It is a secret, so nothing of it is shown.
+    """
+    if not is_a(value, str):
+        raise TypeError(f"{field} must be a str, got {type(value).__name__}")
+    token = read_str(value)
+    if not token or not all(char in SD_NAME_CHARACTERS and char != "@" for char in token):
+        raise ValueError(
+            f'{field} must be printable ASCII characters other than @ = ] " and space,'
+            f" got {type(value).__name__}"
+        )
+    return token.encode()
+
+
+def check_tags(value: "Any") -> "list[str]":
+    if not is_a(value, list, tuple) or not all(is_a(tag, str) for tag in value):
+        raise TypeError(f"tags must be a list or a tuple of str, got {describe(value)}")
+    return list(value)
+
+
+def check_host(value: "object") -> "str":
+    host = read_str(check_kind("host", value, "a str unless url is given", str))
+    if not host or "?" in host:  # which would begin the options of a URL
+        raise ValueError(f"host must be a name or an address, got {describe(value)}")
+    return host
+
+
+def check_port(value: "object") -> "int":
+    return check_int("port", value, "an int unless url is given")
+
+
+def reject_service_option(option: "str") -> "NoReturn":
+    raise ValueError(f"{option} must be left out: it is the service's")
+
+
+def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
+    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
+    rule = "a dict of dicts of str, {sd_id: {name: attribute}}"
+    copied: dict[str, dict[str, str]] = {}
+    for sd_id, names in check_kind("attributes", attributes, rule, dict).items():
+        sd_id = check_sd_name("SD-ID", check_kind("attributes", sd_id, rule, str))
+        copied[sd_id] = {}
+        for name, attribute in check_kind("attributes", names, rule, dict).items():
+            name = check_sd_name("PARAM-NAME", check_kind("attributes", name, rule, str))
+            copied[sd_id][name] = read_str(check_kind("attributes", attribute, rule, str))
+    for sd_id in copied:
+        complete_sd_id(sd_id, enterprise_id, copied)
+    return copied
+
+
+def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
+    """Return a copy of {field: attributes}; refuse what is not that."""
+    copied = {}
+    for field, names in check_header_kind(given, dict).items():
+        field = read_str(check_header_kind(field, str))
+        check_choice("header_attributes field", field, HEADER_FIELDS)
+        names = [names] if is_a(names, str) else check_header_kind(names, list, tuple)
+        texts = tuple([read_str(check_header_kind(name, str)) for name in names])
+        if not texts or "" in texts:
+            raise ValueError(f"header_attributes must name attributes, got {describe(names)}")
+        copied[field] = texts
+    return copied
+
+
+def check_header_kind(value: "Any", *kinds: "type") -> "Any":
+    return check_kind("header_attributes", value, "{field: [attribute]}", *kinds)

@@ -25,7 +25,8 @@ Run = Callable[..., Any]
 # Few datagrams need these. Whoever finds one half done does without: test_half_a_worker. Standard
 # error is written to as `fd` does, which needs `select`.
 GUARDED = {
-    f"syslogfast.transports.{name}" for name in ("drop_report", "failure_report", "fd", "worker")
+    f"syslogfast.transports.{name}"
+    for name in ("drop_report", "failure_report", "fd", "threads", "worker")
 } | {"select"}
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
 

@@ -294,7 +294,7 @@ def test_where_no_thread_can_be_had_nothing_is_looked_up(
         tries.append(arguments)
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(datagram, "Thread", fail)
+    monkeypatch.setattr("syslogfast.transports.threads.Thread", fail)
     names.addresses = ("127.0.0.3",)
     speak_until(emitter, lambda: len(tries) > 2)
     drain(hosts[0])

@@ -13,7 +13,7 @@ from support.grammar import parse_rfc5424
 from support.namespaces import Networks, run_ip
 from support.receivers import LIMIT, check_counts, wait_until
 
-from syslogfast.transports import datagram, resolve
+from syslogfast.transports import resolve
 
 pytestmark = pytest.mark.slow
 

@@ -64,8 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` starts: nearly half of the time a test waits."""
-    return 2 * (os.cpu_count() or 1)
+    """Return how many processes `-n auto` starts: for two thirds of its time a test waits."""
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)

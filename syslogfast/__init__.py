@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from syslogfast import lifecycle as lifecycle
     from syslogfast import loggers as loggers
     from syslogfast import services as services
+    from syslogfast._bound import bound
     from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
     from syslogfast.formatter import Formatter
@@ -23,6 +24,7 @@ __all__ = [
     "Logger",
     "Severity",
     "SysLogHandler",
+    "bound",
     "connect",
     "format_timestamp",
 ]
@@ -33,6 +35,7 @@ LAZY = {  # where they are
     "Logger": "loggers",
     "Severity": "enums",
     "SysLogHandler": "handlers",
+    "bound": "_bound",
     "connect": "emitter",
 }
 MODULES = ("lifecycle", "loggers", "services")  # which nobody has to import
@@ -53,4 +56,4 @@ def __getattr__(name: "str") -> "object":
 
 
 def __dir__() -> "list[str]":
-    return sorted(set(list(globals()) + __all__ + list(MODULES)))
+    return sorted([*__all__, *MODULES])

@@ -6,12 +6,19 @@ A record is encoded on the caller's thread, put into the queue, and left to the 
 import time
 
 from syslogfast._encoder_py import Encoder
-from syslogfast._message import choose_arguments, format_message, read_any_message
+from syslogfast._message import (
+    choose_arguments,
+    describe_exception,
+    format_message,
+    read_any_message,
+)
+from syslogfast._options import name_element
 from syslogfast._platform import call_at_fork, catch_up_with_fork
-from syslogfast._structured_data import add_sequence_id, number_elements
+from syslogfast._structured_data import add_fields, add_sequence_id, number_elements
 from syslogfast._timestamp import check_time
-from syslogfast._validation import check_severity
+from syslogfast._validation import check_severity, find_option
 from syslogfast.constants import (
+    FIELDS,
     FIRST,
     FRAMING_SIZE,
     MAX_SEQUENCE_ID,
@@ -41,16 +48,32 @@ def note_fork() -> "None":
 call_at_fork("counters", "after_in_child", note_fork)
 
 
+NO_FIELDS: "tuple[dict[str, object], ...]" = ({},)
+
+# The context variable of `bound`: a tuple with the fields for each record of a context. None until
+# `_bound` is imported, which sets it.
+_bound_fields: "Any" = None
+
+
+def watch_bound(variable: "Any", /) -> "None":
+    """Have each record get the fields in this context variable from now on."""
+    global _bound_fields
+    _bound_fields = variable
+
+
 def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable[..., None]":
     """Return `emit` for one severity (RFC 5424 6.2.1, table 2)."""
 
     def send(
         self: "EmitterBase",
         message: "object",
+        /,
         *args: "object",
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
+        exc_info: "object" = None,
+        **fields: "object",
     ) -> "None":
         EmitterBase.emit(
             self,
@@ -60,6 +83,8 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
             msgid=msgid,
             structured_data=structured_data,
             time_ns=time_ns,
+            exc_info=exc_info,
+            **fields,
         )
 
     send.__name__ = name
@@ -103,7 +128,10 @@ class Sequence:
 class EmitterBase:
     """Base class of Emitter: its hot-path methods."""
 
-    __slots__ = ("_encoder", "_forks", "_queue", "_sender", "_sequence")
+    __slots__ = (
+        *("_encoder", "_fields", "_fields_id", "_forks"),
+        *("_level", "_queue", "_sender", "_sequence"),
+    )
 
     def __init__(
         self,
@@ -111,6 +139,8 @@ class EmitterBase:
         queue: "Queue",
         sender: "Sender",
         sequence: "Sequence | None" = None,
+        level: "int" = 7,
+        fields: "dict[str, object] | None" = None,
     ) -> "None":
         catch_up_with_fork()  # then `_forks` is what the sender knows of
         self._encoder = encoder
@@ -118,29 +148,50 @@ class EmitterBase:
         self._queue = queue
         self._sender = sender
         self._sequence = sequence
+        self._level = level
+        self._fields = fields  # of `bind`: they are in the encoder's structured data, too
+        self._fields_id: str | None = None  # the SD-ID of fields, once there were some
 
     def emit(
         self,
         severity: "int | str",
         message: "object",
+        /,
         *args: "object",
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
+        exc_info: "object" = None,
+        **fields: "object",
     ) -> "None":
-        """Send one record.
+        """Send one record, unless its severity is below the `level` of `connect`.
 
-        `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
-        so are the errors that they raise; but structured data raise none: names that are wrong
-        are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
-        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
-        they do not fit, both are the text. What cannot be printed is named there.
+        `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`,
+        and so are the errors that they raise; but structured data raise none: names that
+        are wrong are made to fit. `message` may be anything: bytes and other buffers are
+        UTF-8, all else is written as by str(); with `args` it is the template of a
+        %-formatting, as in `logging`: if they do not fit, both are the text. What cannot
+        be printed is named there.
+
+        exc_info: an exception, True for the one that is being handled, or what
+        sys.exc_info() gives: its traceback stands after the message. fields: parameters of
+        an element of structured data, fields@32473, or with the `enterprise_id` of
+        `connect`; those that are None are left out.
 
         It waits only if overflow="block"; what becomes of the record is in `stats`.
+        TypeError: a field is named like an option, but for underscores and case.
         """
+        for name in fields:
+            find_option(name)
         code = check_severity(severity)
-        if args:
+        if code > self._level:
+            return
+        if exc_info:
+            message = describe_exception(message, args, exc_info)
+        elif args:
             message = format_message(message, choose_arguments(args))
+        if fields:
+            structured_data = self._join_fields(structured_data, fields)
         text = read_any_message(message)
         if time_ns is None:
             time_ns = time.time_ns()
@@ -154,7 +205,9 @@ class EmitterBase:
         message: what to write instead of the record's own text; TypeError: it is no text. Nothing
         else raises.
         """
-        self._put_frame(*self._get_encoder()._encode_record(record, message, self._sequence))
+        encoded = self._get_encoder()._encode_record(record, message, self)
+        if encoded is not None:
+            self._put_frame(*encoded)
 
     def emit_many(self, severity: "int | str", messages: "Iterable[object]") -> "None":
         """Send one record for each message, as `emit` does.
@@ -162,6 +215,8 @@ class EmitterBase:
         The clock is read once for all that go out together.
         """
         code = check_severity(severity)
+        if code > self._level:
+            return
         now = None
         for message in messages:
             text = read_any_message(message)
@@ -177,6 +232,8 @@ class EmitterBase:
         `overflow` says, or behind the last one.
         """
         code = check_severity(severity)
+        if code > self._level:
+            return len(text)
         queue = self._queue
         most = self._get_encoder().max_size + FRAMING_SIZE
         now = None
@@ -191,6 +248,25 @@ class EmitterBase:
                 now = None
             end = min(end + 1, len(text))
         return end
+
+    def _join_fields(self, structured_data: "Any", fields: "dict[str, object]") -> "Any":
+        """Return a record's structured data with its fields: bound, bind's, and its own."""
+        joined: dict[str, object] = {}
+        if _bound_fields is not None:
+            joined.update(_bound_fields.get(NO_FIELDS)[0])
+        joined.update(self._fields or {})
+        joined.update(fields)
+        if self._fields_id is None:
+            self._fields_id = name_element(FIELDS, self._encoder._layout.enterprise_id)
+        if structured_data is None:
+            return {self._fields_id: joined}
+        return add_fields(structured_data, self._fields_id, joined, self._encoder)
+
+    def _join_bound(self, structured_data: "Any") -> "Any":
+        """Return a record's structured data with the fields of the context, if there are some."""
+        if _bound_fields is None or not _bound_fields.get(NO_FIELDS)[0]:
+            return structured_data
+        return self._join_fields(structured_data, {})
 
     def _get_encoder(self) -> "Encoder":
         """Return the encoder, made anew if this is a process that was forked since."""
@@ -210,7 +286,7 @@ class EmitterBase:
         """Queue one record; return True if the sender has been called to send."""
         encoder = self._get_encoder()
         layout = encoder._layout
-        data: Any = structured_data
+        data = self._join_bound(structured_data)
         if self._sequence is not None and data is None:
             data = self._sequence.number(None)
         elif self._sequence is not None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from syslogfast._emitter_py import Sequence as SequenceIds
+    from syslogfast._emitter_py import EmitterBase
 
     Buffer: TypeAlias = "bytes | bytearray | memoryview"
     Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
@@ -267,7 +267,7 @@ class Encoder:
         >>> Encoder(hostname="web1", app_name="shop", procid=42).encode_record(record)
         b'<13>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - 3 sold'
         """
-        return self._encode_record(record, message, None)[0]
+        return self._encode_record(record, message, None)[0]  # type: ignore[index]  # no emitter
 
     def header(
         self,
@@ -390,15 +390,20 @@ class Encoder:
         return record, is_truncated
 
     def _encode_record(
-        self, record: "logging.LogRecord", message: "str | None", sequence: "SequenceIds | None"
-    ) -> "tuple[bytes, bool, int]":
-        """Return what `_encode` does of a LogRecord, and its severity; `sequence` numbers it."""
+        self, record: "logging.LogRecord", message: "str | None", emitter: "EmitterBase | None"
+    ) -> "tuple[bytes, bool, int] | None":
+        """Return what `_encode` does of a LogRecord, and its severity.
+
+        emitter: the one that adds its number and fields; None: its level leaves the record out.
+        """
+        severity = choose_severity(read_attribute(record, "levelno"))
+        if emitter is not None and severity > emitter._level:
+            return None
         text = read_record_text(record) if message is None else message
         own = read_header_fields(record, self._layout.header_attributes)
         encoder = self._encoder_for_fields(own, record)
-        severity = choose_severity(read_attribute(record, "levelno"))
         time_ns: Any = read_created(read_attribute(record, "created"))
-        elements = self._layout.render_record_elements(record, sequence)
+        elements = self._layout.render_record_elements(record, emitter)
         # Not a subclass's, who knows what that takes.
         frame, is_truncated = Encoder._encode(encoder, severity, text, time_ns, own[3], elements)
         return frame, is_truncated, severity

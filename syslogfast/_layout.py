@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from syslogfast._emitter_py import Sequence
+    from syslogfast._emitter_py import EmitterBase
     from syslogfast._encoder_py import StructuredData
     from syslogfast._options import Settings
     from syslogfast._text import Escapes
@@ -128,11 +128,15 @@ class SharedLayout:
     def render_elements(self, structured_data: "StructuredData") -> "bytes":
         return render_elements(structured_data, self.param_escapes, self.enterprise_id)
 
-    def render_record_elements(self, record: "Any", sequence: "Sequence | None") -> "bytes | None":
-        """Return what a LogRecord brings as elements; `sequence` numbers it."""
+    def render_record_elements(
+        self, record: "Any", emitter: "EmitterBase | None"
+    ) -> "bytes | None":
+        """Return what a LogRecord brings as elements, with the number and fields of an emitter."""
         data = read_attribute(record, "structured_data")
-        if sequence is not None:
-            data = number_elements(data, sequence, self.enterprise_id)
+        if emitter is not None:
+            data = emitter._join_bound(data)
+            if emitter._sequence is not None:
+                data = number_elements(data, emitter._sequence, self.enterprise_id)
         data = join_attributes(data, record, self.attributes, self.enterprise_id)
         return self.render_any_elements(data)
 

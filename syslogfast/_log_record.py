@@ -166,6 +166,22 @@ def set_attribute(record: "logging.LogRecord", name: "str", text: "str") -> "Non
         pass  # it is for others, and can be made anew
 
 
+def read_any_record(
+    record: "Any", message: "str | bytes | None", level: "int"
+) -> "tuple[Any, ...] | None":
+    """Return severity, time, text, process, msgid and structured data of what may be any object.
+
+    None: its severity is below `level`.
+    """
+    severity = choose_severity(read_attribute(record, "levelno"))
+    if severity > level:
+        return None
+    text = read_record_text(record) if message is None else message
+    created = read_created(read_attribute(record, "created"))
+    others = [read_attribute(record, name) for name in ("process", "msgid", "structured_data")]
+    return severity, created, text, *others
+
+
 def read_record_text(
     record: "logging.LogRecord", handler: "Handler | None" = None
 ) -> "str | bytes":

@@ -185,7 +185,12 @@ def append_lines(text: "str", lines: "object") -> "str":
 
 
 def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
-    """Return a formatted message, and the exception on the lines after it."""
+    """Return a formatted message, and the exception on the lines after it.
+
+    exc_info: what `logging` takes: if it is none of an exception's, that which is being handled.
+    """
+    if not is_a(exc_info, BaseException, tuple):
+        exc_info = sys.exc_info()
     text = print_value(format_message(message, choose_arguments(args)))
     return append_lines(text, format_exception(exc_info))
 

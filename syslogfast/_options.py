@@ -18,12 +18,14 @@ from syslogfast._validation import (
 from syslogfast.constants import (
     CONTROLS,
     DIGITS,
+    EXAMPLE_ENTERPRISE_ID,
     FRAMINGS,
     IDENTITY,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
     MAX_PROCID,
+    MAX_SD_NAME,
     MAX_SIZE,
     MAX_SIZE_RFC3164,
     MAX_TAG,
@@ -237,6 +239,12 @@ OPTIONS: "dict[str, Any]" = {
 }
 
 
+def name_element(name: "str", enterprise_id: "str") -> "str":
+    """Return the SD-ID of an element of the package's own (RFC 5424 6.3.2)."""
+    end = f"@{enterprise_id or EXAMPLE_ENTERPRISE_ID}"
+    return sys.intern(name[: MAX_SD_NAME - len(end)] + end)  # 10,000 emitters have the same one
+
+
 class Settings:
     """What is constant in the records of one identity, but for its structured data.
 
@@ -315,6 +323,26 @@ class Settings:
             max_size = MAX_SIZE_RFC3164 if protocol == "rfc3164" else MAX_SIZE
         self.max_size = check_max_size(max_size, self.longest)
         self.space = self.max_size - self.longest + len(self.identity_fields)
+
+    def pack(self) -> "tuple[Any, ...]":
+        """Return what the compiled core keeps of them, in the order in which it takes that."""
+        is_rfc5424 = self.is_rfc5424
+        given = read_back(self.names, self.identity_fields) if is_rfc5424 else -1
+        return (
+            is_rfc5424,
+            self.lowest_priority,
+            self.precision,
+            self.local_time,
+            FRAMINGS.index(self.framing),
+            self.max_size,
+            self.space,
+            given,
+            self.prefix,
+            self.msg_separator,
+            self.enterprise_id,
+            self.identity_fields.encode(),
+            self.msgid.encode(),
+        )
 
     def _measure_longest_header(self, is_rfc5424: "bool") -> "int":
         size = len(self.prefix) + len(f"<{self.lowest_priority + 7}>") + len(self.identity_fields)

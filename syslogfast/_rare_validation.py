@@ -33,6 +33,10 @@ def reject_octets() -> "NoReturn":
     raise ValueError("prefix and structured_data must be UTF-8 in a Formatter: it returns a str")
 
 
+def reject_entered() -> "NoReturn":
+    raise RuntimeError("bound must be entered by one `with` statement at a time")
+
+
 def reject_identity(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out of a child: it is the transport's")
 

@@ -251,6 +251,37 @@ def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements
     return elements or None
 
 
+# --- fields: the keywords of `emit`, and those of `bind` and `bound` ------------------------------
+
+
+def add_fields(
+    structured_data: "Any", sd_id: "str", fields: "dict[str, object]", encoder: "Any"
+) -> "Any":
+    """Return a record's structured data with fields in this element; those it has there are kept.
+
+    What is no structured data is returned as it is.
+    """
+    if is_a(structured_data, bytes):
+        options = encoder._list_options()
+        elements = clean_elements({sd_id: fields}, "")
+        return join_structured_data(
+            elements, structured_data, options["controls"], options["framing"]
+        )
+    if not is_a(structured_data, dict):
+        return structured_data
+    joined: dict[Any, Any] = {}
+    joined.update(structured_data)
+    own = joined.get(sd_id)
+    if is_a(own, list, tuple):
+        names = list_names(own)
+        joined[sd_id] = [pair for pair in fields.items() if pair[0] not in names]
+        joined[sd_id].extend(own)
+    elif own is None or is_a(own, dict):
+        joined[sd_id] = dict(fields)
+        joined[sd_id].update(own or {})
+    return joined
+
+
 # --- numbers: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it -------------------
 
 

@@ -10,6 +10,7 @@ import builtins
 
 from syslogfast.constants import (
     DIGITS,
+    EMIT_OPTIONS,
     FACILITIES,
     MAX_ENTERPRISE_ID,
     MAX_FACILITY,
@@ -144,6 +145,21 @@ def check_max_size(value: "object", longest_header: "int") -> "int":
     if size > 0x7FFFFFFF:
         raise ValueError(f"max_size must be below 2 GiB, got {describe(value)}")
     return size
+
+
+def find_option(keyword: "str") -> "int":
+    """Return which of EMIT_OPTIONS a keyword of `emit` is; -1: it names a field.
+
+    One that differs in underscores and case alone would be a field that nobody wanted.
+    """
+    keyword = read_str(keyword)
+    plain = keyword.replace("_", "").lower()
+    for index, option in enumerate(EMIT_OPTIONS):
+        if keyword == option:
+            return index
+        if plain == option.replace("_", ""):
+            raise TypeError(f"field must not be nearly {option}, got {describe(keyword)}")
+    return -1
 
 
 def reject_change() -> "NoReturn":

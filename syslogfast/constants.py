@@ -91,6 +91,9 @@ EXAMPLE_ENTERPRISE_ID = "32473"  # RFC 5612: for whoever has no number
 LOGGLY_NUMBER = 41058
 SUMOLOGIC_NUMBER = 41123
 
+EMIT_OPTIONS = ("msgid", "structured_data", "time_ns", "exc_info")  # all other keywords are fields
+FIELDS = "fields"  # the SD-NAME of the element that has them
+
 MAX_SIZE_RFC3164 = 1024  # RFC 3164 4.1
 MAX_SIZE = 8192  # RFC 5424 6.1 leaves it open; stock rsyslog stores no more
 MAX_SIZE_UDP = 2048  # RFC 5424 6.1: what a receiver SHOULD take

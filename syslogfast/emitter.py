@@ -1,19 +1,18 @@
 """One identity that speaks over a transport: connect(), Emitter, child(), stats."""
 
-import sys
-
 import syslogfast._log_record  # noqa: F401  # what `emit_record` needs
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
-from syslogfast._message import describe_exception  # and what `emit` calls there
-from syslogfast._options import has_hostname
+from syslogfast._options import has_hostname, name_element
 from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork
 from syslogfast._validation import (
     check_choice,
+    check_code,
     check_enterprise_id,
     check_on_failure,
     check_seconds,
+    find_option,
 )
-from syslogfast.constants import EXAMPLE_ENTERPRISE_ID, MAX_SD_NAME, OVERFLOWS
+from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, SEVERITIES
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -26,7 +25,7 @@ from syslogfast.transports.url import (
     use_context,
 )
 
-__all__ = ["Emitter", "Sequence", "connect"]
+__all__ = ["Emitter", "Sequence", "connect", "watch_bound"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +37,10 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
 
 if TYPE_CHECKING or BACKEND == "python":
-    from syslogfast._emitter_py import EmitterBase, Sequence
+    from syslogfast._emitter_py import EmitterBase, Sequence, watch_bound
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
-    from syslogfast._encoder_c import EmitterBase, Queue, Sequence
+    from syslogfast._encoder_c import EmitterBase, Queue, Sequence, watch_bound
 
 
 class Emitter(EmitterBase):
@@ -53,12 +52,16 @@ class Emitter(EmitterBase):
 
     __slots__ = ()
 
-    def exception(self, message: object, *args: object, **options: "Any") -> None:
+    log = EmitterBase.emit
+
+    def exception(
+        self, message: object, /, *args: object, exc_info: object = True, **options: "Any"
+    ) -> None:
         """Send a record of severity 3 with the exception that is being handled, and its traceback.
 
         It stands after the message, as in logging's `exception`. `options` are those of `emit`.
         """
-        self.error(describe_exception(message, args, sys.exc_info()), **options)
+        self.error(message, *args, exc_info=exc_info, **options)
 
     def child(self, **identity: "Any") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
@@ -86,7 +89,27 @@ class Emitter(EmitterBase):
                 identity.get("enterprise_id", options["enterprise_id"]),
             )
         sequence = None if self._sequence is None else Sequence()
-        return Child(self._encoder.replace(**identity), self._queue, self._sender, sequence)
+        encoder = self._encoder.replace(**identity)
+        return Child(encoder, self._queue, self._sender, sequence, self._level, self._fields)
+
+    def bind(self, /, **fields: object) -> "Emitter":
+        """Return a child with these fields in each record, beside those that this emitter has.
+
+        They are rendered once, and cost a record nothing. Those of a record, which `emit` is given,
+        go before them, and they before those of the context, which `bound` has. It has the same
+        identity and, if records are numbered, the same numbers. TypeError: as in `emit`.
+
+        >>> log = connect("udp://127.0.0.1:5514").bind(request="r-17")
+        >>> log.info("sold", order=17)  # [fields@32473 request="r-17" order="17"]
+        """
+        from syslogfast._structured_data import clean_elements  # rarely needed
+
+        for name in fields:
+            find_option(name)
+        joined = {**(self._fields or {}), **fields}
+        sd_id = name_own_element(self._encoder, FIELDS)
+        child = self.child(structured_data=clean_elements({sd_id: joined}, ""))
+        return Child(child._encoder, self._queue, self._sender, self._sequence, self._level, joined)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all records have been taken by the transport; False if that takes too long.
@@ -127,7 +150,8 @@ class Emitter(EmitterBase):
             self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._encoder!r}>"
+        urls = ", ".join([str(url).partition("?")[0] for url in self._sender.retry_policy.urls])
+        return f"<{type(self).__name__} to {urls}, {self._encoder!r}>"
 
 
 class Child(Emitter):
@@ -140,11 +164,9 @@ class Child(Emitter):
         self._sender.flush(timeout)
 
 
-def name_element(encoder: Encoder, name: str) -> str:
+def name_own_element(encoder: Encoder, name: str) -> str:
     """Return the SD-ID of an element of the package's own: it has the encoder's enterprise_id."""
-    number = check_enterprise_id(encoder._list_options()["enterprise_id"])
-    end = f"@{number or EXAMPLE_ENTERPRISE_ID}"
-    return name[: MAX_SD_NAME - len(end)] + end
+    return name_element(name, check_enterprise_id(encoder._list_options()["enterprise_id"]))
 
 
 def make_report_renderer(
@@ -156,7 +178,7 @@ def make_report_renderer(
         timestamp = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
-        elements: Any = {name_element(encoder, "dropped"): {**parameters, "since": timestamp}}
+        elements: Any = {name_own_element(encoder, "dropped"): {**parameters, "since": timestamp}}
         return encoder.replace().encode(  # anew, for the process may be another's fork
             "warning",
             f"records dropped since {timestamp}: {sum(dropped.values())} ({reasons})",
@@ -174,6 +196,7 @@ def connect(
     overflow: str = "drop-newest",
     timeout: float = 5.0,
     sequence_ids: bool = False,
+    level: "int | str | None" = None,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
     **options: "Any",
@@ -199,6 +222,8 @@ def connect(
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
         of an element "meta" of the encoder's.
+    level: least severity that is sent, such as "info"; what is below it is neither evaluated nor
+        counted. None: all are sent.
     on_failure: what to do with a line that tells of records which cannot be sent: None writes it
         to standard error, a callable gets it as a str, False leaves it out. There is one at once
         for what no waiting mends, such as a certificate that is not accepted, one after `timeout`
@@ -263,4 +288,5 @@ def connect(
         from syslogfast.transports.termination import watch  # what lingers is sent at SIGTERM
 
         watch(sender)
-    return Emitter(encoder, queue, sender, sequence)
+    least = 7 if level is None else check_code("level", level, SEVERITIES, MAX_SEVERITY)
+    return Emitter(encoder, queue, sender, sequence, least)

@@ -135,6 +135,7 @@ from syslogfast._validation import (
     check_queue_bytes,
     complete_sd_id,
     check_severity,
+    find_option,
     is_float_without_time,
     read_bytes,
     read_int,
@@ -154,13 +155,19 @@ from syslogfast._options import (
     Settings,
     clean_msgid,
     describe_options,
-    read_back,
+    name_element,
     reduce_options,
     remove_domain,
     restore_names,
 )
 from syslogfast._platform import catch_up_with_fork, system, watch_forks
-from syslogfast.constants import FRAMINGS, IDENTITY, PROTOCOLS, REGISTERED_SD_IDS
+from syslogfast.constants import (
+    EMIT_OPTIONS,
+    FIELDS,
+    IDENTITY,
+    PROTOCOLS,
+    REGISTERED_SD_IDS,
+)
 
 
 cdef extern from "cython_internals.h":

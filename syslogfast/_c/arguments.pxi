@@ -125,6 +125,19 @@ cdef int read_msgid(object msgid, Record *record, Scratch *scratch) except -1:
     return 0
 
 
+cdef int read_far_time(object time_ns, Timestamp *timestamp) except -1:
+    """Before the year 1678 and after 2261 it takes the objects' arithmetic, which has no bounds."""
+    cdef int overflow
+    cold_path()
+    seconds = time_ns // 1_000_000_000
+    timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
+    timestamp.known = (
+        not overflow and MIN_SECONDS - 86400 <= timestamp.seconds <= MAX_SECONDS + 86400
+    )
+    timestamp.nanoseconds = <Py_ssize_t>(time_ns - seconds * 1_000_000_000)
+    return 0
+
+
 cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
     """Take a time apart; NaN, the infinities and what no calendar knows are not known."""
     cdef int overflow
@@ -138,15 +151,8 @@ cdef int read_given_time(object time_ns, Timestamp *timestamp) except -1:
         timestamp.known = False
         return 0
     nanoseconds = PyLong_AsLongLongAndOverflow(time_ns, &overflow)
-    if overflow:  # before the year 1678 or after 2261: the objects' arithmetic has no bounds
-        time_ns = read_int(time_ns)
-        seconds = time_ns // 1_000_000_000
-        timestamp.seconds = PyLong_AsLongLongAndOverflow(seconds, &overflow)
-        timestamp.known = (
-            not overflow and MIN_SECONDS - 86400 <= timestamp.seconds <= MAX_SECONDS + 86400
-        )
-        timestamp.nanoseconds = <Py_ssize_t>(time_ns - seconds * 1_000_000_000)
-        return 0
+    if overflow:
+        return read_far_time(read_int(time_ns), timestamp)
     timestamp.seconds = nanoseconds // 1_000_000_000
     timestamp.nanoseconds = nanoseconds % 1_000_000_000
     return 0

@@ -88,37 +88,31 @@ cdef class EmitterBase:
     cdef readonly Queue _queue
     cdef readonly object _sender
     cdef readonly Sequence _sequence    # or None: the records have no numbers
+    cdef readonly dict _fields          # of `bind`: they are in the encoder's structured data, too
+    cdef str fields_id                  # the SD-ID of fields, once there were some
     cdef int forks
+    cdef readonly int _level            # least severity
 
-    def __cinit__(
-        self, Encoder encoder not None, Queue queue not None, sender, Sequence sequence=None
-    ):
+    def __cinit__(self, *given):
+        # What Cython makes of parameters would take 1 KB more.
+        cdef PyObject *encoder
+        cdef PyObject *queue
+        cdef PyObject *sender
+        cdef PyObject *sequence = Py_None
+        cdef PyObject *fields = Py_None
         cold_path()
-        check_ready(encoder)
-        catch_up_with_fork()  # then `forks` is what the sender knows of
-        self._encoder = encoder
-        self._queue = queue
-        self._sender = sender
-        self._sequence = sequence
-        self.forks = forks
-
-    def emit(
-        self, severity, message, *args, msgid=None, structured_data=None, time_ns=None
-    ):
-        """Send one record.
-
-        `severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`, and
-        so are the errors that they raise; but structured data raise none: names that are wrong
-        are made to fit. `message` may be anything: bytes and other buffers are UTF-8, all else is
-        written as by str(); with `args` it is the template of a %-formatting, as in `logging`: if
-        they do not fit, both are the text. What cannot be printed is named there.
-
-        It waits only if overflow="block"; what becomes of the record is in `stats`.
-        """
-        emit_one(
-            self, read_severity(severity), message, get_items(args), PyTuple_GET_SIZE(args), msgid,
-            structured_data, time_ns,
+        self._level = 7
+        take_apart(
+            given, b"OOO|OiO", &encoder, &queue, &sender, &sequence, &self._level, &fields
         )
+        check_ready(<Encoder?>encoder)
+        catch_up_with_fork()  # then `forks` is what the sender knows of
+        self._encoder = <Encoder>encoder
+        self._queue = <Queue?>queue
+        self._sender = <object>sender
+        self._sequence = <Sequence>sequence
+        self._fields = <dict>fields
+        self.forks = forks
 
     def emit_record(self, record, message=None):
         """Send a logging.LogRecord, as `Encoder.encode_record` encodes it.
@@ -137,6 +131,8 @@ cdef class EmitterBase:
         cdef int code = read_severity(severity)
         cdef Span text
         cdef bint is_text, is_read = False
+        if code > self._level:
+            return
         for message in messages:
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
                 message = load_message().read_any_message(message)
@@ -162,7 +158,7 @@ cdef class EmitterBase:
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
         cdef Py_ssize_t most = <Py_ssize_t>find_encoder(self).layout.max_size + FRAMING_SIZE
-        line.start = first + min(max(start, 0), PyBytes_GET_SIZE(text))
+        line.start = end if code > self._level else first + min(max(start, 0), end - first)
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
                 break
@@ -224,21 +220,26 @@ cdef int emit_formatted(
     cdef Span text
     cdef bint is_ascii
     cdef char *end = NULL
-    cdef Py_ssize_t i
     if PyUnicode_CheckExact(message):
         end = write_template(space, message, args, count, &is_ascii)
     if end == NULL:
-        items = new_tuple(count)
-        for i in range(count):
-            Py_INCREF(<object>args[i])
-            set_new_item(items, i, <object>args[i])
-        message = format_any(message, items)
+        message = format_any(message, take_items(args, count))
         return emit_one(emitter, severity, message, NULL, 0, msgid, structured_data, time_ns)
     text.start = space
     text.size = end - space
     read_time(time_ns, &timestamp)
     put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
     return 0
+
+
+cdef tuple take_items(PyObject **args, Py_ssize_t count):
+    cdef Py_ssize_t i
+    cdef tuple items = new_tuple(count)
+    cold_path()
+    for i in range(count):
+        Py_INCREF(<object>args[i])
+        set_new_item(items, i, <object>args[i])
+    return items
 
 
 cdef object format_any(object template, tuple args):
@@ -255,6 +256,61 @@ cdef object format_any(object template, tuple args):
         if PyDict_CheckExact(value) and <dict>value:
             return format_by_python(None, template, value)
     return load_message().format_message(template, load_message().choose_arguments(args))
+
+
+# The context variable of `bound`: a tuple with the fields for each record of a context. None until
+# `_bound` is imported, which sets it.
+bound_fields = None
+
+
+def watch_bound(variable, /):
+    global bound_fields
+    bound_fields = variable
+
+
+cdef extern from *:
+    """
+    /* The fields of `bound`, which go before none; those of `bind`; those of a record, which may be
+       NULL. None if there are no other than those of `bind`. */
+    static PyObject *syslogfast_join_dicts(PyObject *variable, PyObject *own, PyObject *fields) {
+        PyObject *found = NULL, *bound = NULL, *joined;
+        if (variable != Py_None && PyContextVar_Get(variable, NULL, &found) < 0)
+            return NULL;
+        if (found && PyDict_GET_SIZE(PyTuple_GET_ITEM(found, 0)))
+            bound = PyTuple_GET_ITEM(found, 0);
+        if (!bound && (!fields || own == Py_None)) {
+            joined = fields ? fields : Py_None;
+            Py_INCREF(joined);
+        } else if ((joined = bound ? PyDict_Copy(bound) : PyDict_New())) {
+            if ((own != Py_None && PyDict_Update(joined, own) < 0)
+                    || (fields && PyDict_Update(joined, fields) < 0))
+                Py_CLEAR(joined);
+        }
+        Py_XDECREF(found);
+        return joined;
+    }
+    """
+    object join_dicts "syslogfast_join_dicts"(object variable, object own, PyObject *fields)
+
+
+cdef object join_fields(EmitterBase emitter, object structured_data, PyObject *fields):
+    """Return a record's structured data with its fields: those of `bound`, of `bind`, its own.
+
+    fields: NULL if it has none; then `bind` has put them into the encoder, unless `bound` has more.
+    """
+    joined = join_dicts(bound_fields, emitter._fields, fields)
+    if joined is None:
+        return structured_data
+    if emitter.fields_id is None:
+        cold_path()
+        emitter.fields_id = name_element(
+            FIELDS, read_text(get_enterprise_id(&emitter._encoder.layout))
+        )
+    if structured_data is None:
+        return {emitter.fields_id: joined}
+    return load_structured_data().add_fields(
+        structured_data, emitter.fields_id, joined, emitter._encoder
+    )
 
 
 cdef inline Encoder find_encoder(EmitterBase emitter):
@@ -284,6 +340,8 @@ cdef bint put_record(
         if emitter.forks != forks:
             renew(emitter)
         encoder = emitter._encoder
+        if bound_fields is not None:
+            structured_data = join_fields(emitter, structured_data, NULL)
         if emitter._sequence is not None:
             structured_data = number_elements(
                 emitter._sequence, structured_data, &encoder.layout

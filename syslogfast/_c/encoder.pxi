@@ -23,15 +23,9 @@ def format_timestamp(time_ns=None, *, protocol="rfc5424", local_time=None, preci
     cdef Timestamp timestamp
     cdef char[MAX_TIMESTAMP] text
     cdef char *end
-    if not PyUnicode_CheckExact(protocol):
+    if not PyUnicode_CheckExact(protocol) or protocol not in PROTOCOLS:
         cold_path()
-        return format_timestamp(
-            time_ns, protocol=check_choice("protocol", protocol, PROTOCOLS), local_time=local_time,
-            precision=precision,
-        )
-    if protocol not in PROTOCOLS:
-        cold_path()
-        check_choice("protocol", protocol, PROTOCOLS)
+        protocol = check_choice("protocol", protocol, PROTOCOLS)
     layout.precision = read_precision(precision)
     layout.is_rfc5424 = <bint>(protocol == "rfc5424")
     layout.local_time = not layout.is_rfc5424
@@ -53,6 +47,10 @@ cdef char *write_timestamp_apart "syslogfast_write_timestamp_apart"(
 ESCAPED = {
     None: 0, "octet": 0, "lf": ESCAPE_LF, "nul": ESCAPE_NUL, "escape": ESCAPE_CONTROLS
 }
+
+
+cdef extern from "Python.h":
+    bint take_apart "PyArg_ParseTuple"(object items, const char *format, ...) except 0
 
 
 cdef class Encoder:
@@ -109,27 +107,35 @@ cdef class Encoder:
         # Made here, and taken over at the end as a whole: what runs meanwhile sees all or nothing.
         cdef Layout layout
         cdef Scratch scratch
-        cdef Py_ssize_t i, read = -1, process
+        cdef Py_ssize_t[8] numbers
+        cdef PyObject *octets[5]
+        cdef Py_ssize_t i, process
         cold_path()
         memset(&layout, 0, sizeof(Layout))
         if self.text is not None:
             reject_change()
         settings = Settings(given)
         options = settings.options
-        layout.is_rfc5424 = settings.is_rfc5424
-        layout.lowest_priority = settings.lowest_priority
+        packed = settings.pack()
+        take_apart(
+            packed, b"nnnnnnnnSSSSS", numbers, numbers + 1, numbers + 2, numbers + 3, numbers + 4,
+            numbers + 5, numbers + 6, numbers + 7, octets, octets + 1, octets + 2, octets + 3,
+            octets + 4,
+        )
+        layout.is_rfc5424 = numbers[0]
+        layout.lowest_priority = numbers[1]
         for i in range(8):
             # "<n>", and "1 " after it in RFC 5424
             layout.priority_sizes[i] = 2 + count_digits(layout.lowest_priority + i)
             layout.priority_sizes[i] += 2 * layout.is_rfc5424
-        layout.precision = settings.precision
-        layout.local_time = settings.local_time
-        layout.framing = <Py_ssize_t>FRAMINGS.index(settings.framing)
+        layout.precision = numbers[2]
+        layout.local_time = numbers[3]
+        layout.framing = numbers[4]
         layout.rules = <Py_ssize_t>ESCAPED[settings.rule]
-        layout.max_size = settings.max_size
-        prefix = <bytes?>settings.prefix
-        separator = <bytes?>settings.msg_separator
-        enterprise_id = <bytes?>settings.enterprise_id
+        layout.max_size = numbers[5]
+        prefix = <bytes>octets[0]
+        separator = <bytes>octets[1]
+        enterprise_id = <bytes>octets[2]
         layout.text = enterprise_id  # for get_enterprise_id, until there is more
         layout.enterprise_size = PyBytes_GET_SIZE(enterprise_id)
         structured_data = options["structured_data"]
@@ -149,13 +155,13 @@ cdef class Encoder:
                 close_scratch(&scratch)
         if len(elements) > layout.max_size:
             elements = b""
-        suffix = <bytes?>settings.identity_fields.encode()
+        suffix = <bytes>octets[3]
         layout.prefix_size = PyBytes_GET_SIZE(prefix)
         layout.identity_size = PyBytes_GET_SIZE(suffix)
         layout.separator_size = PyBytes_GET_SIZE(separator)
         if layout.is_rfc5424:
-            suffix += b"%b %b%b" % (settings.msgid.encode(), elements or b"-", separator)
-            layout.msgid_size = len(<str?>settings.msgid)
+            layout.msgid_size = PyBytes_GET_SIZE(<bytes>octets[4])
+            suffix += <bytes>octets[4] + b" " + (elements or b"-") + separator
             layout.elements_size = PyBytes_GET_SIZE(elements)
         text = prefix + suffix + enterprise_id
         layout.text = text
@@ -163,18 +169,16 @@ cdef class Encoder:
         if layout.is_rfc5424 and not layout.local_time:
             layout.plain_size = layout.prefix_size + 20 + layout.suffix_size
             layout.plain_size += layout.precision + 1 if layout.precision else 0
-        if layout.is_rfc5424:
-            read = <Py_ssize_t>read_back(settings.names, settings.identity_fields)
-        names = settings.names if read < 0 else None
+        names = settings.names if numbers[7] < 0 else None
         process = <Py_ssize_t>system.getpid() if settings.names[2] is None else -1
         with cython.critical_section(self):
             if self.text is not None:
                 reject_change()
             self.text = text
             self.options = options
-            self.given = read
+            self.given = numbers[7]
             self.names = names
-            self.identity_space = settings.space
+            self.identity_space = numbers[6]
             self.process = process
             self.is_ascii = <bint>text.isascii()
             self.reads_attributes = options["attributes"] is not None

@@ -1,9 +1,27 @@
-# The methods of EmitterBase for one severity each: they have one body, for eight that Cython makes
-# would take 5 KB.
+# `emit`, and the methods of EmitterBase for one severity each: they have one body, for nine that
+# Cython makes would take 6 KB, and an empty dict for the fields of each call.
 
 cdef extern from *:
     """
     static PyObject *syslogfast_emit_given(PyObject *, int, PyObject **, Py_ssize_t, PyObject *);
+    #define SYSLOGFAST_EMIT_DOC \
+        "Send one record, unless its severity is below the `level` of `connect`.\\n" \
+        "\\n" \
+        "`severity`, `msgid`, `structured_data` and `time_ns` are those of `Encoder.encode`,\\n" \
+        "and so are the errors that they raise; but structured data raise none: names that\\n" \
+        "are wrong are made to fit. `message` may be anything: bytes and other buffers are\\n" \
+        "UTF-8, all else is written as by str(); with `args` it is the template of a\\n" \
+        "%-formatting, as in `logging`: if they do not fit, both are the text. What cannot\\n" \
+        "be printed is named there.\\n" \
+        "\\n" \
+        "exc_info: an exception, True for the one that is being handled, or what\\n" \
+        "sys.exc_info() gives: its traceback stands after the message. fields: parameters of\\n" \
+        "an element of structured data, fields@32473, or with the `enterprise_id` of\\n" \
+        "`connect`; those that are None are left out.\\n" \
+        "\\n" \
+        "It waits only if overflow=\\"block\\"; what becomes of the record is in `stats`.\\n" \
+        "TypeError: a field is named like an option, but for underscores and case."
+    #define SYSLOGFAST_ANY 8    /* in place of a severity: it is the first argument */
     #define SYSLOGFAST_LEVELS \
         SYSLOGFAST_LEVEL(emergency, "0", "the system is unusable") \
         SYSLOGFAST_LEVEL(alert, "1", "action must be taken immediately") \
@@ -20,13 +38,25 @@ cdef extern from *:
             return syslogfast_emit_given(self, severity[0] - '0', args, count, names); \
         }
     SYSLOGFAST_LEVELS
+    static PyObject *syslogfast_emit(
+        PyObject *self, PyObject **args, Py_ssize_t count, PyObject *names
+    ) {
+        return syslogfast_emit_given(self, SYSLOGFAST_ANY, args, count, names);
+    }
     #undef SYSLOGFAST_LEVEL
-    #define SYSLOGFAST_LEVEL(name, severity, meaning) { \
+    #define SYSLOGFAST_METHOD(name, parameters, meaning) { \
         #name, (PyCFunction)(void (*)(void))syslogfast_##name, METH_FASTCALL | METH_KEYWORDS, \
-        PyDoc_STR(#name "($self, message, *args, msgid=None, structured_data=None, time_ns=None)" \
-        "\\n--\\n\\nSend a record of severity " severity ": " meaning ".") \
+        PyDoc_STR(#name "($self, " parameters ", /, *args, msgid=None, structured_data=None, " \
+        "time_ns=None, exc_info=None, **fields)\\n--\\n\\n" meaning) \
     },
-    static const PyMethodDef syslogfast_levels[] = {SYSLOGFAST_LEVELS {NULL, NULL, 0, NULL}};
+    #define SYSLOGFAST_LEVEL(name, severity, meaning) SYSLOGFAST_METHOD( \
+        name, "message", "Send a record of severity " severity ": " meaning "." \
+    )
+    static const PyMethodDef syslogfast_levels[] = {
+        SYSLOGFAST_LEVELS
+        SYSLOGFAST_METHOD(emit, "severity, message", SYSLOGFAST_EMIT_DOC)
+        {NULL, NULL, 0, NULL}
+    };
 
     static int syslogfast_add_levels(PyObject *type) {
         const PyMethodDef *level;
@@ -44,7 +74,7 @@ cdef extern from *:
     """
     ctypedef struct Level "const PyMethodDef":
         const char *name "ml_name"
-    Level *levels "syslogfast_levels"
+    Level *methods "syslogfast_levels"
     int add_levels "syslogfast_add_levels"(object type) except -1
     PyObject *get_item "PyTuple_GET_ITEM"(PyObject *values, Py_ssize_t index) nogil
     Py_ssize_t get_size "PyTuple_GET_SIZE"(PyObject *values) nogil
@@ -52,48 +82,74 @@ cdef extern from *:
     object PyErr_Format(object type, const char *format, ...)
 
 
-# What a call of these gives: the message, and those that are given by name.
 cdef enum:
-    GIVEN = 4
+    ANY = 8     # see above
+    KNOWN_NAMES = 1000
 
 
-cdef int read_given(
-    int severity, PyObject **given, PyObject **values, PyObject *names
-) except -1:
+cdef enum:   # where each is in EMIT_OPTIONS
+    MSGID, STRUCTURED_DATA, TIME, EXC_INFO, OPTIONS
+
+
+option_names = EMIT_OPTIONS
+field_names = {}    # keywords that have been found to be no option, and not nearly one
+
+
+cdef object read_given(PyObject **given, PyObject **values, PyObject *names):
+    """Take options and fields apart; return the fields, None if there are none."""
     cdef Py_ssize_t i, k
+    fields = None
     for i in range(get_size(names)):
         name = <object>get_item(names, i)
         k = 0
-        for known in ("message", "msgid", "structured_data", "time_ns"):
-            if <PyObject *>name == <PyObject *>known or name == known:
-                break
+        while k < OPTIONS and <PyObject *>name != get_item(<PyObject *>option_names, k):
             k += 1
-        if k == GIVEN or (k == 0 and given[0] != NULL):
-            PyErr_Format(
-                TypeError, b"EmitterBase.%s() got %s '%U'", levels[severity].name,
-                b"an unexpected keyword argument" if k else b"multiple values for argument",
-                <PyObject *>name,
-            )
-        given[k] = values[i]
-    return 0
+        if k == OPTIONS:
+            k = -1
+            if PyDict_GetItem(field_names, name) == NULL:
+                k = find_option(name)
+                if k < 0 and PyUnicode_CheckExact(name) and len(<dict>field_names) < KNOWN_NAMES:
+                    (<dict>field_names)[name] = None
+        if k >= 0:
+            given[k] = values[i]
+            continue
+        if fields is None:
+            fields = {}
+        (<dict>fields)[name] = <object>values[i]
+    return fields
 
 
 cdef object emit_given "syslogfast_emit_given"(
     object self, int severity, PyObject **args, Py_ssize_t count, PyObject *names
 ):
-    cdef PyObject *given[GIVEN]
-    given[0] = args[0] if count else NULL
-    given[1] = given[2] = given[3] = Py_None
-    if names != NULL:
-        read_given(severity, given, args + count, names)
-    if given[0] == NULL:
+    cdef PyObject *given[OPTIONS]
+    cdef EmitterBase emitter = <EmitterBase>self
+    cdef Py_ssize_t first = severity == ANY    # where the message is
+    given[MSGID] = given[STRUCTURED_DATA] = given[TIME] = given[EXC_INFO] = Py_None
+    fields = None if names == NULL else read_given(given, args + count, names)
+    if count <= first:
         PyErr_Format(
-            TypeError, b"EmitterBase.%s() missing 1 required positional argument: 'message'",
-            levels[severity].name,
+            TypeError, b"EmitterBase.%s() missing a required positional argument: '%s'",
+            methods[severity].name, b"message" if count else b"severity" if first else b"message",
         )
+    if first:
+        severity = read_severity(<object>args[0])
+    if severity > emitter._level:
+        return None
+    message = <object>args[first]
+    structured_data = <object>given[STRUCTURED_DATA]
+    count -= first + 1
+    args += first + 1
+    if given[EXC_INFO] != Py_None and <object>given[EXC_INFO]:
+        message = load_message().describe_exception(
+            message, take_items(args, count), <object>given[EXC_INFO]
+        )
+        count = 0
+    if fields is not None:
+        structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
     emit_one(
-        <EmitterBase>self, severity, <object>given[0], args + 1, count - 1, <object>given[1],
-        <object>given[2], <object>given[3],
+        emitter, severity, message, args, count, <object>given[MSGID], structured_data,
+        <object>given[TIME],
     )
 
 

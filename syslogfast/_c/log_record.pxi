@@ -142,23 +142,26 @@ cdef object encode_log_record(
     cdef const Layout *layout = &encoder.layout
     check_ready(encoder)
     if is_plain_record(record):
+        severity = read_level(read_present(record, "levelno"))
+        if emitter is not None and severity > emitter._level:
+            return None
         if message is None:
             message = read_plain_message(record)
         process = read_present(record, "process") if encoder.process >= 0 else None
-        severity = read_level(read_present(record, "levelno"))
         read_record_time(read_present(record, "created"), &timestamp)
         msgid = find_attribute(record, "msgid")
         structured_data = find_attribute(record, "structured_data")
     else:
         cold_path()
-        slow = load_log_record()
-        if message is None:
-            message = slow.read_record_text(record)
-        process = slow.read_attribute(record, "process")
-        severity = <Py_ssize_t>slow.choose_severity(slow.read_attribute(record, "levelno"))
-        read_given_time(slow.read_created(slow.read_attribute(record, "created")), &timestamp)
-        msgid = slow.read_attribute(record, "msgid")
-        structured_data = slow.read_attribute(record, "structured_data")
+        found = load_log_record().read_any_record(
+            record, message, 7 if emitter is None else emitter._level
+        )
+        if found is None:
+            return None
+        severity, created, message, process, msgid, structured_data = <tuple>found
+        read_given_time(created, &timestamp)
+    if emitter is not None and bound_fields is not None:
+        structured_data = join_fields(emitter, structured_data, NULL)
     if emitter is not None and emitter._sequence is not None:
         if structured_data is None and encoder.reads_attributes:
             structured_data = {}  # which can be joined

@@ -4,7 +4,7 @@ import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
 from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
-from syslogfast.emitter import name_element
+from syslogfast.emitter import name_own_element
 from syslogfast.lifecycle.records import CRIT, numbers
 from syslogfast.transports.exit_fork import IMPORT_FAILURES
 from syslogfast.transports.retry import load_transport, open_transport
@@ -128,7 +128,7 @@ def render_records(encoder: "Encoder", has_elements: bool = True) -> "list[bytes
         number = getattr(signal, name)
         elements: Any = {
             "meta": {"sequenceId": MAX_SEQUENCE_ID},
-            name_element(encoder, "signal"): {"name": name, "number": int(number)},
+            name_own_element(encoder, "signal"): {"name": name, "number": int(number)},
         }
         record = plain.encode(
             CRIT,

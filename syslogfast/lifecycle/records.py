@@ -8,7 +8,7 @@ from syslogfast._options import this_program
 from syslogfast._rare_validation import check_error
 from syslogfast._structured_data import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_field
-from syslogfast.emitter import Sequence, name_element
+from syslogfast.emitter import Sequence, name_own_element
 from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
 from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
@@ -61,7 +61,7 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     if network:
         origin += list_ip_parameters(network)
     send_record(
-        emitter, NOTICE, "BOOTED", text, {name_element(encoder, "runtime"): runtime}, origin
+        emitter, NOTICE, "BOOTED", text, {name_own_element(encoder, "runtime"): runtime}, origin
     )
 
 
@@ -89,7 +89,7 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
         parameters += [("nameServer", server) for server in network.name_servers]
         parts.append(f"name servers {', '.join(network.name_servers)}")
     text = f"up{describe_times()}, my IP configuration is {'; '.join(parts)}"
-    elements = {name_element(emitter._get_encoder(), "network"): parameters}
+    elements = {name_own_element(emitter._get_encoder(), "network"): parameters}
     send_record(emitter, NOTICE, "NETWORK-UP", text, elements, list_ip_parameters(network))
 
 
@@ -108,7 +108,7 @@ def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
 
 def terminated(emitter: "Emitter", signal: str) -> None:
     """Send a record that says which signal asks the program to end."""
-    elements = {name_element(emitter._get_encoder(), "signal"): {"name": signal}}
+    elements = {name_own_element(emitter._get_encoder(), "signal"): {"name": signal}}
     send_record(emitter, NOTICE, "TERMINATED", f"about to end: {signal}", elements)
 
 
@@ -152,7 +152,7 @@ def send_error(
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")
     encoder = emitter._get_encoder()
-    elements: Any = {name_element(encoder, "exception"): exception}
+    elements: Any = {name_own_element(encoder, "exception"): exception}
     space = measure_space(encoder, msgid, elements)
     if 2 * space < encoder.max_size:
         elements = {}  # the text says the same, and more
@@ -176,5 +176,5 @@ def send_logged_error(emitter: "Emitter", record: "LogRecord") -> None:
     if record.exc_info and record.exc_info[0]:
         send_error(emitter, ERR, "UNCAUGHT", what, *record.exc_info, source="asyncio")
     else:
-        elements = {name_element(emitter._get_encoder(), "exception"): {"source": "asyncio"}}
+        elements = {name_own_element(emitter._get_encoder(), "exception"): {"source": "asyncio"}}
         send_record(emitter, ERR, "UNCAUGHT", what, elements)

@@ -1,0 +1,52 @@
+"""Fields of a context, such as a request: `bound`, for all emitters."""
+
+from contextvars import ContextVar
+
+from syslogfast._rare_validation import reject_entered
+from syslogfast._validation import find_option
+from syslogfast.emitter import watch_bound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextvars import Token
+    from typing import Any
+
+# The fields of all `with` statements around, and what the compiled core has rendered of them, by
+# SD-ID. A tuple, for no reader may see the one without the other.
+_fields: "ContextVar[tuple[dict[str, object], dict[str, bytes]]]" = ContextVar("syslogfast.bound")
+
+
+class bound:  # noqa: N801  # as contextlib has it: it stands in a `with` statement
+    """Give each record of a context these fields, whoever emits it; a context manager.
+
+    A context is that of `contextvars`: a task of asyncio, a thread, a call of Context.run. They
+    stand in one element with those of `Emitter.bind` and of `emit`, which go before them; of two
+    statements the inner one goes before the outer. TypeError: as in `emit`. RuntimeError: each
+    `with` statement needs an object of its own while it lasts.
+
+    >>> log = connect("udp://127.0.0.1:5514")
+    >>> with bound(request="r-17"):
+    ...     log.info("sold")  # [fields@32473 request="r-17"]
+    """
+
+    __slots__ = ("_given", "_token")
+
+    def __init__(self, /, **fields: object) -> None:
+        for name in fields:
+            find_option(name)
+        self._given = fields
+        self._token: Token[Any] | None = None
+
+    def __enter__(self) -> None:
+        if self._token is not None:
+            reject_entered()
+        outer = _fields.get(({}, {}))[0]
+        self._token = _fields.set(({**outer, **self._given}, {}))
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._token is not None:
+            _fields.reset(self._token)
+            self._token = None
+
+
+watch_bound(_fields)

@@ -108,7 +108,8 @@ class Emitter(EmitterBase):
             find_option(name)
         joined = {**(self._fields or {}), **fields}
         sd_id = name_own_element(self._encoder, FIELDS)
-        child = self.child(structured_data=clean_elements({sd_id: joined}, ""))
+        elements = clean_elements({sd_id: joined}, "") if joined else None
+        child = self.child(structured_data=elements)
         return Child(child._encoder, self._queue, self._sender, self._sequence, self._level, joined)
 
     def flush(self, timeout: float | None = None) -> bool:

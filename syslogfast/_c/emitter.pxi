@@ -103,15 +103,16 @@ cdef class EmitterBase:
         cold_path()
         self._level = 7
         take_apart(
-            given, b"OOO|OiO", &encoder, &queue, &sender, &sequence, &self._level, &fields
+            given, b"O!O!O|OiO", <PyObject *>Encoder, &encoder, <PyObject *>Queue, &queue, &sender,
+            &sequence, &self._level, &fields,
         )
-        check_ready(<Encoder?>encoder)
+        check_ready(<Encoder>encoder)
         catch_up_with_fork()  # then `forks` is what the sender knows of
         self._encoder = <Encoder>encoder
-        self._queue = <Queue?>queue
+        self._queue = <Queue>queue
         self._sender = <object>sender
-        self._sequence = <Sequence>sequence
-        self._fields = <dict>fields
+        self._sequence = <Sequence?>sequence
+        self._fields = <dict?>fields
         self.forks = forks
 
     def emit_record(self, record, message=None):

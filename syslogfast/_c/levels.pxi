@@ -129,8 +129,9 @@ cdef object emit_given "syslogfast_emit_given"(
     fields = None if names == NULL else read_given(given, args + count, names)
     if count <= first:
         PyErr_Format(
-            TypeError, b"EmitterBase.%s() missing a required positional argument: '%s'",
-            methods[severity].name, b"message" if count else b"severity" if first else b"message",
+            TypeError, b"EmitterBase.%s() missing %s", methods[severity].name,
+            b"2 required positional arguments: 'severity' and 'message'" if first > count else
+            b"1 required positional argument: 'message'",
         )
     if first:
         severity = read_severity(<object>args[0])

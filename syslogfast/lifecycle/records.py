@@ -8,7 +8,8 @@ from syslogfast._options import this_program
 from syslogfast._rare_validation import check_error
 from syslogfast._structured_data import add_sequence_id as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_field
-from syslogfast.emitter import Sequence, name_own_element
+from syslogfast.constants import MAX_SEVERITY
+from syslogfast.emitter import Child, Sequence, name_own_element
 from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
 from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
@@ -134,6 +135,8 @@ def send_record(
     data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(), **elements}
     if emitter._sequence is None:
         data = numbers.number(data)
+    if emitter._level < MAX_SEVERITY:  # that is for what a program says, not for what happens to it
+        emitter = Child(emitter._get_encoder(), emitter._queue, emitter._sender, emitter._sequence)
     emitter.emit(severity, text, msgid=msgid, structured_data=data)
 
 

@@ -58,6 +58,11 @@ asyncio.run(serve())
         assert receiver.recv(2048).endswith(b" started")
 
 
+# --- emitter.md -----------------------------------------------------------------------------------
+
+EMITTER = Page("emitter.md")
+EMITTER.check("Records")(check_session)
+
 # --- scale.md -------------------------------------------------------------------------------------
 
 SCALE = Page("scale.md")

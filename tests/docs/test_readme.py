@@ -39,6 +39,7 @@ def test_sessions(root: pathlib.Path, backend: str, run_python: Run) -> None:
     assert [(record.priority, record.hostname, record.message) for record in records] == [
         (133, "web1", "booted and awake"),
         (134, "web1", "3 sold"),
+        (134, "web1", "sold"),
         (132, "vm-7", "the drawer is open"),
     ]
 

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,8 @@ from support.emitters import IDENTITY, LEVELS, TIME
 from support.malicious_input import BigInt, Text
 from support.odd_kinds import Shown, make_array, odd, pretenders
 from support.strategies import elements
+
+from syslogfast import _bound
 
 pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
 
@@ -52,13 +55,33 @@ structured_data = st.one_of(
     ), max_size=2),
     st.sampled_from([b'[meta a="b"]', b'[meta sequenceId="9"]', b"[a", 5, "x", [1]]), pretenders,
 )  # fmt: skip
-options_of_one = st.fixed_dictionaries(
+names = [
+    "order",
+    "order",
+    "by",
+    "a b",
+    "",
+    "\u00e9",
+    "n" * 40,
+    "message",
+    "severity",
+    "self",
+    "a=]",
+]
+fields = st.dictionaries(st.sampled_from([*names, "msg_id", "Time_NS"]), messages, max_size=3)
+named_options = st.fixed_dictionaries(
     {},
     optional={
         "msgid": st.sampled_from(["ID", "\u00e9" * 40, "", Text("x"), 5, b"ID"]),
         "structured_data": structured_data,
         "time_ns": st.sampled_from([0, TIME, -1, BigInt(TIME), float("nan"), -(10**30), 1.5, "0"]),
+        "exc_info": st.sampled_from(
+            [None, False, True, ValueError("x\n"), (None,) * 3, (1, 2), "x"]
+        ),
     },
+)
+options_of_one = st.one_of(
+    named_options, st.builds(lambda some, others: some | others, fields, named_options)
 )
 records = st.tuples(
     odd_records.kinds,
@@ -106,6 +129,8 @@ steps = st.one_of(
     *[step("emit_record", records, st.one_of(st.none(), st.none(), messages))] * 2,
     step("lines", severities, octets.map(lambda given: given * 3), st.integers(-1, 99)),
     *[step("take", sizes)] * 2,
+    step("bind", fields),
+    step("bound", fields),
     step("consume", sizes, st.integers(0, 300)),
     step("peek_run", sizes, st.integers(1, 9), sizes),
     step("put", octets, st.booleans(), st.booleans()),
@@ -179,12 +204,16 @@ FIXED = {**IDENTITY, "framing": "lf", "local_time": False, "precision": 0}
 class Twin:
     """An emitter with its queue, and what a script does with both."""
 
-    def __init__(self, module: ModuleType, limit: int, numbered: bool, options: dict) -> None:
+    def __init__(
+        self, module: ModuleType, limit: int, numbered: bool, level: int, options: dict
+    ) -> None:
         encoder = module.Encoder(**{**FIXED, **options})
         self.queue = module.Queue(limit)
         self.sender = ScriptedSender(self.queue)
         sequence = module.Sequence() if numbered else None
-        self.emitter = module.Emitter(encoder, self.queue, self.sender, sequence)
+        self.emitter = module.Emitter(encoder, self.queue, self.sender, sequence, level)
+        self.bound: ContextVar = ContextVar("bound")
+        module.watch_bound(self.bound)
         self.sender.emitter = self.emitter
 
     def do(self, name: str, *arguments: Any) -> object:
@@ -203,6 +232,12 @@ class Twin:
 
     def do_level(self, name: str, message: Any, arguments: tuple, options: dict) -> None:
         getattr(self.emitter, name)(message, *arguments, **options)
+
+    def do_bind(self, given: dict) -> None:
+        self.emitter = self.emitter.bind(**given)
+
+    def do_bound(self, given: dict) -> None:
+        self.bound.set((given, {}))
 
     def do_emit_many(self, severity: Any, messages: list, form: str) -> None:
         def generate() -> Iterator[Any]:
@@ -269,10 +304,13 @@ class Twin:
 @given(
     limit=st.sampled_from([1, 300, 1000, 5000]),
     numbered=st.booleans(),
+    level=st.sampled_from([7, 7, 7, 5, 0]),
     options=options,
     script=st.lists(steps, min_size=STEPS, max_size=STEPS),
 )
-def test_any_script(limit: int, numbered: bool, options: dict, script: list[tuple]) -> None:
+def test_any_script(
+    limit: int, numbered: bool, level: int, options: dict, script: list[tuple]
+) -> None:
     """Each step gives the same bytes, counts, errors and calls of the sender; so does the end.
 
     Some steps read the clock: if its second has changed meanwhile the script is run again.
@@ -281,9 +319,12 @@ def test_any_script(limit: int, numbered: bool, options: dict, script: list[tupl
     while True:
         second = time.time() // 1
         twins = [
-            Twin(load_emitter_module(name), limit, numbered, options) for name in ("c", "python")
+            Twin(load_emitter_module(name), limit, numbered, level, options)
+            for name in ("c", "python")
         ]
         compiled, python = ([twin.do(*step) for step in script] for twin in twins)
+        for name in ("c", "python"):
+            load_emitter_module(name).watch_bound(_bound._fields)
         if compiled == python or second == time.time() // 1:
             break
     for step, *outcomes in zip(script, compiled, python, strict=True):

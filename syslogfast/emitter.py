@@ -1,5 +1,7 @@
 """One identity that speaks over a transport: connect(), Emitter, child(), stats."""
 
+from time import monotonic
+
 import syslogfast._log_record  # noqa: F401  # what `emit_record` needs
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast._options import has_hostname, name_element
@@ -123,6 +125,24 @@ class Emitter(EmitterBase):
         """Flush, and close the transport. What is emitted after that is dropped as "closed"."""
         self._sender.close(timeout)
 
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Wait until all records have been taken by the transport, while other tasks go on.
+
+        For programs that use asyncio; `timeout` is that of `flush`. False if it takes too long.
+        """
+        from asyncio import sleep  # the program has it
+
+        deadline = self._sender.find_deadline(timeout)
+        pause = 0.001
+        self._sender.send_soon()
+        while self._queue.count:
+            if monotonic() >= deadline:
+                return False
+            await sleep(pause)
+            pause = min(2 * pause, 0.05)
+            self._sender.send_soon()
+        return True
+
     @property
     def stats(self) -> "dict[str, Any]":
         """What became of the records of the whole transport: offered == sent + queued + dropped.
@@ -149,6 +169,14 @@ class Emitter(EmitterBase):
             self.flush()
         else:
             self.close()
+
+    async def __aenter__(self) -> "Emitter":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Drain it, while other tasks go on; then as `with` does."""
+        await self.drain()
+        self.__exit__(*exc_info)
 
     def __repr__(self) -> str:
         urls = ", ".join([str(url).partition("?")[0] for url in self._sender.retry_policy.urls])

@@ -227,7 +227,7 @@ class Sender:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         catch_up_with_fork()
-        deadline = self._find_deadline(timeout)
+        deadline = self.find_deadline(timeout)
         if self.is_sending_here() or self.queue.is_changing_here():
             return not self.queue.count  # what has been interrupted has to go on first
         self.retry_policy.retry_soon()
@@ -259,7 +259,7 @@ class Sender:
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the transport. What is left then, and what comes after, is dropped."""
         catch_up_with_fork()
-        deadline = self._find_deadline(timeout)
+        deadline = self.find_deadline(timeout)
         lock = self._send_lock
         self.queue.closed = True
         if self.defer(lambda: self.close(max(0.0, deadline - monotonic()))):
@@ -299,7 +299,7 @@ class Sender:
             self._deferred = step
         return self._deferred is step
 
-    def _find_deadline(self, timeout: float | None) -> float:
+    def find_deadline(self, timeout: float | None) -> float:
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
 
     def is_closed(self) -> bool:

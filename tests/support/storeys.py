@@ -4,7 +4,7 @@
 STOREYS = [
     ("__main__", "cli", "commands"),
     ("syslogfast",),  # the public door: nothing below may use it
-    ("lifecycle", "loggers", "services", "handlers", "_bound"),
+    ("lifecycle", "loggers", "services", "handlers", "integrations", "_bound"),
     ("formatter",),
     ("emitter", "_emitter_py"),
     ("transports",),

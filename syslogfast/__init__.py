@@ -42,18 +42,20 @@ MODULES = ("lifecycle", "loggers", "services")  # which nobody has to import
 __version__ = VERSION
 
 
-def __getattr__(name: "str") -> "object":
-    """Load what is not the encoder on first use: enum alone costs more than all the rest."""
-    if name in LAZY:
-        module = __import__(f"{__name__}.{LAZY[name]}", None, None, [name])
-        for lazy in LAZY:
-            if LAZY[lazy] == LAZY[name]:
-                globals()[lazy] = getattr(module, lazy)
-        return globals()[name]
-    if name in MODULES:
-        return __import__(f"{__name__}.{name}", None, None, [name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # else each name would be one of the package's, those of no use too
+
+    def __getattr__(name: "str") -> "object":
+        """Load what is not the encoder on first use: enum alone costs more than all the rest."""
+        if name in LAZY:
+            module = __import__(f"{__name__}.{LAZY[name]}", None, None, [name])
+            for lazy in LAZY:
+                if LAZY[lazy] == LAZY[name]:
+                    globals()[lazy] = getattr(module, lazy)
+            return globals()[name]
+        if name in MODULES:
+            return __import__(f"{__name__}.{name}", None, None, [name])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> "list[str]":
-    return sorted([*__all__, *MODULES])
+    return sorted(__all__ + list(MODULES))

@@ -32,10 +32,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from logging import LogRecord
-    from typing import Any
+    from typing import Any, TypeAlias
 
-    from syslogfast._encoder_py import StructuredData
+    from syslogfast._options import StructuredData
     from syslogfast.transports.sender import Sender
+
+    ExcInfo: TypeAlias = bool | BaseException | tuple[object, ...] | None  # as `logging` takes it
 
 _forks = 0  # processes between the one that has loaded this and the present one
 
@@ -72,7 +74,7 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
-        exc_info: "object" = None,
+        exc_info: "ExcInfo" = None,
         **fields: "object",
     ) -> "None":
         EmitterBase.emit(
@@ -161,7 +163,7 @@ class EmitterBase:
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
         time_ns: "int | None" = None,
-        exc_info: "object" = None,
+        exc_info: "ExcInfo" = None,
         **fields: "object",
     ) -> "None":
         """Send one record, unless its severity is below the `level` of `connect`.
@@ -316,11 +318,28 @@ class EmitterBase:
             self._sender.start_lingering()
         return False
 
-    emergency = make_level_method(0, "emergency", "the system is unusable")
-    alert = make_level_method(1, "alert", "action must be taken immediately")
-    critical = make_level_method(2, "critical", "critical conditions")
-    error = make_level_method(3, "error", "error conditions")
-    warning = make_level_method(4, "warning", "warning conditions")
-    notice = make_level_method(5, "notice", "a normal but significant condition")
-    info = make_level_method(6, "info", "informational")
-    debug = make_level_method(7, "debug", "for debugging")
+    if TYPE_CHECKING:  # what `make_level_method` returns, whose parameters no checker finds there
+
+        def emergency(
+            self,
+            message: object,
+            /,
+            *args: object,
+            msgid: str | None = None,
+            structured_data: StructuredData | None = None,
+            time_ns: int | None = None,
+            exc_info: ExcInfo = None,
+            **fields: object,
+        ) -> None:
+            """Send a record of the severity that has this name, as `emit` does."""
+
+        alert = critical = error = warning = notice = info = debug = emergency
+    else:
+        emergency = make_level_method(0, "emergency", "the system is unusable")
+        alert = make_level_method(1, "alert", "action must be taken immediately")
+        critical = make_level_method(2, "critical", "critical conditions")
+        error = make_level_method(3, "error", "error conditions")
+        warning = make_level_method(4, "warning", "warning conditions")
+        notice = make_level_method(5, "notice", "a normal but significant condition")
+        info = make_level_method(6, "info", "informational")
+        debug = make_level_method(7, "debug", "for debugging")

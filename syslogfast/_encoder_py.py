@@ -41,13 +41,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeVar, Unpack
 
     from syslogfast._emitter_py import EmitterBase
+    from syslogfast._options import Controls, EncoderOptions, Framing, Protocol, StructuredData
 
-    Buffer: TypeAlias = "bytes | bytearray | memoryview"
-    Parameters: TypeAlias = "Mapping[str, object] | Sequence[tuple[str, object]]"
-    StructuredData: TypeAlias = "Mapping[str, Parameters] | bytes"
+    Buffer: TypeAlias = bytes | bytearray | memoryview
+    Message = TypeVar("Message", bound=str | Buffer)
 
 
 class Encoder:
@@ -99,17 +99,17 @@ class Encoder:
     def __init__(
         self,
         *,
-        protocol: "str" = "rfc5424",
+        protocol: "Protocol" = "rfc5424",
         facility: "int | str" = "user",
         hostname: "str | None" = None,
         app_name: "str | None" = None,
         procid: "str | int | None" = None,
         msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
-        framing: "str | None" = None,
+        framing: "Framing" = None,
         local_time: "bool | None" = None,
         precision: "int" = 6,
-        controls: "str" = "escape",
+        controls: "Controls" = "escape",
         bom: "bool" = False,
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
@@ -209,7 +209,7 @@ class Encoder:
         self,
         buffer: "bytearray | memoryview",
         severity: "int | str",
-        messages: "Sequence[str | Buffer]",
+        messages: "list[Message] | tuple[Message, ...]",
         offset: "int" = 0,
         *,
         time_ns: "int | None" = None,
@@ -297,7 +297,7 @@ class Encoder:
             )
         return header
 
-    def replace(self, **changes: "Any") -> "Encoder":
+    def replace(self, **changes: "Unpack[EncoderOptions]") -> "Encoder":
         """Return another encoder with these options changed.
 
         >>> Encoder(hostname="web1", app_name="shop", procid=1).replace(app_name="till", procid=2)

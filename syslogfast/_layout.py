@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from syslogfast._emitter_py import EmitterBase
-    from syslogfast._encoder_py import StructuredData
-    from syslogfast._options import Settings
+    from syslogfast._options import Settings, StructuredData
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Renderer, TimestampFormat
 

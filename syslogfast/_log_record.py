@@ -178,8 +178,9 @@ def read_any_record(
         return None
     text = read_record_text(record) if message is None else message
     created = read_created(read_attribute(record, "created"))
-    others = [read_attribute(record, name) for name in ("process", "msgid", "structured_data")]
-    return severity, created, text, *others
+    names = ("process", "msgid", "structured_data")
+    process, msgid, structured_data = [read_attribute(record, name) for name in names]
+    return severity, created, text, process, msgid, structured_data
 
 
 def read_record_text(

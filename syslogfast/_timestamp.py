@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from syslogfast._options import Protocol
+
     Renderer = Callable[[int | None, "TimestampFormat"], bytes]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -156,7 +158,7 @@ def choose_renderer(protocol: "str") -> "Renderer":
 def format_timestamp(
     time_ns: "int | None" = None,
     *,
-    protocol: "str" = "rfc5424",
+    protocol: "Protocol" = "rfc5424",
     local_time: "bool | None" = None,
     precision: "int" = 6,
 ) -> "str":

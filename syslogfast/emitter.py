@@ -33,10 +33,44 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
+    from syslogfast._emitter_py import ExcInfo
+    from syslogfast._options import Framing, IdentityOptions, Protocol, StructuredData
     from syslogfast.transports.failure_report import OnFailure
+    from syslogfast.transports.queue_py import Counts
     from syslogfast.transports.url import Url
+
+    Overflow: TypeAlias = Literal["drop-newest", "drop-oldest", "block"]
+
+    class ConnectOptions(IdentityOptions, total=False):
+        """Options of Encoder that `connect` takes; None: what the URLs say."""
+
+        protocol: Protocol | None
+        framing: Framing
+
+    class QueueOptions(TypedDict, total=False):
+        """Options of `connect` that a SysLogHandler takes, too."""
+
+        linger: float | None
+        queue_bytes: int
+        overflow: Overflow
+        on_failure: OnFailure
+
+    class DeliveryOptions(QueueOptions, total=False):
+        """All options of `connect` but those of Encoder, for functions that call it."""
+
+        timeout: float
+        sequence_ids: bool
+        level: int | str | None
+        context: ssl.SSLContext | None
+
+    class Stats(Counts):
+        """What `Emitter.stats` returns."""
+
+        reconnects: int
+        failure: str | None
+
 
 if TYPE_CHECKING or BACKEND == "python":
     from syslogfast._emitter_py import EmitterBase, Sequence, watch_bound
@@ -57,15 +91,31 @@ class Emitter(EmitterBase):
     log = EmitterBase.emit
 
     def exception(
-        self, message: object, /, *args: object, exc_info: object = True, **options: "Any"
+        self,
+        message: object,
+        /,
+        *args: object,
+        msgid: str | None = None,
+        structured_data: "StructuredData | None" = None,
+        time_ns: int | None = None,
+        exc_info: "ExcInfo" = True,
+        **fields: object,
     ) -> None:
         """Send a record of severity 3 with the exception that is being handled, and its traceback.
 
-        It stands after the message, as in logging's `exception`. `options` are those of `emit`.
+        It stands after the message, as in logging's `exception`. The rest is as in `emit`.
         """
-        self.error(message, *args, exc_info=exc_info, **options)
+        self.error(
+            message,
+            *args,
+            msgid=msgid,
+            structured_data=structured_data,
+            time_ns=time_ns,
+            exc_info=exc_info,
+            **fields,
+        )
 
-    def child(self, **identity: "Any") -> "Emitter":
+    def child(self, **identity: "Unpack[IdentityOptions]") -> "Emitter":
         """Return an emitter of another identity on the same transport, which costs no descriptor.
 
         `identity`: options of Encoder, such as hostname and app_name; structured_data replaces
@@ -144,7 +194,7 @@ class Emitter(EmitterBase):
         return True
 
     @property
-    def stats(self) -> "dict[str, Any]":
+    def stats(self) -> "Stats":
         """What became of the records of the whole transport: offered == sent + queued + dropped.
 
         sent: taken by the kernel. dropped: {reason: records}, "full" (no space in the queue),
@@ -155,10 +205,9 @@ class Emitter(EmitterBase):
         since a transport was opened, or None.
         """
         catch_up_with_fork()
+        policy = self._sender.retry_policy
         counts = self._queue.count_all()
-        counts["reconnects"] = self._sender.retry_policy.reconnects
-        counts["failure"] = self._sender.retry_policy.failure
-        return counts
+        return {**counts, "reconnects": policy.reconnects, "failure": policy.failure}
 
     def __enter__(self) -> "Emitter":
         return self
@@ -222,13 +271,13 @@ def connect(
     *urls: "str | Url",
     linger: float | None = None,
     queue_bytes: int = 1 << 20,
-    overflow: str = "drop-newest",
+    overflow: "Overflow" = "drop-newest",
     timeout: float = 5.0,
     sequence_ids: bool = False,
     level: "int | str | None" = None,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
-    **options: "Any",
+    **options: "Unpack[ConnectOptions]",
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
 
@@ -283,16 +332,17 @@ def connect(
     transports = [parse_url(url) for url in urls]
     if context is not None:
         use_context(transports, context)
-    options["framing"] = agree_on_framing(transports, options.get("framing"))
-    if options.get("protocol") is None:
-        options["protocol"] = agree_on_protocol(transports)
-    if options.get("max_size") is None:
-        options["max_size"] = choose_max_size(transports, options["protocol"])
-    if options.get("hostname") is None and not has_hostname():
+    given: Any = options  # whose defaults depend on the URLs and this host
+    given["framing"] = agree_on_framing(transports, given.get("framing"))
+    if given.get("protocol") is None:
+        given["protocol"] = agree_on_protocol(transports)
+    if given.get("max_size") is None:
+        given["max_size"] = choose_max_size(transports, given["protocol"])
+    if given.get("hostname") is None and not has_hostname():
         from syslogfast.transports.network import find_hostname  # rarely needed
 
-        options["hostname"] = find_hostname()
-    encoder = Encoder(**options)
+        given["hostname"] = find_hostname()
+    encoder = Encoder(**given)
     sequence = None
     if sequence_ids:
         with importing:

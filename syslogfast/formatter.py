@@ -10,7 +10,9 @@ from syslogfast._rare_validation import reject_octets, reject_unframed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, Literal
+    from typing import Any, Literal, Unpack
+
+    from syslogfast._options import EncoderOptions
 
 # As it is now: a program may put this class in its place.
 StandardFormatter = logging.Formatter
@@ -46,7 +48,7 @@ class Formatter(RecordFormatter, logging.Formatter):
         *,
         defaults: "Mapping[str, Any] | None" = None,
         pri: bool = False,
-        **options: "Any",
+        **options: "Unpack[EncoderOptions]",
     ) -> None:
         StandardFormatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
         encoder = Encoder(**options)

@@ -34,10 +34,24 @@ from syslogfast.transports.url import agree_on_framing, choose_max_size, parse_u
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal, TypeAlias, Unpack
 
-    from syslogfast.emitter import Emitter
+    from syslogfast._options import CommonOptions, Framing
+    from syslogfast.emitter import ConnectOptions, DeliveryOptions, Emitter
     from syslogfast.transports.url import Url
+
+    class ServiceOptions(ConnectOptions, DeliveryOptions, total=False):
+        """All options of `connect`."""
+
+    class TokenOptions(CommonOptions, DeliveryOptions, total=False):
+        """Those where each record has a token: `protocol` and `prefix` are the service's."""
+
+        facility: int | str
+        framing: Framing
+
+    SumologicRegion: TypeAlias = Literal[
+        "us1", "us2", "au", "ca", "ch", "de", "esc", "eu", "fed", "in", "jp", "kr"
+    ]
 
 # RFC 5424 6: what may stand before SD.
 LONGEST_HEADER = (
@@ -63,7 +77,11 @@ MAX_PAPERTRAIL_DATAGRAM = 1024 - 48
 
 
 def logentries(
-    token: "str", *, region: "str" = "us", url: "str | Url | None" = None, **options: "Any"
+    token: "str",
+    *,
+    region: 'Literal["us", "eu"]' = "us",
+    url: "str | Url | None" = None,
+    **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
     """Return an emitter for Logentries, now Rapid7 InsightOps.
 
@@ -83,7 +101,11 @@ def logentries(
 
 
 def datadog(
-    api_key: "str", *, region: "str" = "us", url: "str | Url | None" = None, **options: "Any"
+    api_key: "str",
+    *,
+    region: 'Literal["us", "eu"]' = "us",
+    url: "str | Url | None" = None,
+    **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
     """Return an emitter for Datadog's TCP intake.
 
@@ -108,7 +130,7 @@ def loggly(
     *,
     tags: "list[str] | tuple[str, ...]" = (),
     url: "str | Url | None" = None,
-    **options: "Any",
+    **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
     """Return an emitter for Loggly.
 
@@ -134,7 +156,7 @@ def papertrail(
     port: "int | None" = None,
     *,
     url: "str | Url | None" = None,
-    **options: "Any",
+    **options: "Unpack[ServiceOptions]",
 ) -> "Emitter":
     """Return an emitter for Papertrail, where host and port say whose the records are.
 
@@ -156,7 +178,11 @@ def papertrail(
 
 
 def solarwinds(
-    token: "str", *, region: "str" = "na-01", url: "str | Url | None" = None, **options: "Any"
+    token: "str",
+    *,
+    region: 'Literal["na-01", "eu-01", "ap-01"]' = "na-01",
+    url: "str | Url | None" = None,
+    **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
     """Return an emitter for SolarWinds Observability, which has Papertrail's newer destinations.
 
@@ -176,7 +202,11 @@ def solarwinds(
 
 
 def sumologic(
-    token: "str", *, region: "str" = "us1", url: "str | Url | None" = None, **options: "Any"
+    token: "str",
+    *,
+    region: "SumologicRegion" = "us1",
+    url: "str | Url | None" = None,
+    **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
     """Return an emitter for a Cloud Syslog source of Sumo Logic.
 
@@ -200,7 +230,7 @@ def graylog(
     port: "int" = 514,
     *,
     url: "str | Url | None" = None,
-    **options: "Any",
+    **options: "Unpack[ServiceOptions]",
 ) -> "Emitter":
     """Return an emitter for a "Syslog TCP" input of Graylog.
 
@@ -221,7 +251,7 @@ def splunk(
     port: "int" = 601,
     *,
     url: "str | Url | None" = None,
-    **options: "Any",
+    **options: "Unpack[ServiceOptions]",
 ) -> "Emitter":
     """Return an emitter for Splunk Connect for Syslog (SC4S).
 
@@ -242,7 +272,7 @@ def alloy(
     port: "int | None" = None,
     *,
     url: "str | Url | None" = None,
-    **options: "Any",
+    **options: "Unpack[ServiceOptions]",
 ) -> "Emitter":
     """Return an emitter for a listener of Grafana Alloy's `loki.source.syslog`.
 
@@ -273,7 +303,7 @@ def render_token(token: "str", number: "int", parameters: "bytes" = b"") -> "byt
 def open_service(
     url: "str | Url",
     framing: "str",
-    options: "dict[str, Any]",
+    options: "Any",
     prefix: "bytes" = b"",
     element: "bytes" = b"",
 ) -> "Emitter":

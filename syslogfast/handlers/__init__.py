@@ -38,10 +38,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, Unpack
 
-    Address: TypeAlias = "tuple[str, int] | str | Sequence[str]"
-    Tls: TypeAlias = "bool | ssl.SSLContext | Mapping[str, Any] | None"
+    from syslogfast._options import CommonOptions, Framing, Protocol
+    from syslogfast.emitter import QueueOptions, Stats
+
+    class HandlerOptions(CommonOptions, QueueOptions, total=False):
+        """Those that are no parameters of SysLogHandler."""
+
+        prefix: bytes
+
+    Address: TypeAlias = tuple[str, int] | str | Sequence[str]
+    Tls: TypeAlias = bool | ssl.SSLContext | Mapping[str, object] | None
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
 DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes")  # options of connect()
@@ -94,25 +102,26 @@ class SysLogHandler(StandardSysLogHandler):
         socktype: int | None = None,
         timeout: float | None = None,
         *,
-        protocol: str | None = None,
-        framing: str | None = None,
+        protocol: "Protocol | None" = None,
+        framing: "Framing" = None,
         tls: "Tls" = None,
-        **options: "Any",
+        **options: "Unpack[HandlerOptions]",
     ) -> None:
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
         self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
-        delivery = {name: options.pop(name) for name in DELIVERY if name in options}
+        given: Any = options
+        delivery = {name: given.pop(name) for name in DELIVERY if name in given}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         is_delivered = is_delivered or (protocol is not None and self._connects(address, socktype))
-        if not self._has_header and options:
-            Encoder(**options)  # TypeError: it does not know them either
-            reject_missing_protocol(min(options))
+        if not self._has_header and given:
+            Encoder(**given)  # TypeError: it does not know them either
+            reject_missing_protocol(min(given))
         if self._has_header or is_delivered:
             if isinstance(facility, str) and facility not in self.facility_names:
                 facility = check_facility(facility)
-            options["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
-            options["protocol"] = protocol
+            given["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
+            given["protocol"] = protocol
         if is_delivered:
             delivery["context"] = check_context(tls)
             transports = use_urls(urls, socktype, tls)
@@ -120,10 +129,10 @@ class SysLogHandler(StandardSysLogHandler):
                 transports = [make_url(address, socktype, framing, tls)]
             is_unix = SCHEMES[transports[0].scheme].family == "AF_UNIX"
             if not self._has_header:  # but the record that reports dropped ones
-                options["protocol"] = "local" if is_unix else "rfc3164"
+                given["protocol"] = "local" if is_unix else "rfc3164"
             delivery.setdefault("on_failure", report_failure)
             delivery["timeout"] = 5.0 if timeout is None else timeout
-            self._emitter = connect(*transports, framing=framing, **delivery, **options)
+            self._emitter = connect(*transports, framing=framing, **delivery, **given)
             # By logging.shutdown, before which other handlers may still have something for this.
             self._emitter._sender.closes_at_exit = False
             self._framing = transports[0].framing
@@ -132,13 +141,13 @@ class SysLogHandler(StandardSysLogHandler):
             return
         if self._has_header:
             is_udp = not isinstance(address, (str, bytes)) and socktype != socket.SOCK_STREAM
-            if is_udp and protocol != "rfc3164" and options.get("max_size") is None:
-                options["max_size"] = SCHEMES["udp"].max_size
-            self._encoder = Encoder(**options)
+            if is_udp and protocol != "rfc3164" and given.get("max_size") is None:
+                given["max_size"] = SCHEMES["udp"].max_size
+            self._encoder = Encoder(**given)
         super().__init__(address, facility, socktype, timeout)
 
     @property
-    def stats(self) -> "dict[str, Any] | None":
+    def stats(self) -> "Stats | Any":  # not None, which nearly all would check in vain
         """What became of the records, as Emitter.stats; None without delivery: nobody counts."""
         return None if self._emitter is None else self._emitter.stats
 
@@ -280,7 +289,7 @@ class SysLogHandler(StandardSysLogHandler):
             encoder: Encoder = self._emitters[facility, is_stream]
         except KeyError:
             assert self._encoder is not None
-            framing = "lf" if is_stream else None
+            framing: Framing = "lf" if is_stream else None
             encoder = self._encoder.replace(facility=facility, framing=framing)
             self._emitters[facility, is_stream] = encoder
         return encoder

@@ -40,6 +40,8 @@ class StandardSysLogHandler(logging.handlers.SysLogHandler):
 
     socket: "Any"
     socktype: "Any"
+    # A handler may have one of its own, whatever typeshed says.
+    priority_map: "dict[str, str]"  # type: ignore[misc]
 
     def __init__(self, address: "Any", facility: int | str, socktype: "Any", timeout: "Any"):
         if sys.version_info >= (3, 14):

@@ -40,7 +40,7 @@ class FatalTransport:
         self._url = url
         self._transport: Transport | None = None
         self._queue = Queue(QUEUE_BYTES) if url else emitter._queue
-        self._changes: dict[str, object] = {}
+        self._changes: dict[str, Any] = {}
         if url:
             self._changes["framing"] = agree_on_framing([url], None)
             if url.scheme == "unix":

@@ -16,12 +16,12 @@ from syslogfast.transports.poll import wait_ready
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Literal, TypeAlias
 
     from syslogfast.transports import Url
     from syslogfast.transports.queue_py import Queue
 
-    OnFailure: TypeAlias = "Callable[[str], object] | bool | None"
+    OnFailure: TypeAlias = Callable[[str], object] | Literal[False] | None
 
 
 # No waiting mends these either: the wrong kind of socket, a permission that is lacking.

@@ -13,7 +13,18 @@ if not TYPE_CHECKING:
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Sequence
-    from typing import Any
+    from typing import TypedDict
+
+    class Counts(TypedDict):
+        """What became of all records."""
+
+        offered: int
+        sent: int
+        queued: int
+        dropped: dict[str, int]  # by reason
+        truncated: int
+        bytes: int
+
 
 BLOCK_SIZE = 1 << 17  # bytes
 ALL = 1 << 62  # frames that are pinned while it is not yet known how many are to be
@@ -324,7 +335,7 @@ class Queue:
         while self._drop_frame(0, reason):
             pass
 
-    def count_all(self) -> "dict[str, Any]":
+    def count_all(self) -> "Counts":
         """Return what became of all records: offered == sent + queued + dropped."""
         with self._lock:
             dropped = dict(self._dropped)

@@ -188,7 +188,7 @@ class EmitterBase:
         code = check_severity(severity)
         if code > self._level:
             return
-        if exc_info:
+        if exc_info is not None and exc_info is not False:
             message = describe_exception(message, args, exc_info)
         elif args:
             message = format_message(message, choose_arguments(args))

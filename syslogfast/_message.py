@@ -184,15 +184,19 @@ def append_lines(text: "str", lines: "object") -> "str":
     return f"{text}{separator}{print_value(lines)}"
 
 
-def describe_exception(message: "object", args: "tuple[object, ...]", exc_info: "object") -> "str":
+def describe_exception(
+    message: "object", args: "tuple[object, ...]", exc_info: "object"
+) -> "object":
     """Return a formatted message, and the exception on the lines after it.
 
     exc_info: what `logging` takes: if it is none of an exception's, that which is being handled.
     """
+    formatted = format_message(message, choose_arguments(args)) if args else message
+    if not is_given(exc_info):
+        return formatted
     if not is_a(exc_info, BaseException, tuple):
         exc_info = sys.exc_info()
-    text = print_value(format_message(message, choose_arguments(args)))
-    return append_lines(text, format_exception(exc_info))
+    return append_lines(print_value(formatted), format_exception(exc_info))
 
 
 def list_frames(kind: "type", error: "object", trace: "TracebackType | None") -> "list[str]":

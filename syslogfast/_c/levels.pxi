@@ -141,7 +141,7 @@ cdef object emit_given "syslogfast_emit_given"(
     structured_data = <object>given[STRUCTURED_DATA]
     count -= first + 1
     args += first + 1
-    if given[EXC_INFO] != Py_None and <object>given[EXC_INFO]:
+    if given[EXC_INFO] != Py_None and given[EXC_INFO] != <PyObject *>False:
         message = load_message().describe_exception(
             message, take_items(args, count), <object>given[EXC_INFO]
         )

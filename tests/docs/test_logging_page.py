@@ -190,7 +190,7 @@ def check_structlog(section: Section, stage: Stage) -> None:
     pytest.importorskip("structlog", reason="structlog is not installed")
     run = stage.run_quiet(
         section.take("python") + MALICIOUS + "log = structlog.get_logger()\n"
-        "for name in LEVELS:\n"
+        "for name in 'debug', 'info', 'warning', 'error', 'critical':\n"
         "    getattr(log, name)('%s {a}\\n')\n"
         "log.info(17, **MALICIOUS)\n"
         "log.bind(**MALICIOUS).info(Broken())\n"
@@ -201,11 +201,11 @@ def check_structlog(section: Section, stage: Stage) -> None:
     )
     first, *records, last = split_frames(run.out, "lf")
     assert len(records) == 7
-    order = [("event@32473", [("order", "17")])]
+    order = [("fields@32473", [("order", "17")])]
     run.check(first, "warning", "card refused", structured_data=order)
     for record, severity in zip(records, ("debug", "info", "warning", "err", "crit"), strict=False):
         run.check(record, severity, "%s {a}")
-    harmless = [("event@32473", HARMLESS)]
+    harmless = [("fields@32473", HARMLESS)]
     run.check(records[5], "info", "17", structured_data=harmless)
     run.check(records[6], "info", "<unprintable Broken: ValueError>", structured_data=harmless)
     message = parse_rfc5424(last).message or ""
@@ -219,7 +219,7 @@ def check_loguru(section: Section, stage: Stage) -> None:
     pytest.importorskip("loguru", reason="loguru is not installed")
     run = stage.run_quiet(
         section.take("python") + MALICIOUS + "logger.remove()\n"
-        "logger.add(write_record, format='{message}', level=0, catch=False)\n"
+        "logger.add(Sink(log), format='{message}', level=0, catch=False)\n"
         "for name in 'TRACE', 'DEBUG', 'INFO', 'SUCCESS', 'WARNING', 'ERROR', 'CRITICAL', 60, 70:\n"
         "    logger.log(name, '%s {a}\\n')\n"
         "logger.bind(**MALICIOUS).info('hostile')\n"
@@ -229,16 +229,27 @@ def check_loguru(section: Section, stage: Stage) -> None:
         "    logger.bind(order=17).exception('failed')\n"
     )
     first, *records, hostile, last = split_frames(run.out, "lf")
-    order = [("event@32473", [("order", "17")])]
+    order = [("fields@32473", [("order", "17")])]
     run.check(first, "warning", "card refused", structured_data=order)
     names = ("debug", "debug", "info", "notice", "warning", "err", "crit", "alert", "emerg")
     for record, severity in zip(records, names, strict=True):
         run.check(record, severity, "%s {a}")
-    run.check(hostile, "info", "hostile", structured_data=[("event@32473", HARMLESS)])
+    run.check(hostile, "info", "hostile", structured_data=[("fields@32473", HARMLESS)])
     message = parse_rfc5424(last).message or ""
     assert message.startswith("failed#012Traceback (most recent call last):#012  File ")
     assert message.endswith("#012IndexError: list index out of range")
     run.check(last, "err", message, structured_data=order)
+
+
+@PAGE.check("asyncio")
+def check_asyncio(section: Section, stage: Stage) -> None:
+    run = stage.run_quiet(section.take("python"))
+    records = split_frames(run.out, "lf")
+    assert len(records) == 3
+    for number, record in enumerate(records[:2], 1):
+        data = [("fields@32473", [("request", str(number))])]
+        run.check(record, "info", "served", structured_data=data)
+    run.check(records[2], "info", "the end")
 
 
 class Collected(logging.Handler):

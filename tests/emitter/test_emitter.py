@@ -784,6 +784,7 @@ METHODS = [
     "emit_record",
     *LEVELS,
     "bind",
+    "drain",
     "exception",
     "child",
     "flush",

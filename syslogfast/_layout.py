@@ -32,7 +32,6 @@ class SharedLayout:
     """What an encoder has in common with its siblings, who differ in their names alone."""
 
     __slots__ = (
-        "attributes",
         "bom",
         "elements",
         "enterprise_id",
@@ -79,7 +78,6 @@ class SharedLayout:
             self.elements = self.render_elements(self.options["structured_data"])
         if len(self.elements) > self.max_size:
             self.elements = b""  # no record holds it
-        self.attributes = self.options["attributes"]
         self.header_attributes = self.options["header_attributes"]
         self.hot = self.list_hot()
 
@@ -136,7 +134,7 @@ class SharedLayout:
             data = emitter._join_bound(data)
             if emitter._sequence is not None:
                 data = number_elements(data, emitter._sequence, self.enterprise_id)
-        data = join_attributes(data, record, self.attributes, self.enterprise_id)
+        data = join_attributes(data, record, self.options, self.enterprise_id)
         return self.render_any_elements(data)
 
     def render_any_elements(self, structured_data: "object") -> "bytes | None":

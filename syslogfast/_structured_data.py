@@ -143,13 +143,14 @@ def join_structured_data(
 def join_attributes(
     given: "object",
     record: "logging.LogRecord",
-    attributes: "Mapping[str, Mapping[str, str]] | None",
+    options: "dict[str, Any]",
     enterprise_id: "str",
 ) -> "object":
     """Return a record's structured data, joined with what `attributes` names, if it has that.
 
     An element of its own replaces one of the same SD-ID; bytes replace them all.
     """
+    attributes: Mapping[str, Mapping[str, str]] | None = options["attributes"]
     if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
@@ -269,9 +270,9 @@ def add_fields(
         )
     if not is_a(structured_data, dict):
         return structured_data
-    joined: dict[Any, Any] = {}
+    joined: dict[Any, Any] = {sd_id: fields}  # the first one, as of an encoder's constant elements
     joined.update(structured_data)
-    own = joined.get(sd_id)
+    own = joined[sd_id] if sd_id in structured_data else None
     if is_a(own, list, tuple):
         names = list_names(own)
         joined[sd_id] = [pair for pair in fields.items() if pair[0] not in names]
@@ -280,6 +281,19 @@ def add_fields(
         joined[sd_id] = dict(fields)
         joined[sd_id].update(own or {})
     return joined
+
+
+def bind_fields(encoder: "Any", sd_id: "str", fields: "dict[str, object]") -> "Any":
+    """Return an encoder with these fields among its constant structured data."""
+    options = encoder._list_options()
+    elements = join_structured_data(
+        options["structured_data"],
+        clean_elements({sd_id: fields}, ""),
+        options["controls"],
+        options["framing"],
+        options["enterprise_id"],
+    )
+    return encoder.replace(structured_data=elements)
 
 
 # --- numbers: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it -------------------

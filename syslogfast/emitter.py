@@ -154,15 +154,14 @@ class Emitter(EmitterBase):
         >>> log = connect("udp://127.0.0.1:5514").bind(request="r-17")
         >>> log.info("sold", order=17)  # [fields@32473 request="r-17" order="17"]
         """
-        from syslogfast._structured_data import clean_elements  # rarely needed
+        from syslogfast._structured_data import bind_fields  # rarely needed
 
         for name in fields:
             find_option(name)
-        joined = {**(self._fields or {}), **fields}
-        sd_id = name_own_element(self._encoder, FIELDS)
-        elements = clean_elements({sd_id: joined}, "") if joined else None
-        child = self.child(structured_data=elements)
-        return Child(child._encoder, self._queue, self._sender, self._sequence, self._level, joined)
+        encoder, joined = self._encoder, {**(self._fields or {}), **fields}
+        if joined:
+            encoder = bind_fields(encoder, name_own_element(encoder, FIELDS), joined)
+        return Child(encoder, self._queue, self._sender, self._sequence, self._level, joined)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all records have been taken by the transport; False if that takes too long.

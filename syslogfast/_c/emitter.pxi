@@ -18,7 +18,19 @@ start_counting_forks()
 watch_forks(track_forks)
 
 
+cdef extern from *:
+    """
+    /* A loop of Cython's is larger: it looks for lists and tuples first. */
+    static int syslogfast_take_next(PyObject *iterator, PyObject **item) {
+        *item = PyIter_Next(iterator);
+        return *item ? 1 : PyErr_Occurred() ? -1 : 0;
+    }
+    """
+    bint take_next "syslogfast_take_next"(object iterator, PyObject **item) except -1
+
+
 cdef extern from "Python.h":
+    bytes print_octets "PyBytes_FromFormat"(const char *format, ...)
     tuple new_tuple "PyTuple_New"(Py_ssize_t size)
     void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
 
@@ -49,9 +61,9 @@ cdef class Sequence:
 
     def number(self, structured_data):
         """Return a record's structured data with the next number in them."""
-        sequence_id = take_number(self)
+        cdef int64_t sequence_id = take_number(self)
         if structured_data is None:
-            return b'[meta sequenceId="%d"]' % sequence_id
+            return print_octets(b'[meta sequenceId="%d"]', <int>sequence_id)
         return load_structured_data().add_sequence_id(structured_data, sequence_id)
 
 
@@ -132,9 +144,13 @@ cdef class EmitterBase:
         cdef int code = read_severity(severity)
         cdef Span text
         cdef bint is_text, is_read = False
+        cdef PyObject *given
         if code > self._level:
             return
-        for message in messages:
+        iterator = iter(messages)
+        while take_next(iterator, &given):
+            message = <object>given
+            Py_DECREF(message)
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
                 message = load_message().read_any_message(message)
             if not is_read:
@@ -145,11 +161,6 @@ cdef class EmitterBase:
             )
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0, /):
-        """Send one record for each line of `text` from `start` on, as `emit_many` does.
-
-        Return where it has ended: before a line for which the queue has no space, whatever
-        `overflow` says, or behind the last one.
-        """
         cdef Timestamp timestamp
         cdef Queue queue = self._queue
         cdef Span line
@@ -172,7 +183,6 @@ cdef class EmitterBase:
         return min(line.start, end) - first
 
     def _get_encoder(self):
-        """Return the encoder, made anew if this is a process that was forked since."""
         return find_encoder(self)
 
 
@@ -262,11 +272,13 @@ cdef object format_any(object template, tuple args):
 # The context variable of `bound`: a tuple with the fields for each record of a context. None until
 # `_bound` is imported, which sets it.
 bound_fields = None
+make_bound_encoder = None   # of an encoder and the fields of `bind`: that one
 
 
-def watch_bound(variable, /):
-    global bound_fields
+def watch_bound(variable, make_encoder, /):
+    global bound_fields, make_bound_encoder
     bound_fields = variable
+    make_bound_encoder = make_encoder
 
 
 cdef extern from *:
@@ -290,8 +302,45 @@ cdef extern from *:
         Py_XDECREF(found);
         return joined;
     }
+
+    /* The encoder for records of a context: this one where there are no fields; None as long as few
+       records had them; an int when one with these fields is to be made. */
+    static PyObject *syslogfast_find_encoder(PyObject *variable, PyObject *encoder) {
+        PyObject *found = NULL, *cache, *known, *result = encoder;
+        if (PyContextVar_Get(variable, NULL, &found) < 0)
+            return NULL;
+        if (found && PyDict_GET_SIZE(PyTuple_GET_ITEM(found, 0))) {
+            cache = PyTuple_GET_ITEM(found, 1);
+            result = PyDict_GetItemWithError(cache, encoder);
+            if (!result || (PyLong_CheckExact(result) && PyLong_AsLong(result) < 16)) {
+                known = PyLong_FromLong(result ? PyLong_AsLong(result) + 1 : 1);
+                result = known && PyDict_SetItem(cache, encoder, known) == 0 ? Py_None : NULL;
+                Py_XDECREF(known);
+            }
+        }
+        Py_XINCREF(result);
+        Py_XDECREF(found);
+        return result;
+    }
     """
     object join_dicts "syslogfast_join_dicts"(object variable, object own, PyObject *fields)
+    object find_encoder_of "syslogfast_find_encoder"(object variable, object encoder)
+
+
+cdef object find_bound(EmitterBase emitter, Encoder encoder):
+    """Return the encoder for the context of a record; None: its fields are to be joined to it."""
+    cold_path()
+    found = find_encoder_of(bound_fields, encoder)
+    return make_bound_encoder(encoder, emitter._fields) if PyLong_CheckExact(found) else found
+
+
+cdef object get_fields_id(EmitterBase emitter):
+    if emitter.fields_id is None:
+        cold_path()
+        emitter.fields_id = name_element(
+            FIELDS, read_text(get_enterprise_id(&emitter._encoder.layout))
+        )
+    return emitter.fields_id
 
 
 cdef object join_fields(EmitterBase emitter, object structured_data, PyObject *fields):
@@ -302,15 +351,11 @@ cdef object join_fields(EmitterBase emitter, object structured_data, PyObject *f
     joined = join_dicts(bound_fields, emitter._fields, fields)
     if joined is None:
         return structured_data
-    if emitter.fields_id is None:
-        cold_path()
-        emitter.fields_id = name_element(
-            FIELDS, read_text(get_enterprise_id(&emitter._encoder.layout))
-        )
     if structured_data is None:
-        return {emitter.fields_id: joined}
+        return {get_fields_id(emitter): joined}
+    cold_path()
     return load_structured_data().add_fields(
-        structured_data, emitter.fields_id, joined, emitter._encoder
+        structured_data, get_fields_id(emitter), joined, emitter._encoder
     )
 
 
@@ -341,8 +386,12 @@ cdef bint put_record(
         if emitter.forks != forks:
             renew(emitter)
         encoder = emitter._encoder
-        if bound_fields is not None:
-            structured_data = join_fields(emitter, structured_data, NULL)
+        if bound_fields is not None and structured_data is None:
+            found = find_bound(emitter, encoder)
+            if found is None:
+                structured_data = join_fields(emitter, structured_data, NULL)
+            else:
+                encoder = <Encoder>found
         if emitter._sequence is not None:
             structured_data = number_elements(
                 emitter._sequence, structured_data, &encoder.layout

@@ -107,6 +107,7 @@ cdef object read_given(PyObject **given, PyObject **values, PyObject *names):
         if k == OPTIONS:
             k = -1
             if PyDict_GetItem(field_names, name) == NULL:
+                cold_path()
                 k = find_option(name)
                 if k < 0 and PyUnicode_CheckExact(name) and len(<dict>field_names) < KNOWN_NAMES:
                     (<dict>field_names)[name] = None
@@ -128,6 +129,7 @@ cdef object emit_given "syslogfast_emit_given"(
     given[MSGID] = given[STRUCTURED_DATA] = given[TIME] = given[EXC_INFO] = Py_None
     fields = None if names == NULL else read_given(given, args + count, names)
     if count <= first:
+        cold_path()
         PyErr_Format(
             TypeError, b"EmitterBase.%s() missing %s", methods[severity].name,
             b"2 required positional arguments: 'severity' and 'message'" if first > count else
@@ -142,12 +144,15 @@ cdef object emit_given "syslogfast_emit_given"(
     count -= first + 1
     args += first + 1
     if given[EXC_INFO] != Py_None and given[EXC_INFO] != <PyObject *>False:
+        cold_path()
         message = load_message().describe_exception(
             message, take_items(args, count), <object>given[EXC_INFO]
         )
         count = 0
     if fields is not None:
         structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
+    elif bound_fields is not None and structured_data is not None:
+        structured_data = join_fields(emitter, structured_data, NULL)
     emit_one(
         emitter, severity, message, args, count, <object>given[MSGID], structured_data,
         <object>given[TIME],

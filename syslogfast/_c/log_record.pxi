@@ -168,8 +168,7 @@ cdef object encode_log_record(
         structured_data = number_elements(emitter._sequence, structured_data, layout)
     if encoder.reads_attributes:
         structured_data = load_structured_data().join_attributes(
-            structured_data, record, encoder.options["attributes"],
-            read_text(get_enterprise_id(layout)),
+            structured_data, record, encoder.options, read_text(get_enterprise_id(layout))
         )
     if encoder.reads_header or not is_this_process(encoder, process):
         process = make_own_layout(encoder, record, process, &own)

@@ -18,6 +18,7 @@ from support.grammar import parse_rfc5424
 
 import syslogfast
 from syslogfast import _bound
+from syslogfast._structured_data import bind_fields
 
 pytestmark = [pytest.mark.native, pytest.mark.versions]
 
@@ -34,9 +35,15 @@ def module(backend: str) -> ModuleType:
 def bound(module: ModuleType) -> Iterator[Any]:
     """What sets the fields of the present context, for this backend."""
     variable: contextvars.ContextVar = contextvars.ContextVar("bound")
-    module.watch_bound(variable)
+
+    def make_encoder(encoder: Any, own: Any) -> Any:
+        fields, encoders = variable.get()
+        encoders[encoder] = bind_fields(encoder, SD_ID, {**fields, **(own or {})})
+        return encoders[encoder]
+
+    module.watch_bound(variable, make_encoder)
     yield lambda **fields: variable.set((fields, {}))
-    module.watch_bound(_bound._fields)
+    module.watch_bound(_bound._fields, _bound.make_encoder)
 
 
 def take_elements(emitter: Any) -> dict[str, list[tuple[str, str]]]:
@@ -324,6 +331,59 @@ def test_statements_within_each_other(collected: Collected) -> None:
     log.info("x")
     outer, inner = {"request": "r-1", "step": "1"}, {"request": "r-1", "step": "2"}
     assert collected.take() == [outer, inner, outer, {}]
+
+
+def test_many_records_of_a_context(collected: Collected) -> None:
+    """They are cheaper from some number on, and no other than the first."""
+    log = collected.emitter.bind(user="me")
+    with syslogfast.bound(request="r-1", user="nobody", note=None, value=1.5):
+        for number in range(40):
+            log.info("%d", number)
+            collected.emitter.info("sold", structured_data={"a@1": {"n": number}})
+            log.info("sold", order=number, msgid="SALE")
+            log.emit_many("info", ["sold"])
+            log.info("sold", structured_data={SD_ID: {"user": "you"}})
+    log.info("after")
+    *records, last = collected.take()
+    context = {"request": "r-1", "value": "1.5"}
+    for number in range(40):
+        assert records[5 * number : 5 * number + 5] == [
+            {**context, "user": "me"},
+            {**context, "user": "nobody"},
+            {**context, "user": "me", "order": str(number)},
+            {**context, "user": "me"},
+            {**context, "user": "you"},
+        ]
+    assert last == {"user": "me"}
+
+
+def test_the_order_of_elements(module: ModuleType, bound: Any) -> None:
+    """It is the same for the first and the last record of a context."""
+    emitter: Any = make_emitter(module, structured_data={"vm@1": {"id": 7}})
+    bound(request="r-1")
+    for _ in range(40):
+        emitter.info("sold", structured_data={"a@1": {}})
+        assert list(take_elements(emitter)) == ["vm@1", SD_ID, "a@1"]
+        emitter.info("sold")
+        assert list(take_elements(emitter)) == ["vm@1", SD_ID]
+        emitter.info("sold", structured_data={"a@1": {}}, order=17)
+        assert list(take_elements(emitter)) == ["vm@1", SD_ID, "a@1"]
+        emitter.bind(user="me").info("sold", structured_data={"a@1": {}})
+        assert list(take_elements(emitter)) == ["vm@1", SD_ID, "a@1"]
+
+
+def test_a_value_is_read_once(collected: Collected) -> None:
+    texts = iter("abc")
+
+    class Value:
+        def __str__(self) -> str:
+            return next(texts)
+
+    with syslogfast.bound(value=Value(), hostile=Hostile()):
+        for _ in range(40):
+            collected.emitter.info("x")
+    read = {"value": "a", "hostile": "<unprintable Hostile: ValueError>"}
+    assert collected.take() == [read] * 40
 
 
 def test_an_exception_leaves_nothing(collected: Collected) -> None:

@@ -7,10 +7,13 @@ import time
 
 from syslogfast._encoder_py import Encoder
 from syslogfast._message import (
+    HAS_TEMPLATES,
     choose_arguments,
     describe_exception,
     format_message,
+    is_template,
     read_any_message,
+    read_template,
 )
 from syslogfast._options import name_element
 from syslogfast._platform import call_at_fork, catch_up_with_fork
@@ -176,7 +179,8 @@ class EmitterBase:
         are wrong are made to fit. `message` may be anything: bytes and other buffers are
         UTF-8, all else is written as by str(); with `args` it is the template of a
         %-formatting, as in `logging`: if they do not fit, both are the text. What cannot
-        be printed is named there.
+        be printed is named there. Of a t-string (PEP 750) each value is a field, too, named
+        by its expression.
 
         exc_info: an exception, True for the one that is being handled, or what
         sys.exc_info() gives: its traceback stands after the message. fields: parameters of
@@ -191,6 +195,10 @@ class EmitterBase:
         code = check_severity(severity)
         if code > self._level:
             return
+        if HAS_TEMPLATES and not args and is_template(message):
+            message, values = read_template(message)
+            values.update(fields)
+            fields = values
         if exc_info is not None and exc_info is not False:
             message = describe_exception(message, args, exc_info)
         elif args:
@@ -224,6 +232,9 @@ class EmitterBase:
             return
         now = None
         for message in messages:
+            if HAS_TEMPLATES and is_template(message):
+                self.emit(code, message)
+                continue
             text = read_any_message(message)
             if now is None:
                 now = time.time_ns()

@@ -1,6 +1,7 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
 
-from syslogfast._message import read_attribute
+from syslogfast._log_record import read_template_fields
+from syslogfast._message import HAS_TEMPLATES, read_attribute
 from syslogfast._options import clean_msgid, this_process
 from syslogfast._structured_data import (
     clean_elements,
@@ -131,7 +132,8 @@ class SharedLayout:
         """Return what a LogRecord brings as elements, with the number and fields of an emitter."""
         data = read_attribute(record, "structured_data")
         if emitter is not None:
-            data = emitter._join_bound(data)
+            fields = read_template_fields(record) if HAS_TEMPLATES else None
+            data = emitter._join_fields(data, fields) if fields else emitter._join_bound(data)
             if emitter._sequence is not None:
                 data = number_elements(data, emitter._sequence, self.enterprise_id)
         data = join_attributes(data, record, self.options, self.enterprise_id)

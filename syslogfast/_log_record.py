@@ -12,8 +12,10 @@ from syslogfast._message import (
     format_exception,
     format_message,
     is_given,
+    is_template,
     print_value,
     read_attribute,
+    read_template,
     report_misfit,
 )
 from syslogfast._options import replace_fields
@@ -164,6 +166,12 @@ def set_attribute(record: "logging.LogRecord", name: "str", text: "str") -> "Non
         setattr(record, name, text)
     except Exception:
         pass  # it is for others, and can be made anew
+
+
+def read_template_fields(record: "object") -> "dict[str, object] | None":
+    """Return the values of a record's message, if that is a t-string that has some."""
+    template = read_attribute(record, "msg")
+    return read_template(template)[1] or None if is_template(template) else None
 
 
 def read_any_record(

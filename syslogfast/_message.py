@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Handler: TypeAlias = "logging.Handler | Misfit"
 
 
+HAS_TEMPLATES = sys.version_info >= (3, 14)
+
+
 def name_kind(value: "object") -> "str":
     try:
         return read_str(type(value).__name__)
@@ -28,8 +31,41 @@ def describe_unprintable(value: "object", error: "Exception") -> "str":
     return f"<unprintable {name_kind(value)}: {name_kind(error)}>"
 
 
+_template_kind: "type | None" = None
+
+
+def is_template(value: "object") -> "bool":
+    """Return True if that is a t-string (PEP 750), whose class has no name in builtins."""
+    global _template_kind
+    if not HAS_TEMPLATES:
+        return False
+    if _template_kind is None:
+        _template_kind = type(eval('t""'))  # no syntax of the Pythons before
+    return type(value) is _template_kind
+
+
+def read_template(template: "Any") -> "tuple[str, dict[str, object]]":
+    """Return the text of a t-string, formatted as an f-string's, and its values by expression."""
+    conversions: dict[object, Any] = {"r": repr, "s": str, "a": ascii}
+    text = ""
+    fields: dict[str, object] = {}
+    for part in template:
+        if type(part) is str:
+            text += part
+            continue
+        value = fields[part.expression] = part.value
+        try:
+            shown = conversions[part.conversion](value) if part.conversion else value
+            text += read_str(format(shown, part.format_spec))
+        except Exception:
+            text += print_value(value)
+    return text, fields
+
+
 def print_value(value: "object") -> "str":
     """Return str(value), or UTF-8 as text; what stands for it if it cannot be printed."""
+    if is_template(value):
+        return read_template(value)[0]
     try:
         if is_a(value, bytes, bytearray, memoryview):
             return bytes(memoryview(value)).decode("utf-8", "replace")  # type: ignore[arg-type]

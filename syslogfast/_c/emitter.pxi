@@ -29,6 +29,13 @@ cdef extern from *:
     bint take_next "syslogfast_take_next"(object iterator, PyObject **item) except -1
 
 
+cdef extern from *:
+    """
+    #define SYSLOGFAST_HAS_TEMPLATES (PY_VERSION_HEX >= 0x030e0000)
+    """
+    bint HAS_TEMPLATES "SYSLOGFAST_HAS_TEMPLATES"
+
+
 cdef extern from "Python.h":
     bytes print_octets "PyBytes_FromFormat"(const char *format, ...)
     tuple new_tuple "PyTuple_New"(Py_ssize_t size)
@@ -152,6 +159,9 @@ cdef class EmitterBase:
             message = <object>given
             Py_DECREF(message)
             if not PyUnicode_CheckExact(message) and not PyBytes_CheckExact(message):
+                if HAS_TEMPLATES and load_message().is_template(message):
+                    self.emit(code, message)
+                    continue
                 message = load_message().read_any_message(message)
             if not is_read:
                 read_clock(&timestamp)

@@ -12,7 +12,8 @@ cdef extern from *:
         "are wrong are made to fit. `message` may be anything: bytes and other buffers are\\n" \
         "UTF-8, all else is written as by str(); with `args` it is the template of a\\n" \
         "%-formatting, as in `logging`: if they do not fit, both are the text. What cannot\\n" \
-        "be printed is named there.\\n" \
+        "be printed is named there. Of a t-string (PEP 750) each value is a field, too, named\\n" \
+        "by its expression.\\n" \
         "\\n" \
         "exc_info: an exception, True for the one that is being handled, or what\\n" \
         "sys.exc_info() gives: its traceback stands after the message. fields: parameters of\\n" \
@@ -143,6 +144,14 @@ cdef object emit_given "syslogfast_emit_given"(
     structured_data = <object>given[STRUCTURED_DATA]
     count -= first + 1
     args += first + 1
+    if (
+        HAS_TEMPLATES and count == 0 and not PyUnicode_CheckExact(message)
+        and load_message().is_template(message)
+    ):
+        message, joined = load_message().read_template(message)
+        if fields is not None:
+            (<dict>joined).update(fields)
+        fields = joined or None
     if given[EXC_INFO] != Py_None and given[EXC_INFO] != <PyObject *>False:
         cold_path()
         message = load_message().describe_exception(

@@ -137,11 +137,12 @@ cdef object encode_log_record(
     cdef const char *start
     cdef const char *end
     cdef int severity
-    cdef bint is_text
+    cdef bint is_text, is_plain
     cdef Layout own
     cdef const Layout *layout = &encoder.layout
     check_ready(encoder)
-    if is_plain_record(record):
+    is_plain = is_plain_record(record)
+    if is_plain:
         severity = read_level(read_present(record, "levelno"))
         if emitter is not None and severity > emitter._level:
             return None
@@ -160,7 +161,15 @@ cdef object encode_log_record(
             return None
         severity, created, message, process, msgid, structured_data = <tuple>found
         read_given_time(created, &timestamp)
-    if emitter is not None and bound_fields is not None:
+    fields = None
+    if (
+        HAS_TEMPLATES and emitter is not None
+        and not (is_plain and PyUnicode_CheckExact(read_present(record, "msg")))
+    ):
+        fields = load_log_record().read_template_fields(record)
+    if fields is not None:
+        structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
+    elif emitter is not None and bound_fields is not None:
         structured_data = join_fields(emitter, structured_data, NULL)
     if emitter is not None and emitter._sequence is not None:
         if structured_data is None and encoder.reads_attributes:

@@ -56,4 +56,4 @@ def __getattr__(name: "str") -> "object":
 
 
 def __dir__() -> "list[str]":
-    return sorted([*__all__, *MODULES])
+    return sorted(__all__ + list(MODULES))  # MicroPython has no displays with a star

@@ -179,7 +179,7 @@ def read_any_record(
     text = read_record_text(record) if message is None else message
     created = read_created(read_attribute(record, "created"))
     others = [read_attribute(record, name) for name in ("process", "msgid", "structured_data")]
-    return severity, created, text, *others
+    return (severity, created, text) + tuple(others)  # noqa: RUF005  # MicroPython
 
 
 def read_record_text(

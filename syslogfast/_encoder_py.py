@@ -6,8 +6,7 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 
 import time
 
-from syslogfast._buffer import measure_buffer, store
-from syslogfast._layout import SharedLayout
+from syslogfast._layout import SharedLayout, measure_buffer, store
 from syslogfast._log_record import (
     choose_severity,
     read_created,

@@ -13,6 +13,6 @@ STOREYS = [
         *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
     ),
     ("_options",),
-    ("_validation", "_rare_validation", "enums"),
+    ("_validation", "_rare_validation", "_name_errors", "enums"),
     ("_platform", "constants"),
 ]

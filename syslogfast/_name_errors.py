@@ -117,4 +117,6 @@ def reject_option(
     end = ask(find_nearest(name, known))
     if name in URL_OPTIONS and "linger" in known:
         end = f": it is an option of the URL, as in tls://collector?{name}=..."
+    if name in ("url", "urls") and door == "connect":
+        end = ": URLs have no keyword, as in connect('udp://127.0.0.1:514')"
     raise TypeError(f"{door}() got an unexpected keyword argument {name!r}{end}")

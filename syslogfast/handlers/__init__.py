@@ -64,7 +64,8 @@ class SysLogHandler(StandardSysLogHandler):
         it asks for delivery, unless a subclass has a `createSocket` of its own.
     framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
-        expected) and insecure, as in the URLs; asks for delivery.
+        expected) and insecure, as in the URLs; asks for delivery. A socktype of None is
+        SOCK_STREAM then.
     linger, queue_bytes, overflow, on_failure: those of `connect`, any of which asks for delivery.
         By default nothing is told if `logging.raiseExceptions` is false.
     options: those of Encoder, such as hostname and app_name.

@@ -84,10 +84,13 @@ def propose_url(url: "str", names: "Collection[str]") -> "str":
         return "unix://" + text
     scheme, separator, rest = text.partition("://")
     if not separator:
-        scheme, colon, rest = text.partition(":")  # udp:collector:514
-        if not colon or scheme.lower() not in names or (rest.isdigit() and scheme != "fd"):
+        scheme, mark, rest = text.partition(":")  # udp:collector:514
+        if scheme.lower() not in names:
+            scheme, mark, rest = text.partition("//")  # udp//collector
+        if not mark or scheme.lower() not in names or (rest.isdigit() and scheme != "fd"):
             scheme, rest = "udp", text
-        rest = rest if scheme == "unix" else rest.lstrip("/")
+        rest = rest.rpartition("@")[2].lstrip("/")
+        rest = "/" + rest if scheme == "unix" else rest.partition("/")[0]
     rest = rest.rpartition("@")[2]
     scheme = scheme.lower()
     if scheme not in names:
@@ -118,7 +121,7 @@ def reject_address(url: "str", address: "str") -> "NoReturn":
         reject_url(f"have a host, as in {scheme}://127.0.0.1{address.lstrip('[]')}", url)
     if "," in address:
         reject_several(url)
-    host = address.strip().partition("/")[0].partition("#")[0]
+    host = address.strip().lstrip("/").partition("/")[0].partition("#")[0]
     near = f"{scheme}://{host}" + "".join(url.partition("?")[1:]) if host.split() == [host] else ""
     reject_url("have a host, and nothing after it but a port and options", url, near)
 

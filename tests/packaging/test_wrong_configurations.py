@@ -120,6 +120,12 @@ connect(UDP, colour=1)
     TypeError: connect() got an unexpected keyword argument 'colour'
 connect(UDP, password="s3cr3t")
     TypeError: connect() got an unexpected keyword argument 'password'
+connect(url=UDP)
+    TypeError: connect() got an unexpected keyword argument 'url': URLs have no keyword, as in
+    connect('udp://127.0.0.1:514')
+connect(urls=[UDP])
+    TypeError: connect() got an unexpected keyword argument 'urls': URLs have no keyword, as
+    in connect('udp://127.0.0.1:514')
 connect("tls://h", ca="/etc/ca.pem")
     TypeError: connect() got an unexpected keyword argument 'ca': it is an option of the URL,
     as in tls://collector?ca=...
@@ -181,6 +187,18 @@ connect("::1")
 connect("udp:127.0.0.1:514")
     ValueError: url must begin with one of SCHEMES, got 'udp:127.0.0.1:514'. Did you mean
     'udp://127.0.0.1:514'?
+connect("udp:/h")
+    ValueError: url must begin with one of SCHEMES, got 'udp:/h'. Did you mean 'udp://h'?
+connect("udp//h")
+    ValueError: url must begin with one of SCHEMES, got 'udp//h'. Did you mean 'udp://h'?
+connect("unix:dev/log")
+    ValueError: url must begin with one of SCHEMES, got 'unix:dev/log'. Did you mean
+    'unix:///dev/log'?
+connect("fd:1")
+    ValueError: url must begin with one of SCHEMES, got 'fd:1'. Did you mean 'fd://1'?
+connect("collector:514/path")
+    ValueError: url must begin with one of SCHEMES, got 'collector:514/path'. Did you mean
+    'udp://collector:514'?
 connect("nonsense and more")
     ValueError: url must begin with one of SCHEMES, got 'nonsense and more'
 connect("")
@@ -258,6 +276,9 @@ connect("udp://h:514/path")
 connect("udp://h/")
     ValueError: url must have a host, and nothing after it but a port and options, got
     'udp://h/'. Did you mean 'udp://h'?
+connect("udp:///h")
+    ValueError: url must have a host, and nothing after it but a port and options, got
+    'udp:///h'. Did you mean 'udp://h'?
 connect("udp://h#fragment")
     ValueError: url must have a host, and nothing after it but a port and options, got
     'udp://h#fragment'. Did you mean 'udp://h'?

@@ -58,4 +58,4 @@ if not TYPE_CHECKING:  # else each name would be one of the package's, those of 
 
 
 def __dir__() -> "list[str]":
-    return sorted(__all__ + list(MODULES))
+    return sorted(__all__ + list(MODULES))  # MicroPython has no displays with a star

@@ -6,8 +6,7 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 
 import time
 
-from syslogfast._buffer import measure_buffer, store
-from syslogfast._layout import SharedLayout
+from syslogfast._layout import SharedLayout, measure_buffer, store
 from syslogfast._log_record import (
     choose_severity,
     read_created,
@@ -18,6 +17,7 @@ from syslogfast._log_record import (
 )
 from syslogfast._message import read_attribute
 from syslogfast._options import (
+    OptionsSignature,
     Settings,
     describe_options,
     read_back,
@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias, TypeVar, Unpack
+    from typing import Any, Never, TypeAlias, TypeVar, Unpack
 
     from syslogfast._emitter_py import EmitterBase
     from syslogfast._options import Controls, EncoderOptions, Framing, Protocol, StructuredData
@@ -95,6 +95,7 @@ class Encoder:
     """
 
     __slots__ = ("_given", "_hot", "_identity_size", "_layout", "_names", "_suffix")
+    __signature__ = OptionsSignature()
 
     def __init__(
         self,
@@ -116,36 +117,36 @@ class Encoder:
         attributes: "Mapping[str, Mapping[str, str]] | None" = None,
         header_attributes: "Mapping[str, str | Sequence[str]] | None" = None,
         enterprise_id: "int | str | None" = None,
+        **unknown: "Never",
     ) -> "None":
         if hasattr(self, "_suffix"):
             reject_change()
-        settings = Settings(
-            {
-                "protocol": protocol,
-                "facility": facility,
-                "hostname": hostname,
-                "app_name": app_name,
-                "procid": procid,
-                "msgid": msgid,
-                "structured_data": structured_data,
-                "framing": framing,
-                "local_time": local_time,
-                "precision": precision,
-                "controls": controls,
-                "bom": bom,
-                "max_size": max_size,
-                "prefix": prefix,
-                "attributes": attributes,
-                "header_attributes": header_attributes,
-                "enterprise_id": enterprise_id,
-            }
+        given: dict[str, Any] = dict(
+            unknown,
+            protocol=protocol,
+            facility=facility,
+            hostname=hostname,
+            app_name=app_name,
+            procid=procid,
+            msgid=msgid,
+            structured_data=structured_data,
+            framing=framing,
+            local_time=local_time,
+            precision=precision,
+            controls=controls,
+            bom=bom,
+            max_size=max_size,
+            prefix=prefix,
+            attributes=attributes,
+            header_attributes=header_attributes,
+            enterprise_id=enterprise_id,
         )
-        self._keep_names(settings.names, settings.identity_fields)
-        self._layout = SharedLayout(settings)
-        self._hot = self._layout.hot
-        self._suffix = self._layout.join_suffix(
-            settings.identity_fields, settings.msgid, self._layout.elements
-        )
+        settings = Settings(given)
+        fields = settings.identity_fields
+        self._keep_names(settings.names, fields)
+        layout = self._layout = SharedLayout(settings)
+        self._hot = layout.hot
+        self._suffix = layout.join_suffix(fields, settings.msgid, layout.elements)
 
     def encode(
         self,
@@ -305,8 +306,8 @@ class Encoder:
         """
         sibling = type(self)(**dict(self._list_options(), **changes))
         if not [name for name in changes if name not in IDENTITY]:
-            sibling._layout = self._layout  # 10,000 siblings share what they can
-            sibling._hot = self._hot
+            # 10,000 siblings share what they can
+            sibling._layout, sibling._hot = self._layout, self._hot
         return sibling
 
     @property
@@ -348,11 +349,9 @@ class Encoder:
         if type(severity) is not int or not 0 <= severity <= 7:
             code = SEVERITIES.get(severity) if type(severity) is str else None
             severity = check_severity(severity) if code is None else code
-        starts, render_timestamp, timestamp_format, max_size, separator, escapes, framing = (
-            self._hot
-        )
+        starts, render_timestamp, time_format, max_size, separator, escapes, framing = self._hot
         # RFC 5424 6: HEADER SP STRUCTURED-DATA [SP MSG]; RFC 3164 4: PRI HEADER MSG
-        start = starts[severity] + render_timestamp(time_ns, timestamp_format)
+        start = starts[severity] + render_timestamp(time_ns, time_format)
         suffix = self._suffix
         if msgid is not None or structured_data is not None:
             suffix = self._layout.render_suffix(self._get_fields(), msgid, structured_data)

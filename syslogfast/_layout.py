@@ -1,4 +1,9 @@
-"""What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each."""
+"""What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each.
+
+So, too, the buffer that a caller has for records; `buffer.pxi` is the same in C.
+"""
+
+import struct
 
 from syslogfast._log_record import read_template_fields
 from syslogfast._message import HAS_TEMPLATES, read_attribute
@@ -12,7 +17,15 @@ from syslogfast._structured_data import (
 )
 from syslogfast._text import ESCAPES, read_text
 from syslogfast._timestamp import TIMESTAMP_FORMATS, choose_renderer
-from syslogfast._validation import check_field, reject_message
+from syslogfast._validation import (
+    NoSpace,
+    check_field,
+    check_offset,
+    is_a,
+    reject_buffer,
+    reject_message,
+    reject_space,
+)
 from syslogfast.constants import BOM
 
 TYPE_CHECKING = False
@@ -158,3 +171,31 @@ class SharedLayout:
         while self.bom and text[start : start + 1] == BOM:
             start += 1
         return text[start:]
+
+
+def measure_buffer(buffer: "Any") -> "int":
+    """Return the size of a writable, contiguous buffer, in bytes."""
+    if is_a(buffer, bytearray):
+        return len(buffer) if type(buffer) is bytearray else bytearray.__len__(buffer)
+    try:
+        view = memoryview(buffer)
+        struct.pack_into("", view, 0)  # refuses what is read-only or not contiguous
+    except (TypeError, NoSpace):
+        reject_buffer(buffer)
+    return view.nbytes if hasattr(view, "nbytes") else len(view)  # MicroPython has no nbytes
+
+
+def store(buffer: "Any", offset: "object", data: "bytes") -> "int":
+    """Write `data` at `offset` and return where it ends; only a bytearray grows."""
+    size = measure_buffer(buffer)
+    start = check_offset(offset, size)
+    end = start + len(data)
+    if type(buffer) is bytearray:
+        buffer[start:end] = data
+    elif is_a(buffer, bytearray):
+        bytearray.__setitem__(buffer, slice(start, end), data)
+    elif end > size:
+        reject_space(len(data), size - start)
+    else:
+        struct.pack_into(f"{len(data)}s", buffer, start, data)
+    return end

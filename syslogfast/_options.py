@@ -36,7 +36,7 @@ from syslogfast.constants import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any, Literal, TypeAlias, TypedDict
 
     Parameters: TypeAlias = Mapping[str, object] | Sequence[tuple[str, object]]
@@ -279,6 +279,33 @@ OPTIONS: "dict[str, Any]" = {
 }
 
 
+def check_names(
+    given: "Collection[str]", door: "str", function: "Any" = None, others: "Collection[str]" = ()
+) -> "None":
+    """Refuse options that an Encoder does not have, nor `others`.
+
+    door: what was called, for the message; function: has parameters beside them.
+    """
+    for name in given:
+        if name not in OPTIONS and name not in others:
+            from syslogfast._name_errors import reject_option
+
+            reject_option(name, door, list(OPTIONS) + list(others), function)
+
+
+class OptionsSignature:
+    """Gives `inspect` the signature of the compiled Encoder, where Python's takes all keywords."""
+
+    def __get__(self, encoder: "object", kind: "Any") -> "Any":
+        import inspect
+
+        if kind.__init__.__module__ != "syslogfast._encoder_py":
+            raise AttributeError("__signature__")  # a subclass has its own
+        signature = inspect.signature(kind.__init__)
+        kept = [each for name, each in signature.parameters.items() if name in OPTIONS]
+        return signature.replace(parameters=kept)
+
+
 def name_element(name: "str", enterprise_id: "str") -> "str":
     """Return the SD-ID of an element of the package's own (RFC 5424 6.3.2)."""
     end = f"@{enterprise_id or EXAMPLE_ENTERPRISE_ID}"
@@ -316,11 +343,7 @@ class Settings:
     )
 
     def __init__(self, given: "dict[str, Any]") -> "None":
-        for name in given:
-            if name not in OPTIONS:
-                from syslogfast._rare_validation import reject_option
-
-                reject_option(name)
+        check_names(given, "Encoder")
         options = dict(OPTIONS)
         options.update(given)
         enterprise_id = check_enterprise_id(options["enterprise_id"])

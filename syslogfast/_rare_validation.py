@@ -20,9 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-
-def reject_option(name: "object") -> "NoReturn":
-    raise TypeError(f"Encoder() got an unexpected keyword argument {describe(name)}")
+FILES = ("ca", "cert", "key")  # in a URL: their values are paths
+SECRET_WORDS = ("pass", "pwd", "secret", "token", "auth", "cred", "key")  # in names of options
 
 
 def reject_unframed(option: "str") -> "NoReturn":
@@ -43,7 +42,7 @@ def reject_identity(option: "str") -> "NoReturn":
 
 def check_emitter(value: "object", kind: "type") -> "None":
     if not isinstance(value, kind):
-        raise TypeError(f"emitter must be an Emitter, got {describe(value)}")
+        raise TypeError(f"emitter must be an Emitter, as of connect(), got {describe_url(value)}")
 
 
 def check_error(value: "object") -> "BaseException":
@@ -55,7 +54,7 @@ def check_error(value: "object") -> "BaseException":
 def reject_fatal_url(url: "str | None") -> "NoReturn":
     raise ValueError(
         "fatal_url must be one that opens at once, udp:// with an address, unix:// or fd://,"
-        f" got {describe(url)}"
+        f" got {describe_url(url)}"
     )
 
 
@@ -78,12 +77,36 @@ def warn_of_fallback(error: "ImportError") -> "None":
     )
 
 
-def reject_url_kind(value: "object") -> "NoReturn":
-    raise TypeError(f"url must be a str, got {describe(value)}")
+def hide_secrets(text: "str") -> "str":
+    """Return a URL, or the repr of what should be one, without what may be a secret in it.
+
+    That is all between "//" and the last "@", and the values of options whose names say so.
+    """
+    before, at, after = text.rpartition("@")
+    if at:
+        scheme, slashes, _ = before.partition("//")
+        is_scheme = slashes and scheme.endswith(":") and scheme.count(":") == 1
+        text = (scheme + slashes if is_scheme else "") + "...@" + after
+    address, question, query = text.partition("?")
+    pairs = []
+    for pair in query.split("&"):
+        name, equals, value = pair.partition("=")
+        has_secret = any(word in pair.lower() for word in SECRET_WORDS)
+        if equals and has_secret and (name not in FILES or "?" in value):
+            pair = name + "=..."
+        pairs.append(pair)
+    return address + question + "&".join(pairs)
 
 
-def reject_url(rule: "str", url: "str") -> "NoReturn":
-    raise ValueError(f"url must {rule}, got {describe(url)}")
+def describe_url(url: "object") -> "str":
+    """Return the repr of what is, or should be, a URL, without what may be a secret in it."""
+    if is_a(url, str):
+        return describe(hide_secrets(read_str(url)))
+    try:
+        text = hide_secrets(repr(url))
+    except Exception:
+        return describe(url)
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def reject_loader(loader: "str") -> "NoReturn":
@@ -120,12 +143,6 @@ def reject_tls(address: "object") -> "NoReturn":
     raise ValueError(f"tls must be left out with a path, got {describe(address)}")
 
 
-def reject_tls_of_url(url: "str") -> "NoReturn":
-    raise ValueError(
-        f"tls must be an ssl.SSLContext for tls:// URLs, or left out with URLs, got {describe(url)}"
-    )
-
-
 def check_token(field: "str", value: "object") -> "bytes":
     """Return a service's token as octets; it may stand in an SD-ID, before "@" (RFC 5424 6.3.2).
 
@@ -150,13 +167,21 @@ def check_tags(value: "Any") -> "list[str]":
 
 def check_host(value: "object") -> "str":
     host = read_str(check_kind("host", value, "a str unless url is given", str))
-    if not host or "?" in host:  # which would begin the options of a URL
-        raise ValueError(f"host must be a name or an address, got {describe(value)}")
+    # A URL, its options, or several hosts; and what is no host at all.
+    if host.split() != [host] or any(char in host for char in "/?#@,"):
+        reject_host(host)
     return host
 
 
+def reject_host(host: "str") -> "NoReturn":
+    raise ValueError(f"host must be a name or an address, got {describe_url(host)}")
+
+
 def check_port(value: "object") -> "int":
-    return check_int("port", value, "an int unless url is given")
+    port = check_int("port", value, "an int unless url is given")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port must be in 1..65535, got {describe(value)}")
+    return port
 
 
 def reject_service_option(option: "str") -> "NoReturn":
@@ -183,7 +208,7 @@ def check_header_attributes(given: "object") -> "dict[str, tuple[str, ...]]":
     copied = {}
     for field, names in check_header_kind(given, dict).items():
         field = read_str(check_header_kind(field, str))
-        check_choice("header_attributes field", field, HEADER_FIELDS)
+        field = check_choice("header_attributes field", field, HEADER_FIELDS)
         names = [names] if is_a(names, str) else check_header_kind(names, list, tuple)
         texts = tuple([read_str(check_header_kind(name, str)) for name in names])
         if not texts or "" in texts:

@@ -7,6 +7,7 @@ compiled encoder leaves to this module, too.
 from syslogfast._message import describe_unprintable, print_value, read_attribute
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
 from syslogfast._validation import (
+    check_choice,
     check_enterprise_id,
     check_sd_name,
     complete_sd_id,
@@ -17,7 +18,7 @@ from syslogfast._validation import (
     reject_parameters,
     reject_structured_data,
 )
-from syslogfast.constants import MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
+from syslogfast.constants import CONTROLS, MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def join_structured_data(
     enterprise_id: "object" = None,
 ) -> "bytes":
     """Return what `join_elements` makes of both, which may be None, once they are rendered."""
+    controls = check_choice("controls", controls, CONTROLS)
     escapes = ESCAPES["escape" if controls == "escape" else framing][1]
     number = check_enterprise_id(enterprise_id)
     elements = [

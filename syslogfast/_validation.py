@@ -3,7 +3,8 @@
 `check_...` returns a valid value in the form that the encoders work with; `reject_...` is for
 callers that have already found the value bad: it never returns. A message says
 `<field> must <rule>, got <repr>`, but for what may hold a token: there, only the type is named.
-Those that few programs can meet are in `_rare_validation.py`.
+Those that few programs can meet are in `_rare_validation.py`, those of unknown names in
+`_name_errors.py`.
 """
 
 import builtins
@@ -85,6 +86,7 @@ def check_code(field: "str", value: "object", names: "Mapping[str, int]", highes
 
     A keyword may be in any case, and as syslog.h has it, as in LOG_INFO.
     """
+    keyword: str | None = None
     if is_a(value, int):
         number = read_int(value)
         if 0 <= number <= highest:
@@ -95,7 +97,9 @@ def check_code(field: "str", value: "object", names: "Mapping[str, int]", highes
             keyword = keyword[4:]
         if keyword in names:
             return names[keyword]
-    raise ValueError(f"{field} must be in 0..{highest} or a keyword, got {describe(value)}")
+    from syslogfast._name_errors import reject_code
+
+    return reject_code(field, keyword, names, highest, describe(value))
 
 
 def check_severity(value: "object") -> "int":
@@ -107,11 +111,12 @@ def check_facility(value: "object") -> "int":
 
 
 def check_choice(field: "str", value: "object", choices: "Collection[object]") -> "Any":
-    """Return one of the choices."""
+    """Return one of the choices; a text may be in any case, and have "_" for "-"."""
     choice = read_str(value) if is_a(value, str) else value
     if (choice is not None and type(choice) is not str) or choice not in choices:
-        known = ", ".join([repr(choice) for choice in choices])
-        raise ValueError(f"{field} must be one of {known}, got {describe(value)}")
+        from syslogfast._name_errors import find_choice
+
+        return find_choice(field, choice if type(choice) is str else "", choices, describe(value))
     return choice
 
 

@@ -4,7 +4,7 @@ from time import monotonic
 
 import syslogfast._log_record  # noqa: F401  # what `emit_record` needs
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
-from syslogfast._options import has_hostname, name_element
+from syslogfast._options import check_names, has_hostname, name_element
 from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork
 from syslogfast._validation import (
     check_choice,
@@ -14,7 +14,7 @@ from syslogfast._validation import (
     check_seconds,
     find_option,
 )
-from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, SEVERITIES
+from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, PROTOCOLS, SEVERITIES
 from syslogfast.transports.exit_fork import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -22,7 +22,7 @@ from syslogfast.transports.url import (
     agree_on_framing,
     agree_on_protocol,
     choose_max_size,
-    parse_url,
+    parse_url_as,
     read_urls,
     use_context,
 )
@@ -122,6 +122,7 @@ class Emitter(EmitterBase):
         elements of the same SD-ID and joins the rest, as in `emit`. Closing a child only flushes.
         ValueError: framing and protocol are the transport's and must stay.
         """
+        check_names(identity, "Emitter.child")
         for option in ("framing", "protocol"):
             if option in identity:
                 from syslogfast._rare_validation import reject_identity
@@ -322,19 +323,22 @@ def connect(
     >>> log.stats["offered"]
     1
     """
+    check_names(options, "connect", connect)
+    field = "url" if urls else "SYSLOGFAST_URL"
     urls = urls or tuple(read_urls())
     if not urls:
         from syslogfast._rare_validation import reject_missing_url
 
         reject_missing_url()
     overflow = check_choice("overflow", overflow, OVERFLOWS)
-    transports = [parse_url(url) for url in urls]
+    transports = [parse_url_as(field, url) for url in urls]
     if context is not None:
         use_context(transports, context)
     given: Any = options  # whose defaults depend on the URLs and this host
     given["framing"] = agree_on_framing(transports, given.get("framing"))
     if given.get("protocol") is None:
         given["protocol"] = agree_on_protocol(transports)
+    given["protocol"] = check_choice("protocol", given["protocol"], PROTOCOLS)
     if given.get("max_size") is None:
         given["max_size"] = choose_max_size(transports, given["protocol"])
     if given.get("hostname") is None and not has_hostname():

@@ -5,6 +5,7 @@ import logging
 from syslogfast._backend import Encoder, RecordFormatter
 from syslogfast._log_record import read_record_text
 from syslogfast._message import Misfit, print_value, report_misfit
+from syslogfast._options import check_names
 from syslogfast._rare_validation import reject_octets, reject_unframed
 
 TYPE_CHECKING = False
@@ -50,6 +51,7 @@ class Formatter(RecordFormatter, logging.Formatter):
         pri: bool = False,
         **options: "Unpack[EncoderOptions]",
     ) -> None:
+        check_names(options, "Formatter", Formatter.__init__)
         StandardFormatter.__init__(self, fmt, datefmt, style, validate, defaults=defaults)
         encoder = Encoder(**options)
         header = encoder.header(7)

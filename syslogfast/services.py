@@ -9,12 +9,14 @@ error or the statistics. Children carry it, too.
 The examples show `info("sold out")` with hostname="web1", app_name="shop" and procid=42.
 """
 
-from syslogfast._options import is_ipv6_address
+from syslogfast._name_errors import list_parameters
+from syslogfast._options import check_names, is_ipv6_address
 from syslogfast._rare_validation import (
     check_host,
     check_port,
     check_tags,
     check_token,
+    reject_host,
     reject_service_option,
 )
 from syslogfast._structured_data import join_structured_data, render_parameter
@@ -34,6 +36,7 @@ from syslogfast.transports.url import agree_on_framing, choose_max_size, parse_u
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Literal, TypeAlias, Unpack
 
     from syslogfast._options import CommonOptions, Framing
@@ -62,6 +65,7 @@ LONGEST_HEADER = (
     + MAX_MSGID
     + len("    ")
 )
+CONNECT_OPTIONS = list_parameters(connect)
 LOGENTRIES_REGIONS = ("us", "eu")
 DATADOG_URLS = {
     "us": "tls://intake.logs.datadoghq.com:10516",
@@ -97,7 +101,7 @@ def logentries(
     """
     region = check_choice("region", region, LOGENTRIES_REGIONS)
     url = f"tls://{region}.data.logs.insight.rapid7.com:443" if url is None else url
-    return open_service(url, "lf", options, prefix=check_token("token", token) + b" ")
+    return open_service(logentries, url, "lf", options, prefix=check_token("token", token) + b" ")
 
 
 def datadog(
@@ -122,7 +126,7 @@ def datadog(
     """
     region = check_choice("region", region, DATADOG_URLS)
     url = DATADOG_URLS[region] if url is None else url
-    return open_service(url, "lf", options, prefix=check_token("api_key", api_key) + b" ")
+    return open_service(datadog, url, "lf", options, prefix=check_token("api_key", api_key) + b" ")
 
 
 def loggly(
@@ -148,7 +152,7 @@ tag="web" tag="eu"] sold out
     parameters = [render_parameter("tag", tag, ESCAPES["escape"][1]) for tag in check_tags(tags)]
     element = render_token(token, LOGGLY_NUMBER, b"".join(parameters))
     url = "tls://logs-01.loggly.com:6514" if url is None else url
-    return open_service(url, "lf", options, element=element)
+    return open_service(loggly, url, "lf", options, element=element)
 
 
 def papertrail(
@@ -174,7 +178,7 @@ def papertrail(
     target = parse_url(make_url("tls", host, port) if url is None else url)
     if options.get("max_size") is None and choose_max_size([target], "rfc5424") is not None:
         options["max_size"] = MAX_PAPERTRAIL_DATAGRAM  # for datagrams
-    return open_service(target, "lf", options)
+    return open_service(papertrail, target, "lf", options)
 
 
 def solarwinds(
@@ -198,7 +202,7 @@ def solarwinds(
     """
     region = check_choice("region", region, SOLARWINDS_REGIONS)
     url = f"tls://syslog.collector.{region}.cloud.solarwinds.com:6514" if url is None else url
-    return open_service(url, "lf", options, element=render_token(token, LOGGLY_NUMBER))
+    return open_service(solarwinds, url, "lf", options, element=render_token(token, LOGGLY_NUMBER))
 
 
 def sumologic(
@@ -222,7 +226,9 @@ def sumologic(
     """
     region = check_choice("region", region, SUMOLOGIC_REGIONS)
     url = f"tls://syslog.collection.{region}.sumologic.com:6514" if url is None else url
-    return open_service(url, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER))
+    return open_service(
+        sumologic, url, "lf", options, element=render_token(token, SUMOLOGIC_NUMBER)
+    )
 
 
 def graylog(
@@ -243,7 +249,7 @@ def graylog(
     TypeError, ValueError: an argument is wrong.
     """
     url = make_url("tcp", host, port) if url is None else url
-    return open_service(url, "octet", options)
+    return open_service(graylog, url, "octet", options)
 
 
 def splunk(
@@ -264,7 +270,7 @@ def splunk(
     TypeError, ValueError: an argument is wrong.
     """
     url = make_url("tcp", host, port) if url is None else url
-    return open_service(url, "octet", options)
+    return open_service(splunk, url, "octet", options)
 
 
 def alloy(
@@ -286,12 +292,14 @@ def alloy(
     TypeError, ValueError: an argument is wrong.
     """
     url = make_url("tcp", host, port) if url is None else url
-    return open_service(url, "octet", options)
+    return open_service(alloy, url, "octet", options)
 
 
 def make_url(scheme: "str", host: "str | None", port: "int | None") -> "str":
     host = check_host(host)
     name = f"[{host}]" if is_ipv6_address(host) else host
+    if ":" in name and name[0] != "[":
+        reject_host(host)
     return f"{scheme}://{name}:{check_port(port)}"
 
 
@@ -301,6 +309,7 @@ def render_token(token: "str", number: "int", parameters: "bytes" = b"") -> "byt
 
 
 def open_service(
+    service: "Callable[..., Emitter]",
     url: "str | Url",
     framing: "str",
     options: "Any",
@@ -308,6 +317,7 @@ def open_service(
     element: "bytes" = b"",
 ) -> "Emitter":
     """Call `connect` with a service's form; `prefix` or `element` hold its token."""
+    check_names(options, f"services.{service.__name__}", service, CONNECT_OPTIONS)
     target = parse_url(url)
     is_stream = target.framing is not None
     if is_stream and not target.has_framing and options.get("framing") is None:

@@ -7,8 +7,8 @@ import time
 
 from syslogfast import Emitter, connect
 from syslogfast.commands.progress import ProgressLine
-from syslogfast.transports import Url, parse_url
-from syslogfast.transports.url import read_urls
+from syslogfast.transports import Url
+from syslogfast.transports.url import parse_url_as, read_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing alone would take a tenth of the time that the command does
@@ -95,7 +95,7 @@ def choose_target(options: "Namespace") -> Url:
     urls = read_urls() or ["fd://1"]
     if len(urls) > 1:
         raise ValueError("SYSLOGFAST_URL names several collectors: --to has to name one")
-    return parse_url(urls[0])
+    return parse_url_as("SYSLOGFAST_URL", urls[0])
 
 
 def open_emitter(options: "Namespace", target: Url) -> Emitter:

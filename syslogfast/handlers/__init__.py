@@ -10,6 +10,7 @@ from logging.handlers import SysLogHandler as LibrarySysLogHandler
 from syslogfast._backend import Encoder
 from syslogfast._log_record import LOWEST_LEVELS, choose_severity, read_record_text
 from syslogfast._message import Misfit, print_value
+from syslogfast._options import check_names
 from syslogfast._rare_validation import (
     reject_datagrams,
     reject_double_header,
@@ -17,15 +18,16 @@ from syslogfast._rare_validation import (
     reject_socktype,
     reject_tls,
     reject_tls_kind,
-    reject_tls_of_url,
 )
 from syslogfast._text import ESCAPES, escape_text
 from syslogfast._validation import check_choice, check_facility
+from syslogfast.constants import FRAMINGS, PROTOCOLS
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.handlers.standard import StandardSysLogHandler
 from syslogfast.transports import exit_fork
 from syslogfast.transports.url import (
+    MAX_PORT,
     SCHEMES,
     TLS_OPTIONS,
     Url,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
 DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes")  # options of connect()
+OTHERS = ("level", "sequence_ids")  # of connect(), with a header
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
@@ -69,7 +72,8 @@ class SysLogHandler(StandardSysLogHandler):
         it asks for delivery, unless a subclass has a `createSocket` of its own.
     framing: "octet", "lf" or "nul", between records in a stream; asks for delivery.
     tls: True, an ssl.SSLContext, or a dict of ca, cert, key (files), name (of the host that is
-        expected) and insecure, as in the URLs; asks for delivery.
+        expected) and insecure, as in the URLs; asks for delivery. A socktype of None is
+        SOCK_STREAM then.
     linger, queue_bytes, overflow, on_failure: those of `connect`, any of which asks for delivery.
         By default nothing is told if `logging.raiseExceptions` is false.
     options: those of Encoder, such as hostname and app_name.
@@ -107,6 +111,9 @@ class SysLogHandler(StandardSysLogHandler):
         tls: "Tls" = None,
         **options: "Unpack[HandlerOptions]",
     ) -> None:
+        if protocol is not None:
+            protocol = check_choice("protocol", protocol, PROTOCOLS)
+        framing = check_choice("framing", framing, FRAMINGS)
         urls = list_urls(address)
         self._has_header = bool(urls) or protocol is not None
         self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
@@ -114,17 +121,23 @@ class SysLogHandler(StandardSysLogHandler):
         delivery = {name: given.pop(name) for name in DELIVERY if name in given}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         is_delivered = is_delivered or (protocol is not None and self._connects(address, socktype))
+        others = OTHERS if self._has_header and is_delivered else ()
+        check_names(given, "SysLogHandler", SysLogHandler.__init__, (*DELIVERY, *others))
         if not self._has_header and given:
-            Encoder(**given)  # TypeError: it does not know them either
+            Encoder(**given)  # TypeError, ValueError: it does not take them either
             reject_missing_protocol(min(given))
         if self._has_header or is_delivered:
-            if isinstance(facility, str) and facility not in self.facility_names:
+            if not urls:
+                check_address(address)
+            if not isinstance(facility, str) or facility not in self.facility_names:
                 facility = check_facility(facility)
             given["facility"] = self.facility_names.get(facility, facility)  # type: ignore[arg-type]
             given["protocol"] = protocol
         if is_delivered:
             delivery["context"] = check_context(tls)
             transports = use_urls(urls, socktype, tls)
+            if is_asked_for(tls) and socktype is None and not urls:
+                socktype = socket.SOCK_STREAM  # which TLS needs
             if not urls:
                 transports = [make_url(address, socktype, framing, tls)]
             is_unix = SCHEMES[transports[0].scheme].family == "AF_UNIX"
@@ -327,6 +340,35 @@ def list_urls(address: object) -> list[str]:
     return parts if any(isinstance(part, str) and "://" in part for part in parts) else []
 
 
+def check_address(address: "Any") -> None:
+    """Refuse what the standard library's handler takes for an address, and cannot send to."""
+    if not is_address(address):
+        from syslogfast.transports.url_errors import reject_handler_address
+
+        reject_handler_address(address)
+
+
+def is_address(address: "Any") -> bool:
+    """Return True for (host, port), where the port may be a service's name, and for a path.
+
+    A relative path is one if it is there: other texts are hosts, and would never be found.
+    """
+    if isinstance(address, (str, bytes)):
+        path = os.fsdecode(address)
+        return path[:1] in ("/", "\0") or os.path.exists(path)
+    if not isinstance(address, (list, tuple)) or len(address) != 2:
+        return False
+    host, port = address
+    if isinstance(port, str) and not port.isdigit():
+        try:
+            port = socket.getservbyname(port)
+        except OSError:
+            return False
+    if not host or not isinstance(host, str) or not isinstance(port, (int, str)):
+        return False
+    return 1 <= int(port) <= MAX_PORT
+
+
 def is_asked_for(tls: object) -> bool:
     return tls is not None and tls is not False
 
@@ -336,7 +378,9 @@ def use_urls(urls: "list[str]", socktype: int | None, tls: "Tls") -> list[Url]:
     if urls and socktype is not None:
         reject_socktype(socktype)
     if urls and is_asked_for(tls) and not is_context(tls):
-        reject_tls_of_url(urls[0])
+        from syslogfast.transports.url_errors import reject_tls_of_url
+
+        reject_tls_of_url(urls[0], tls, TLS_OPTIONS)
     return [parse_url(url) for url in urls]
 
 
@@ -356,6 +400,8 @@ def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tl
         query = f"?framing={framing or 'lf'}" if is_stream else ""
         return parse_url(f"unix://{os.fsdecode(address)}{query}")
     host, port = address
+    if isinstance(port, str) and not port.isdigit():
+        port = socket.getservbyname(port)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if not has_tls:
         return parse_url(f"tcp://{authority}" if is_stream else f"udp://{authority}")
@@ -369,7 +415,7 @@ def read_tls_options(tls: "Mapping[str, Any]", url: Url) -> dict[str, str]:
     """Return what a dict says as the options of a URL; None and False are left out."""
     options = {}
     for name, value in tls.items():
-        check_choice("tls option", name, TLS_OPTIONS)
+        name = check_choice("tls option", name, TLS_OPTIONS)
         if value is not None and value is not False:
             options[name] = "yes" if value is True else str(value)
     check_options(url.scheme, options, url.text)

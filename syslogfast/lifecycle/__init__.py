@@ -43,7 +43,7 @@ from syslogfast.transports.network import NetworkWatch, read_network
 from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.threads import Thread
-from syslogfast.transports.url import parse_url
+from syslogfast.transports.url import parse_url_as
 
 TYPE_CHECKING = False
 HAS_C = BACKEND == "c" and HAS_FATAL_SIGNALS
@@ -355,7 +355,7 @@ def install(
         if value is not None:
             check_field(name, value)
     timeout = check_seconds("network_timeout", network_timeout)
-    url = None if fatal_url is None else parse_url(fatal_url)
+    url = None if fatal_url is None else parse_url_as("fatal_url", fatal_url)
     if url and needs_waiting(url):
         reject_fatal_url(fatal_url)
     if _installed:

@@ -4,8 +4,8 @@ import sys
 
 from syslogfast._options import is_address
 from syslogfast._platform import has_socket_family, read_variable, system
-from syslogfast._validation import check_kind
-from syslogfast.constants import FIRST_DELAY, MAX_SIZE_UDP
+from syslogfast._validation import check_choice, check_kind
+from syslogfast.constants import FIRST_DELAY, FRAMINGS, MAX_SIZE_UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,15 @@ MAX_VSOCK = (1 << 32) - 1
 
 
 def reject_url(rule: "str", url: "str") -> "NoReturn":
-    import syslogfast._rare_validation as rare_validation
+    import syslogfast.transports.url_errors as url_errors
 
-    rare_validation.reject_url(rule, url)
+    url_errors.reject_url(rule, url)
+
+
+def reject_address(url: "str", address: "str") -> "NoReturn":
+    import syslogfast.transports.url_errors as url_errors
+
+    url_errors.reject_address(url, address)
 
 
 def always(host: "str") -> "bool":
@@ -219,7 +225,7 @@ class Url:
         self.host = ""
         self.port = known.port
         self.has_framing = "framing" in options  # or else it is the default
-        self.framing: str | None = options.pop("framing", "") or known.framings[0]
+        self.framing: str | None = options.pop("framing", "").lower() or known.framings[0]
         self.options = options
         self.context: Any = None
         self.uses_slow_start = False
@@ -249,13 +255,16 @@ def parse_options(query: "str", url: "str") -> "dict[str, str]":
 
 def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None":
     known = SCHEMES[scheme]
-    framing = options.get("framing", "") or known.framings[0]
+    framing = options.get("framing", "").lower() or known.framings[0]
     if framing not in known.framings:
-        names = ", ".join([str(name) for name in known.framings if name]) or "none"
-        reject_url(f"have a framing that {scheme} can use ({names})", url)
+        from syslogfast.transports.url_errors import reject_framing
+
+        reject_framing(framing or "", scheme, known.framings, url)
     for name in sorted(options):
         if name != "framing" and name not in known.options:
-            reject_url(f"have no option {name!r}, which {scheme} does not know", url)
+            from syslogfast.transports.url_errors import reject_url_option
+
+            reject_url_option(name, scheme, ("framing", *known.options), url)
     if options.get("order", "any") != "any":
         reject_url("have order=any, or no order", url)
     if not is_duration(options.get("resolve", "0")):
@@ -299,6 +308,8 @@ def parse_port(text: "str", most: "int", url: "str") -> "int":
 
 def split_host_and_port(address: "str", url: "str") -> "tuple[str, str | None]":
     """Return host and port of "host:port", "host" or "[::1]:port"."""
+    if address.split() != [address] or any(char in address for char in "/#@,"):
+        reject_address(url, address)
     if address.startswith("["):
         host, bracket, rest = address[1:].partition("]")
         colon, port = rest[:1], rest[1:]
@@ -308,8 +319,8 @@ def split_host_and_port(address: "str", url: "str") -> "tuple[str, str | None]":
         host, colon, port = address.partition(":")
         if ":" in port:
             reject_url("have an IPv6 address within [ and ]", url)
-    if not host or "/" in address or "@" in address:
-        reject_url("have a host, and nothing after it but a port and options", url)
+    if not host:
+        reject_address(url, address)
     return host, port if colon else None
 
 
@@ -322,13 +333,19 @@ def parse_url(url: "str | Url") -> "Url":
     if isinstance(url, Url):
         return url
     if not isinstance(url, str):
-        from syslogfast._rare_validation import reject_url_kind
+        from syslogfast.transports.url_errors import reject_url_kind
 
         reject_url_kind(url)
     scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    if "://" in rest:
+        from syslogfast.transports.url_errors import reject_several
+
+        reject_several(url)
     if not separator or scheme not in SCHEMES:
-        known = ", ".join([name + "://" for name in SCHEMES])
-        reject_url(f"begin with one of {known}", url)
+        from syslogfast.transports.url_errors import reject_scheme
+
+        reject_scheme(url, SCHEMES)
     family = SCHEMES[scheme].family
     if family and not has_socket_family(family):
         reject_url(f"be of a transport that this system has, which lacks {scheme}", url)
@@ -341,6 +358,16 @@ def parse_url(url: "str | Url") -> "Url":
     if source and is_address(parts.host) and (":" in source) != (":" in parts.host):
         reject_url("have a bind of the kind that its host is, IPv4 or IPv6", url)
     return parts
+
+
+def parse_url_as(field: "str", url: "str | Url") -> "Url":
+    """Return the parts of a URL that was given as something else than a `url`, and is called so."""
+    try:
+        return parse_url(url)
+    except (TypeError, ValueError) as error:
+        from syslogfast.transports.url_errors import reject_as
+
+        reject_as(field, error)
 
 
 def is_context(value: "object") -> "bool":
@@ -373,6 +400,7 @@ def agree_on_framing(urls: "list[Url]", framing: "str | None") -> "str | None":
     """
     if framing is None:
         framing = urls[0].framing
+    framing = check_choice("framing", framing, FRAMINGS)
     for url in urls:
         is_at_odds = url.has_framing and url.framing != framing
         if framing not in SCHEMES[url.scheme].framings or is_at_odds:

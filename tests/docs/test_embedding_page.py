@@ -47,10 +47,11 @@ imported = gc.mem_alloc()
 encoders = [Encoder(hostname="sensor-7", app_name="meter", procid=n) for n in range(100)]
 gc.collect()
 print(imported - before, (gc.mem_alloc() - imported) // 100)
-try:
-    Encoder(attributes="meter")
-except TypeError:
-    pass  # whose words are a module of their own
+for wrong in ({"attributes": "meter"}, {"facility": "loca0"}):
+    try:
+        Encoder(**wrong)
+    except (TypeError, ValueError):
+        pass  # whose words are modules of their own
 print(*[name for name in sys.modules if name.startswith("syslogfast")])
 """
 LACKS = """

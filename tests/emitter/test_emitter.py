@@ -675,7 +675,7 @@ def test_repr(module: ModuleType) -> None:
         ([["udp://h"]], {}, TypeError, ""),
         (["tcp://h?framing=lf"], {"framing": "octet"}, ValueError, "url must have the framing "),
         (["udp://h"], {"framing": "lf"}, ValueError, "url must have the framing lf, as is asked"),
-        (["tcp://h"], {"framing": "crlf"}, ValueError, "url must have the framing "),
+        (["tcp://h"], {"framing": "crlf"}, ValueError, "framing must be one of "),
         (["tcp://h", "udp://h"], {}, ValueError, "url must have the framing lf, as is asked"),
         (
             ["tcp://h?framing=lf", "tcp://i?framing=nul"],
@@ -738,7 +738,7 @@ def test_connect_by_environment(module: ModuleType, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ValueError, match=r"^url must have the framing nul"):
         module.connect()
     monkeypatch.setenv("SYSLOGFAST_URL", "nonsense")
-    with pytest.raises(ValueError, match=r"^url must begin with one of"):
+    with pytest.raises(ValueError, match=r"^SYSLOGFAST_URL must begin with one of"):
         module.connect()
     module.connect("udp://127.0.0.1:9").close(0)
 

@@ -706,12 +706,21 @@ PROTOCOL_RULE = "protocol must be one of 'rfc5424', 'rfc3164', 'local'"
 FRAMING_RULE = "framing must be one of None, 'octet', 'lf', 'nul'"
 CONTROLS_RULE = "controls must be one of 'escape', 'keep'"
 FACILITY_RULE = "facility must be in 0..23 or a keyword"
+FACILITIES = (
+    "facility must be in 0..23 or one of kern, user, mail, daemon, auth, security, syslog, lpr,"
+    " news, uucp, cron, authpriv, ftp, ntp, audit, alert, console, clock, solaris-cron, local0,"
+    " local1, local2, local3, local4, local5, local6, local7"
+)
 
 
 @try_each(
     "options, kind, message",
     [
-        ({"protocol": "RFC5424"}, ValueError, f"{PROTOCOL_RULE}, got 'RFC5424'"),
+        (
+            {"protocol": "rfc 5424"},
+            ValueError,
+            f"{PROTOCOL_RULE}, got 'rfc 5424'. Did you mean 'rfc5424'?",
+        ),
         ({"protocol": 5424}, ValueError, f"{PROTOCOL_RULE}, got 5424"),
         ({"protocol": None}, ValueError, f"{PROTOCOL_RULE}, got None"),
         ({"protocol": []}, ValueError, f"{PROTOCOL_RULE}, got []"),
@@ -725,8 +734,12 @@ FACILITY_RULE = "facility must be in 0..23 or a keyword"
         ({"facility": -1}, ValueError, f"{FACILITY_RULE}, got -1"),
         ({"facility": 191}, ValueError, f"{FACILITY_RULE}, got 191"),
         ({"facility": 10**6}, ValueError, f"{FACILITY_RULE}, got 1000000"),
-        ({"facility": "local8"}, ValueError, f"{FACILITY_RULE}, got 'local8'"),
-        ({"facility": "Users"}, ValueError, f"{FACILITY_RULE}, got 'Users'"),
+        (
+            {"facility": "local8"},
+            ValueError,
+            f"{FACILITIES}, got 'local8'. Did you mean 'local0'?",
+        ),
+        ({"facility": "Users"}, ValueError, f"{FACILITIES}, got 'Users'. Did you mean 'user'?"),
         ({"facility": None}, TypeError, "facility must be an int or a str, got None"),
         ({"facility": 1.0}, TypeError, "facility must be an int or a str, got 1.0"),
         ({"hostname": 7}, TypeError, "hostname must be a str, got 7"),

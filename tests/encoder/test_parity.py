@@ -390,7 +390,7 @@ OPTIONS = {
     "attributes": st.sampled_from(ATTRIBUTES) | odd(dict, st.sampled_from(ATTRIBUTES[1:])),
 }
 WRONG_OPTIONS = {
-    "protocol": st.sampled_from(["", "RFC5424", None, 5, [], b"local"]),
+    "protocol": st.sampled_from(["", "RFC 5424", None, 5, [], b"local"]),
     "facility": st.sampled_from([24, -1, 10**20, "bogus", "", None, 1.5, b"user", []]),
     "hostname": st.sampled_from([5, b"h", True, []]),
     "app_name": st.sampled_from([5, b"h", True, []]),
@@ -915,7 +915,9 @@ def test_one_list_of_options(both_modules) -> None:
             _options.OPTIONS.items()
         )
         assert {kind for _, kind, _ in parameters} == {inspect.Parameter.KEYWORD_ONLY}
-        with pytest.raises(TypeError, match="unexpected keyword argument 'hostnam'"):
+        with pytest.raises(
+            TypeError, match=r"unexpected keyword argument 'hostnam'\. Did you mean 'hostname'"
+        ):
             module.Encoder(hostnam="h")
         encoder = module.Encoder(**_options.OPTIONS)
         assert encoder._list_options() == module.Encoder()._list_options() == _options.OPTIONS

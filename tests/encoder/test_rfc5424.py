@@ -184,6 +184,17 @@ def test_the_default_facility_is_user(encoder_module: ModuleType) -> None:
     assert encoder_module.Encoder().encode("info", "x").startswith(b"<14>1 ")
 
 
+KEYWORDS = (
+    "emerg, emergency, panic, alert, crit, critical, err, error, warn, warning, notice, info, debug"
+)
+NEAREST = {
+    "er": ". Did you mean 'err'?",
+    "ERRS": ". Did you mean 'err'?",
+    "3": ". Did you mean 3?",
+    "\u0131nfo": ". Did you mean 'info'?",
+}
+
+
 @try_each(
     "severity", [-1, 8, 99, 10**30, -(10**30), "", "er", "ERRS", "fatal", "3", "LOG_", "\u0131nfo"]
 )
@@ -191,6 +202,8 @@ def test_6_2_1_severities_out_of_range(encoder_module: ModuleType, severity: obj
     """Another number or keyword is a ValueError that says which are right."""
     encoder = encoder_module.Encoder(**IDENTITY)
     message = f"severity must be in 0..7 or a keyword, got {severity!r}"
+    if isinstance(severity, str):
+        message = message.replace("a keyword", f"one of {KEYWORDS}") + NEAREST.get(severity, "")
     buffer = bytearray()
     for call in (
         lambda: encoder.encode(severity, "x"),

@@ -273,7 +273,7 @@ def test_times_of_another_type(encoder_module: ModuleType, time_ns: object) -> N
     assert buffer == b"as it was"
 
 
-@pytest.mark.parametrize("protocol", ["RFC5424", "", None, 5424])
+@pytest.mark.parametrize("protocol", ["5425", "", None, 5424])
 def test_unknown_protocols(encoder_module: ModuleType, protocol: object) -> None:
     """The three protocols are named in the error."""
     with pytest.raises(ValueError, match=r"^protocol ") as caught:

@@ -906,10 +906,10 @@ for emitter, options in [
         ["TypeError", "emitter", True],
         ["ValueError", "network_timeout", True],
         ["TypeError", "network_timeout", True],
-        ["ValueError", "url", True],
         ["ValueError", "fatal_url", True],
         ["ValueError", "fatal_url", True],
-        ["TypeError", "url", True],
+        ["ValueError", "fatal_url", True],
+        ["TypeError", "fatal_url", True],
         ["TypeError", "version", True],
         ["TypeError", "software", True],
     ]

@@ -169,7 +169,7 @@ def test_without_space(both_modules: tuple[ModuleType, ...], protocol: str) -> N
         *[(value, TypeError) for value in (5, "name", [], ("app_name",), {"app_name": 5})],
         *[(value, TypeError) for value in ({"msgid": None}, {"msgid": b"x"}, {"procid": ["a", 5]})],
         *[(value, TypeError) for value in ({5: "x"}, {None: "x"}, {"msgid": {"a": "b"}})],
-        *[(value, ValueError) for value in ({"facility": "x"}, {"": "x"}, {"App_Name": "x"})],
+        *[(value, ValueError) for value in ({"facility": "x"}, {"": "x"}, {"app name": "x"})],
         *[(value, ValueError) for value in ({"app_name": ""}, {"app_name": []})],
         *[(value, ValueError) for value in ({"app_name": ["a", ""]}, {Text("appname"): "x"})],
     ],

@@ -572,15 +572,15 @@ OTHER_ERRORS = [
         for name, (kind, host) in take_turns(ADDRESSED, WRONG_HOSTS)
     ],
     *[
-        (ValueError, r"^url must have a port in 1\.\.65535", name, ("h", port), {})
+        (ValueError, r"^port must be in 1\.\.65535", name, ("h", port), {})
         for name, port in take_turns(ADDRESSED, (0, 65536, -1))
     ],
     *[
         (TypeError, "^port must be an int unless url is given, got ", name, ("h", port), {})
         for name, port in take_turns(ADDRESSED, (None, "514", "514?framing=nul", 5.0))
     ],
-    (ValueError, "^url must have an IPv6 address within", "graylog", ("h:514",), {}),
-    (ValueError, "^url must have a host, and nothing after it", "graylog", ("h/x",), {}),
+    (ValueError, "^host must be a name or an address, got 'h:514'", "graylog", ("h:514",), {}),
+    (ValueError, "^host must be a name or an address, got 'h/x'", "graylog", ("h/x",), {}),
 ]
 
 

@@ -9,10 +9,10 @@ STOREYS = [
     ("emitter", "_emitter_py"),
     ("transports",),
     (
-        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_message", "_buffer"),
+        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_message"),
         *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
     ),
     ("_options",),
-    ("_validation", "_rare_validation", "enums"),
+    ("_validation", "_rare_validation", "_name_errors", "enums"),
     ("_platform", "constants"),
 ]

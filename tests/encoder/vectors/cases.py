@@ -349,7 +349,7 @@ def make_others() -> Iterator[Case]:
                              call="__repr__", replace=change, protocol=protocol, **names
                              )._replace(arguments=(), keywords={})  # fmt: skip
     for option in ("protocol", "framing", "controls"):
-        for value in ("", "x", "RFC5424", 7, None):
+        for value in ("", "x", "RFC 5424", 7, None):
             if (option, value) != ("framing", None):
                 yield encode(f"option/bad/{option}/{value}", **{option: value})
     for value in ("text", None, 7, bytearray(b"T")):

@@ -4,36 +4,18 @@ from contextvars import ContextVar
 
 from syslogfast._message import print_value
 from syslogfast._rare_validation import reject_entered
-from syslogfast._structured_data import bind_fields
 from syslogfast._validation import find_option
-from syslogfast.constants import FIELDS
-from syslogfast.emitter import name_own_element, watch_bound
+from syslogfast.emitter import watch_bound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Token
     from typing import Any
 
-    from syslogfast._backend import Encoder
-
-    # By an emitter's encoder how many records it had in a context, then the encoder for the others.
-    Encoders = dict[Encoder, "int | Encoder"]
-
-# The fields of all `with` statements around, and what the compiled core keeps of them.
-_fields: "ContextVar[tuple[dict[str, object], Encoders]]" = ContextVar("syslogfast.bound")
+# The fields of all `with` statements around, and what the compiled core has made of them by now, by
+# the emitters' encoders.
+_fields: "ContextVar[tuple[dict[str, object], dict[Any, bytes]]]" = ContextVar("syslogfast.bound")
 PLAIN = (str, int, float, bool, type(None))
-
-
-def make_encoder(encoder: "Encoder", own: "dict[str, object] | None") -> "Encoder":
-    """Return an encoder for a context of many records, with these fields of `bind`, and keep it.
-
-    It takes as long to make as some 20 records, which it makes as cheap as those without fields.
-    """
-    fields, encoders = _fields.get()
-    sd_id = name_own_element(encoder, FIELDS)
-    made: Encoder = bind_fields(encoder, sd_id, {**fields, **(own or {})})
-    encoders[encoder] = made
-    return made
 
 
 class bound:  # noqa: N801  # as contextlib has it: it stands in a `with` statement
@@ -71,4 +53,4 @@ class bound:  # noqa: N801  # as contextlib has it: it stands in a `with` statem
             self._token = None
 
 
-watch_bound(_fields, make_encoder)
+watch_bound(_fields)

@@ -60,11 +60,8 @@ NO_FIELDS: "tuple[dict[str, object], ...]" = ({},)
 _bound_fields: "Any" = None
 
 
-def watch_bound(variable: "Any", make_encoder: "object" = None, /) -> "None":
-    """Have each record get the fields in this context variable from now on.
-
-    make_encoder: for the compiled core, which has an encoder made for contexts of many records.
-    """
+def watch_bound(variable: "Any", /) -> "None":
+    """Have each record get the fields in this context variable from now on."""
     global _bound_fields
     _bound_fields = variable
 

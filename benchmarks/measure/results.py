@@ -14,6 +14,7 @@ from measure.tables import Table, load_table
 
 PARTS = (  # in the order of the page
     "record",
+    "fields",
     "timestamp",
     "call",
     "throughput",

@@ -172,6 +172,38 @@ BUDGETS = [
         why="the record is encoded as bytes of its own, which are then copied into the queue.",
     ),
     Budget(
+        "three fields by keyword",
+        "the same in `structured_data`",
+        lambda results: (
+            results.find("fields", "three fields", "time")
+            / results.find("fields", "three in `structured_data`", "time")
+        ),
+        most=1.2,
+        why="each keyword is looked up, to tell options from fields.",
+    ),
+    *[
+        Budget(
+            f"three fields by `{how}`",
+            "`info` without fields",
+            find("fields", row, "against no fields"),
+            most=most,
+            why="the element is copied with the header; the context is looked up.",
+        )
+        for how, row, most in (
+            ("bind", "three by `bind`", 1.3),
+            ("bound", "three by `bound`", 1.3),
+        )
+    ],
+    Budget(
+        "an event of structlog by our renderer",
+        "a processor by hand",
+        find_times_faster(
+            "structlog", "`Renderer`", "a processor by hand, `encode_record`", "time"
+        ),
+        least=1.8,
+        why="most of it is structlog itself.",
+    ),
+    Budget(
         "`encode_record` with `header_attributes`, 30 loggers in turn",
         "`encode_record` without",
         find(

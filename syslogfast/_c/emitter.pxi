@@ -302,21 +302,27 @@ cdef bint put_record(
     cdef char *dst
     cdef SpaceWait wait
     cdef Section section
+    cdef Layout own
     if logged == NULL:
         if emitter.forks != forks:
             renew(emitter)
         encoder = emitter._encoder
+        layout = &encoder.layout
         if bound_fields is not None and structured_data is None:
-            found = find_bound(emitter, encoder)
-            if found is None:
-                structured_data = join_fields(emitter, structured_data, NULL)
-            else:
-                encoder = <Encoder>found
+            bound_text = find_bound_text(emitter, encoder)
+            if bound_text is None:
+                structured_data = join_fields(emitter, None, NULL)
+            elif bound_text is not encoder.text:
+                own = layout[0]
+                lengthen_elements(
+                    &own, PyBytes_AS_STRING(bound_text),
+                    PyBytes_GET_SIZE(bound_text) - PyBytes_GET_SIZE(encoder.text),
+                )
+                layout = &own
         if emitter._sequence is not None:
             structured_data = number_elements(
                 emitter._sequence, structured_data, &encoder.layout
             )
-        layout = &encoder.layout
     if msgid is None and structured_data is None and text != NULL:
         size = measure_plain(layout, severity, timestamp, text[0])
     if size:

@@ -3,13 +3,11 @@
 # The context variable of `bound`: a tuple with the fields for each record of a context. None until
 # `_bound` is imported, which sets it.
 bound_fields = None
-make_bound_encoder = None   # of an encoder and the fields of `bind`: that one
 
 
-def watch_bound(variable, make_encoder, /):
-    global bound_fields, make_bound_encoder
+def watch_bound(variable, /):
+    global bound_fields
     bound_fields = variable
-    make_bound_encoder = make_encoder
 
 
 cdef extern from *:
@@ -34,35 +32,79 @@ cdef extern from *:
         return joined;
     }
 
-    /* The encoder for records of a context: this one where there are no fields; None as long as few
-       records had them; an int when one with these fields is to be made. */
-    static PyObject *syslogfast_find_encoder(PyObject *variable, PyObject *encoder) {
-        PyObject *found = NULL, *cache, *known, *result = encoder;
+    /* What a context keeps for an encoder: its text with the fields of the context among its
+       elements, None before that is made; `text` itself where there are no fields. */
+    static PyObject *syslogfast_find_text(PyObject *variable, PyObject *encoder, PyObject *text) {
+        PyObject *found = NULL;
         if (PyContextVar_Get(variable, NULL, &found) < 0)
             return NULL;
         if (found && PyDict_GET_SIZE(PyTuple_GET_ITEM(found, 0))) {
-            cache = PyTuple_GET_ITEM(found, 1);
-            result = PyDict_GetItemWithError(cache, encoder);
-            if (!result || (PyLong_CheckExact(result) && PyLong_AsLong(result) < 16)) {
-                known = PyLong_FromLong(result ? PyLong_AsLong(result) + 1 : 1);
-                result = known && PyDict_SetItem(cache, encoder, known) == 0 ? Py_None : NULL;
-                Py_XDECREF(known);
-            }
+            text = PyDict_GetItem(PyTuple_GET_ITEM(found, 1), encoder);
+            text = text ? text : Py_None;
         }
-        Py_XINCREF(result);
+        Py_INCREF(text);
+        Py_XDECREF(found);
+        return text;
+    }
+
+    static int syslogfast_keep_text(PyObject *variable, PyObject *encoder, PyObject *text) {
+        PyObject *found = NULL;
+        int result = PyContextVar_Get(variable, NULL, &found);
+        if (found)
+            result = PyDict_SetItem(PyTuple_GET_ITEM(found, 1), encoder, text);
         Py_XDECREF(found);
         return result;
     }
     """
     object join_dicts "syslogfast_join_dicts"(object variable, object own, PyObject *fields)
-    object find_encoder_of "syslogfast_find_encoder"(object variable, object encoder)
+    object find_text_of "syslogfast_find_text"(object variable, object encoder, object text)
+    int keep_text "syslogfast_keep_text"(object variable, object encoder, object text) except -1
 
 
-cdef object find_bound(EmitterBase emitter, Encoder encoder):
-    """Return the encoder for the context of a record; None: its fields are to be joined to it."""
+cdef object make_bound_text(Encoder encoder, object structured_data, Scratch *scratch):
+    """Return Encoder.text with a record's elements beside its own; None: it would be too long."""
+    cdef Record record
+    cdef Span elements = get_elements(&encoder.layout)
+    cdef const char *start = PyBytes_AS_STRING(encoder.text)
+    cdef const char *end = start + PyBytes_GET_SIZE(encoder.text)
+    cdef const char *rest = elements.start + max(elements.size, 1)      # or "-"
+    cdef char *dst
+    read_logged_fields(&encoder.layout, &record, scratch, None, structured_data)
+    if scratch.overflows:
+        return None
+    text = PyBytes_FromStringAndSize(
+        NULL, elements.start - start + record.constant_elements.size + record.elements.size
+        + (end - rest)
+    )
+    dst = write_bytes(PyBytes_AS_STRING(text), start, elements.start - start)
+    dst = write_bytes(dst, record.constant_elements.start, record.constant_elements.size)
+    dst = write_bytes(dst, record.elements.start, record.elements.size)
+    write_bytes(dst, rest, end - rest)
+    keep_text(bound_fields, encoder, text)
+    return text
+
+
+cdef object find_bound_text(EmitterBase emitter, Encoder encoder):
+    """Return the text of an encoder with the fields of the context; None: it would be too long."""
+    cdef Scratch scratch
     cold_path()
-    found = find_encoder_of(bound_fields, encoder)
-    return make_bound_encoder(encoder, emitter._fields) if PyLong_CheckExact(found) else found
+    text = find_text_of(bound_fields, encoder, encoder.text)
+    if text is None and encoder.layout.is_rfc5424:
+        open_scratch(&scratch, &encoder.layout)
+        try:
+            text = make_bound_text(encoder, join_fields(emitter, None, NULL), &scratch)
+        finally:
+            close_scratch(&scratch)
+    return text
+
+
+cdef void lengthen_elements(Layout *layout, const char *text, Py_ssize_t size) noexcept:
+    """Have a layout point to another text, which has so many octets more of elements."""
+    layout.text = text
+    layout.suffix_size += size
+    layout.elements_size += size + (layout.elements_size == 0)
+    if layout.plain_size:
+        layout.plain_size += size
 
 
 cdef object get_fields_id(EmitterBase emitter):

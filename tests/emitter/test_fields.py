@@ -18,7 +18,6 @@ from support.grammar import parse_rfc5424
 
 import syslogfast
 from syslogfast import _bound
-from syslogfast._structured_data import bind_fields
 
 pytestmark = [pytest.mark.native, pytest.mark.versions]
 
@@ -35,15 +34,9 @@ def module(backend: str) -> ModuleType:
 def bound(module: ModuleType) -> Iterator[Any]:
     """What sets the fields of the present context, for this backend."""
     variable: contextvars.ContextVar = contextvars.ContextVar("bound")
-
-    def make_encoder(encoder: Any, own: Any) -> Any:
-        fields, encoders = variable.get()
-        encoders[encoder] = bind_fields(encoder, SD_ID, {**fields, **(own or {})})
-        return encoders[encoder]
-
-    module.watch_bound(variable, make_encoder)
+    module.watch_bound(variable)
     yield lambda **fields: variable.set((fields, {}))
-    module.watch_bound(_bound._fields, _bound.make_encoder)
+    module.watch_bound(_bound._fields)
 
 
 def take_elements(emitter: Any) -> dict[str, list[tuple[str, str]]]:
@@ -334,7 +327,7 @@ def test_statements_within_each_other(collected: Collected) -> None:
 
 
 def test_many_records_of_a_context(collected: Collected) -> None:
-    """They are cheaper from some number on, and no other than the first."""
+    """What is kept from the first one on makes no other record."""
     log = collected.emitter.bind(user="me")
     with syslogfast.bound(request="r-1", user="nobody", note=None, value=1.5):
         for number in range(40):

@@ -22,7 +22,6 @@ from support.odd_kinds import Shown, make_array, odd, pretenders
 from support.strategies import elements
 
 from syslogfast import _bound
-from syslogfast._structured_data import bind_fields
 
 pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
 
@@ -214,7 +213,7 @@ class Twin:
         sequence = module.Sequence() if numbered else None
         self.emitter = module.Emitter(encoder, self.queue, self.sender, sequence, level)
         self.bound: ContextVar = ContextVar("bound")
-        module.watch_bound(self.bound, self.make_encoder)
+        module.watch_bound(self.bound)
         self.sender.emitter = self.emitter
 
     def do(self, name: str, *arguments: Any) -> object:
@@ -233,11 +232,6 @@ class Twin:
 
     def do_level(self, name: str, message: Any, arguments: tuple, options: dict) -> None:
         getattr(self.emitter, name)(message, *arguments, **options)
-
-    def make_encoder(self, encoder: Any, own: Any) -> Any:
-        fields, encoders = self.bound.get()
-        encoders[encoder] = bind_fields(encoder, "fields@32473", {**fields, **(own or {})})
-        return encoders[encoder]
 
     def do_bind(self, given: dict) -> None:
         self.emitter = self.emitter.bind(**given)
@@ -330,7 +324,7 @@ def test_any_script(
         ]
         compiled, python = ([twin.do(*step) for step in script] for twin in twins)
         for name in ("c", "python"):
-            load_emitter_module(name).watch_bound(_bound._fields, _bound.make_encoder)
+            load_emitter_module(name).watch_bound(_bound._fields)
         if compiled == python or second == time.time() // 1:
             break
     for step, *outcomes in zip(script, compiled, python, strict=True):

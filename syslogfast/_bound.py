@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 # The fields of all `with` statements around, and what the compiled core has made of them by now, by
 # the emitters' encoders.
 _fields: "ContextVar[tuple[dict[str, object], dict[Any, bytes]]]" = ContextVar("syslogfast.bound")
-PLAIN = (str, int, float, bool, type(None))
+PLAIN = frozenset((str, int, float, bool, type(None)))
+KNOWN_NAMES = 1000  # the most that are kept of those that have been found to be no option
+
+_names: "set[str]" = set()
 
 
 class bound:  # noqa: N801  # as contextlib has it: it stands in a `with` statement
@@ -35,7 +38,10 @@ class bound:  # noqa: N801  # as contextlib has it: it stands in a `with` statem
 
     def __init__(self, /, **fields: object) -> None:
         for name, value in fields.items():
-            find_option(name)
+            if name not in _names:
+                find_option(name)
+                if len(_names) < KNOWN_NAMES:
+                    _names.add(name)
             if type(value) not in PLAIN:
                 fields[name] = print_value(value)
         self._given = fields

@@ -1,5 +1,6 @@
 """What docs/logging.md shows is true: formatter and handler in every setting."""
 
+import json
 import logging
 import logging.config
 import logging.handlers
@@ -60,6 +61,19 @@ def check_local(section: Section, stage: Stage) -> None:
     assert (parsed.tag, parsed.pid, parsed.message) == ("shop", str(run.pid), "card refused")
     times = range(int(run.started), int(run.ended) + 1)
     assert parsed.timestamp in [time.strftime("%b %e %H:%M:%S", time.localtime(s)) for s in times]
+
+
+@PAGE.check("To journald: texts of several lines")
+def check_lines(section: Section, stage: Stage) -> None:
+    stage.run_quiet(stage.listen(section.take("python")))
+    first, second = [record.decode() for record in stage.receive(2)]
+    head, *lines = first.split("\n")
+    assert head.endswith(": card refused")
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "ValueError: no card"
+    text = second.partition("]: ")[2]
+    assert json.loads(text) == {"order": 17, "by": "Zo\u00eb"}
+    assert text.count("\n") == 3
 
 
 @PAGE.check("With dictConfig")

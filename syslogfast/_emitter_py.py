@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from syslogfast._options import StructuredData
+    from syslogfast._structured_data import TraceElement
     from syslogfast.transports.sender import Sender
 
     ExcInfo: TypeAlias = bool | BaseException | tuple[object, ...] | None  # as `logging` takes it
@@ -135,7 +136,7 @@ class EmitterBase:
 
     __slots__ = (
         *("_encoder", "_fields", "_fields_id", "_forks"),
-        *("_level", "_queue", "_sender", "_sequence"),
+        *("_level", "_queue", "_sender", "_sequence", "_trace"),
     )
 
     def __init__(
@@ -146,6 +147,7 @@ class EmitterBase:
         sequence: "Sequence | None" = None,
         level: "int" = 7,
         fields: "dict[str, object] | None" = None,
+        trace: "TraceElement | None" = None,
     ) -> "None":
         catch_up_with_fork()  # then `_forks` is what the sender knows of
         self._encoder = encoder
@@ -155,6 +157,7 @@ class EmitterBase:
         self._sequence = sequence
         self._level = level
         self._fields = fields  # of `bind`: they are in the encoder's structured data, too
+        self._trace = trace
         self._fields_id: str | None = None  # the SD-ID of fields, once there were some
 
     def emit(
@@ -300,6 +303,8 @@ class EmitterBase:
         encoder = self._get_encoder()
         layout = encoder._layout
         data = self._join_bound(structured_data)
+        if self._trace is not None:
+            data = self._trace(data, self._encoder)
         if self._sequence is not None and data is None:
             data = self._sequence.number(None)
         elif self._sequence is not None:

@@ -147,6 +147,8 @@ class SharedLayout:
         if emitter is not None:
             fields = read_template_fields(record) if HAS_TEMPLATES else None
             data = emitter._join_fields(data, fields) if fields else emitter._join_bound(data)
+            if emitter._trace is not None:
+                data = emitter._trace(data, emitter._encoder)
             if emitter._sequence is not None:
                 data = number_elements(data, emitter._sequence, self.enterprise_id)
         data = join_attributes(data, record, self.options, self.enterprise_id)

@@ -4,6 +4,8 @@ What a program writes is refused if it is wrong; what comes with a record is mad
 compiled encoder leaves to this module, too.
 """
 
+import sys
+
 from syslogfast._message import describe_unprintable, print_value, read_attribute
 from syslogfast._text import ESCAPES, Escapes, escape_text, read_text
 from syslogfast._validation import (
@@ -296,6 +298,40 @@ def bind_fields(encoder: "Any", sd_id: "str", fields: "dict[str, object]") -> "A
         options["enterprise_id"],
     )
     return encoder.replace(structured_data=elements)
+
+
+class TraceElement:
+    """Adds OpenTelemetry's trace and span to a record's structured data, where its API is loaded.
+
+    [trace@32473 trace_id="..." span_id="..."], in lower-case hexadecimal as W3C's Trace Context has
+    them; nothing where there is no span.
+    """
+
+    def __init__(self, sd_id: "str") -> "None":
+        self._sd_id = sd_id
+
+    def __call__(self, structured_data: "Any", encoder: "Any") -> "Any":
+        try:
+            api: Any = sys.modules["opentelemetry.trace"]
+            context = api.get_current_span().get_span_context()
+            if not context.is_valid:
+                return structured_data
+            ids = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+        except Exception:  # it is not there, or somebody has replaced a part of it
+            return structured_data
+        if structured_data is None:
+            return {self._sd_id: ids}
+        if is_a(structured_data, bytes):
+            options = encoder._list_options()
+            return join_structured_data(
+                structured_data, {self._sd_id: ids}, options["controls"], options["framing"]
+            )
+        if not is_a(structured_data, dict):
+            return structured_data
+        joined: dict[Any, Any] = {}
+        joined.update(structured_data)
+        joined.setdefault(self._sd_id, ids)
+        return joined
 
 
 # --- numbers: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it -------------------

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         linger: float | None
         queue_bytes: int
         overflow: Overflow
+        trace: bool
         on_failure: OnFailure
 
     class DeliveryOptions(QueueOptions, total=False):
@@ -143,7 +144,7 @@ class Emitter(EmitterBase):
             )
         sequence = None if self._sequence is None else Sequence()
         encoder = self._encoder.replace(**identity)
-        return Child(encoder, self._queue, self._sender, sequence, self._level, self._fields)
+        return self._make_child(encoder, sequence, self._fields)
 
     def bind(self, /, **fields: object) -> "Emitter":
         """Return a child with these fields in each record, beside those that this emitter has.
@@ -162,7 +163,13 @@ class Emitter(EmitterBase):
         encoder, joined = self._encoder, {**(self._fields or {}), **fields}
         if joined:
             encoder = bind_fields(encoder, name_own_element(encoder, FIELDS), joined)
-        return Child(encoder, self._queue, self._sender, self._sequence, self._level, joined)
+        return self._make_child(encoder, self._sequence, joined)
+
+    def _make_child(
+        self, encoder: Encoder, sequence: "Sequence | None", fields: "dict[str, object] | None"
+    ) -> "Child":
+        queue, sender = self._queue, self._sender
+        return Child(encoder, queue, sender, sequence, self._level, fields, self._trace)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all records have been taken by the transport; False if that takes too long.
@@ -275,6 +282,7 @@ def connect(
     timeout: float = 5.0,
     sequence_ids: bool = False,
     level: "int | str | None" = None,
+    trace: bool = False,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
     **options: "Unpack[ConnectOptions]",
@@ -302,6 +310,8 @@ def connect(
         of an element "meta" of the encoder's.
     level: least severity that is sent, such as "info"; what is below it is neither evaluated nor
         counted. None: all are sent.
+    trace: True puts trace and span of OpenTelemetry into each record, [trace@32473 trace_id="..."
+        span_id="..."], where its API is loaded and there is a span. Nothing is imported for that.
     on_failure: what to do with a line that tells of records which cannot be sent: None writes it
         to standard error, a callable gets it as a str, False leaves it out. There is one at once
         for what no waiting mends, such as a certificate that is not accepted, one after `timeout`
@@ -371,4 +381,10 @@ def connect(
 
         watch(sender)
     least = 7 if level is None else check_code("level", level, SEVERITIES, MAX_SEVERITY)
-    return Emitter(encoder, queue, sender, sequence, least)
+    tracing = None
+    if trace:
+        with importing:
+            from syslogfast._structured_data import TraceElement
+
+        tracing = TraceElement(name_own_element(encoder, "trace"))
+    return Emitter(encoder, queue, sender, sequence, least, None, tracing)

@@ -95,6 +95,11 @@ cdef object number_elements(Sequence sequence, object structured_data, const Lay
     )
 
 
+cdef object add_trace(EmitterBase emitter, object structured_data):
+    cold_path()
+    return emitter._trace(structured_data, emitter._encoder)
+
+
 cdef inline void renew_sequence(Sequence sequence) noexcept:
     if sequence.forks != forks:
         sequence.forks, sequence.last = forks, 0
@@ -111,6 +116,7 @@ cdef class EmitterBase:
     cdef str fields_id                  # the SD-ID of fields, once there were some
     cdef int forks
     cdef readonly int _level            # least severity
+    cdef readonly object _trace         # what adds trace and span to structured data, or None
 
     def __cinit__(self, *given):
         # What Cython makes of parameters would take 1 KB more.
@@ -119,11 +125,12 @@ cdef class EmitterBase:
         cdef PyObject *sender
         cdef PyObject *sequence = Py_None
         cdef PyObject *fields = Py_None
+        cdef PyObject *trace = Py_None
         cold_path()
         self._level = 7
         take_apart(
-            given, b"O!O!O|OiO", <PyObject *>Encoder, &encoder, <PyObject *>Queue, &queue, &sender,
-            &sequence, &self._level, &fields,
+            given, b"O!O!O|OiOO", <PyObject *>Encoder, &encoder, <PyObject *>Queue, &queue, &sender,
+            &sequence, &self._level, &fields, &trace,
         )
         check_ready(<Encoder>encoder)
         catch_up_with_fork()  # then `forks` is what the sender knows of
@@ -132,6 +139,7 @@ cdef class EmitterBase:
         self._sender = <object>sender
         self._sequence = <Sequence?>sequence
         self._fields = <dict?>fields
+        self._trace = <object>trace
         self.forks = forks
 
     def emit_record(self, record, message=None):
@@ -319,6 +327,8 @@ cdef bint put_record(
                     PyBytes_GET_SIZE(bound_text) - PyBytes_GET_SIZE(encoder.text),
                 )
                 layout = &own
+        if emitter._trace is not None:
+            structured_data = add_trace(emitter, structured_data)
         if emitter._sequence is not None:
             structured_data = number_elements(
                 emitter._sequence, structured_data, &encoder.layout

@@ -138,6 +138,7 @@ cdef object encode_log_record(
     cdef const char *end
     cdef int severity
     cdef bint is_text, is_plain
+    cdef PyObject *items[5]
     cdef Layout own
     cdef const Layout *layout = &encoder.layout
     check_ready(encoder)
@@ -159,8 +160,12 @@ cdef object encode_log_record(
         )
         if found is None:
             return None
-        severity, created, message, process, msgid, structured_data = <tuple>found
-        read_given_time(created, &timestamp)
+        take_apart(
+            found, b"iOOOOO", &severity, &items[0], &items[1], &items[2], &items[3], &items[4]
+        )
+        read_given_time(<object>items[0], &timestamp)
+        message, process = <object>items[1], <object>items[2]
+        msgid, structured_data = <object>items[3], <object>items[4]
     fields = None
     if (
         HAS_TEMPLATES and emitter is not None
@@ -171,6 +176,8 @@ cdef object encode_log_record(
         structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
     elif emitter is not None and bound_fields is not None:
         structured_data = join_fields(emitter, structured_data, NULL)
+    if emitter is not None and emitter._trace is not None:
+        structured_data = add_trace(emitter, structured_data)
     if emitter is not None and emitter._sequence is not None:
         if structured_data is None and encoder.reads_attributes:
             structured_data = {}  # which can be joined

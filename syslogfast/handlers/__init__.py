@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     Tls: TypeAlias = bool | ssl.SSLContext | Mapping[str, object] | None
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
-DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes")  # options of connect()
+DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes", "trace")  # options of connect()
 OTHERS = ("level", "sequence_ids")  # of connect(), with a header
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 

@@ -136,8 +136,8 @@ def send_record(
     if emitter._sequence is None:
         data = numbers.number(data)
     if emitter._level < MAX_SEVERITY:  # that is for what a program says, not for what happens to it
-        encoder, fields = emitter._get_encoder(), emitter._fields
-        emitter = Child(encoder, emitter._queue, emitter._sender, emitter._sequence, 7, fields)
+        encoder, queue, sequence = emitter._get_encoder(), emitter._queue, emitter._sequence
+        emitter = Child(encoder, queue, emitter._sender, sequence, MAX_SEVERITY, emitter._fields)
     emitter.emit(severity, text, msgid=msgid, structured_data=data)
 
 

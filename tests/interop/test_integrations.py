@@ -1,8 +1,10 @@
-"""structlog and loguru, as they are, over an emitter; asyncio."""
+"""structlog, loguru and OpenTelemetry, as they are, over an emitter; asyncio."""
 
 import asyncio
 import datetime
+import logging
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from types import ModuleType
@@ -10,10 +12,12 @@ from typing import Any
 
 import pytest
 from support.backends import load_emitter_module
-from support.emitters import make_emitter, take
+from support.emitters import IDENTITY, IdleSender, make_emitter, take
 from support.grammar import Rfc5424Record, parse_rfc5424
 from support.receivers import find_free_port, url_of
 
+import syslogfast
+from syslogfast._structured_data import TraceElement
 from syslogfast.integrations import loguru as loguru_door
 from syslogfast.integrations import structlog as structlog_door
 
@@ -220,6 +224,106 @@ def test_fields_of_the_emitter_and_of_loguru(module: ModuleType) -> None:
     first, second = read_all(parent)
     assert first.structured_data == [(SD_ID, [("program", "p"), ("step", "2")])]
     assert second.structured_data == [(SD_ID, [("program", "p"), ("step", "1")])]
+
+
+# --- OpenTelemetry -------------------------------------------------------------------------------
+
+TRACE = [
+    ("trace_id", "0af7651916cd43dd8448eb211c80319c"),
+    ("span_id", "00f067aa0ba902b7"),
+]
+
+
+@pytest.fixture
+def traced(module: ModuleType) -> Any:
+    encoder = module.Encoder(**IDENTITY, framing="lf", structured_data={"vm@1": {"id": 7}})
+    sequence, trace = module.Sequence(), TraceElement("trace@32473")
+    return module.Emitter(encoder, module.Queue(1 << 20), IdleSender(), sequence, 7, None, trace)
+
+
+@pytest.fixture
+def span() -> Iterator[None]:
+    trace = pytest.importorskip("opentelemetry.trace", reason="its API is not installed")
+    context = trace.SpanContext(*(int(text, 16) for _, text in TRACE), is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(context)):
+        yield
+
+
+def test_trace_and_span(traced: Any, span: None) -> None:
+    """Each way of emitting has them, beside all else that a record has."""
+    given = {"a@1": {"n": 1}}
+    for emitter in (traced, traced.child(), traced.bind()):
+        emitter.info("sold")
+        emitter.emit_many("info", ["sold"])
+        emitter._emit_lines("info", b"sold")
+        emitter.emit_record(logging.makeLogRecord({"msg": "sold"}))
+        records = read_all(traced)
+        assert len(records) == 4
+        for record in records:
+            *elements, meta = record.structured_data
+            assert (elements, meta[0]) == (
+                [("vm@1", [("id", "7")]), ("trace@32473", TRACE)],
+                "meta",
+            )
+    traced.info("sold", structured_data=given, order=17)
+    traced.info("sold", structured_data=b'[a@1 n="1"]')
+    traced.info("sold", structured_data={"trace@32473": {"trace_id": "own"}})
+    traced.emit_record(logging.makeLogRecord({"msg": "sold", "structured_data": given}))
+    names = [[name for name, _ in record.structured_data] for record in read_all(traced)]
+    assert names == [
+        ["vm@1", SD_ID, "a@1", "trace@32473", "meta"],
+        ["vm@1", "a@1", "trace@32473", "meta"],
+        ["vm@1", "trace@32473", "meta"],
+        ["vm@1", "a@1", "trace@32473", "meta"],
+    ]
+
+
+def test_no_span(traced: Any) -> None:
+    traced.info("sold")
+    assert [name for name, _ in read_one(traced).structured_data] == ["vm@1", "meta"]
+
+
+def test_trace_with_bound(module: ModuleType, traced: Any, span: None) -> None:
+    with syslogfast.bound(request="r-1"):
+        traced.info("sold")
+        traced.info("sold", structured_data={"a@1": {}})
+    names = [[name for name, _ in record.structured_data] for record in read_all(traced)]
+    if module is load_emitter_module(syslogfast.BACKEND):
+        assert names == [
+            ["vm@1", SD_ID, "trace@32473", "meta"],
+            ["vm@1", SD_ID, "a@1", "trace@32473", "meta"],
+        ]
+
+
+def test_a_broken_api(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is another's: what it raises makes no record fail."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("empty"))
+    traced.info("sold")
+    assert [name for name, _ in read_one(traced).structured_data] == ["vm@1", "meta"]
+
+
+WITHOUT_THE_API = """
+import sys, syslogfast
+with syslogfast.connect("fd://1", trace=True, enterprise_id=99) as log:
+    log.info("sold")
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+
+
+def test_nothing_is_imported_for_it(run_python: Any, backend: str) -> None:
+    result = run_python(WITHOUT_THE_API, backend=backend)
+    assert (result.stderr, result.returncode) == ("", 0)
+    assert parse_rfc5424(result.stdout.encode().removesuffix(b"\n")).structured_data == []
+
+
+def test_trace_of_a_handler(span: None) -> None:
+    options: Any = {"linger": 100, "on_failure": False, "trace": True}
+    handler: Any = syslogfast.SysLogHandler("udp://127.0.0.1:9", **options)
+    handler.emit(logging.makeLogRecord({"msg": "sold"}))
+    record = parse_rfc5424(bytes(handler._emitter._queue.peek(True)))
+    handler._emitter._queue.clear("taken")
+    handler.close()
+    assert record.structured_data == [("trace@32473", TRACE)]
 
 
 # --- asyncio -------------------------------------------------------------------------------------

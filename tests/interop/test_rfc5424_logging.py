@@ -229,16 +229,12 @@ def test_records(collector: socket.socket) -> None:
 
 
 def test_messages(collector: socket.socket) -> None:
-    """A text is the same, but for None, and for what one datagram should not hold."""
+    """A text is the same, whatever is in it and however long it is, but for None."""
     header = START + b"here shop.till 111 - -"
     for name, message in MESSAGES.items():
         theirs, ours = send(collector, lambda log, m=message: log.info(m))
         if name == "None":
             assert [theirs, ours] == [header, header + b" \xef\xbb\xbfNone"], NO_TEXT
-        elif name == "long":
-            assert theirs == header + b" \xef\xbb\xbf" + b"x" * 30_000
-            assert ours == theirs[: len(ours)]
-            assert len(ours) < 10_000  # max_size
         else:
             assert theirs == ours, name
             assert theirs.startswith(header)

@@ -47,6 +47,7 @@ def translate(
         "local_time": not utc_timestamp,
         "bom": msg_as_utf8,
         "controls": "keep",
+        "max_size": 65507,  # what fits into a datagram
         "header_attributes": {
             "hostname": "hostname",
             "app_name": "appname",

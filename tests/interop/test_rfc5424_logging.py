@@ -8,12 +8,17 @@ itself says here what it sends.
 import datetime
 import io
 import logging
+import pathlib
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from support import rfc5424_logging_adapter as adapted
+from support.certificates import Certificates
 
 peer = pytest.importorskip("rfc5424logging", reason="rfc5424-logging-handler is not installed")
 
@@ -323,6 +328,62 @@ def test_stream_socket(framing: str) -> None:
         assert ours.count(b"\n") == 2
         theirs = theirs.replace(rb"card\nrefused", b"card#012refused")
     assert theirs == ours
+
+
+def send_by_tls(module: Any, certificates: Certificates, **options: Any) -> bytes:
+    """Return 1 if a collector got a certificate, else 0, and what a handler sends to it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates.ca)
+    context.load_cert_chain(*certificates.server)
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+    def receive() -> bytes:
+        connection, _ = server.accept()
+        connection.settimeout(10)
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            received = b"%d " % bool(wrapped.getpeercert())
+            while data := wrapped.recv(65536):
+                received += data
+            return received
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        server.settimeout(10)
+        receiving = threads.submit(receive)
+        handler = module.Rfc5424SysLogHandler(
+            server.getsockname(), socktype=socket.SOCK_STREAM, tls_enable=True, **options
+        )
+        call(handler, lambda log: log.info("card refused"))
+        return receiving.result(10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "framing", [adapted.FRAMING_NON_TRANSPARENT, adapted.FRAMING_OCTET_COUNTING]
+)
+def test_tls(certificates: Certificates, tmp_path: pathlib.Path, framing: int) -> None:
+    """The options of TLS do the same, with a key that takes a password, too."""
+    key = tmp_path / "key"
+    command = ["openssl", "pkey", "-aes256", "-passout", "pass:till", "-out", str(key)]
+    subprocess.run([*command, "-in", str(certificates.client.key)], check=True)
+    ca = {"tls_ca_bundle": str(certificates.ca), "framing": framing}
+    certificate = {"tls_client_cert": str(certificates.client.certificate)}
+    plain = {"tls_client_key": str(certificates.client.key)}
+    locked = {"tls_client_key": str(key), "tls_key_password": "till"}
+    for options in (ca, {**ca, **certificate, **plain}, {**ca, **certificate, **locked}):
+        theirs, ours = (send_by_tls(module, certificates, **options) for module in (peer, adapted))
+        assert theirs == ours
+        assert theirs.startswith(b"1 " if "tls_client_cert" in options else b"0 ")
+
+
+@pytest.mark.slow
+def test_tls_unverified(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to verify is an error there, before anything is sent."""
+    received = send_by_tls(adapted, certificates, tls_verify=False)
+    assert received.endswith(b"card refused\n")
+    monkeypatch.setattr("rfc5424logging.transport.TCPSocketTransport.open", lambda self: None)
+    with pytest.raises(ValueError, match="check_hostname"):
+        peer.Rfc5424SysLogHandler(
+            ("127.0.0.1", 1), socktype=socket.SOCK_STREAM, tls_enable=True, tls_verify=False
+        )
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])

@@ -93,6 +93,65 @@ def split_shown(text: str) -> list[bytes]:
     ]
 
 
+THEIR_HANDLER = """
+import logging
+from rfc5424logging import Rfc5424SysLogHandler
+handler = Rfc5424SysLogHandler(
+    ("localhost", 514), hostname="web1", appname="shop", procid=42, msg_as_utf8=False
+)
+"""
+OUR_HANDLER = """
+import logging
+from syslogfast import SysLogHandler
+handler = SysLogHandler(
+    ("localhost", 514), protocol="rfc5424", hostname="web1", app_name="shop", procid=42,
+    header_attributes=ATTRIBUTES,
+)
+"""
+THEIR_FORMATTER = """
+import logging.handlers, socket
+from syslog_rfc5424_formatter import RFC5424Formatter
+socket.gethostname = lambda: "web1"
+handler = logging.handlers.SysLogHandler(("localhost", 514))
+handler.setFormatter(RFC5424Formatter(procid=42, sd_id="order@32473"))
+"""
+OUR_FORMATTER = """
+import logging
+from syslogfast import SysLogHandler
+handler = SysLogHandler(
+    ("localhost", 514), protocol="rfc5424", hostname="web1", procid=42,
+    header_attributes=ATTRIBUTES,
+)
+"""
+
+
+def list_differences(section: Section, heading: str) -> list[list[str]]:
+    """Return the rows of the table that begins with this, without the marks of code."""
+    text = section.text.partition(f"\n{heading}\n")[2].partition("\n\n")[0]
+    rows = [
+        [cell.strip().strip("`") for cell in row.strip("|").split("|")]
+        for row in text.splitlines()[1:]
+    ]
+    assert rows
+    return rows
+
+
+def check_differences(
+    stage: Stage, start: str, name: str, statements: list[str], shown: list[str]
+) -> None:
+    """Compare what a handler sends with what a page shows, from HOSTNAME on; None is nothing."""
+    log = f'log = logging.getLogger("{name}")\nlog.setLevel("INFO")\nlog.addHandler(handler)\n'
+    program = start + log + "logging.raiseExceptions = False\n" + "\n".join(statements)
+    stage.run_quiet(stage.listen(program))
+    expected = [text for text in map(eval, shown) if text is not None]
+    sent = [
+        re.fullmatch(rb"<14>1 \S+ (.*?)\0?", data, re.DOTALL)[1]
+        for data in stage.receive(len(expected))
+    ]
+    assert [data.decode() for data in sent] == expected
+    stage.sockets.pop().close()
+
+
 @PAGE.check("From rfc5424-logging-handler")
 def check_rfc5424_logging_handler(section: Section, stage: Stage) -> None:
     pytest.importorskip("rfc5424logging", reason="rfc5424-logging-handler is not installed")
@@ -103,6 +162,19 @@ def check_rfc5424_logging_handler(section: Section, stage: Stage) -> None:
         run = stage.run_quiet(stage.serve(program))
         (record,) = split_frames(stage.receive_stream(), "octet")
         compare_records(run, record, shown, has_controls=shown is before)
+
+    run = stage.run_quiet(stage.listen(section.take("python")))
+    compare_records(run, *stage.receive(1), section.take("text").removesuffix("\n").encode())
+    stage.sockets.pop().close()
+
+    (attributes,) = re.findall("`header_attributes=({.*?procid.*?})`", section.text)
+    rows = list_differences(section, "| A record | Was sent | Is sent | Why |")
+    statements, theirs, ours, _ = map(list, zip(*rows, strict=True))
+    check_differences(stage, THEIR_HANDLER, "shop.till", statements, theirs)
+    start = OUR_HANDLER.replace("ATTRIBUTES", attributes)
+    check_differences(stage, start, "shop.till", statements, ours)
+    counts = list_differences(section, "| Tests of | Fail | Because |")
+    assert sum(int(count) for _, count, _ in counts) == 23
 
 
 @PAGE.check("From syslog-rfc5424-formatter")
@@ -118,6 +190,13 @@ def check_syslog_rfc5424_formatter(section: Section, stage: Stage) -> None:
         assert record.endswith(shown[-1:])
         compare_records(run, record, shown, has_controls=shown is not after)
         stage.sockets.pop().close()
+
+    (attributes,) = re.findall('`header_attributes=({.*"name".*procid.*?})`, on', section.text)
+    rows = list_differences(section, "| One had | Was sent | One writes | Is sent |")
+    had, theirs, written, ours = map(list, zip(*rows, strict=True))
+    check_differences(stage, THEIR_FORMATTER, "shop", had, theirs)
+    start = OUR_FORMATTER.replace("ATTRIBUTES", attributes)
+    check_differences(stage, start, "shop", written, ours)
 
 
 @pytest.mark.slow

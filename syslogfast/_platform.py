@@ -50,57 +50,6 @@ def read_variable(name: "str") -> "str":
     return getattr(os, "environ", {}).get(name, "")  # type: ignore[no-any-return]
 
 
-def has_greenlets() -> "bool":
-    """Return True if gevent or eventlet may have replaced functions of the standard library."""
-    return "gevent.monkey" in sys.modules or "eventlet.patcher" in sys.modules
-
-
-def find_original(module: "str", name: "str") -> "Any":
-    """Return a function of the standard library as it is without gevent and eventlet.
-
-    They have greenlets in place of threads: what waits in one of them must not block, or all of
-    its thread stand still. Our threads are real ones, and have real locks. To be called where the
-    function is needed: a program may replace them whenever it likes.
-    """
-    if has_greenlets():
-        gevent = sys.modules.get("gevent.monkey")
-        if gevent:
-            return gevent.get_original(module, name)
-        return getattr(sys.modules["eventlet.patcher"].original(module), name)
-    # An import, of what is there already, can fail on PyPy where signals' handlers import, too.
-    return getattr(sys.modules.get(module) or __import__(module), name)
-
-
-def make_lock() -> "Any":
-    """Return a lock of real threads, whoever has replaced those of the standard library."""
-    return find_original("_thread", "allocate_lock")()
-
-
-def prepare_thread() -> "None":
-    """Have gevent or eventlet import what a thread of ours may need, before there is one.
-
-    TLS waits by them. Two threads that import the same at a time, under locks which they have
-    replaced, may wait for each other for ever.
-    """
-    if "gevent.monkey" in sys.modules:
-        __import__("gevent").get_hub()
-    elif "eventlet.patcher" in sys.modules:
-        __import__("eventlet.hubs").hubs.get_hub()
-
-
-def forks_untold() -> "bool":
-    """Return True where uWSGI is going to fork without Python's hooks, and nothing in C sees it.
-
-    There must be no thread then: if it had the interpreter at that time, the child has none.
-    """
-    uwsgi: Any = sys.modules.get("uwsgi")
-    if note_work is not identify_process or not hasattr(uwsgi, "worker_id"):
-        return False
-    if uwsgi.worker_id() or uwsgi.mule_id():
-        return False  # it has done so
-    return "py-call-uwsgi-fork-hooks" not in uwsgi.opt
-
-
 def find_constant(name: "str") -> "int | None":
     """Return a constant of <sys/socket.h> and the like; None where there is none of that name."""
     import _socket
@@ -132,21 +81,6 @@ def find_path_mtu(getsockopt: "Callable[[int, int], int]", is_ipv6: "bool") -> "
         return getsockopt(*(IPV6_MTU if is_ipv6 else IP_MTU))
     except OSError:
         return None
-
-
-def poll_descriptor(fd: "int", milliseconds: "float", to_read: "bool") -> "bool":
-    """Wait until a descriptor takes bytes, or has some; False if not within that time."""
-    import select
-
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(fd, select.POLLIN if to_read else select.POLLOUT)
-        return bool(poll.poll(milliseconds))
-    fds = ([fd], []) if to_read else ([], [fd])
-    try:
-        return any(select.select(*fds, [], milliseconds / 1000))
-    except OSError:
-        return True  # Windows says that of sockets alone: what else there is, writing waits for
 
 
 class SignalSafeLock(RLock):  # type: ignore[misc]

@@ -316,7 +316,7 @@ cdef bint put_record(
             renew(emitter)
         encoder = emitter._encoder
         layout = &encoder.layout
-        if bound_fields is not None and structured_data is None:
+        if structured_data is None and uses_bound():
             bound_text = find_bound_text(emitter, encoder)
             if bound_text is None:
                 structured_data = join_fields(emitter, None, NULL)

@@ -8,10 +8,20 @@ bound_fields = None
 def watch_bound(variable, /):
     global bound_fields
     bound_fields = variable
+    note_bound()
+
+
+cdef inline bint uses_bound():
+    """Return True if an interpreter's records may have fields of `bound`."""
+    return is_bound_used() and bound_fields is not None
 
 
 cdef extern from *:
     """
+    static int syslogfast_bound_is_used;    /* by any interpreter: a look at the variable is dear */
+    #define SYSLOGFAST_NOTE_BOUND() (syslogfast_bound_is_used = 1)
+    #define SYSLOGFAST_BOUND_IS_USED() (syslogfast_bound_is_used)
+
     /* The fields of `bound`, which go before none; those of `bind`; those of a record, which may be
        NULL. None if there are no other than those of `bind`. */
     static PyObject *syslogfast_join_dicts(PyObject *variable, PyObject *own, PyObject *fields) {
@@ -56,6 +66,8 @@ cdef extern from *:
         return result;
     }
     """
+    void note_bound "SYSLOGFAST_NOTE_BOUND"() noexcept
+    bint is_bound_used "SYSLOGFAST_BOUND_IS_USED"() noexcept
     object join_dicts "syslogfast_join_dicts"(object variable, object own, PyObject *fields)
     object find_text_of "syslogfast_find_text"(object variable, object encoder, object text)
     int keep_text "syslogfast_keep_text"(object variable, object encoder, object text) except -1

@@ -99,11 +99,12 @@ field_names = {}    # keywords that have been found to be no option, and not nea
 cdef object read_given(PyObject **given, PyObject **values, PyObject *names):
     """Take options and fields apart; return the fields, None if there are none."""
     cdef Py_ssize_t i, k
+    cdef PyObject *options = <PyObject *>option_names
     fields = None
     for i in range(get_size(names)):
         name = <object>get_item(names, i)
         k = 0
-        while k < OPTIONS and <PyObject *>name != get_item(<PyObject *>option_names, k):
+        while k < OPTIONS and <PyObject *>name != get_item(options, k):
             k += 1
         if k == OPTIONS:
             k = -1
@@ -160,7 +161,7 @@ cdef object emit_given "syslogfast_emit_given"(
         count = 0
     if fields is not None:
         structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
-    elif bound_fields is not None and structured_data is not None:
+    elif structured_data is not None and uses_bound():
         structured_data = join_fields(emitter, structured_data, NULL)
     emit_one(
         emitter, severity, message, args, count, <object>given[MSGID], structured_data,

@@ -174,7 +174,7 @@ cdef object encode_log_record(
         fields = load_log_record().read_template_fields(record)
     if fields is not None:
         structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
-    elif emitter is not None and bound_fields is not None:
+    elif emitter is not None and uses_bound():
         structured_data = join_fields(emitter, structured_data, NULL)
     if emitter is not None and emitter._trace is not None:
         structured_data = add_trace(emitter, structured_data)

@@ -19,8 +19,6 @@ from syslogfast._platform import (
     HAS_FATAL_SIGNALS,
     call_at_fork,
     catch_up_with_fork,
-    find_original,
-    make_lock,
 )
 from syslogfast._rare_validation import check_emitter, reject_fatal_url
 from syslogfast._validation import check_field, check_seconds
@@ -42,7 +40,7 @@ from syslogfast.lifecycle.records import (
 from syslogfast.transports.network import NetworkWatch, read_network
 from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
-from syslogfast.transports.threads import Thread
+from syslogfast.transports.threads import Thread, find_original, make_lock
 from syslogfast.transports.url import parse_url_as
 
 TYPE_CHECKING = False

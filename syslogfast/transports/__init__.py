@@ -1,4 +1,7 @@
-"""Transports: where bytes go. A transport knows framing and sockets, and nothing of headers."""
+"""Transports: where bytes go, and what the error of a send means.
+
+A transport knows framing and sockets, and nothing of headers.
+"""
 
 import errno
 
@@ -44,12 +47,24 @@ if TYPE_CHECKING:
             """Close the descriptor, and send nothing: it may be another process's, too."""
 
 
-__all__ = ["PermanentError", "RejectedRecordError", "Url", "parse_url"]
+__all__ = ["PermanentError", "Readiness", "RejectedRecordError", "Url", "parse_url"]
 
 # Another host might take it.
 HOST_FAILURES = {
     *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
     *(errno.EPERM, errno.EACCES),
+}
+
+
+# The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
+OUT_OF_BUFFERS = (errno.ENOBUFS, errno.ENOMEM)
+SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memory
+
+# There is nobody on the other side, or not any more.
+REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
+# There is no way to the other side, or this side's address, which a socket keeps, is no more.
+NO_ROUTES = {
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENODEV),
 }
 
 
@@ -67,3 +82,42 @@ class RejectedRecordError(OSError):
 
 class PermanentError(OSError):
     """A failure that no retry repairs, such as a collector with the wrong certificate."""
+
+
+class Readiness:
+    """Whether a socket takes more: what `push` has found, and `wait` waits for."""
+
+    def __init__(self) -> "None":
+        self._is_short = False
+
+    def is_full(self, error: "OSError") -> "bool":
+        """Return True if an error of a send means no more than that it has to be tried again."""
+        self._is_short = error.errno in OUT_OF_BUFFERS
+        return self._is_short or isinstance(error, BlockingIOError)
+
+    def name_failure(self, error: "OSError") -> "str":
+        """Return the reason for which a datagram failed; "full": it has to be tried again."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in REFUSALS:
+            return "refused"
+        if error.errno in NO_ROUTES:
+            return "no route"
+        return "too large" if error.errno == errno.EMSGSIZE else "error"
+
+    def name_segment_failure(self, error: "OSError") -> "str":
+        """Return which segments the kernel refuses; "": it does not refuse segmenting."""
+        if self.is_full(error):
+            return "full"
+        if error.errno in (errno.EINVAL, errno.EMSGSIZE):
+            return "this size"
+        return "any size" if error.errno == errno.EIO else ""
+
+    def wait(self, fd: "int", timeout: "float") -> "None":
+        from syslogfast.transports.poll import sleep, wait_ready  # loaded by whoever waits
+
+        if self._is_short:
+            self._is_short = False
+            sleep(min(timeout, SHORTAGE_PAUSE))
+        else:
+            wait_ready(fd, timeout)

@@ -10,9 +10,9 @@ from syslogfast._backend import BACKEND
 from syslogfast._options import is_address
 from syslogfast._platform import IS_LINUX, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
-from syslogfast.transports import RejectedRecordError
+from syslogfast.transports import REFUSALS, Readiness, RejectedRecordError
 from syslogfast.transports.exit_fork import importing
-from syslogfast.transports.poll import REFUSALS, Readiness, add_jitter, sleep
+from syslogfast.transports.retry import add_jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,6 +276,8 @@ class UdpTransport(DatagramTransport):
 
     def wait(self, timeout: "float") -> "None":
         if self._in_slow_start and not self._burst:
+            from syslogfast.transports.poll import sleep  # loaded by whoever waits
+
             sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
         else:
             super().wait(timeout)

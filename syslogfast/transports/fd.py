@@ -4,7 +4,8 @@ import errno
 import select  # noqa: F401  # `push` asks at once whether there is space
 
 from syslogfast._platform import system
-from syslogfast.transports.poll import OUT_OF_BUFFERS, sleep, wait_ready
+from syslogfast.transports import OUT_OF_BUFFERS
+from syslogfast.transports.poll import sleep, wait_ready
 
 try:
     import _signal as signals  # type: ignore[import-not-found]

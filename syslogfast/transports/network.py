@@ -11,7 +11,7 @@ import sys
 from time import monotonic
 
 from syslogfast._options import has_hostname, is_address, this_host
-from syslogfast._platform import SignalSafeLock, catch_up_with_fork, make_lock
+from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
 from syslogfast.transports.exit_fork import register_for_fork
@@ -29,6 +29,7 @@ from syslogfast.transports.netlink import (
     subscribe,
 )
 from syslogfast.transports.poll import sleep
+from syslogfast.transports.threads import make_lock
 
 ROUTE_DELAY = 1.0  # seconds that an address waits for its default route, which comes ms later
 SCAN_PAUSES = (0.05, 1.0)  # seconds: the first and the longest, where changes have to be looked for

@@ -10,7 +10,8 @@ from collections import deque
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.poll import Readiness, wait_ready
+from syslogfast.transports import Readiness
+from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_host
 
 TYPE_CHECKING = False

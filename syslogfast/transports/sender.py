@@ -41,8 +41,7 @@ from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
 from syslogfast.transports import RejectedRecordError, exit_fork
-from syslogfast.transports.poll import limit_wait
-from syslogfast.transports.retry import RetryPolicy, load_worker_early
+from syslogfast.transports.retry import RetryPolicy, limit_wait, load_worker_early
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

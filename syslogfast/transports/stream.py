@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports.poll import Readiness
+from syslogfast.transports import Readiness
 from syslogfast.transports.resolve import look_up
 
 try:

@@ -1,21 +1,71 @@
-"""Threads of senders and of others: `threading` has more, for which a start would pay."""
+"""Threads of senders and of others, and their locks: `threading` has more, which a start pays for.
+
+gevent and eventlet have greenlets in place of threads, and of what waits: ours are real ones.
+"""
 
 import _thread
 import _weakref
+import sys
 
-from syslogfast._platform import (
-    call_at_fork,
-    find_original,
-    forks_untold,
-    make_lock,
-    prepare_thread,
-)
+import syslogfast._platform as platform
 from syslogfast.transports import exit_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+def has_greenlets() -> "bool":
+    """Return True if gevent or eventlet may have replaced functions of the standard library."""
+    return "gevent.monkey" in sys.modules or "eventlet.patcher" in sys.modules
+
+
+def find_original(module: "str", name: "str") -> "Any":
+    """Return a function of the standard library as it is without gevent and eventlet.
+
+    They have greenlets in place of threads: what waits in one of them must not block, or all of
+    its thread stand still. Our threads are real ones, and have real locks. To be called where the
+    function is needed: a program may replace them whenever it likes.
+    """
+    if has_greenlets():
+        gevent = sys.modules.get("gevent.monkey")
+        if gevent:
+            return gevent.get_original(module, name)
+        return getattr(sys.modules["eventlet.patcher"].original(module), name)
+    # An import, of what is there already, can fail on PyPy where signals' handlers import, too.
+    return getattr(sys.modules.get(module) or __import__(module), name)
+
+
+def make_lock() -> "Any":
+    """Return a lock of real threads, whoever has replaced those of the standard library."""
+    return find_original("_thread", "allocate_lock")()
+
+
+def prepare_thread() -> "None":
+    """Have gevent or eventlet import what a thread of ours may need, before there is one.
+
+    TLS waits by them. Two threads that import the same at a time, under locks which they have
+    replaced, may wait for each other for ever.
+    """
+    if "gevent.monkey" in sys.modules:
+        __import__("gevent").get_hub()
+    elif "eventlet.patcher" in sys.modules:
+        __import__("eventlet.hubs").hubs.get_hub()
+
+
+def forks_untold() -> "bool":
+    """Return True where uWSGI is going to fork without Python's hooks, and nothing in C sees it.
+
+    There must be no thread then: if it had the interpreter at that time, the child has none.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if platform.note_work is not platform.identify_process or not hasattr(uwsgi, "worker_id"):
+        return False
+    if uwsgi.worker_id() or uwsgi.mule_id():
+        return False  # it has done so
+    return "py-call-uwsgi-fork-hooks" not in uwsgi.opt
+
 
 _threads: "set[Thread]" = set()  # those that have been started, but for some that have ended
 
@@ -94,4 +144,4 @@ def is_main_interpreter() -> bool:
 
 
 exit_fork.steps_at_close.append(join_threads)
-call_at_fork("locks", "after_in_child", _threads.clear)
+platform.call_at_fork("locks", "after_in_child", _threads.clear)

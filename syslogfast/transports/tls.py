@@ -5,7 +5,6 @@ import signal
 import ssl
 from time import monotonic
 
-from syslogfast._platform import has_greenlets
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import (
@@ -14,6 +13,7 @@ from syslogfast.transports.stream import (
     TcpTransport,
     connect_host,
 )
+from syslogfast.transports.threads import has_greenlets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

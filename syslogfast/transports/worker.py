@@ -27,7 +27,7 @@ import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
 from syslogfast.transports import exit_fork
 from syslogfast.transports.poll import await_lock, sleep
-from syslogfast.transports.threads import Thread
+from syslogfast.transports.threads import Thread, make_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Worker:
 
     def __init__(self, sender: "Sender") -> None:
         self._sender = sender
-        self._running = platform.make_lock()
-        self._wakeup = platform.make_lock()
+        self._running = make_lock()
+        self._wakeup = make_lock()
         self._wakeup.acquire()
         self._waiting: list[Any] = []
         self._is_idle = False
@@ -93,7 +93,7 @@ class Worker:
         left = deadline - monotonic()
         if left <= 0:
             return False
-        lock = platform.make_lock()
+        lock = make_lock()
         lock.acquire()
         self._waiting.append(lock)
         try:

@@ -61,7 +61,7 @@ print(json.dumps(found))
 """
 # A resolver that takes 4 s, and has no answer then.
 SLOW_RESOLVER = """
-from syslogfast._platform import find_original
+from syslogfast.transports.threads import find_original
 from syslogfast.transports import resolve
 import _socket
 class Module:

@@ -26,7 +26,7 @@ Run = Callable[..., Any]
 # error is written to as `fd` does, which needs `select`.
 GUARDED = {
     f"syslogfast.transports.{name}"
-    for name in ("drop_report", "failure_report", "fd", "threads", "worker")
+    for name in ("drop_report", "failure_report", "fd", "poll", "threads", "worker")
 } | {"select"}
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
 

@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What a transport takes for the time; those who flush have the real one."""
     clock = Clock()
     monkeypatch.setattr(datagram, "monotonic", clock.monotonic)
-    monkeypatch.setattr(datagram, "sleep", clock.sleep)
+    monkeypatch.setattr("syslogfast.transports.poll.sleep", clock.sleep)
     return clock
 
 

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from logging import LogRecord
     from typing import Any, TypeAlias
 
-    from syslogfast._options import StructuredData
     from syslogfast._structured_data import TraceElement
     from syslogfast.transports.sender import Sender
+    from syslogfast.types import StructuredData
 
     ExcInfo: TypeAlias = bool | BaseException | tuple[object, ...] | None  # as `logging` takes it
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from typing import Any, Never, TypeAlias, TypeVar, Unpack
 
     from syslogfast._emitter_py import EmitterBase
-    from syslogfast._options import Controls, EncoderOptions, Framing, Protocol, StructuredData
+    from syslogfast.types import Controls, EncoderOptions, Framing, Protocol, StructuredData
 
     Buffer: TypeAlias = bytes | bytearray | memoryview
     Message = TypeVar("Message", bound=str | Buffer)

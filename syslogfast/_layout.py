@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from syslogfast._emitter_py import EmitterBase
-    from syslogfast._options import Settings, StructuredData
+    from syslogfast._options import Settings
     from syslogfast._text import Escapes
     from syslogfast._timestamp import Renderer, TimestampFormat
+    from syslogfast.types import StructuredData
 
     Hot: TypeAlias = (
         "tuple[list[bytes], Renderer, TimestampFormat, int, bytes, Escapes, str | None]"

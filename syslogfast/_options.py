@@ -36,47 +36,8 @@ from syslogfast.constants import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from typing import Any, Literal, TypeAlias, TypedDict
-
-    Parameters: TypeAlias = Mapping[str, object] | Sequence[tuple[str, object]]
-    StructuredData: TypeAlias = Mapping[str, Parameters] | bytes
-    Protocol: TypeAlias = Literal["rfc5424", "rfc3164", "local"]
-    Framing: TypeAlias = Literal["octet", "lf", "nul"] | None
-    Controls: TypeAlias = Literal["escape", "keep"]
-
-    # The options as type checkers know them. Of OPTIONS, as in Encoder.__init__, each function that
-    # takes `**options` has those that it allows; what it takes besides stands in its own module.
-
-    class CommonOptions(TypedDict, total=False):
-        """What they all take."""
-
-        hostname: str | None
-        app_name: str | None
-        procid: str | int | None
-        msgid: str | None
-        structured_data: StructuredData | None
-        local_time: bool | None
-        precision: int
-        controls: Controls
-        bom: bool
-        max_size: int | None
-        attributes: Mapping[str, Mapping[str, str]] | None
-        header_attributes: Mapping[str, str | Sequence[str]] | None
-        enterprise_id: int | str | None
-
-    class IdentityOptions(CommonOptions, total=False):
-        """Those of `Emitter.child`, whose transport has a protocol and a framing already."""
-
-        facility: int | str
-        prefix: bytes
-
-    class EncoderOptions(IdentityOptions, total=False):
-        """All of them: `Encoder.replace` and `Formatter`."""
-
-        protocol: Protocol
-        framing: Framing
-
+    from collections.abc import Collection
+    from typing import Any
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HEX_DIGITS = DIGITS + "abcdefABCDEF"

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from syslogfast._options import Protocol
+    from syslogfast.types import Protocol
 
     Renderer = Callable[[int | None, "TimestampFormat"], bytes]
 

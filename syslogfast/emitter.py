@@ -33,45 +33,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-    from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+    from typing import Any, Unpack
 
     from syslogfast._emitter_py import ExcInfo
-    from syslogfast._options import Framing, IdentityOptions, Protocol, StructuredData
     from syslogfast.transports.failure_report import OnFailure
-    from syslogfast.transports.queue_py import Counts
     from syslogfast.transports.url import Url
-
-    Overflow: TypeAlias = Literal["drop-newest", "drop-oldest", "block"]
-
-    class ConnectOptions(IdentityOptions, total=False):
-        """Options of Encoder that `connect` takes; None: what the URLs say."""
-
-        protocol: Protocol | None
-        framing: Framing
-
-    class QueueOptions(TypedDict, total=False):
-        """Options of `connect` that a SysLogHandler takes, too."""
-
-        linger: float | None
-        queue_bytes: int
-        overflow: Overflow
-        trace: bool
-        on_failure: OnFailure
-
-    class DeliveryOptions(QueueOptions, total=False):
-        """All options of `connect` but those of Encoder, for functions that call it."""
-
-        timeout: float
-        sequence_ids: bool
-        level: int | str | None
-        context: ssl.SSLContext | None
-
-    class Stats(Counts):
-        """What `Emitter.stats` returns."""
-
-        reconnects: int
-        failure: str | None
-
+    from syslogfast.types import ConnectOptions, IdentityOptions, Overflow, Stats, StructuredData
 
 if TYPE_CHECKING or BACKEND == "python":
     from syslogfast._emitter_py import EmitterBase, Sequence, watch_bound

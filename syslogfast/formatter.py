@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal, Unpack
 
-    from syslogfast._options import EncoderOptions
+    from syslogfast.types import EncoderOptions
 
 # As it is now: a program may put this class in its place.
 StandardFormatter = logging.Formatter

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal, TypeAlias, Unpack
 
-    from syslogfast._options import CommonOptions, Framing
-    from syslogfast.emitter import ConnectOptions, DeliveryOptions, Emitter
+    from syslogfast.emitter import Emitter
     from syslogfast.transports.url import Url
+    from syslogfast.types import CommonOptions, ConnectOptions, DeliveryOptions, Framing
 
     class ServiceOptions(ConnectOptions, DeliveryOptions, total=False):
         """All options of `connect`."""

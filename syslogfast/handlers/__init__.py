@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias, Unpack
 
-    from syslogfast._options import CommonOptions, Framing, Protocol
-    from syslogfast.emitter import QueueOptions, Stats
+    from syslogfast.types import CommonOptions, Framing, Protocol, QueueOptions, Stats
 
     class HandlerOptions(CommonOptions, QueueOptions, total=False):
         """Those that are no parameters of SysLogHandler."""

@@ -4,48 +4,15 @@ A transport knows framing and sockets, and nothing of headers.
 """
 
 import errno
+from time import monotonic
 
+from syslogfast._platform import system
+from syslogfast.constants import LONGEST_WAIT
 from syslogfast.transports.url import Url, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    from syslogfast.transports.queue_py import Queue
-
-    class Transport(Protocol):
-        """Takes records from a queue, as they are framed there.
-
-        Its class may have a static method `prepare`, to import early what only some URLs need, and
-        a method `note_network_change`, to look soon for a better way than the one that it has.
-        """
-
-        url: "Url"
-        # Bytes of the queue after those taken that are on their way: not to be dropped meanwhile.
-        pinned: "int"
-        # Another transport takes over once no record is half sent, and none pinned: only that is to
-        # be brought about.
-        is_draining: "bool"
-        # Where a whole record may be written as it is; -1: nowhere.
-        descriptor: "int"
-
-        def push(self, queue: "Queue") -> "int":
-            """Hand over what can be without waiting; return how many bytes need no other try.
-
-            0: the transport is full. RejectedRecordError: it does not take the first record.
-            OSError: it broke; what has not been taken is to be sent anew, from the start of a
-            record.
-            """
-
-        def wait(self, timeout: "float") -> "None":
-            """Wait until `push` may have success, or until so many seconds have passed."""
-
-        def close(self, timeout: "float") -> "None":
-            """Wait, if possible, until all has arrived, then close. OSError: not all has."""
-
-        def abort(self) -> "None":
-            """Close the descriptor, and send nothing: it may be another process's, too."""
-
+    from syslogfast.transports.protocol import Transport as Transport
 
 __all__ = ["PermanentError", "Readiness", "RejectedRecordError", "Url", "parse_url"]
 
@@ -66,6 +33,16 @@ REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, e
 NO_ROUTES = {
     *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENODEV),
 }
+
+
+def limit_wait(deadline: "float") -> "float":
+    """Return the seconds until then, by monotonic(), as many as a lock may be waited for."""
+    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
+
+
+def add_jitter(delay: "float") -> "float":
+    """Thousands may have lost the same collector: they should not all come back at once."""
+    return delay * (0.5 + system.urandom(1)[0] / 256)
 
 
 class RejectedRecordError(OSError):

@@ -10,9 +10,8 @@ from syslogfast._backend import BACKEND
 from syslogfast._options import is_address
 from syslogfast._platform import IS_LINUX, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
-from syslogfast.transports import REFUSALS, Readiness, RejectedRecordError
+from syslogfast.transports import REFUSALS, Readiness, RejectedRecordError, add_jitter
 from syslogfast.transports.exit_fork import importing
-from syslogfast.transports.retry import add_jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,17 +13,8 @@ if not TYPE_CHECKING:
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Sequence
-    from typing import TypedDict
 
-    class Counts(TypedDict):
-        """What became of all records."""
-
-        offered: int
-        sent: int
-        queued: int
-        dropped: dict[str, int]  # by reason
-        truncated: int
-        bytes: int
+    from syslogfast.types import Counts
 
 
 BLOCK_SIZE = 1 << 17  # bytes

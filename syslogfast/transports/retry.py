@@ -3,9 +3,8 @@
 import errno
 from time import monotonic
 
-from syslogfast._platform import system
-from syslogfast.constants import FIRST_DELAY, FOREVER, LONGEST_WAIT
-from syslogfast.transports import PermanentError
+from syslogfast.constants import FIRST_DELAY, FOREVER
+from syslogfast.transports import PermanentError, add_jitter
 from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
 
 TYPE_CHECKING = False
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 30.0  # seconds from a failure to the next try, unless a URL says otherwise
 MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
-
-
-def limit_wait(deadline: "float") -> "float":
-    """Return the seconds until then, by monotonic(), as many as a lock may be waited for."""
-    return min(max(0.0, deadline - monotonic()), LONGEST_WAIT)
-
-
-def add_jitter(delay: "float") -> "float":
-    """Thousands may have lost the same collector: they should not all come back at once."""
-    return delay * (0.5 + system.urandom(1)[0] / 256)
 
 
 def needs_waiting(url: "Url") -> bool:

@@ -40,8 +40,8 @@ from time import monotonic
 from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
-from syslogfast.transports import RejectedRecordError, exit_fork
-from syslogfast.transports.retry import RetryPolicy, limit_wait, load_worker_early
+from syslogfast.transports import RejectedRecordError, exit_fork, limit_wait
+from syslogfast.transports.retry import RetryPolicy, load_worker_early
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -273,7 +273,7 @@ def test_command(root: pathlib.Path) -> None:
         command = [sys.executable, "-m", "benchmarks", *arguments]
         return subprocess.run(command, cwd=root, capture_output=True, text=True)
 
-    assert "record, timestamp, call" in " ".join(run("--help").stdout.split())
+    assert "record, fields, timestamp, call" in " ".join(run("--help").stdout.split())
     refused = run("speed")
     assert refused.returncode == 2
-    assert "part must be one of record, timestamp, call" in " ".join(refused.stderr.split())
+    assert "part must be one of record, fields, timestamp, call" in " ".join(refused.stderr.split())

@@ -12,7 +12,7 @@ STOREYS = [
         *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_message"),
         *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
     ),
-    ("_options",),
+    ("_options", "types"),
     ("_validation", "_rare_validation", "_name_errors", "enums"),
     ("_platform", "constants"),
 ]

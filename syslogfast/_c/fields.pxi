@@ -60,8 +60,9 @@ cdef extern from *:
     static int syslogfast_keep_text(PyObject *variable, PyObject *encoder, PyObject *text) {
         PyObject *found = NULL;
         int result = PyContextVar_Get(variable, NULL, &found);
-        if (found)
-            result = PyDict_SetItem(PyTuple_GET_ITEM(found, 1), encoder, text);
+        /* What is there stays: another thread of the same context may be about to use it. */
+        if (found && !PyDict_SetDefault(PyTuple_GET_ITEM(found, 1), encoder, text))
+            result = -1;
         Py_XDECREF(found);
         return result;
     }

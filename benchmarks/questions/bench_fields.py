@@ -6,13 +6,15 @@ bytes of it.
 """
 
 import contextlib
+import importlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 from measure import strict
-from measure.missing import is_installed
+from measure.missing import MissingError, is_installed
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import Rounds, Run, repeat_call, tabulate
 from measure.strict import expect_now
@@ -23,7 +25,6 @@ import syslogfast
 from syslogfast.integrations.structlog import LoggerFactory, Renderer
 
 Publish = Callable[[Table], None]
-LeaveOut = Callable[[str], None]
 QUEUED = 200  # records: fewer bytes than an emitter gathers before it sends
 PLAIN, GIVEN = "no fields", "three in `structured_data`"
 EXPECTED = [("fields@32473", [("order", "17"), ("by", "alice"), ("shop", "web")])]
@@ -105,12 +106,14 @@ def expected(has_fields: bool) -> strict.Expected:
     return expect_now(MESSAGE, structured_data=EXPECTED if has_fields else [])
 
 
-def test_structlog(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
+@pytest.fixture
+def structlog() -> ModuleType:
     if not is_installed("structlog"):
-        leave_out("structlog: it is not installed")
-        return
-    import structlog
+        raise MissingError("structlog: it is not installed")
+    return importlib.import_module("structlog")
 
+
+def test_structlog(structlog: ModuleType, rounds: Rounds, publish: Publish) -> None:
     with connect() as emitter:
         encode = syslogfast.Encoder(**IDENTITY, framing="lf").encode_record
         written: list[bytes] = []

@@ -74,6 +74,10 @@ cdef extern from *:
     int keep_text "syslogfast_keep_text"(object variable, object encoder, object text) except -1
 
 
+cdef enum:
+    ALL_ELSE = 400  # octets: more than PRI, TIMESTAMP, MSGID, a number and a trace take
+
+
 cdef object make_bound_text(Encoder encoder, object structured_data, Scratch *scratch):
     """Return Encoder.text with a record's elements beside its own; None: it would be too long."""
     cdef Record record
@@ -82,13 +86,14 @@ cdef object make_bound_text(Encoder encoder, object structured_data, Scratch *sc
     cdef const char *end = start + PyBytes_GET_SIZE(encoder.text)
     cdef const char *rest = elements.start + max(elements.size, 1)      # or "-"
     cdef char *dst
+    cdef Py_ssize_t size
     read_logged_fields(&encoder.layout, &record, scratch, None, structured_data)
-    if scratch.overflows:
+    size = elements.start - start + record.constant_elements.size + record.elements.size
+    size += end - rest
+    # Else some record would be too long for them: those of its own are left out before these.
+    if scratch.overflows or size + ALL_ELSE > encoder.layout.max_size:
         return None
-    text = PyBytes_FromStringAndSize(
-        NULL, elements.start - start + record.constant_elements.size + record.elements.size
-        + (end - rest)
-    )
+    text = PyBytes_FromStringAndSize(NULL, size)
     dst = write_bytes(PyBytes_AS_STRING(text), start, elements.start - start)
     dst = write_bytes(dst, record.constant_elements.start, record.constant_elements.size)
     dst = write_bytes(dst, record.elements.start, record.elements.size)

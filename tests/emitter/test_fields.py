@@ -365,6 +365,26 @@ def test_the_order_of_elements(module: ModuleType, bound: Any) -> None:
         assert list(take_elements(emitter)) == ["vm@1", SD_ID, "a@1"]
 
 
+@pytest.mark.parametrize("max_size", [450, 480, 600, 2048])
+def test_fields_that_are_too_long(max_size: int) -> None:
+    """They are a record's own, which are left out before the emitter's; the twins agree."""
+    records = []
+    for name in ("c", "python"):
+        module = load_emitter_module(name)
+        variable: contextvars.ContextVar = contextvars.ContextVar("bound")
+        module.watch_bound(variable)
+        constant = {"b@2": {"e": "f" * 90}}
+        emitter: Any = make_emitter(module, max_size=max_size, structured_data=constant)
+        variable.set(({"a": "y" * 150, "b": "z" * 150}, {}))
+        for _ in range(2):
+            emitter.info("x" * 100, time_ns=0)
+            emitter.info("x" * 100, time_ns=0, msgid="M" * 32)
+        records.append(take(emitter))
+        module.watch_bound(_bound._fields)
+    assert records[0] == records[1]
+    assert all(b"[b@2 " in record for record in records[0])
+
+
 def test_a_value_is_read_once(collected: Collected) -> None:
     texts = iter("abc")
 

@@ -256,6 +256,14 @@ def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements
     return elements or None
 
 
+def join_for_encoder(encoder: "Any", constant: "Any", given: "Any") -> "bytes":
+    """Return both, rendered and joined as this encoder writes them."""
+    options = encoder._list_options()
+    return join_structured_data(
+        constant, given, options["controls"], options["framing"], options["enterprise_id"]
+    )
+
+
 # --- fields: the keywords of `emit`, and those of `bind` and `bound` ------------------------------
 
 
@@ -267,11 +275,7 @@ def add_fields(
     What is no structured data is returned as it is.
     """
     if is_a(structured_data, bytes):
-        options = encoder._list_options()
-        elements = clean_elements({sd_id: fields}, "")
-        return join_structured_data(
-            elements, structured_data, options["controls"], options["framing"]
-        )
+        return join_for_encoder(encoder, clean_elements({sd_id: fields}, ""), structured_data)
     if not is_a(structured_data, dict):
         return structured_data
     joined: dict[Any, Any] = {sd_id: fields}  # the first one, as of an encoder's constant elements
@@ -289,14 +293,8 @@ def add_fields(
 
 def bind_fields(encoder: "Any", sd_id: "str", fields: "dict[str, object]") -> "Any":
     """Return an encoder with these fields among its constant structured data."""
-    options = encoder._list_options()
-    elements = join_structured_data(
-        options["structured_data"],
-        clean_elements({sd_id: fields}, ""),
-        options["controls"],
-        options["framing"],
-        options["enterprise_id"],
-    )
+    constant = encoder._list_options()["structured_data"]
+    elements = join_for_encoder(encoder, constant, clean_elements({sd_id: fields}, ""))
     return encoder.replace(structured_data=elements)
 
 
@@ -322,10 +320,7 @@ class TraceElement:
         if structured_data is None:
             return {self._sd_id: ids}
         if is_a(structured_data, bytes):
-            options = encoder._list_options()
-            return join_structured_data(
-                structured_data, {self._sd_id: ids}, options["controls"], options["framing"]
-            )
+            return join_for_encoder(encoder, structured_data, {self._sd_id: ids})
         if not is_a(structured_data, dict):
             return structured_data
         joined: dict[Any, Any] = {}

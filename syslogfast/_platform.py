@@ -83,6 +83,19 @@ def find_path_mtu(getsockopt: "Callable[[int, int], int]", is_ipv6: "bool") -> "
         return None
 
 
+def find_signal_action(number: "int") -> "Any":
+    """Return what Python does at a signal: a handler, SIG_DFL or SIG_IGN; None if nobody can say.
+
+    `getsignal` gives every interpreter the handlers of the main one. Only that may have them: from
+    Python 3.12 on it has a lock of its own, without which references to them are miscounted.
+    """
+    import _signal
+    import _thread
+
+    is_main = getattr(_thread, "_is_main_interpreter", None)  # before: one lock for all
+    return _signal.getsignal(number) if is_main is None or is_main() else None
+
+
 class SignalSafeLock(RLock):  # type: ignore[misc]
     """A reentrant lock, for `with`, which gives it back whatever a signal's handler raises.
 

@@ -191,19 +191,18 @@ cdef void watch_termination(int number) noexcept nogil:
 
 
 # Have SIGTERM or SIGHUP send what lingers in these queues, of this process, before they end it.
-# To be called where the action is the default one, or this. What only this package calls has no
-# docstring: the module is to be small.
+# To be called where the action is the default one, or this, in the main interpreter. What only this
+# package calls has no docstring: the module is to be small.
 def drain_at_termination(number, queues, /):
     cdef PyObject *former = lingering.queues
     cold_path()
-    if is_main_interpreter():
-        Py_INCREF(queues)
-        lingering.queues = <PyObject *>queues
-        lingering.process = getpid()
-        while lingering.is_handled:
-            poll(NULL, 0, 1)    # it may have the former ones
-        Py_XDECREF(former)
-        watch_termination(PyLong_AsLong(number))
+    Py_INCREF(queues)
+    lingering.queues = <PyObject *>queues
+    lingering.process = getpid()
+    while lingering.is_handled:
+        poll(NULL, 0, 1)    # it may have the former ones
+    Py_XDECREF(former)
+    watch_termination(PyLong_AsLong(number))
 
 
 cdef void install_altstack() noexcept nogil:
@@ -233,6 +232,9 @@ cdef void find_zone() noexcept nogil:
 
 cdef bint is_main_interpreter() noexcept:
     return PyInterpreterState_Get() == PyInterpreterState_Main()
+
+
+IS_MAIN_INTERPRETER = is_main_interpreter()
 
 
 cdef void note_end "syslogfast_note_end"() noexcept:

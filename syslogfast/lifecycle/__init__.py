@@ -19,6 +19,7 @@ from syslogfast._platform import (
     HAS_FATAL_SIGNALS,
     call_at_fork,
     catch_up_with_fork,
+    find_signal_action,
 )
 from syslogfast._rare_validation import check_emitter, reject_fatal_url
 from syslogfast._validation import check_field, check_seconds
@@ -172,7 +173,7 @@ class Lifecycle:
 
     def _watch_termination(self) -> None:
         """Send a record of SIGTERM, unless it is ignored."""
-        former = signal.getsignal(signal.SIGTERM)
+        former = find_signal_action(signal.SIGTERM)
         if former in (None, signal.SIG_IGN):
             return
         try:
@@ -183,7 +184,7 @@ class Lifecycle:
         self._undo.append(self._restore_termination)
 
     def _restore_termination(self) -> None:
-        if signal.getsignal(signal.SIGTERM) == self._on_termination:
+        if find_signal_action(signal.SIGTERM) == self._on_termination:
             try:
                 signal.signal(signal.SIGTERM, self._former)
             except ValueError:

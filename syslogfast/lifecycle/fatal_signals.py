@@ -3,6 +3,7 @@
 import time
 
 from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
+from syslogfast._platform import find_signal_action
 from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
 from syslogfast.emitter import name_own_element
 from syslogfast.lifecycle.records import CRIT, numbers
@@ -113,7 +114,7 @@ def takes_bytes(url: "Url") -> bool:
 
 def is_handled(name: str) -> bool:
     """Return True if a signal ends nothing: it is ignored, or Python code of the program has it."""
-    handler = signal.getsignal(getattr(signal, name))
+    handler = find_signal_action(getattr(signal, name))
     return callable(handler) or handler == signal.SIG_IGN
 
 

@@ -3,7 +3,7 @@
 import errno
 import select  # noqa: F401  # `push` asks at once whether there is space
 
-from syslogfast._platform import system
+from syslogfast._platform import find_signal_action, system
 from syslogfast.transports import OUT_OF_BUFFERS
 from syslogfast.transports.poll import sleep, wait_ready
 
@@ -45,7 +45,10 @@ def reopen(descriptor: int) -> int:
 
 def write_without_signal(descriptor: int, data: "bytes | memoryview") -> int:
     """Write; where nobody reads any more that is an error, also in a program that SIGPIPE ends."""
-    if not hasattr(signals, "SIGPIPE") or signals.getsignal(signals.SIGPIPE) != signals.SIG_DFL:
+    if not hasattr(signals, "SIGPIPE"):
+        return system.write(descriptor, data)
+    action = find_signal_action(signals.SIGPIPE)
+    if action is not None and action != signals.SIG_DFL:
         return system.write(descriptor, data)
     before = signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
     try:

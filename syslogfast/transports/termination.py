@@ -8,7 +8,10 @@ action comes back, and is replaced then: a bound method, as servers use, is gone
 
 import _weakref
 
-from syslogfast._encoder_c import drain_at_termination  # type: ignore[import-not-found]
+from syslogfast._encoder_c import (  # type: ignore[import-not-found]
+    IS_MAIN_INTERPRETER,
+    drain_at_termination,
+)
 from syslogfast._platform import SignalSafeLock, call_at_fork
 from syslogfast.transports.exit_fork import list_owners, refer_weakly, steps_at_close
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
     from syslogfast.transports.sender import Sender
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# Signals, and what handles them, are the main interpreter's; others would be given its objects.
+SIGNALS = (signal.SIGTERM, signal.SIGHUP) if IS_MAIN_INTERPRETER else ()
 
 _watched: "dict[int, Any]" = {}  # senders by id(), weakly
 _others: "dict[int, Any]" = {}  # the handler of a signal that is not ours, weakly

@@ -5,6 +5,7 @@ import signal
 import ssl
 from time import monotonic
 
+from syslogfast._platform import find_signal_action
 from syslogfast.transports import PermanentError
 from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import (
@@ -64,7 +65,7 @@ class WithoutSignal:
 
     def __enter__(self) -> "None":
         self.mask = None
-        if SIGPIPE and signal.getsignal(SIGPIPE) == signal.SIG_DFL:
+        if SIGPIPE and find_signal_action(SIGPIPE) in (None, signal.SIG_DFL):
             self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [SIGPIPE])
 
     def __exit__(self, *exc_info: object) -> "None":

@@ -152,6 +152,52 @@ def test_datagrams_are_whole(run_program: RunCode, receiver: socket.socket) -> N
     assert sorted(datagrams) == sorted(expected)
 
 
+HANDLED = """
+from concurrent import interpreters
+import os, signal, sys, weakref
+import syslogfast
+
+def handle(number, frame): raise AssertionError(number)
+
+url = url or f"fd://{os.open(os.devnull, os.O_WRONLY)}"
+numbers = signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE
+if is_ours:
+    log = syslogfast.connect(url, linger=0.1, hostname="h", app_name="main", procid=1)
+    actions = [signal.getsignal(number) for number in numbers]
+    handle = actions[0]
+    assert handle is actions[1] and handle != signal.SIG_DFL
+else:
+    for number in numbers: signal.signal(number, handle)
+before = sys.getrefcount(handle), weakref.getweakrefcount(handle)
+others = [interpreters.create() for _ in range(2)]
+for other in others:
+    other.exec(f'''
+import syslogfast
+log = syslogfast.connect({url!r}, linger=0.1, hostname="h", app_name="other", procid=1)
+life = syslogfast.lifecycle.install(log, network=False)
+log.info("up")
+log.flush()
+''')
+assert (sys.getrefcount(handle), weakref.getweakrefcount(handle)) == before
+for number in numbers[:2]:
+    assert signal.getsignal(number) is handle
+    signal.signal(number, signal.SIG_DFL)
+del handle  # nobody in another interpreter hears of it
+for other in others: other.close()
+"""
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["syslogfast's", "the program's"])
+@pytest.mark.parametrize("scheme", ["udp", "tcp", "fd"])
+def test_handlers_of_signals_are_the_main_interpreters(
+    run_program: RunCode, sink: Sink, receiver: socket.socket, scheme: str, is_ours: bool
+) -> None:
+    """No other refers to them, which would be told of their end when it has had its own."""
+    urls = {"udp": url_of(receiver), "tcp": url_of(sink)}
+    result = run_program(HANDLED, url=urls.get(scheme), is_ours=is_ours)
+    assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+
+
 LIFE = """
 from concurrent import interpreters
 import faulthandler, signal, syslogfast

@@ -56,6 +56,16 @@ def read_int(value: "Any") -> "int":
     return value if type(value) is int else int.__add__(value, 0)
 
 
+def is_number(text: "str", most: "int") -> "bool":
+    """Return True for digits that say no more than `most`."""
+    return text.isdigit() and text.isascii() and len(text) < 11 and read_number(text) <= most
+
+
+def read_number(text: "str") -> "int":
+    """Return int(text) of up to 15 digits: that takes 20 us more for the first of a process."""
+    return int(float(text))
+
+
 def read_float(value: "Any") -> "float":
     return value if type(value) is float else float.__add__(value, 0.0)
 

@@ -3,7 +3,6 @@
 A transport knows framing and sockets, and nothing of headers.
 """
 
-import errno
 from time import monotonic
 
 from syslogfast._platform import system
@@ -16,23 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["PermanentError", "Readiness", "RejectedRecordError", "Url", "parse_url"]
 
+# Errors by their names, see `name_error`.
 # Another host might take it.
-HOST_FAILURES = {
-    *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN),
-    *(errno.EPERM, errno.EACCES),
-}
-
-
+HOST_FAILURES = "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EPERM", "EACCES"
 # The kernel has no memory for this now, though poll() may say otherwise: to be tried again.
-OUT_OF_BUFFERS = (errno.ENOBUFS, errno.ENOMEM)
+OUT_OF_BUFFERS = "ENOBUFS", "ENOMEM"
+# There is nobody on the other side, or not any more.
+REFUSALS = "ECONNREFUSED", "ECONNRESET", "ENOTCONN", "EPIPE", "ENOENT"
+# There is no way to the other side, or this side's address, which a socket keeps, is no more.
+NO_ROUTES = "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EADDRNOTAVAIL", "ENODEV"
+
 SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memory
 
-# There is nobody on the other side, or not any more.
-REFUSALS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOENT}
-# There is no way to the other side, or this side's address, which a socket keeps, is no more.
-NO_ROUTES = {
-    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENODEV),
-}
+
+def name_error(error: "OSError") -> "str":
+    """Return the name of an error, such as "ENOBUFS"; empty if it has none.
+
+    Where nothing fails, nobody pays for the names of all: the interpreter has them in itself.
+    """
+    import errno
+
+    # A signal's handler may find it half imported; then the error is one that has no name.
+    names: dict[int, str] = getattr(errno, "errorcode", {})
+    return names.get(error.errno or 0, "")
 
 
 def limit_wait(deadline: "float") -> "float":
@@ -54,7 +59,7 @@ class RejectedRecordError(OSError):
 
     def is_of_host(self) -> "bool":
         """Return True if another host might take it."""
-        return self.errno in HOST_FAILURES
+        return name_error(self) in HOST_FAILURES
 
 
 class PermanentError(OSError):
@@ -69,26 +74,28 @@ class Readiness:
 
     def is_full(self, error: "OSError") -> "bool":
         """Return True if an error of a send means no more than that it has to be tried again."""
-        self._is_short = error.errno in OUT_OF_BUFFERS
+        self._is_short = name_error(error) in OUT_OF_BUFFERS
         return self._is_short or isinstance(error, BlockingIOError)
 
     def name_failure(self, error: "OSError") -> "str":
         """Return the reason for which a datagram failed; "full": it has to be tried again."""
         if self.is_full(error):
             return "full"
-        if error.errno in REFUSALS:
+        name = name_error(error)
+        if name in REFUSALS:
             return "refused"
-        if error.errno in NO_ROUTES:
+        if name in NO_ROUTES:
             return "no route"
-        return "too large" if error.errno == errno.EMSGSIZE else "error"
+        return "too large" if name == "EMSGSIZE" else "error"
 
     def name_segment_failure(self, error: "OSError") -> "str":
         """Return which segments the kernel refuses; "": it does not refuse segmenting."""
         if self.is_full(error):
             return "full"
-        if error.errno in (errno.EINVAL, errno.EMSGSIZE):
+        name = name_error(error)
+        if name in ("EINVAL", "EMSGSIZE"):
             return "this size"
-        return "any size" if error.errno == errno.EIO else ""
+        return "any size" if name == "EIO" else ""
 
     def wait(self, fd: "int", timeout: "float") -> "None":
         from syslogfast.transports.poll import sleep, wait_ready  # loaded by whoever waits

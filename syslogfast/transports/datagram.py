@@ -3,14 +3,19 @@
 All that a send may need is imported here: a signal's handler that logs must not find it half done.
 """
 
-import errno
 from time import monotonic
 
 from syslogfast._backend import BACKEND
 from syslogfast._options import is_address
 from syslogfast._platform import IS_LINUX, can_segment, find_path_mtu, system
 from syslogfast.constants import FOREVER
-from syslogfast.transports import REFUSALS, Readiness, RejectedRecordError, add_jitter
+from syslogfast.transports import (
+    REFUSALS,
+    Readiness,
+    RejectedRecordError,
+    add_jitter,
+    name_error,
+)
 from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
@@ -157,6 +162,8 @@ class DatagramTransport:
     def _send_truncated(self, queue: "Queue", data: "memoryview") -> "int":
         record = truncate_record(bytes(data), self._limit)
         if record is None:
+            import errno
+
             error = OSError(errno.EMSGSIZE, f"no space for a header in {self._limit} bytes")
             raise RejectedRecordError("too large", error)
         self._socket.send(record)
@@ -239,7 +246,9 @@ class UdpTransport(DatagramTransport):
         except RejectedRecordError:
             raise
         except OSError as error:
-            if error.errno not in REFUSALS or (self._proven and not is_address(self.url.host)):
+            if name_error(error) not in REFUSALS or (
+                self._proven and not is_address(self.url.host)
+            ):
                 raise  # there may be a way later; the name may stand for another address by now
             raise RejectedRecordError("refused", error) from None
 

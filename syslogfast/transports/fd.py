@@ -1,10 +1,9 @@
 """An open file descriptor: standard output, a pipe, a serial console. It stays open."""
 
-import errno
 import select  # noqa: F401  # `push` asks at once whether there is space
 
 from syslogfast._platform import find_signal_action, system
-from syslogfast.transports import OUT_OF_BUFFERS
+from syslogfast.transports import OUT_OF_BUFFERS, name_error
 from syslogfast.transports.poll import sleep, wait_ready
 
 try:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 PIPE_BUF = 4096
 
 # There may be space later.
-RETRYABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, *OUT_OF_BUFFERS}
+RETRYABLE = "ENOSPC", "EDQUOT", "EFBIG", *OUT_OF_BUFFERS
 
 
 def reopen(descriptor: int) -> int:
@@ -87,7 +86,9 @@ class FdTransport:
             return write_without_signal(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
-            if self._has_failed and (queue.at_record_boundary() or error.errno not in RETRYABLE):
+            if self._has_failed and (
+                queue.at_record_boundary() or name_error(error) not in RETRYABLE
+            ):
                 raise
             return 0  # half a record is there: the other half has to follow
 

@@ -1,10 +1,9 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
-import errno
 from time import monotonic
 
 from syslogfast.constants import FIRST_DELAY, FOREVER
-from syslogfast.transports import PermanentError, add_jitter
+from syslogfast.transports import PermanentError, add_jitter, name_error
 from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
 
 TYPE_CHECKING = False
@@ -71,7 +70,7 @@ def open_transport(url: "Url", timeout: float) -> "Transport":
     try:
         return load_transport(scheme.loader)(url, timeout)
     except OSError as error:
-        if error.errno != errno.EPROTOTYPE or scheme.other_loader is None:
+        if name_error(error) != "EPROTOTYPE" or scheme.other_loader is None:
             raise
     return load_transport(scheme.other_loader)(url, timeout)
 

@@ -7,21 +7,21 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 import time
 
 from syslogfast._layout import SharedLayout, measure_buffer, store
-from syslogfast._log_record import (
+from syslogfast._message import (
     choose_severity,
+    read_attribute,
     read_created,
     read_header_fields,
     read_other_process,
     read_record_text,
-    render_own_fields,
 )
-from syslogfast._message import read_attribute
 from syslogfast._options import (
     OptionsSignature,
     Settings,
     describe_options,
     read_back,
     reduce_options,
+    render_own_fields,
     restore_names,
 )
 from syslogfast._text import truncate_text

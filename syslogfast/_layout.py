@@ -5,8 +5,7 @@ So, too, the buffer that a caller has for records; `buffer.pxi` is the same in C
 
 import struct
 
-from syslogfast._log_record import read_template_fields
-from syslogfast._message import HAS_TEMPLATES, read_attribute
+from syslogfast._message import HAS_TEMPLATES, read_attribute, read_template_fields
 from syslogfast._options import clean_msgid, this_process
 from syslogfast._structured_data import (
     clean_elements,

@@ -217,6 +217,19 @@ def replace_fields(protocol: "str", fields: "str", own: "list[str | None]") -> "
     return join_fields(protocol, cleaned)
 
 
+def render_own_fields(
+    own: "list[str | None]", protocol: "str", fields: "str", space: "int"
+) -> "str | None":
+    """Return the fields of a record, of which some may be its own.
+
+    None if it has none, or if they take more than `space`.
+    """
+    if own[0] is None and own[1] is None and own[2] is None:
+        return None
+    fields = replace_fields(protocol, fields, own)
+    return fields if len(fields) <= space else None
+
+
 # The options of an Encoder, in their order, with their defaults; Settings has the checks. The
 # signatures of both encoders say the same, which a test sees to.
 OPTIONS: "dict[str, Any]" = {

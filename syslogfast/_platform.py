@@ -89,7 +89,7 @@ def find_signal_action(number: "int") -> "Any":
     `getsignal` gives every interpreter the handlers of the main one. Only that may have them: from
     Python 3.12 on it has a lock of its own, without which references to them are miscounted.
     """
-    import _signal
+    import _signal  # type: ignore[import-not-found]
     import _thread
 
     is_main = getattr(_thread, "_is_main_interpreter", None)  # before: one lock for all

@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-import syslogfast._log_record  # noqa: F401  # what `emit_record` needs
+import syslogfast._message  # noqa: F401  # what `emit_record` needs
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast._options import check_names, has_hostname, name_element
 from syslogfast._platform import HAS_FATAL_SIGNALS, catch_up_with_fork

@@ -3,8 +3,7 @@
 import logging
 
 from syslogfast._backend import Encoder, RecordFormatter
-from syslogfast._log_record import read_record_text
-from syslogfast._message import Misfit, print_value, report_misfit
+from syslogfast._message import Misfit, print_value, read_record_text, report_misfit
 from syslogfast._options import check_names
 from syslogfast._rare_validation import reject_octets, reject_unframed
 

@@ -1,4 +1,4 @@
-# Records of logging: `_log_record.py` reads all but the plain ones, for both encoders.
+# Records of logging: `_message.py` reads all but the plain ones, for both encoders.
 
 cdef extern from "Python.h":
     object PyImport_Import(object name)
@@ -14,10 +14,6 @@ cdef object load_module(str name):
         modules[name] = PyImport_Import(name)
         module = PyDict_GetItem(modules, name)
     return <object>module
-
-
-cdef inline object load_log_record():
-    return load_module("syslogfast._log_record")
 
 
 cdef inline object load_message():
@@ -44,7 +40,7 @@ cdef inline bint is_plain_record(object record) except -1:
         and get_kind(record) == place.plain_kind and get_version(record) == place.plain_version
     ):
         return True
-    if not load_log_record().is_standard(type(record)) or not get_version(record):
+    if not load_message().is_standard(type(record)) or not get_version(record):
         return False
     if place != NULL:
         place.plain_version = get_version(record)
@@ -77,7 +73,7 @@ cdef object read_plain_message(object record):
         if message is not None:
             record.message = message
             return message
-    return load_log_record().read_record_text(record)
+    return load_message().read_record_text(record)
 
 
 cdef object format_arguments(object record, str template, object args):
@@ -103,7 +99,7 @@ cdef object format_by_python(object record, str template, object args):
 cdef int read_level(object levelno) except -1:
     cdef Py_ssize_t level = read_small_int(levelno) if PyLong_CheckExact(levelno) else -1
     if level < 0:
-        return <int><Py_ssize_t>load_log_record().choose_severity(levelno)
+        return <int><Py_ssize_t>load_message().choose_severity(levelno)
     if level < 25:
         return 7 if level < 20 else 6
     if level < 50:
@@ -116,7 +112,7 @@ cdef int read_record_time(object created, Timestamp *timestamp) except -1:
     cdef double seconds
     cdef int64_t microseconds
     if not PyFloat_CheckExact(created):
-        return read_given_time(load_log_record().read_created(created), timestamp)
+        return read_given_time(load_message().read_created(created), timestamp)
     seconds = PyFloat_AS_DOUBLE(created)
     timestamp.has_offset = False
     timestamp.known = -1e12 < seconds < 1e12
@@ -155,7 +151,7 @@ cdef object encode_log_record(
         structured_data = find_attribute(record, "structured_data")
     else:
         cold_path()
-        found = load_log_record().read_any_record(
+        found = load_message().read_any_record(
             record, message, 7 if emitter is None else emitter._level
         )
         if found is None:
@@ -171,7 +167,7 @@ cdef object encode_log_record(
         HAS_TEMPLATES and emitter is not None
         and not (is_plain and PyUnicode_CheckExact(read_present(record, "msg")))
     ):
-        fields = load_log_record().read_template_fields(record)
+        fields = load_message().read_template_fields(record)
     if fields is not None:
         structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
     elif emitter is not None and uses_bound():

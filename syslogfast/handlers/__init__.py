@@ -8,8 +8,13 @@ from logging.handlers import SYSLOG_UDP_PORT
 from logging.handlers import SysLogHandler as LibrarySysLogHandler
 
 from syslogfast._backend import Encoder
-from syslogfast._log_record import LOWEST_LEVELS, choose_severity, read_record_text
-from syslogfast._message import Misfit, print_value
+from syslogfast._message import (
+    LOWEST_LEVELS,
+    Misfit,
+    choose_severity,
+    print_value,
+    read_record_text,
+)
 from syslogfast._options import check_names
 from syslogfast._rare_validation import (
     reject_datagrams,
@@ -31,9 +36,9 @@ from syslogfast.transports.url import (
     SCHEMES,
     TLS_OPTIONS,
     Url,
+    check_options,
     is_context,
     parse_url,
-    reject_url,
 )
 
 TYPE_CHECKING = False
@@ -412,16 +417,12 @@ def make_url(address: "Any", socktype: int | None, framing: str | None, tls: "Tl
 
 def read_tls_options(tls: "Mapping[str, Any]", url: Url) -> dict[str, str]:
     """Return what a dict says as the options of a URL; None and False are left out."""
-    from syslogfast.transports.url_options import check_options  # rarely needed
-
     options = {}
     for name, value in tls.items():
         name = check_choice("tls option", name, TLS_OPTIONS)
         if value is not None and value is not False:
             options[name] = "yes" if value is True else str(value)
-    rule = check_options(options, url.scheme, SCHEMES[url.scheme], url.text)
-    if rule:
-        reject_url(rule, url.text)
+    check_options(url.scheme, options, url.text)
     return options
 
 

@@ -1,6 +1,6 @@
 """loguru: its messages become records, and what is bound becomes fields."""
 
-from syslogfast._log_record import choose_severity
+from syslogfast._message import choose_severity
 from syslogfast.constants import FIELDS
 from syslogfast.emitter import name_own_element
 

@@ -2,8 +2,7 @@
 
 import sys
 
-from syslogfast._log_record import read_message
-from syslogfast._message import Misfit, print_value
+from syslogfast._message import Misfit, print_value, read_message
 from syslogfast._options import this_program
 from syslogfast._rare_validation import check_error
 from syslogfast._structured_data import add_sequence_id as _  # noqa: F401  # `numbers` will need it

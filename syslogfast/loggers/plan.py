@@ -10,7 +10,7 @@ import os
 import re
 import time
 
-from syslogfast._log_record import choose_severity
+from syslogfast._message import choose_severity
 from syslogfast.emitter import Child, Emitter
 from syslogfast.handlers import SysLogHandler
 from syslogfast.loggers.checks import (

@@ -3,9 +3,9 @@
 import sys
 
 from syslogfast._options import is_address
-from syslogfast._platform import has_socket_family, read_variable
+from syslogfast._platform import has_socket_family, read_variable, system
 from syslogfast._validation import check_choice, check_kind, is_number, read_number
-from syslogfast.constants import FRAMINGS, MAX_SIZE_UDP
+from syslogfast.constants import FIRST_DELAY, FRAMINGS, MAX_SIZE_UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 STREAM_FRAMINGS = ("lf", "octet", "nul")
-CONTEXT_OPTIONS = ("ca", "cert", "key", "insecure")  # what an ssl.SSLContext says by itself
+FILES = ("ca", "cert", "key")
+CONTEXT_OPTIONS = (*FILES, "insecure")  # what an ssl.SSLContext says by itself
 TLS_OPTIONS = (*CONTEXT_OPTIONS, "name")
 CONNECTION_OPTIONS = ("bind", "keepalive", "retry")
 MAX_PORT = 65535
+MOST_SECONDS = 10**10
+MAX_KEEPALIVE = 32767  # seconds: Linux's TCP_KEEPIDLE has no more
+MAX_RETRY = 86400  # seconds: a day
 MAX_FD = (1 << 31) - 1
 MAX_VSOCK = (1 << 32) - 1
 
@@ -239,6 +243,54 @@ class Url:
         return self.text
 
 
+def parse_options(query: "str", url: "str") -> "dict[str, str]":
+    options: dict[str, str] = {}
+    for pair in query.split("&"):
+        name, equals, value = pair.partition("=")
+        if not equals or name in options:
+            reject_url("have options of the form name=value, each once", url)
+        options[name] = value
+    return options
+
+
+def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None":
+    known = SCHEMES[scheme]
+    framing = options.get("framing", "").lower() or known.framings[0]
+    if framing not in known.framings:
+        from syslogfast.transports.url_errors import reject_framing
+
+        reject_framing(framing or "", scheme, known.framings, url)
+    for name in sorted(options):
+        if name != "framing" and name not in known.options:
+            from syslogfast.transports.url_errors import reject_url_option
+
+            reject_url_option(name, scheme, ("framing", *known.options), url)
+    if options.get("order", "any") != "any":
+        reject_url("have order=any, or no order", url)
+    if not is_duration(options.get("resolve", "0")):
+        reject_url("have a resolve in seconds, or 0 for never", url)
+    if not is_address(options.get("bind", "::")):
+        reject_url("have a bind that is an address of this host, such as 192.0.2.1", url)
+    if not is_number(options.get("keepalive", "0"), MAX_KEEPALIVE):
+        reject_url(f"have a keepalive in seconds, 1..{MAX_KEEPALIVE}, or 0 for none", url)
+    retry = options.get("retry", "1")
+    if not is_duration(retry) or not FIRST_DELAY <= float(retry) <= MAX_RETRY:
+        reject_url(f"have a retry in seconds, {FIRST_DELAY}..{MAX_RETRY}", url)
+    if options.get("insecure", "yes") != "yes":
+        reject_url("have insecure=yes, or nothing of it", url)
+    if "key" in options and "cert" not in options:
+        reject_url("have a cert for its key", url)
+    for name in FILES:
+        if name in options and not system.access(options[name], system.R_OK):
+            reject_url(f"have a {name} that is a file and can be read", url)
+
+
+def is_duration(text: "str") -> "bool":
+    """Return True for digits, and perhaps a point among them, at most ten of each."""
+    whole, _, fraction = text.partition(".")
+    return is_number(whole, MOST_SECONDS) and is_number(fraction or "0", MOST_SECONDS)
+
+
 def parse_port(text: "str", most: "int", url: "str") -> "int":
     if not is_number(text, most) or not read_number(text):
         reject_url(f"have a port in 1..{most}", url)
@@ -289,16 +341,9 @@ def parse_url(url: "str | Url") -> "Url":
     if family and not has_socket_family(family):
         reject_url(f"be of a transport that this system has, which lacks {scheme}", url)
     address, _, query = rest.partition("?")
-    options: dict[str, str] | None = {}
-    if query:
-        from syslogfast.transports.url_options import check_options, parse_options
-
-        options = parse_options(query)
-        if options is None:
-            reject_url("have options of the form name=value, each once", url)
-        rule = check_options(options, scheme, SCHEMES[scheme], url)
-        if rule:
-            reject_url(rule, url)
+    options = parse_options(query, url) if query else {}
+    if options:
+        check_options(scheme, options, url)
     parts = Url(url, scheme, options)
     SCHEMES[scheme].read_address(parts, address)
     source = options.get("bind")

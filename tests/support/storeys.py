@@ -9,7 +9,7 @@ STOREYS = [
     ("emitter", "_emitter_py"),
     ("transports",),
     (
-        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_log_record", "_message"),
+        *("_backend", "_encoder_py", "_encoder_c", "_layout", "_message"),
         *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
     ),
     ("_options", "types"),

@@ -27,7 +27,7 @@ Run = Callable[..., Any]
 GUARDED = {
     f"syslogfast.transports.{name}"
     for name in ("drop_report", "failure_report", "fd", "poll", "threads", "worker")
-} | {"select"}
+} | {"errno", "select"}
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
 
 # Whatever an emitter is used for, in a process where nothing else has been imported. From when it
@@ -171,6 +171,22 @@ def test_half_a_drop_report(
     found = [parse_rfc5424(receiver.recv(4096)) for _ in range(3)]
     assert [record.msgid for record in found] == ["-", "-", "DROPPED"]
     assert [record.message for record in found[:2]] == ["first", "second"]
+
+
+def test_half_the_names_of_errors(
+    connect: Callable, receiver: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error is one without a name while what knows them is being imported; nothing is raised."""
+    url = url_of(receiver)
+    receiver.close()
+    emitter = connect(url, on_failure=False)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "errno", ModuleType("errno"))
+        for _ in range(3):
+            emitter.info("text")
+    assert emitter.stats["offered"] == 3
+    emitter.info("more")
+    assert emitter.stats["offered"] == 4
 
 
 def test_half_a_worker(

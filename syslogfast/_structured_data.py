@@ -194,7 +194,8 @@ def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str")
         meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
         if meta is not None and not is_a(meta, dict, list, tuple):
             given = clean_elements(given, enterprise_id)
-    except Exception:  # a dict of its own kind
+        add_sequence_id(given, 1)  # before a number is taken that no record would have
+    except Exception:  # a dict of its own kind, or names that cannot be compared
         given = clean_elements(given, enterprise_id)
     return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
 

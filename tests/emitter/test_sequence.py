@@ -339,6 +339,29 @@ def test_number_of_the_record(module: ModuleType, form: str) -> None:
         assert read_number(record) == 9
 
 
+class Incomparable(str):
+    """A name that cannot be compared with "sequenceId"."""
+
+    def __hash__(self) -> int:
+        return hash("sequenceId")
+
+    def __eq__(self, other: object) -> bool:
+        raise ArithmeticError("no comparison")
+
+
+@pytest.mark.parametrize("form", [lambda pairs: pairs, tuple, dict])
+def test_names_that_cannot_be_compared(module: ModuleType, form: Callable[..., Any]) -> None:
+    """Data never raise: the record has them, and the number that is its own."""
+    emitter = make_emitter(module)
+    for name in ("x", "y"):
+        emitter.info("text", structured_data={"meta": form([(Incomparable(name), "1")])})
+    emitter.info("text")
+    records = take_records(emitter)
+    assert [read_number(record) for record in records] == [1, 2, 3]
+    for record, name in zip(records, "xy", strict=False):
+        assert (name, "1") in dict(record.structured_data)["meta"]
+
+
 def test_what_is_given_stays_as_it_was(module: ModuleType) -> None:
     """Structured data are not changed: they may be another handler's, too.
 

@@ -63,6 +63,8 @@ class Encoder:
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
+    fqdn: True looks up this host's full name, if no hostname is given, which may take as long as
+        DNS does; and leaves its domain to one that is, also for RFC 3164, whose 4.1.2 forbids it.
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
         with values of any type, written as by str(); or bytes that are already rendered, which
@@ -117,6 +119,7 @@ class Encoder:
         attributes: "Mapping[str, Mapping[str, str]] | None" = None,
         header_attributes: "Mapping[str, str | Sequence[str]] | None" = None,
         enterprise_id: "int | str | None" = None,
+        fqdn: "bool" = False,
         **unknown: "Never",
     ) -> "None":
         if hasattr(self, "_suffix"):
@@ -140,13 +143,13 @@ class Encoder:
             attributes=attributes,
             header_attributes=header_attributes,
             enterprise_id=enterprise_id,
+            fqdn=fqdn,
         )
         settings = Settings(given)
-        fields = settings.identity_fields
-        self._keep_names(settings.names, fields)
+        self._keep_names(settings.names, settings.identity_fields)
         layout = self._layout = SharedLayout(settings)
         self._hot = layout.hot
-        self._suffix = layout.join_suffix(fields, settings.msgid, layout.elements)
+        self._suffix = layout.join_suffix(settings.identity_fields, settings.msgid, layout.elements)
 
     def encode(
         self,
@@ -305,8 +308,7 @@ class Encoder:
         Encoder(protocol='rfc5424', facility='user', hostname='web1', app_name='till', procid=2)
         """
         sibling = type(self)(**dict(self._list_options(), **changes))
-        if not [name for name in changes if name not in IDENTITY]:
-            # 10,000 siblings share what they can
+        if not [name for name in changes if name not in IDENTITY]:  # siblings share what they can
             sibling._layout, sibling._hot = self._layout, self._hot
         return sibling
 
@@ -420,12 +422,11 @@ class Encoder:
             process = read_other_process(record, layout.process)
             if process is not None and self._list_names()[2] is None:
                 own[2] = process
-        fields = render_own_fields(own, layout.protocol, self._get_fields(), layout.space)
+        fields = render_own_fields(own, layout.options, self._get_fields(), layout.space)
         if fields is None:
             return self
-        other: Encoder = object.__new__(Encoder)
-        other._identity_size = len(fields)
-        other._layout, other._hot = layout, layout.hot
+        other = object.__new__(Encoder)
+        other._identity_size, other._layout, other._hot = len(fields), layout, layout.hot
         other._suffix = layout.join_suffix(fields, layout.msgid, layout.elements)
         return other
 

@@ -59,6 +59,24 @@ def has_hostname() -> "bool":
     return this_host().partition(".")[0] not in ("", NILVALUE, "localhost")
 
 
+_full_names: "dict[str, str]" = {}  # by the kernel's name, as a look-up takes its time
+
+
+def look_up_this_host() -> "str":
+    """Return this host's name with its domain, as DNS or /etc/hosts has it; else as `this_host`."""
+    name = this_host()
+    if "." not in name and name not in _full_names:
+        try:
+            from socket import getfqdn
+        except ImportError:
+            return name
+        full = getfqdn(name)
+        if not full.startswith(f"{name}."):
+            return name  # it is another host's, or there is no answer now
+        _full_names[name] = full
+    return _full_names.get(name, name)
+
+
 def this_program() -> "str":
     """Return this program's name: that of its file or package, "python" if it has neither."""
     argv = getattr(sys, "argv", None) or [""]
@@ -160,6 +178,7 @@ def restore_names(given: "int", fields: "str") -> "tuple[str | None, str | None,
 
 def render_fields(
     protocol: "str",
+    fqdn: "bool",
     hostname: "str | None",
     app_name: "str | None",
     procid: "str | int | None",
@@ -169,9 +188,14 @@ def render_fields(
     None stands for this host, this program, this process. RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2,
     4.1.3.
     """
-    hostname = this_host() if hostname is None else check_field("hostname", hostname)
+    if hostname is None:
+        hostname = look_up_this_host() if fqdn else this_host()
+    else:
+        hostname = check_field("hostname", hostname)
     app_name = this_program() if app_name is None else check_field("app_name", app_name)
     procid = this_process() if procid is None else check_field("procid", procid)
+    if protocol != "rfc5424" and not fqdn:
+        hostname = remove_domain(hostname)
     return join_fields(protocol, clean_names(protocol, [hostname, app_name, procid]))
 
 
@@ -185,7 +209,7 @@ def clean_names(protocol: "str", names: "list[str]") -> "list[str]":
             clean_field(procid, MAX_PROCID),
         ]
     return [
-        clean_field(remove_domain(hostname), MAX_HOSTNAME, HOST_CHARACTERS),
+        clean_field(hostname, MAX_HOSTNAME, HOST_CHARACTERS),
         clean_field(app_name, MAX_TAG, TAG_CHARACTERS),
         clean_field(procid, MAX_PROCID, PID_CHARACTERS),
     ]
@@ -199,18 +223,22 @@ def join_fields(protocol: "str", cleaned: "list[str]") -> "str":
     return f" {tag}: " if protocol == "local" else f" {hostname} {tag}: "
 
 
-def replace_fields(protocol: "str", fields: "str", own: "list[str | None]") -> "str":
+def replace_fields(options: "dict[str, Any]", fields: "str", own: "list[str | None]") -> "str":
     """Return rendered fields with those of a record, that are not None, in place of theirs.
 
     RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2, 4.1.3.
     """
+    protocol = options["protocol"]
     if protocol == "rfc5424":
         cleaned = fields.split()
     else:  # no TAG has a bracket or a colon in it
         *hosts, tag = fields[1:-2].split(" ")
         app_name, _, pid = tag.partition("[")
         cleaned = [hosts[0] if hosts else NILVALUE, app_name, pid[:-1] or NILVALUE]
-    given = clean_names(protocol, [name or "" for name in own[:3]])
+    names = [name or "" for name in own[:3]]
+    if protocol != "rfc5424" and not options["fqdn"]:
+        names[0] = remove_domain(names[0])
+    given = clean_names(protocol, names)
     for index in range(3):
         if own[index] is not None:
             cleaned[index] = given[index]
@@ -218,7 +246,7 @@ def replace_fields(protocol: "str", fields: "str", own: "list[str | None]") -> "
 
 
 def render_own_fields(
-    own: "list[str | None]", protocol: "str", fields: "str", space: "int"
+    own: "list[str | None]", options: "dict[str, Any]", fields: "str", space: "int"
 ) -> "str | None":
     """Return the fields of a record, of which some may be its own.
 
@@ -226,7 +254,7 @@ def render_own_fields(
     """
     if own[0] is None and own[1] is None and own[2] is None:
         return None
-    fields = replace_fields(protocol, fields, own)
+    fields = replace_fields(options, fields, own)
     return fields if len(fields) <= space else None
 
 
@@ -250,6 +278,7 @@ OPTIONS: "dict[str, Any]" = {
     "attributes": None,
     "header_attributes": None,
     "enterprise_id": None,
+    "fqdn": False,
 }
 
 
@@ -341,7 +370,7 @@ class Settings:
         self.lowest_priority = check_facility(options["facility"]) * 8  # PRIVAL of severity 0
         self.prefix = check_prefix(options["prefix"])
         self.precision = check_precision(options["precision"])
-        self.identity_fields = render_fields(protocol, *self.names)
+        self.identity_fields = render_fields(protocol, bool(options["fqdn"]), *self.names)
         self.msgid = NILVALUE
         if options["msgid"] is not None:
             self.msgid = clean_msgid(check_field("msgid", options["msgid"]))

@@ -57,7 +57,7 @@ cdef class Encoder:
     """Encoder(*, protocol='rfc5424', facility='user', hostname=None, app_name=None, procid=None,
     msgid=None, structured_data=None, framing=None, local_time=None, precision=6,
     controls='escape', bom=False, max_size=None, prefix=b'', attributes=None,
-    header_attributes=None, enterprise_id=None)
+    header_attributes=None, enterprise_id=None, fqdn=False)
 --
 
     Turns messages of one identity into syslog records.
@@ -72,6 +72,8 @@ cdef class Encoder:
     hostname, app_name, procid: str; procid may be an int. None: this host, this program, this
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
+    fqdn: True looks up this host's full name, if no hostname is given, which may take as long as
+        DNS does; and leaves its domain to one that is, also for RFC 3164, whose 4.1.2 forbids it.
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
         with values of any type, written as by str(); or bytes that are already rendered, which

@@ -39,8 +39,6 @@ cdef char *write_field(
         return write_decimal(dst, read_small_int(value))
     if not PyUnicode_CheckExact(value):
         value = load_message().print_value(value)
-    if kind == HOST_FIELD:
-        value = remove_domain(value)
     if PyUnicode_IS_ASCII(value):
         octets = <const uint8_t *>PyUnicode_DATA(value)
     for i in range(min(PyUnicode_GET_LENGTH(value), limit)):
@@ -139,6 +137,8 @@ cdef object make_own_layout(Encoder encoder, object record, object process, Layo
     if encoder.reads_header:
         attributes = encoder.options["header_attributes"]
         hostname = find_field(record, attributes, "hostname", None)
+        if hostname is not None and not layout.is_rfc5424 and not encoder.options["fqdn"]:
+            hostname = remove_domain(load_message().print_value(hostname))
         app_name = find_field(record, attributes, "app_name", None)
         procid = find_field(record, attributes, "procid", None)
     if procid is None and not is_this_process(encoder, process):

@@ -35,6 +35,7 @@ class CommonOptions(TypedDict, total=False):
     attributes: Mapping[str, Mapping[str, str]] | None
     header_attributes: Mapping[str, str | Sequence[str]] | None
     enterprise_id: int | str | None
+    fqdn: bool
 
 
 class IdentityOptions(CommonOptions, total=False):

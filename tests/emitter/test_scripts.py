@@ -110,8 +110,11 @@ options = st.fixed_dictionaries(
         "max_size": st.sampled_from([450, 451, 480, 600, 2048]),
         "structured_data": st.sampled_from([{"a": {"c": "d"}}, {"b@2": {"e": "f" * 90}}]),
         "attributes": st.just({"a": {"b": "user"}, "code@1": {"line": "lineno"}}),
-        "header_attributes": st.just({"app_name": ["user", "name"], "procid": "process"}),
+        "header_attributes": st.sampled_from(
+            [{"app_name": ["user", "name"], "procid": "process"}, {"hostname": "user"}]
+        ),
         "enterprise_id": st.just(32473),
+        "fqdn": st.booleans(),
         "procid": st.none(),
     },
 )

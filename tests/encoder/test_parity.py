@@ -11,6 +11,7 @@ import inspect
 import itertools
 import os
 import re
+import socket
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -30,6 +31,12 @@ pytestmark = [pytest.mark.portable, pytest.mark.native, pytest.mark.versions, py
 ASKED = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000"))
 CALLS = 33  # of one encoder, in one example of hypothesis
 compared: "collections.Counter[str]" = collections.Counter()
+
+
+@pytest.fixture(autouse=True)
+def _known_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for the full name of this host."""
+    monkeypatch.setattr(socket, "getfqdn", lambda name: f"{name}.example.com")
 
 
 def share_examples(share: float, calls: int) -> Callable[[Callable], Callable]:
@@ -387,6 +394,7 @@ OPTIONS = {
         [None, {}, {"app_name": "name"}, {"msgid": ["a", "b"], "procid": ("c",)}]
     ),
     "enterprise_id": st.sampled_from([None, 0, 1, "1", Text("1"), BigInt(5)]),
+    "fqdn": st.sampled_from([False, True, 0, "yes"]),
     "attributes": st.sampled_from(ATTRIBUTES) | odd(dict, st.sampled_from(ATTRIBUTES[1:])),
 }
 WRONG_OPTIONS = {
@@ -402,6 +410,7 @@ WRONG_OPTIONS = {
     "precision": st.sampled_from([7, -1, 10**30, None, 6.0, "6"]),
     "controls": st.sampled_from([None, "", "drop", [], True]),
     "bom": st.sampled_from([[], "no", 2]),
+    "fqdn": st.sampled_from([[], "no", 2]),
     "max_size": st.sampled_from([0, -1, 60, 80, 2**31, 2**31 - 1, 10**30, 1e3, "1024", True]),
     "prefix": st.sampled_from(["", None, bytearray(b"a"), memoryview(b"a"), 5]),
     "header_attributes": st.sampled_from(
@@ -731,7 +740,7 @@ AWKWARD_CALLS: "dict[str, Callable[[ModuleType, object], object]]" = {
             **{**PLAIN, name: UNPRINTABLE}
         )
         for name in OPTIONS
-        if name not in ("local_time", "bom")
+        if name not in ("local_time", "bom", "fqdn")
     },
     "severity unprintable": lambda m, e: e.encode(UNPRINTABLE, "x"),
     "message unprintable": lambda m, e: e.encode(6, UNPRINTABLE),

@@ -1,6 +1,7 @@
 """RFC 3164, and what syslog(3) writes to /dev/log: the same without HOSTNAME."""
 
 import locale
+import logging
 import os
 import socket
 import sys
@@ -10,6 +11,8 @@ from types import ModuleType
 import pytest
 from support.each import try_each
 from support.grammar import parse_rfc3164
+
+from syslogfast import _options
 
 pytestmark = [pytest.mark.portable, pytest.mark.native]
 
@@ -176,6 +179,80 @@ def test_4_1_2_a_colon_does_not_make_an_address(encoder_module: ModuleType, name
 def test_4_1_2_addresses_stay_whole(encoder_module: ModuleType, address: str, written: str) -> None:
     """RFC 3164 4.1.2: HOSTNAME may be an IPv4 or IPv6 address."""
     assert read_hostname(encoder_module, address) == written
+
+
+@try_each(
+    "name, written",
+    [
+        ("web1", "web1"),
+        ("web1.example.com", "web1.example.com"),
+        ("web1.example.com.", "web1.example.com."),
+        ("web1 .example.com", "web1_.example.com"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("h" * 250 + ".example.com", "h" * 250 + ".exam"),
+    ],
+)
+def test_4_1_2_fqdn_keeps_the_domain(encoder_module: ModuleType, name: str, written: str) -> None:
+    """What RFC 3164 4.1.2 forbids, on request: without it, hosts of two domains are one."""
+    encoder = make_encoder(encoder_module, hostname=name, fqdn=True)
+    expected = f"<14>Oct 11 22:14:15 {written} shop[42]: x"
+    assert encoder.encode("info", "x", time_ns=OCTOBER) == expected.encode()
+    sibling = encoder.replace(app_name="till")
+    assert sibling.encode("info", "x", time_ns=OCTOBER).split()[3] == written.encode()
+    plain = encoder.replace(fqdn=False).encode("info", "x", time_ns=OCTOBER)
+    assert plain == make_encoder(encoder_module, hostname=name).encode("info", "x", time_ns=OCTOBER)
+
+
+@both_protocols
+@pytest.mark.parametrize("is_full", [False, True])
+def test_fqdn_of_a_record(encoder_module: ModuleType, protocol: str, is_full: bool) -> None:
+    encoder = make_encoder(
+        encoder_module, protocol, fqdn=is_full, header_attributes={"hostname": "host"}
+    )
+    values = {"msg": "x", "levelno": 20, "created": 0, "host": "db1.example.com"}
+    record = encoder.encode_record(logging.makeLogRecord(values))
+    host = {"rfc3164": b" db1.example.com" if is_full else b" db1", "local": b""}[protocol]
+    assert record == b"<14>Jan  1 00:00:00%b shop[42]: x" % host
+
+
+KNOWN = {"web1": "web1.example.com", "alone": "alone", "other": "db1.example.org"}
+
+
+@try_each(
+    "host, protocol, written",
+    [
+        ("web1", "rfc3164", "web1.example.com"),
+        ("web1", "rfc5424", "web1.example.com"),
+        ("web1.example.net", "rfc5424", "web1.example.net"),
+        ("alone", "rfc5424", "alone"),
+        ("other", "rfc5424", "other"),
+        ("(none)", "rfc5424", "-"),
+    ],
+)
+def test_fqdn_of_this_host(
+    encoder_module: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    protocol: str,
+    written: str,
+) -> None:
+    """It is looked up, once; a name that another host has, or no domain, is not taken."""
+    asked: list[str] = []
+
+    def look_up(name: str) -> str:
+        asked.append(name)
+        return KNOWN.get(name, name)
+
+    monkeypatch.setattr(_options.system, "uname", lambda: ("Linux", host))
+    monkeypatch.setattr(socket, "getfqdn", look_up)
+    monkeypatch.setattr(_options, "_full_names", {})
+    for _ in range(2):
+        encoder = encoder_module.Encoder(protocol=protocol, app_name="a", procid=1, fqdn=True)
+        assert f" {written} a" in encoder.encode("info", "x").decode()
+    assert len(asked) == (0 if "." in host else 1 if host == "web1" else 2)
+    encoder_module.Encoder(app_name="a", procid=1)  # nobody else waits for DNS
+    encoder_module.Encoder(hostname="h", app_name="a", procid=1, fqdn=True)
+    assert len(asked) <= 2
 
 
 def test_hostname_defaults_to_this_host(encoder_module: ModuleType) -> None:

@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
-    from typing import Any, Never, TypeAlias, TypeVar, Unpack
+    from typing import Any, Literal, Never, TypeAlias, TypeVar, Unpack
 
     from syslogfast._emitter_py import EmitterBase
     from syslogfast.types import Controls, EncoderOptions, Framing, Protocol, StructuredData
@@ -83,7 +83,7 @@ class Encoder:
         it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
-        structured data; an attribute that a record lacks, or that is None, is left out.
+        structured data, or {sd_id: "extra"}: all its `extra`. What it lacks, or None, is left out.
     header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
         from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
         the record has, and that is not None; without one, the field is what it is otherwise.
@@ -116,7 +116,7 @@ class Encoder:
         bom: "bool" = False,
         max_size: "int | None" = None,
         prefix: "bytes" = b"",
-        attributes: "Mapping[str, Mapping[str, str]] | None" = None,
+        attributes: "Mapping[str, Mapping[str, str] | Literal['extra']] | None" = None,
         header_attributes: "Mapping[str, str | Sequence[str]] | None" = None,
         enterprise_id: "int | str | None" = None,
         fqdn: "bool" = False,

@@ -188,12 +188,17 @@ def reject_service_option(option: "str") -> "NoReturn":
     raise ValueError(f"{option} must be left out: it is the service's")
 
 
-def check_attributes(attributes: "object", enterprise_id: "str") -> "dict[str, dict[str, str]]":
-    """Return a copy of {sd_id: {name: attribute}}; refuse what is not that."""
+def check_attributes(
+    attributes: "object", enterprise_id: "str"
+) -> "dict[str, dict[str, str] | str]":
+    """Return a copy of {sd_id: {name: attribute}} or {sd_id: "extra"}; refuse what is not that."""
     rule = "a dict of dicts of str, {sd_id: {name: attribute}}"
-    copied: dict[str, dict[str, str]] = {}
+    copied: dict[str, Any] = {}
     for sd_id, names in check_kind("attributes", attributes, rule, dict).items():
         sd_id = check_sd_name("SD-ID", check_kind("attributes", sd_id, rule, str))
+        if is_a(names, str):
+            copied[sd_id] = check_choice("attributes of an element", names, ("extra",))
+            continue
         copied[sd_id] = {}
         for name, attribute in check_kind("attributes", names, rule, dict).items():
             name = check_sd_name("PARAM-NAME", check_kind("attributes", name, rule, str))

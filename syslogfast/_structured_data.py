@@ -22,6 +22,14 @@ from syslogfast._validation import (
 )
 from syslogfast.constants import CONTROLS, MAX_SD_NAME, REGISTERED_SD_IDS, SD_NAME_CHARACTERS
 
+# What a LogRecord of Python 3.9 to 3.15 has, or gets from a Formatter; and what an encoder takes.
+RECORD_NAMES = {
+    "args", "asctime", "created", "exc_info", "exc_text", "filename", "funcName", "levelname",
+    "levelno", "lineno", "message", "module", "msecs", "msg", "name", "pathname", "process",
+    "processName", "relativeCreated", "stack_info", "taskName", "thread", "threadName",
+    "msgid", "structured_data",
+}  # fmt: skip
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
@@ -154,7 +162,7 @@ def join_attributes(
 
     An element of its own replaces one of the same SD-ID; bytes replace them all.
     """
-    attributes: Mapping[str, Mapping[str, str]] | None = options["attributes"]
+    attributes: Mapping[str, Mapping[str, str] | str] | None = options["attributes"]
     if attributes is None or is_a(given, bytes):
         return given
     elements: dict[object, object] = {}
@@ -164,7 +172,8 @@ def join_attributes(
         if sd_id in own:
             continue
         parameters = {}
-        for name, attribute in names.items():
+        pairs: Any = list_extra(record) if isinstance(names, str) else names.items()
+        for name, attribute in pairs:
             value = read_attribute(record, attribute)
             if value is not None:
                 parameters[name] = value
@@ -176,6 +185,15 @@ def join_attributes(
         except Exception:
             return given  # to be cleaned
     return elements or None
+
+
+def list_extra(record: "object") -> "list[tuple[str, str]]":
+    """Return the names that a record has beside those of each record, twice: `extra` gave them."""
+    names: Any = read_attribute(record, "__dict__")
+    if not is_a(names, dict):
+        return []
+    names = [read_str(name) for name in list(names) if is_a(name, str)]
+    return [(name, name) for name in names if name not in RECORD_NAMES]
 
 
 def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":

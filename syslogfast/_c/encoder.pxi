@@ -92,7 +92,7 @@ cdef class Encoder:
         it.
     prefix: bytes before the record, such as a log service's token.
     attributes: {sd_id: {name: attribute}}, what `encode_record` takes from a LogRecord into
-        structured data; an attribute that a record lacks, or that is None, is left out.
+        structured data, or {sd_id: "extra"}: all its `extra`. What it lacks, or None, is left out.
     header_attributes: {field: attribute}, or {field: [attribute, ...]}: what `encode_record` takes
         from a LogRecord as its hostname, app_name, procid or msgid. The first attribute counts that
         the record has, and that is not None; without one, the field is what it is otherwise.

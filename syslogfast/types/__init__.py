@@ -32,7 +32,7 @@ class CommonOptions(TypedDict, total=False):
     controls: Controls
     bom: bool
     max_size: int | None
-    attributes: Mapping[str, Mapping[str, str]] | None
+    attributes: Mapping[str, Mapping[str, str] | Literal["extra"]] | None
     header_attributes: Mapping[str, str | Sequence[str]] | None
     enterprise_id: int | str | None
     fqdn: bool

@@ -109,7 +109,9 @@ options = st.fixed_dictionaries(
         "controls": st.just("keep"),
         "max_size": st.sampled_from([450, 451, 480, 600, 2048]),
         "structured_data": st.sampled_from([{"a": {"c": "d"}}, {"b@2": {"e": "f" * 90}}]),
-        "attributes": st.just({"a": {"b": "user"}, "code@1": {"line": "lineno"}}),
+        "attributes": st.sampled_from(
+            [{"a": {"b": "user"}, "code@1": {"line": "lineno"}}, {"fields": "extra"}]
+        ),
         "header_attributes": st.sampled_from(
             [{"app_name": ["user", "name"], "procid": "process"}, {"hostname": "user"}]
         ),

@@ -367,7 +367,7 @@ FIELDS = [
 ]
 fields = st.one_of(st.sampled_from(FIELDS), odd(str, st.sampled_from(FIELDS)))
 ATTRIBUTES = [None, {}, {"a": {"b": "user"}}, {"a@1": {"line": "lineno"}, "b@2": {}},
-              {Text("a"): Mapping({Text("b"): Text("c")})}]  # fmt: skip
+              {"a": "extra"}, {Text("a"): Mapping({Text("b"): Text("c")})}]  # fmt: skip
 OPTIONS = {
     "protocol": st.sampled_from(["rfc5424", "rfc5424", "rfc3164", "local"]),
     "facility": st.sampled_from([0, 1, 12, 23, "local7", "kern", True, Number.SEVENTEEN, BigInt(9)])

@@ -1058,6 +1058,43 @@ def test_extra(encoder_module) -> None:
     assert parsed.message == "3 sold"
 
 
+@pytest.mark.parametrize("version", ["now", "3.9"])
+def test_all_extra(encoder_module, version) -> None:
+    """`"extra"` stands for all that a record has beside what each has; names are made to fit."""
+    options = {"attributes": {"fields": "extra", "user@1": {"name": "user"}}, "enterprise_id": 7}
+    record = make_record(user="eve", order=17, note=None, **{"the price": 1.5})
+    logging.Formatter("%(asctime)s %(message)s").format(record)  # which leaves more in it
+    if version == "3.9":
+        record.__dict__.pop("taskName", None)
+    extra = [("user", "eve"), ("order", "17"), ("the_price", "1.5")]
+    parsed = parse_rfc5424(encode(encoder_module, record, **options))
+    assert parsed.structured_data == [("fields@7", extra), ("user@1", [("name", "eve")])]
+    plain = make_record(msgid="SALE")
+    assert parse_rfc5424(encode(encoder_module, plain, **options)).structured_data == []
+    own = make_record(user="eve", structured_data={"fields": {"own": 1}})
+    parsed = parse_rfc5424(encode(encoder_module, own, **options))
+    assert parsed.structured_data == [("user@1", [("name", "eve")]), ("fields@7", [("own", "1")])]
+
+
+def test_extra_of_an_object(encoder_module) -> None:
+    """What has no dict of its own has nothing more to say."""
+
+    class Record:
+        __slots__ = ("levelno", "msg")
+
+    record = Record()
+    record.levelno, record.msg = 20, "sold"
+    data = encode(encoder_module, record, attributes={"fields@1": "extra"})
+    parsed = parse_rfc5424(data)
+    assert (parsed.message, parsed.structured_data) == ("sold", [])
+
+
+@pytest.mark.parametrize("wrong", ["extras", "", "all"])
+def test_no_other_word(encoder_module, wrong) -> None:
+    with pytest.raises(ValueError, match=r"^attributes of an element must be one of 'extra', got"):
+        encoder_module.Encoder(**IDENTITY, attributes={"fields@1": wrong})
+
+
 # --- attributes ----------------------------------------------------------------------------------
 
 CODE = {"code@32473": {"logger": "name", "line": "lineno", "user": "user"}}
@@ -1120,7 +1157,6 @@ def test_attributes_beside_constant_elements(encoder_module) -> None:
         [("a", {})],
         {"a": None},
         {"a": []},
-        {"a": "b"},
         {1: {}, "a": {}},
         {1: {"a": "b"}},
         {"a": {1: "b"}},

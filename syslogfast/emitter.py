@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from syslogfast._emitter_py import ExcInfo
     from syslogfast.transports.failure_report import OnFailure
     from syslogfast.transports.url import Url
-    from syslogfast.types import ConnectOptions, IdentityOptions, Overflow, Stats, StructuredData
+    from syslogfast.types import (
+        ConnectOptions,
+        IdentityOptions,
+        Multiline,
+        Overflow,
+        Oversize,
+        Stats,
+        StructuredData,
+    )
 
 if TYPE_CHECKING or BACKEND == "python":
     from syslogfast._emitter_py import EmitterBase, Sequence, watch_bound
@@ -57,6 +65,7 @@ class Emitter(EmitterBase):
     __slots__ = ()
 
     log = EmitterBase.emit
+    _emit_whole = EmitterBase.emit  # one record, whatever `oversize` and `multiline` say
 
     def exception(
         self,
@@ -252,6 +261,8 @@ def connect(
     trace: bool = False,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
+    oversize: "Oversize" = "truncate",
+    multiline: "Multiline" = "escape",
     **options: "Unpack[ConnectOptions]",
 ) -> Emitter:
     """Return an emitter for the first of these collectors that can be reached.
@@ -285,6 +296,12 @@ def connect(
         for what it may, such as a refused connection, and one when the emitter is closed.
     context: what to make TLS connections with, in place of `ca`, `cert`, `key` and `insecure` in
         the URLs, all of which are "tls://" or "relps://" then; `name` stays theirs.
+    oversize: what to do with a text that `max_size` has no space for: "truncate" leaves out its
+        end, "mark" also has the text say so, " ... (17 octets truncated)", and "split" divides it
+        into records, [part@32473 number="1" of="3"] and so on where there is structured data.
+    multiline: "escape" leaves a text of several lines one record, as `controls` says; "split"
+        makes each line that is not empty a record, so that a traceback is a record a line. One text
+        becomes 1,000 records at most; the last one has the rest, and is truncated.
     options: those of Encoder. `framing` is the URL's, `protocol` "local" for unix sockets unless
         it is given, `max_size` 2048 for UDP (RFC 5426 3.2). Where the kernel has no name for this
         host, `hostname` is that of its command line, or made of the first link address.
@@ -308,6 +325,11 @@ def connect(
 
         reject_missing_url()
     overflow = check_choice("overflow", overflow, OVERFLOWS)
+    kind: Any = Emitter
+    if oversize != "truncate" or multiline != "escape":
+        from syslogfast.long_texts import find_kind  # rarely needed
+
+        kind = find_kind(Emitter, Child, oversize, multiline)
     transports = [parse_url_as(field, url) for url in urls]
     if context is not None:
         use_context(transports, context)
@@ -354,4 +376,4 @@ def connect(
             from syslogfast._structured_data import TraceElement
 
         tracing = TraceElement(name_own_element(encoder, "trace"))
-    return Emitter(encoder, queue, sender, sequence, least, None, tracing)
+    return kind(encoder, queue, sender, sequence, least, None, tracing)  # type: ignore[no-any-return]

@@ -58,7 +58,12 @@ if TYPE_CHECKING:
     Tls: TypeAlias = bool | ssl.SSLContext | Mapping[str, object] | None
 
 ENDS = {"lf": b"\n", "nul": b"\0"}  # by framing
-DELIVERY = ("linger", "on_failure", "overflow", "queue_bytes", "trace")  # options of connect()
+# Options of connect(). Of the latter two only what is not the default asks for delivery.
+DELIVERY = (
+    *("linger", "on_failure", "overflow", "queue_bytes", "trace"),
+    *("multiline", "oversize"),
+)
+TEXTS = {"multiline": "escape", "oversize": "truncate"}  # those with a header, and their defaults
 OTHERS = ("level", "sequence_ids")  # of connect(), with a header
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
@@ -80,6 +85,8 @@ class SysLogHandler(StandardSysLogHandler):
         SOCK_STREAM then.
     linger, queue_bytes, overflow, on_failure: those of `connect`, any of which asks for delivery.
         By default nothing is told if `logging.raiseExceptions` is false.
+    oversize, multiline: those of `connect`, for a header; what is not their default asks for
+        delivery. A traceback is part of the text: with multiline="split", a record a line.
     options: those of Encoder, such as hostname and app_name.
 
     Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
@@ -122,6 +129,9 @@ class SysLogHandler(StandardSysLogHandler):
         self._has_header = bool(urls) or protocol is not None
         self._emitters: dict[object, Any] = {}  # encoders or emitters, one for each facility
         given: Any = options
+        for name in TEXTS:
+            if given.get(name) == TEXTS[name]:
+                del given[name]
         delivery = {name: given.pop(name) for name in DELIVERY if name in given}
         is_delivered = bool(urls or delivery) or framing is not None or is_asked_for(tls)
         is_delivered = is_delivered or (protocol is not None and self._connects(address, socktype))
@@ -130,6 +140,9 @@ class SysLogHandler(StandardSysLogHandler):
         if not self._has_header and given:
             Encoder(**given)  # TypeError, ValueError: it does not take them either
             reject_missing_protocol(min(given))
+        for name in TEXTS:
+            if not self._has_header and name in delivery:
+                reject_missing_protocol(name)
         if self._has_header or is_delivered:
             if not urls:
                 check_address(address)

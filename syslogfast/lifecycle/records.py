@@ -137,7 +137,7 @@ def send_record(
     if emitter._level < MAX_SEVERITY:  # that is for what a program says, not for what happens to it
         encoder, queue, sequence = emitter._get_encoder(), emitter._queue, emitter._sequence
         emitter = Child(encoder, queue, emitter._sender, sequence, MAX_SEVERITY, emitter._fields)
-    emitter.emit(severity, text, msgid=msgid, structured_data=data)
+    emitter._emit_whole(severity, text, msgid=msgid, structured_data=data)
 
 
 def send_error(

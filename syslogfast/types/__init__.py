@@ -17,6 +17,8 @@ Protocol: TypeAlias = Literal["rfc5424", "rfc3164", "local"]
 Framing: TypeAlias = Literal["octet", "lf", "nul"] | None
 Controls: TypeAlias = Literal["escape", "keep"]
 Overflow: TypeAlias = Literal["drop-newest", "drop-oldest", "block"]
+Oversize: TypeAlias = Literal["truncate", "mark", "split"]
+Multiline: TypeAlias = Literal["escape", "split"]
 
 
 class CommonOptions(TypedDict, total=False):
@@ -67,6 +69,8 @@ class QueueOptions(TypedDict, total=False):
     overflow: Overflow
     trace: bool
     on_failure: "OnFailure"
+    oversize: Oversize
+    multiline: Multiline
 
 
 class DeliveryOptions(QueueOptions, total=False):

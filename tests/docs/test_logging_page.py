@@ -76,6 +76,18 @@ def check_lines(section: Section, stage: Stage) -> None:
     assert text.count("\n") == 3
 
 
+@PAGE.check("A record a line, and long texts")
+def check_divided(section: Section, stage: Stage) -> None:
+    run = stage.run_quiet(stage.listen(section.take("python")))
+    *lines, last = stage.receive(6)
+    texts = [parse_rfc5424(line).message for line in lines]
+    assert texts[:2] == ["card refused", "Traceback (most recent call last):"]
+    assert texts[-1] == "ValueError: no card"
+    run.check(lines[0], "err", "card refused")
+    assert len(last) == 2048
+    assert re.search(rb" x+ \.\.\. \(30\d\d octets truncated\)$", last)
+
+
 @PAGE.check("With dictConfig")
 def check_dict_config(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))

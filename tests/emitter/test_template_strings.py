@@ -10,6 +10,7 @@ from support.emitters import make_emitter, take
 from support.grammar import parse_rfc5424
 
 import syslogfast
+from syslogfast.long_texts import find_kind
 
 pytestmark = [pytest.mark.versions, pytest.mark.native]
 
@@ -91,6 +92,22 @@ def try_one(name: str) -> None:
     quiet.emit_record(logging.makeLogRecord({"msg": t"{unread}", "levelno": 20}))
     assert quiet._queue.count == 0
 
+    # What divides a text reads it by itself. A value may be named like an option.
+    kind = find_kind(module.Emitter, module.Child, "split", "split")
+    divided = kind(emitter._encoder, emitter._queue, emitter._sender)
+    emitter._sender.enqueue = lambda frame, severity, is_truncated: emitter._queue.put(frame)
+    msgid, lines = "me", "a\nb"
+    for message, texts in ((t"{msgid} came", ["me came"]), (t"{msgid}\n{lines}", ["me", "a", "b"])):
+        fields = [("msgid", "me")] + [("lines", "a#012b")] * (len(texts) > 1)
+        divided.info(message, order=17)
+        assert read(emitter) == [(text, [(SD_ID, [*fields, ("order", "17")])]) for text in texts]
+        divided.emit_record(logging.makeLogRecord({"msg": message}))
+        assert read(emitter) == [(text, [(SD_ID, fields)]) for text in texts]
+    divided = kind(emitter._encoder, emitter._queue, emitter._sender, None, 4)
+    divided.info(t"{unread}")
+    divided.emit_record(logging.makeLogRecord({"msg": t"{unread}", "levelno": 20}))
+    assert emitter._queue.count == 0
+
 
 def try_logging(installs: bool) -> None:
     """A logger's records, too; an encoder has their text."""
@@ -122,6 +139,7 @@ def try_logging(installs: bool) -> None:
 '''
 SPACE: dict[str, Any] = {
     "Any": Any,
+    "find_kind": find_kind,
     "load_emitter_module": load_emitter_module,
     "logging": logging,
     "make_emitter": make_emitter,

@@ -84,6 +84,7 @@ connect(udp, udp, linger=0.05, overflow="drop-oldest", queue_bytes=1 << 16).clos
 connect(udp, on_failure=lines.append, level="info", sequence_ids=True, timeout=1).close()
 connect(udp, on_failure=False, level=Severity.ERR, overflow="block", linger=None).close()
 connect(udp, framing=None, protocol=None, max_size=None, local_time=True, msgid="M").close()
+connect(udp, oversize="mark", multiline="escape").bind(a=1).info("sold", order=17)
 context = ssl.create_default_context()
 with connect("tls://127.0.0.1:9?name=collector", context=context, framing="octet") as secured:
     print(secured, file=sys.stderr if lines else sys.stdout)
@@ -105,6 +106,7 @@ handler = SysLogHandler(("127.0.0.1", 9), "local0", protocol="rfc5424", hostname
 handler = SysLogHandler([local, "fd://1"], facility=SysLogHandler.LOG_MAIL, linger=0.1, timeout=2)
 handler = SysLogHandler(("127.0.0.1", 9), framing="octet", tls={"insecure": True}, socktype=1)
 handler = SysLogHandler("fd://1", hostname="web1", app_name="shop", overflow="drop-newest")
+handler = SysLogHandler("fd://1", oversize="split", multiline="split")
 handler.priority_map = {"NOTICE": "notice"}
 handler.append_nul = False
 logging.basicConfig(level="INFO", handlers=[handler, stream])

@@ -48,6 +48,8 @@ format_timestamp(0, protocol="iso8601")  # error
 connect(udp, lingr=1)  # error
 connect(udp, linger="1")  # error
 connect(udp, overflow="dropnewest")  # error
+connect(udp, oversize="cut")  # error
+connect(udp, multiline=True)  # error
 connect(udp, on_failure=True)  # error
 connect(udp, on_failure="no")  # error
 connect(udp, context=True)  # error
@@ -98,6 +100,7 @@ Formatter(linger=1)  # error
 SysLogHandler(udp, lingr=1)  # error
 SysLogHandler(udp, protocol="syslog")  # error
 SysLogHandler(udp, overflow="newest")  # error
+SysLogHandler(udp, multiline="lines")  # error
 SysLogHandler(udp, tls="yes")  # error
 SysLogHandler(udp, context=None)  # error
 handler.setFormatter("%(message)s")  # error

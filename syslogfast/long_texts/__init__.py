@@ -8,16 +8,18 @@ twins of EmitterBase have these methods before their own.
 import sys
 import time
 
-from syslogfast._log_record import choose_severity, read_record_text, read_template_fields
 from syslogfast._message import (
     HAS_TEMPLATES,
     choose_arguments,
+    choose_severity,
     describe_exception,
     format_message,
     is_template,
     read_any_message,
     read_attribute,
+    read_record_text,
     read_template,
+    read_template_fields,
 )
 from syslogfast._structured_data import add_fields, join_attributes
 from syslogfast._text import read_text

@@ -56,21 +56,23 @@ class Division:
         space, lacks_elements = self._measure_space(numbered)
         is_truncated = not limits.fits(text, max(space, 0))
         if is_truncated and self._oversize == "split" and most > 1:
-            room = self._measure_room()
-            if room >= WIDEST:  # no part is without a character
-                return self._send_parts(list(limits.divide(text, room, most)), room, numbered)
+            part_space = self._measure_part_space()
+            if part_space >= WIDEST:  # no part is without a character
+                return self._send_parts(
+                    list(limits.divide(text, part_space, most)), part_space, numbered
+                )
         if is_truncated and self._oversize != "truncate":
             text = limits.mark(text, space) or text
         self._put(text, numbered, is_truncated or lacks_elements)
         return 1
 
-    def _send_parts(self, parts: list[str], room: int, numbered: bytes) -> int:
+    def _send_parts(self, parts: list[str], part_space: int, numbered: bytes) -> int:
         for i, text in enumerate(parts):
             if i:
                 numbered = self._add_number()
-            is_truncated = not self._limits.fits(text, room)
+            is_truncated = not self._limits.fits(text, part_space)
             if is_truncated:
-                text = self._limits.mark(text, room) or text
+                text = self._limits.mark(text, part_space) or text
             self._put(text, self._limits.add_part(numbered, i + 1, len(parts)), is_truncated)
         return len(parts)
 
@@ -85,13 +87,13 @@ class Division:
             self._spaces[size] = self._limits.measure_space(self._encode, elements)
         return self._spaces[size]
 
-    def _measure_room(self) -> int:
+    def _measure_part_space(self) -> int:
         """Return the octets of a part beside the longest numbers; 0: elements are left out."""
         longest: Any = self._limits.add_part(self._elements, MOST_RECORDS, MOST_RECORDS)
         if self._sequence is not None:
             longest = add_sequence_id(longest, MAX_SEQUENCE_ID)
-        room, lacks_elements = self._limits.measure_space(self._encode, longest)
-        return 0 if lacks_elements else room
+        part_space, lacks_elements = self._limits.measure_space(self._encode, longest)
+        return 0 if lacks_elements else part_space
 
     def _add_number(self) -> "Any":
         """Return the elements with the next number in them, if records are numbered."""

@@ -40,7 +40,12 @@ link_flags = ["-Wl,-z,noseparate-code", *(["-s"] if is_small else [])] if is_lin
 options = {
     "depends": [
         f"syslogfast/{name}"
-        for name in ("syslogfast.h", "_c/cython_internals.h", "_c/datagram_socket.h")
+        for name in (
+            "syslogfast.h",
+            "_c/cython_internals.h",
+            "_c/datagram_socket.h",
+            "_c/template_strings.h",
+        )
     ],
     "include_dirs": ["syslogfast", "syslogfast/_c"],
     "define_macros": [

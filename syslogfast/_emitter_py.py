@@ -195,8 +195,9 @@ class EmitterBase:
         code = check_severity(severity)
         if code > self._level:
             return
-        if HAS_TEMPLATES and not args and is_template(message):
-            message, values = read_template(message)
+        found = read_template(message) if HAS_TEMPLATES and not args else None
+        if found:
+            message, values = found
             values.update(fields)
             fields = values
         if exc_info is not None and exc_info is not False:

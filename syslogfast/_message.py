@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Handler: TypeAlias = "logging.Handler | Misfit"
 
 
+PLAIN_KINDS = {str, int, float}  # whose format() without a specification is what str() gives
 HAS_TEMPLATES = sys.version_info >= (3, 14)
 
 
@@ -46,9 +47,13 @@ def is_template(value: "object") -> "bool":
     return type(value) is _template_kind
 
 
-def read_template(template: "Any") -> "tuple[str, dict[str, object]]":
-    """Return the text of a t-string, formatted as an f-string's, and its values by expression."""
-    conversions: dict[object, Any] = {"r": repr, "s": str, "a": ascii}
+def read_template(template: "Any") -> "tuple[str, dict[str, object]] | None":
+    """Return the text of a t-string, formatted as an f-string's, and its values by expression.
+
+    None: it is something else.
+    """
+    if type(template) is not _template_kind and not is_template(template):
+        return None
     text = ""
     fields: dict[str, object] = {}
     for part in template:
@@ -56,9 +61,14 @@ def read_template(template: "Any") -> "tuple[str, dict[str, object]]":
             text += part
             continue
         value = fields[part.expression] = part.value
+        conversion, form = part.conversion, part.format_spec
         try:
-            shown = conversions[part.conversion](value) if part.conversion else value
-            text += read_str(format(shown, part.format_spec))
+            if not conversion and not form and type(value) in PLAIN_KINDS:  # as most are
+                text += str(value)
+                continue
+            conversions: dict[object, Any] = {"r": repr, "s": str, "a": ascii}
+            shown = conversions[conversion](value) if conversion else value
+            text += read_str(format(shown, form))
         except Exception:
             text += print_value(value)
     return text, fields
@@ -66,8 +76,9 @@ def read_template(template: "Any") -> "tuple[str, dict[str, object]]":
 
 def print_value(value: "object") -> "str":
     """Return str(value), or UTF-8 as text; what stands for it if it cannot be printed."""
-    if is_template(value):
-        return read_template(value)[0]
+    found = read_template(value) if HAS_TEMPLATES else None
+    if found:
+        return found[0]
     try:
         if is_a(value, bytes, bytearray, memoryview):
             return bytes(memoryview(value)).decode("utf-8", "replace")  # type: ignore[arg-type]
@@ -394,7 +405,8 @@ def set_attribute(record: "logging.LogRecord", name: "str", text: "str") -> "Non
 def read_template_fields(record: "object") -> "dict[str, object] | None":
     """Return the values of a record's message, if that is a t-string that has some."""
     template = read_attribute(record, "msg")
-    return read_template(template)[1] or None if is_template(template) else None
+    found = read_template(template) if HAS_TEMPLATES else None
+    return found[1] or None if found else None
 
 
 def read_any_record(

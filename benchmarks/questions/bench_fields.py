@@ -8,6 +8,7 @@ bytes of it.
 import contextlib
 import importlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -28,6 +29,7 @@ Publish = Callable[[Table], None]
 QUEUED = 200  # records: fewer bytes than an emitter gathers before it sends
 PLAIN, GIVEN = "no fields", "three in `structured_data`"
 EXPECTED = [("fields@32473", [("order", "17"), ("by", "alice"), ("shop", "web")])]
+BY_PERCENT = "`%`, and three fields"
 BY_HAND, OURS = "a processor by hand, `encode_record`", "`Renderer`"
 
 pytestmark = pytest.mark.usefixtures("program")
@@ -104,6 +106,33 @@ def test_fields(rounds: Rounds, publish: Publish) -> None:
 
 def expected(has_fields: bool) -> strict.Expected:
     return expect_now(MESSAGE, structured_data=EXPECTED if has_fields else [])
+
+
+def test_template(rounds: Rounds, publish: Publish) -> None:
+    """A t-string beside the same text by `%` with the same fields."""
+    if sys.version_info < (3, 14):
+        raise MissingError("t-strings: Python has them from 3.14 on")
+    names: dict[str, object] = {"by": "alice", "order": 17, "price": 9.5}
+    text = "alice has sold 17 for 9.5"
+    fields = [("fields@32473", [(name, str(value)) for name, value in names.items()])]
+    statements = {
+        BY_PERCENT: 'info("%s has sold %d for %s", by, order, price,'
+        " by=by, order=order, price=price)",
+        "a t-string": 'info(t"{by} has sold {order} for {price}")',
+    }
+    with connect() as emitter:
+        names["info"] = emitter.info
+        rows = {}
+        for row, statement in statements.items():
+            exec(statement, names)
+            strict.check(take(emitter), expect_now(text, structured_data=fields))
+            rows[row] = repeat_call(statement, QUEUED, **names)
+        times = measure(rounds, emitter, rows)
+    publish(
+        tabulate(
+            "templates", "a text of three values, and these as fields", times, BY_PERCENT, QUEUED
+        )
+    )
 
 
 @pytest.fixture

@@ -29,11 +29,13 @@ cdef extern from *:
     bint take_next "syslogfast_take_next"(object iterator, PyObject **item) except -1
 
 
-cdef extern from *:
-    """
-    #define SYSLOGFAST_HAS_TEMPLATES (PY_VERSION_HEX >= 0x030e0000)
-    """
+cdef extern from "template_strings.h":
     bint HAS_TEMPLATES "SYSLOGFAST_HAS_TEMPLATES"
+    enum: MOST_VALUES "SYSLOGFAST_MOST_VALUES"
+    void learn_templates "syslogfast_learn_templates"(object template)
+    object read_plain_template "syslogfast_read_template"(
+        object template, PyObject **values, Py_ssize_t *count, PyObject **fields
+    )
 
 
 cdef extern from "Python.h":

@@ -126,8 +126,11 @@ cdef object emit_given "syslogfast_emit_given"(
     object self, int severity, PyObject **args, Py_ssize_t count, PyObject *names
 ):
     cdef PyObject *given[OPTIONS]
+    cdef PyObject *values[MOST_VALUES]
+    cdef PyObject *of_values
     cdef EmitterBase emitter = <EmitterBase>self
     cdef Py_ssize_t first = severity == ANY    # where the message is
+    joined = None
     given[MSGID] = given[STRUCTURED_DATA] = given[TIME] = given[EXC_INFO] = Py_None
     fields = None if names == NULL else read_given(given, args + count, names)
     if count <= first:
@@ -145,14 +148,22 @@ cdef object emit_given "syslogfast_emit_given"(
     structured_data = <object>given[STRUCTURED_DATA]
     count -= first + 1
     args += first + 1
-    if (
-        HAS_TEMPLATES and count == 0 and not PyUnicode_CheckExact(message)
-        and load_message().is_template(message)
-    ):
-        message, joined = load_message().read_template(message)
-        if fields is not None:
-            (<dict>joined).update(fields)
-        fields = joined or None
+    if HAS_TEMPLATES and count == 0 and not PyUnicode_CheckExact(message):
+        text = read_plain_template(message, values, &count, &of_values)
+        if text is not None:
+            message = text
+            args = values   # which the t-string keeps, and that the caller
+            joined = <object>of_values
+            Py_DECREF(joined)
+        else:
+            found = load_message().read_template(message)
+            if found is not None:
+                learn_templates(message)
+                message, joined = found
+        if joined is not None:
+            if fields is not None:
+                (<dict>joined).update(fields)
+            fields = joined or None
     if given[EXC_INFO] != Py_None and given[EXC_INFO] != <PyObject *>False:
         cold_path()
         message = load_message().describe_exception(

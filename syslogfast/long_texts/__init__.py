@@ -14,7 +14,6 @@ from syslogfast._message import (
     choose_severity,
     describe_exception,
     format_message,
-    is_template,
     read_any_message,
     read_attribute,
     read_record_text,
@@ -137,8 +136,9 @@ class DividesTexts(EmitterBase):
         exc_info: "ExcInfo",
         fields: dict[str, object],
     ) -> None:
-        if HAS_TEMPLATES and not args and is_template(message):
-            message, values = read_template(message)
+        found = read_template(message) if HAS_TEMPLATES and not args else None
+        if found:
+            message, values = found
             values.update(fields)
             fields = values
         if exc_info is not None and exc_info is not False:

@@ -1,10 +1,19 @@
-"""t-strings (PEP 750): the text that an f-string has, and a field for each value."""
+"""t-strings (PEP 750): the text that an f-string has, and a field for each value.
 
+SYSLOGFAST_EXAMPLES is how many of them to compare, about: 2,000 unless given.
+"""
+
+import enum
+import importlib
 import logging
+import os
 import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.backends import load_emitter_module
 from support.emitters import make_emitter, take
 from support.grammar import parse_rfc5424
@@ -17,6 +26,8 @@ pytestmark = [pytest.mark.versions, pytest.mark.native]
 # The whole file, not each test: there is nothing that this machine lacks.
 if sys.version_info < (3, 14):
     pytest.skip("Python has them from 3.14 on", allow_module_level=True)
+
+EXAMPLES = int(os.environ.get("SYSLOGFAST_EXAMPLES", "2000")) // 16 + 1
 
 # Compiled here: older Pythons, and tools for these, cannot read it.
 FUNCTIONS = r'''
@@ -148,6 +159,50 @@ SPACE: dict[str, Any] = {
     "take": take,
 }
 exec(compile(FUNCTIONS, "<t-strings>", "exec"), SPACE)
+
+
+class Color(enum.IntEnum):
+    RED = 1
+
+
+texts = st.text(st.sampled_from('ab%{}\u00e9\U0001f600\ud800\n"]'), max_size=6)
+values = st.one_of(
+    *(texts, st.integers(), st.floats(), st.booleans(), st.none(), st.binary(max_size=3)),
+    st.sampled_from([Color.RED, 10**5000, -(2**63), 2**63, float("nan"), 1e22, 1e-7, 1e15]),
+)
+parts = st.lists(
+    st.one_of(
+        texts,
+        st.builds(
+            importlib.import_module("string.templatelib").Interpolation,
+            *(values, st.sampled_from(["user", "count", "a b", "", "\u00e9", "x" * 40])),
+            st.sampled_from([None] * 6 + ["r", "s", "a"]),
+            st.sampled_from([""] * 6 + ["5", ">3", ".2f", "x", "?"]),
+        ),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(st.tuples(parts, st.booleans()), min_size=1, max_size=8))
+def test_any_template(both: list[ModuleType], made: list[tuple[list, bool]]) -> None:
+    """Most of them are read in C where that is compiled, and give what the Python twin does."""
+    kind = importlib.import_module("string.templatelib").Template
+    written = []
+    for module in both:
+        emitter = make_emitter(module)
+        for pieces, has_more in made:
+            more: Any = {"order": 17, "user": "you", "time_ns": 0} if has_more else {"time_ns": 0}
+            emitter.info(kind(*pieces), **more)
+            emitter.emit("err", kind(*pieces), **more)
+        written.append(take(emitter))
+    assert written[0] == written[1]
+
+
+@pytest.fixture(scope="module")
+def both() -> list[ModuleType]:
+    return [load_emitter_module("python"), load_emitter_module("c")]
 
 
 def test_emitters(backend: str) -> None:

@@ -121,6 +121,8 @@ def test_a_fork_waits_for_openssl(
     is_amid = threading.Event()
 
     def take_long(*args: Any, **options: Any) -> Any:
+        if args and args[0].server_side:
+            return original(*args, **options)  # the sink's
         is_amid.set()
         time.sleep(0.1)
         try:

@@ -221,7 +221,7 @@ def check_django(section: Section, stage: Stage) -> None:
         assert wait_until(lambda: sink.count_lines() >= 3)
         check_django_records(sink.read_records(), run.pid)
 
-    stage.write("settings.py", settings + section.take("python") + DJANGO_SETTINGS)
+    stage.write("settings.py", section.take("python") + DJANGO_SETTINGS)
     run = stage.run(DJANGO)
     assert run.out == b""
     check_django_records([parse_rfc5424(frame) for frame in split_frames(run.err, "lf")], run.pid)

@@ -87,7 +87,7 @@ def logentries(
     url: "str | Url | None" = None,
     **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
-    """Return an emitter for Logentries, now Rapid7 InsightOps.
+    """Return an emitter for Logentries, later Rapid7 InsightOps, which is not sold any more.
 
     token: a log's, a UUID; it stands at the line's start, and the service takes it off.
     region: "us" or "eu".
@@ -111,15 +111,18 @@ def datadog(
     url: "str | Url | None" = None,
     **options: "Unpack[TokenOptions]",
 ) -> "Emitter":
-    """Return an emitter for Datadog's TCP intake.
+    """Return an emitter for Datadog's TCP intake, where its Agent cannot be had.
+
+    The Agent takes plain syslog: `connect("tcp://127.0.0.1:10514")`, with the port that it has been
+    given. This intake is for those who use it already. Datadog does not support it any more, and
+    reports neither a wrong key nor a loss.
 
     api_key: it stands at the line's start.
     region: "us" or "eu"; other sites have no such intake.
 
     0123456789abcdef0123456789abcdef <14>1 2003-10-11T22:14:15.003000Z web1 shop 42 - - sold out
 
-    Lines over TLS. Datadog keeps this intake for those who use it already and does not support it
-    any more: neither a wrong key nor a loss is reported. Its Agent takes plain syslog.
+    Lines over TLS.
     https://docs.datadoghq.com/logs/faq/why-not-to-use-tcp-for-log-collection
 
     TypeError, ValueError: an argument is wrong, or one that is the service's is given.
@@ -163,6 +166,8 @@ def papertrail(
     **options: "Unpack[ServiceOptions]",
 ) -> "Emitter":
     """Return an emitter for Papertrail, where host and port say whose the records are.
+
+    Its users were moved to SolarWinds Observability: a destination with a token wants `solarwinds`.
 
     host, port: the log destination's, such as "logs7.papertrailapp.com", 12345.
 

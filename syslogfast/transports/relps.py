@@ -34,14 +34,15 @@ class TlsSocket:
 
     def recv(self, size: "int") -> "bytes":
         try:
-            return self._connection.recv(size)  # type: ignore[no-any-return]
+            with self._connection.lock:
+                return self._connection.recv(size)  # type: ignore[no-any-return]
         except OSError as error:
             reject(error)
 
     def send(self, data: "memoryview", flags: "int") -> "int":
         """Send the first bytes; if there is no space, the same are to be given again."""
         try:
-            with WithoutSignal():
+            with self._connection.lock, WithoutSignal():
                 return self._connection.send(data[:MAX_PIECE])  # type: ignore[no-any-return]
         except OSError as error:
             reject(error)
@@ -49,7 +50,7 @@ class TlsSocket:
     def close(self) -> "None":
         """Send close_notify, without waiting for an answer."""
         try:
-            with WithoutSignal():
+            with self._connection.lock, WithoutSignal():
                 self._connection.unwrap()
         except (OSError, ValueError):
             pass  # as far as it goes

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+TLS_MODULE = "syslogfast.transports.tls"  # which is loaded where there is such a transport
+
+
 def has_greenlets() -> "bool":
     """Return True if gevent or eventlet may have replaced functions of the standard library."""
     return "gevent.monkey" in sys.modules or "eventlet.patcher" in sys.modules
@@ -57,10 +60,13 @@ def prepare_thread() -> "None":
 def forks_untold() -> "bool":
     """Return True where uWSGI is going to fork without Python's hooks, and nothing in C sees it.
 
-    There must be no thread then: if it had the interpreter at that time, the child has none.
+    There must be no thread then: if it had the interpreter at that time, the child has none. With
+    TLS there must be none even if C has the fork wait for it: that is not for so long as OpenSSL
+    may take, whose locks the child would find held for ever.
     """
     uwsgi: Any = sys.modules.get("uwsgi")
-    if platform.note_work is not platform.identify_process or not hasattr(uwsgi, "worker_id"):
+    is_seen = platform.note_work is not platform.identify_process
+    if not hasattr(uwsgi, "worker_id") or (is_seen and TLS_MODULE not in sys.modules):
         return False
     if uwsgi.worker_id() or uwsgi.mule_id():
         return False  # it has done so

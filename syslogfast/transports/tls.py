@@ -1,12 +1,14 @@
 """TLS (RFC 5425): a stream whose collector proves who it is, and may ask for the same."""
 
+import _thread
 import encodings.idna  # noqa: F401  # what names are checked by
 import signal
 import ssl
 from time import monotonic
 
-from syslogfast._platform import find_signal_action
+from syslogfast._platform import SignalSafeLock, call_at_fork, find_signal_action
 from syslogfast.transports import PermanentError
+from syslogfast.transports.exit_fork import list_owners, refer_weakly
 from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.stream import (
     NO_SIGNAL,
@@ -25,9 +27,54 @@ if TYPE_CHECKING:
 
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
 MIN_REFUSAL_WAIT = 0.05  # seconds
+FORK_WAIT = 2.0  # seconds that a fork waits for calls of OpenSSL, at most
 SIGPIPE: int = getattr(signal, "SIGPIPE", 0)  # Windows has none
 # Reasons, as OpenSSL names them, for which the collector does not want us.
 ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
+
+
+class OpenSslLock(SignalSafeLock):  # type: ignore[misc]
+    """Held while a thread calls OpenSSL, for which a fork waits.
+
+    OpenSSL has locks of its own, for all threads of a process. In a child they would stay as they
+    were, held by a thread that is not there, and whatever needs them next would wait for ever. No
+    call that waits for the network is made under it.
+    """
+
+    def __init__(self) -> "None":
+        refer_weakly(_locks, self)
+
+
+_locks: "dict[int, Any]" = {}  # by id(), weakly
+_held: "dict[int, list[OpenSslLock]]" = {}  # by a thread that forks, until it has done so
+making_context = OpenSslLock()  # which takes much longer than to send a record
+
+
+def acquire_locks() -> "None":
+    """Wait for the calls of other threads: before a fork."""
+    deadline = monotonic() + FORK_WAIT
+    held = _held.setdefault(_thread.get_ident(), [])
+    for lock in list_owners(_locks):
+        if lock.acquire(True, max(0.0, deadline - monotonic())):
+            held.append(lock)
+
+
+def release_locks() -> "None":
+    for lock in _held.pop(_thread.get_ident(), []):
+        lock.release()
+
+
+def renew_locks() -> "None":
+    """Release all locks in the child, those of threads that are not there, too."""
+    _held.clear()
+    for lock in list_owners(_locks):
+        if hasattr(lock, "_at_fork_reinit"):
+            lock._at_fork_reinit()
+
+
+call_at_fork("locks", "before", acquire_locks)
+call_at_fork("locks", "after_in_parent", release_locks)
+call_at_fork("locks", "after_in_child", renew_locks)
 
 
 def make_context(url: "Url") -> "ssl.SSLContext":
@@ -36,10 +83,11 @@ def make_context(url: "Url") -> "ssl.SSLContext":
         return url.context  # type: ignore[no-any-return]
     options = url.options
     try:
-        context = ssl.create_default_context(cafile=options.get("ca"))
-        if "cert" in options:
-            # A key that needs a password has nobody to ask for it.
-            context.load_cert_chain(options["cert"], options.get("key"), lambda: b"")
+        with making_context:
+            context = ssl.create_default_context(cafile=options.get("ca"))
+            if "cert" in options:
+                # A key that needs a password has nobody to ask for it.
+                context.load_cert_chain(options["cert"], options.get("key"), lambda: b"")
     except OSError as error:
         raise PermanentError(f"no use can be made of its ca, cert or key: {error}") from None
     if "insecure" in options:
@@ -80,11 +128,41 @@ class WithoutSignal:
 def wrap_stream(
     context: "ssl.SSLContext", stream: "Any", name: "str", deadline: "float"
 ) -> "ssl.SSLSocket | TlsByMemory":
-    """Return a TLS connection over a stream, after its handshake; deadline: by monotonic()."""
+    """Return a TLS connection over a stream, after its handshake; deadline: by monotonic().
+
+    Its `lock` is to be held while it is used.
+    """
     if has_greenlets():
         return TlsByMemory(context, stream, name, deadline)
-    stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
-    return context.wrap_socket(stream, server_hostname=name)
+    lock = OpenSslLock()
+    stream.settimeout(0)
+    with lock:
+        connection: Any = context.wrap_socket(
+            stream, server_hostname=name, do_handshake_on_connect=False
+        )
+    connection.lock = lock
+    try:
+        while not shake_hands(connection, lock, deadline):
+            pass
+    except (OSError, ValueError):
+        connection.close()
+        raise
+    return connection  # type: ignore[no-any-return]
+
+
+def shake_hands(connection: "Any", lock: "OpenSslLock", deadline: "float") -> "bool":
+    """Take a step of the handshake, and wait for the next; True: it is over."""
+    try:
+        with lock:
+            connection.do_handshake()
+        return True
+    except ssl.SSLWantReadError:
+        to_read = True
+    except ssl.SSLWantWriteError:
+        to_read = False
+    if not wait_ready(connection.fileno(), max(0.0, deadline - monotonic()), to_read):
+        raise TimeoutError("the handshake timed out")
+    return False
 
 
 def connect_tls(url: "Url", timeout: "float") -> "tuple[Any, float]":
@@ -127,7 +205,9 @@ def await_refusal(connection: "Any", seconds: "float") -> "None":
 def look_for_end(connection: "Any") -> "None":
     """Raise that the collector has gone, if it has: TCP takes bytes for it all the same."""
     try:
-        if not connection.recv(4096):
+        with connection.lock:
+            data = connection.recv(4096)
+        if not data:
             raise ConnectionResetError("the collector has closed the connection")
     except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
         pass
@@ -143,9 +223,11 @@ class TlsByMemory:
     def __init__(
         self, context: "ssl.SSLContext", stream: "Any", name: "str", deadline: "float"
     ) -> "None":
+        self.lock = OpenSslLock()
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        with self.lock:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._unsent = b""  # of what OpenSSL has written
         self._pending = 0  # bytes of the piece that `send` was given, and that is in there
         self._is_plain = False  # since close_notify
@@ -155,7 +237,8 @@ class TlsByMemory:
         while True:
             stream.settimeout(max(SHORTEST_TIMEOUT, deadline - monotonic()))
             try:
-                self._tls.do_handshake()
+                with self.lock:
+                    self._tls.do_handshake()
                 self._flush()
                 return
             except ssl.SSLWantReadError:
@@ -230,7 +313,7 @@ class TlsTransport(TcpTransport):
                 while data is not None and taken < len(data):
                     piece = data[taken : taken + (self.pinned or MAX_PIECE)]
                     self.pinned = len(piece)
-                    taken += self._socket.send(piece)
+                    taken += self._send_piece(piece)
                     self.pinned = 0
         except ssl.SSLWantReadError:
             self._wants_to_read = True
@@ -242,6 +325,10 @@ class TlsTransport(TcpTransport):
                 raise explain_error(error) from None
         return taken  # if it has broken, the next call finds that, too
 
+    def _send_piece(self, piece: "memoryview") -> "int":
+        with self._socket.lock:
+            return self._socket.send(piece)  # type: ignore[no-any-return]
+
     def wait(self, timeout: "float") -> "None":
         wait_ready(self._socket.fileno(), timeout, self._wants_to_read)
 
@@ -250,7 +337,7 @@ class TlsTransport(TcpTransport):
         deadline = monotonic() + timeout
         while True:
             try:
-                with WithoutSignal():
+                with self._socket.lock, WithoutSignal():
                     self._socket.unwrap()
             except ssl.SSLWantReadError:
                 break  # close_notify has been sent, and is not answered

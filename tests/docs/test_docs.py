@@ -1,5 +1,6 @@
 """What the pages in docs show is true: the shorter pages, and that none is left out."""
 
+import contextlib
 import pathlib
 import re
 import socket
@@ -7,8 +8,10 @@ import types
 from typing import Any
 
 import pytest
+import yaml
+from support.grammar import split_frames
 from support.page_sections import DOCS, Page, Section, Stage, check_session, read_sections
-from support.receivers import url_of
+from support.receivers import Sink, url_of, wait_until
 
 import syslogfast
 from syslogfast import services
@@ -130,6 +133,21 @@ def check_forms(section: Section, stage: Stage) -> None:
     own = [name for name, value in vars(services).items() if isinstance(value, kinds)]
     public = {name for name in own if "https://" in (getattr(services, name).__doc__ or "")}
     assert names == public
+
+
+@SERVICES.check("Datadog, Papertrail, InsightOps")
+def check_agent(section: Section, stage: Stage) -> None:
+    """A listener stands for the Agent, at the port that its configuration names."""
+    (listener,) = yaml.safe_load(section.take("yaml", "conf.d/syslog.d/conf.yaml"))["logs"]
+    assert (listener["type"], listener["source"]) == ("tcp", "syslog")
+    place = f"tcp://127.0.0.1:{listener['port']}"
+    program = section.take("python")
+    assert program.count(place) == 1
+    with contextlib.closing(Sink()) as sink:
+        run = stage.run_quiet(program.replace(place, url_of(sink)))
+        assert wait_until(lambda: sink.count_lines() == 1)
+        (record,) = split_frames(sink.received, "lf")
+    run.check(record, "info", "sold out")
 
 
 SERVICES.check("Another place")(check_session)

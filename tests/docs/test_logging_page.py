@@ -133,53 +133,6 @@ def check_queue(section: Section, stage: Stage) -> None:
     run.check(record, "err", "#012".join(lines))
 
 
-@PAGE.check("Django")
-def check_django(section: Section, stage: Stage) -> None:
-    stage.write("settings.py", section.take("python"))
-    run = stage.run(
-        "import logging.config\n"
-        "import settings\n"
-        "logging.config.dictConfig(settings.LOGGING)\n"
-        "log = logging.getLogger('django.request')\n"
-        "log.warning('Not Found: %s', '/tea', extra={'status_code': 404, 'request': object()})\n"
-        "log.error('Internal Server Error: %s', '/till', extra={'status_code': 500})\n"
-        "logging.getLogger('django').info('started')\n"
-        "logging.getLogger('shop').info('too quiet')\n"
-        "logging.getLogger('shop.till').warning('open')\n"
-    )
-    assert run.out == b""
-    records = split_frames(run.err, "lf")
-    assert len(records) == 3
-    status = ("http@32473", [("status", "500")])
-    sources = [
-        ("code@32473", [("logger", name)]) for name in ("django.request", "django", "shop.till")
-    ]
-    elements = [status, sources[0]]
-    run.check(records[0], "err", "Internal Server Error: /till", structured_data=elements)
-    run.check(records[1], "info", "started", structured_data=sources[1:2])
-    run.check(records[2], "warning", "open", structured_data=sources[2:])
-
-
-@PAGE.check("Gunicorn")
-def check_gunicorn(section: Section, stage: Stage) -> None:
-    stage.write("gunicorn.conf.py", section.take("python", "gunicorn.conf.py"))
-    run = stage.run(
-        "import logging.config, runpy\n"
-        "logging.config.dictConfig(runpy.run_path('gunicorn.conf.py')['logconfig_dict'])\n"
-        "logging.getLogger('gunicorn.error').info('Booting worker with pid: %s', 7)\n"
-        "atoms = {'r': 'GET /\\n<0>1 HTTP/1.1', 's': 200}\n"
-        "logging.getLogger('gunicorn.access').info('\"%(r)s\" %(s)s', atoms)\n"
-        "logging.getLogger('shop').warning('open')\n"
-    )
-    records = split_frames(run.err, "lf")
-    assert len(records) == 2
-    run.check(records[0], "info", "Booting worker with pid: 7")
-    run.check(records[1], "warning", "open")
-    (record,) = split_frames(run.out, "lf")
-    message = '"GET /#012<0>1 HTTP/1.1" 200'
-    run.check(record, "info", message, facility=LOCAL0, msgid="ACCESS")
-
-
 @PAGE.check("MSGID and structured data")
 def check_structured_data(section: Section, stage: Stage) -> None:
     stage.run_quiet(section.take("python")).compare(section.take("text"))

@@ -4,8 +4,11 @@ import datetime
 import pathlib
 import re
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from support.cpython_suite import require_suite
 from support.grammar import parse_rfc5424, split_frames
 from support.page_sections import LOCAL0, Page, Run, Section, Stage
 
@@ -35,6 +38,38 @@ def check_same(section: Section, stage: Stage) -> None:
         stage.run_quiet(stage.listen(text))
         assert stage.receive(1) == [shown]
         stage.sockets.pop().close()
+
+
+FORMATTER_TESTS = """
+import logging, sys, unittest
+import test.test_logging
+import syslogfast
+
+class Formatter(syslogfast.Formatter):
+    def format(self, record):  # no header, which none of these tests has heard of
+        return self.format_text(record)
+
+logging.Formatter = Formatter
+logging.raiseExceptions = False
+loader = unittest.defaultTestLoader
+suite = loader.loadTestsFromTestCase(test.test_logging.FormatterTest)
+result = unittest.TextTestRunner(stream=sys.stderr).run(suite)
+assert not result.errors, result.errors
+for test, text in result.failures:
+    print(test.id().rpartition(".")[2], "ValueError not raised" in text)
+"""
+
+
+@pytest.mark.versions
+def test_what_formatters_raise(run_python: Callable[..., Any]) -> None:
+    """Of CPython's own tests of formatters, those fail that the page names, for that reason."""
+    require_suite()
+    text = PAGE.sections["What one may add"].text.partition("tests of formatters (")[2]
+    named = re.findall(r"`(\w+)`", text.partition(")")[0])
+    done = run_python(FORMATTER_TESTS)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted(f"{name} True" for name in named)
+    assert len(named) == 4
 
 
 def send_row(stage: Stage, address: str, options: str) -> bytes:

@@ -6,6 +6,7 @@ end the server as they do without us.
 
 import collections
 import concurrent.futures
+import contextlib
 import http.client
 import os
 import pathlib
@@ -18,7 +19,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.backends import load_backend
-from support.receivers import LIMIT, Sink, find_free_port, url_of, wait_until
+from support.certificates import Certificates
+from support.receivers import LIMIT, Sink, TlsSink, find_free_port, url_of, wait_until
 
 UWSGI = os.environ.get("SYSLOGFAST_UWSGI") or shutil.which("uwsgi") or ""
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -172,6 +174,26 @@ def test_each_record_arrives_once(
     load_backend(backend)
     imports = AT_IMPORT * (PROCESSES if "--lazy-apps" in options else 1)
     check(serve(backend, url_of(sink), *options), sink, requests, imports)
+
+
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [("c", []), ("c", ["--enable-threads"]), ("c", HOOKS), ("python", ["--enable-threads"])],
+)
+def test_each_record_arrives_once_by_tls(
+    serve: Serve,
+    certificates: Certificates,
+    backend: str,
+    options: list[str],
+    tmp_path: pathlib.Path,
+) -> None:
+    """To read many authorities takes OpenSSL longer than a fork waits for a thread."""
+    load_backend(backend)
+    authorities = tmp_path / "ca.pem"
+    authorities.write_bytes(certificates.ca.read_bytes() * 1000)
+    with contextlib.closing(TlsSink(certificates)) as sink:
+        url = f"tls://127.0.0.1:{sink.port}?ca={authorities}&framing=lf"
+        check(serve(backend, url, *options), sink, 50, AT_IMPORT)
 
 
 @pytest.mark.parametrize(

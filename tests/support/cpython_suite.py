@@ -12,20 +12,24 @@ import pytest
 Done = subprocess.CompletedProcess[str]
 
 
-def run_both(
-    program: str, *cases: str, options: tuple[str, ...] = ()
-) -> tuple[Done, Done, list[str]]:
-    """Run for "logging" and "syslogfast"; return both, and the results, which are the same.
-
-    Each has a folder of its own, for some of these tests write a "test.log" to where they are. It
-    is skipped where an interpreter comes without these tests, as Debian's does.
-    """
+def require_suite() -> None:
+    """Skip the test where an interpreter comes without CPython's own, as Debian's does."""
     try:
         found = importlib.util.find_spec("test.test_logging")
     except ModuleNotFoundError:
         found = None
     if found is None:
         pytest.skip("this interpreter comes without test.test_logging, as Debian's does")
+
+
+def run_both(
+    program: str, *cases: str, options: tuple[str, ...] = ()
+) -> tuple[Done, Done, list[str]]:
+    """Run for "logging" and "syslogfast"; return both, and the results, which are the same.
+
+    Each has a folder of its own, for some of these tests write a "test.log" to where they are.
+    """
+    require_suite()
 
     def run(name: str) -> Done:
         command = [sys.executable, "-I", *options, "-c", program, name, *cases]

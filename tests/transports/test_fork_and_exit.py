@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -103,6 +104,80 @@ def test_a_fork_speaks_for_itself(connect: Callable, sink: Sink) -> None:
     assert [record.message for record in childs] == ["child's"] * 2
     assert [record.hostname for record in childs] == ["vm-1", "web1"]
     assert {record.procid for record in childs} == {str(child)}
+
+
+@pytest.mark.parametrize(
+    "call", ["create_default_context", "do_handshake", "recv", "send", "unwrap"]
+)
+def test_a_fork_waits_for_openssl(
+    connect_once: Callable,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+) -> None:
+    """OpenSSL has locks, which the child would find held by a thread that it does not have."""
+    owner: Any = ssl if hasattr(ssl, call) else ssl.SSLSocket
+    original = getattr(owner, call)
+    is_amid = threading.Event()
+
+    def take_long(*args: Any, **options: Any) -> Any:
+        if args and args[0].server_side:
+            return original(*args, **options)  # the sink's
+        is_amid.set()
+        time.sleep(0.1)
+        try:
+            return original(*args, **options)
+        finally:
+            is_amid.clear()
+
+    def check() -> None:
+        assert not is_amid.is_set()
+
+    sink = TlsSink(certificates)
+    emitter = connect_once(f"tls://127.0.0.1:{sink.port}?ca={certificates.ca}")
+    if call == "unwrap":
+        emitter.info("sold")
+        assert emitter.flush()
+    monkeypatch.setattr(owner, call, take_long)
+    threads = [
+        threading.Thread(target=step) for step in (lambda: emitter.info("sold"), emitter.close)
+    ]
+    for thread in threads:
+        thread.start()
+    assert is_amid.wait(LIMIT)
+    run_in_child(check)
+    for thread in threads:
+        thread.join(LIMIT)
+    monkeypatch.undo()
+    sink.close()
+
+
+@pytest.mark.slow
+def test_forks_amid_calls_of_openssl(
+    connect_once: Callable, certificates: Certificates, tmp_path: pathlib.Path
+) -> None:
+    """The sender's thread reads many authorities at the time, or shakes hands; each child sends."""
+    authorities = tmp_path / "ca.pem"
+    authorities.write_bytes(certificates.ca.read_bytes() * 200)
+    sink = TlsSink(certificates)
+    url = f"tls://127.0.0.1:{sink.port}?ca={authorities}"
+
+    for number in range(12):
+        emitter = connect_once(url, linger=0, **OWN_PROCESS)
+        emitter.info("parent's")
+        time.sleep(number * 0.002)
+
+        def speak(emitter: Any = emitter) -> None:
+            emitter.info("child's")
+            assert emitter.flush(LIMIT), emitter.stats
+            emitter.close()
+
+        run_in_child(speak)
+        assert emitter.flush(LIMIT)
+        emitter.close()
+    sink.close()
+    assert sorted(sink.read_texts("octet")) == ["child's"] * 12 + ["parent's"] * 12
+    assert sink.failures == []
 
 
 @pytest.mark.slow

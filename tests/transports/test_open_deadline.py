@@ -26,14 +26,16 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = self.start = 1000.0
+        self.answer_at = float("inf")  # when a descriptor that is waited for has something
         for module in (stream, tls, relp):
             monkeypatch.setattr(module, "monotonic", lambda: self.now)
         for module in (tls, relp):
             monkeypatch.setattr(module, "wait_ready", self._wait_ready)
 
     def _wait_ready(self, fd: int, timeout: float, to_read: bool = False) -> bool:
-        self.now += timeout
-        return False
+        until = self.now + timeout
+        self.now = max(self.now, min(until, self.answer_at))
+        return self.answer_at <= until
 
     def wait(self, seconds: float, timeout: float | None) -> None:
         """Let something take so long that is given a timeout."""
@@ -157,10 +159,20 @@ class FakeContext:
         self._clock = clock
         self._delay = delay
 
-    def wrap_socket(self, given: Any, server_hostname: str) -> FakeSocket:
-        self._clock.wait(self._delay, given._timeout)
+    def wrap_socket(
+        self, given: Any, server_hostname: str, do_handshake_on_connect: bool
+    ) -> FakeSocket:
+        assert not do_handshake_on_connect  # or it would wait under a lock
+        assert given._timeout == 0
+        self._clock.answer_at = self._clock.now + self._delay
+        given.do_handshake = self._shake_hands
         given.recv = self._say_nothing
         return given
+
+    def _shake_hands(self) -> None:
+        if self._clock.now < self._clock.answer_at:
+            raise ssl.SSLWantReadError
+        self._clock.answer_at = float("inf")
 
     def _say_nothing(self, size: int) -> bytes:
         raise ssl.SSLWantReadError

@@ -167,13 +167,14 @@ class Emitter(EmitterBase):
 
         deadline = self._sender.find_deadline(timeout)
         pause = 0.001
-        self._sender.send_soon()
+        catch_up_with_fork()
+        self._sender.pump(opens=False)  # what waits for nothing, at once
         while self._queue.count:
             if monotonic() >= deadline:
                 return False
+            self._sender.send_soon()
             await sleep(pause)
             pause = min(2 * pause, 0.05)
-            self._sender.send_soon()
         return True
 
     @property

@@ -15,6 +15,7 @@ from measure.tables import Table, load_table
 PARTS = (  # in the order of the page
     "record",
     "fields",
+    "integrations",
     "timestamp",
     "call",
     "throughput",

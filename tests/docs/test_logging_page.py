@@ -193,6 +193,39 @@ def check_structlog(section: Section, stage: Stage) -> None:
     run.check(last, "err", message, structured_data=order)
 
 
+@PAGE.check("picologging")
+def check_picologging(section: Section, stage: Stage) -> None:
+    reason = "picologging is not installed: it has no wheel for CPython 3.13 and later"
+    pytest.importorskip("picologging", reason=reason)
+    run = stage.run_quiet(
+        section.take("python") + "import io, sys\n"
+        "for name in 'debug', 'info', 'warning', 'error', 'critical':\n"
+        "    getattr(log, name)('%d sold', 3)\n"
+        "log.info('\\n%s', b'\\xff')\n"
+        "try:\n"
+        "    [][0]\n"
+        "except IndexError:\n"
+        "    log.exception('failed')\n"
+        "stream = io.StringIO()\n"
+        "handler = picologging.StreamHandler(stream)\n"
+        "handler.setFormatter(syslogfast.Formatter(pri=True, app_name='shop'))\n"
+        "log.addHandler(handler)\n"
+        "log.warning('twice')\n"
+        "assert stream.getvalue().startswith('<12>1 '), stream.getvalue()\n"
+        "assert stream.getvalue().endswith(' twice\\n'), stream.getvalue()\n"
+    )
+    first, *records, odd, last, twice = split_frames(run.out, "lf")
+    run.check(first, "warning", "card refused")
+    for record, severity in zip(records, ("info", "warning", "err", "crit"), strict=True):
+        run.check(record, severity, "3 sold")
+    run.check(odd, "info", r"#012b'\xff'")
+    run.check(twice, "warning", "twice")
+    message = parse_rfc5424(last).message or ""
+    assert message.startswith("failed#012Traceback (most recent call last):#012  File ")
+    assert message.endswith("#012IndexError: list index out of range")
+    run.check(last, "err", message)
+
+
 @PAGE.check("loguru")
 def check_loguru(section: Section, stage: Stage) -> None:
     pytest.importorskip("loguru", reason="loguru is not installed")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.grammar import parse_rfc5424
 from support.receivers import (
     LIMIT,
     Sink,
@@ -103,6 +104,19 @@ def test_a_transport_that_cannot_even_be_loaded(
 
 
 # --- several URLs --------------------------------------------------------------------------------
+
+
+def test_what_no_host_takes_is_dropped(connect_once: Callable, receiver: socket.socket) -> None:
+    """A record whose header is longer than any datagram is no reason to go on to another host."""
+    emitter = connect_once(url_of(receiver), "udp://127.0.0.1:9", max_size=1 << 20)
+    with collect(receiver) as datagrams:
+        speak(emitter, 0, 1)
+        emitter.info("1", structured_data={"a@1": {"n": "x" * 70_000}})
+        speak(emitter, 2, 4)
+        assert emitter.flush()
+        assert wait_until(lambda: sort_out(map(parse_rfc5424, datagrams))[0] == [0, 2, 3])
+    stats = check_counts(emitter)
+    assert (stats["dropped"], stats["reconnects"]) == ({"too large": 1}, 0)
 
 
 @pytest.mark.slow

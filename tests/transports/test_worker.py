@@ -87,7 +87,7 @@ def test_a_worker_goes_on(
 def test_a_lack_of_memory_makes_no_pauses_grow(
     connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other side is not at fault: nine tries of which each pause is twice the last take long."""
+    """The other side is not at fault. If each pause were twice the last, nine would take long."""
     fault = Fault(monkeypatch, on_worker=True)
     emitter = connect_once(url_of(sink))
     emitter.info("0")

@@ -339,6 +339,22 @@ def test_4_1_2_a_time_that_cannot_be_written_is_the_present(
 
 
 @both_protocols
+def test_4_1_2_many_in_the_first_and_last_local_hours(
+    encoder_module: ModuleType, protocol: str, set_zone
+) -> None:
+    """Whether a time can be written is a matter of the zone where it is written."""
+    for zone, seconds, written in (
+        ("<+01>-1", -62135596800 - 1800, b"Jan  1 00:30:00"),
+        ("<-01>1", 253402300799 + 1800, b"Dec 31 23:29:59"),
+    ):
+        set_zone(zone)
+        buffer = bytearray()
+        encoder = make_encoder(encoder_module, protocol, framing="lf")
+        encoder.encode_many_into(buffer, "info", ["a", "b"], time_ns=seconds * 10**9)
+        assert [record[4:19] for record in bytes(buffer).splitlines()] == [written] * 2
+
+
+@both_protocols
 def test_4_1_2_many_have_the_same_present(encoder_module: ModuleType, protocol: str) -> None:
     """Of `encode_many_into` all records have one time, also where that cannot be written."""
     encoder = make_encoder(encoder_module, protocol, framing="lf")

@@ -242,6 +242,46 @@ def test_datagrams_go_back_to_the_first(connect_once: Callable, receiver: socket
     assert datagrams
 
 
+@pytest.mark.parametrize("url_count", [1, 2])
+def test_a_collector_that_closes_at_once_is_not_stormed(
+    connect_once: Callable, url_count: int
+) -> None:
+    """A connection that breaks at once has failed, too: the pauses before the next ones grow."""
+    sink = Sink()
+    sink.on_accept = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+    try:
+        urls = [url_of(sink), f"tcp://127.0.0.1:{find_free_port()}"][:url_count]
+        emitter = connect_once(*urls, on_failure=False)
+        for number in range(200):
+            speak(emitter, number, number + 1)
+            time.sleep(0.01)
+        assert 2 <= len(sink.connections) < 20
+    finally:
+        sink.close()
+
+
+def test_the_way_back_is_tried_more_and_more_seldom(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that is away for long is not asked each time as soon as the last."""
+    tries = []
+    open_transport = route_module.open_transport
+
+    def note(url: object, timeout: float) -> object:
+        tries.append(str(url))
+        return open_transport(url, timeout)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(route_module, "open_transport", note)
+    monkeypatch.setattr(route_module, "FIRST_FAILBACK_DELAY", 0.01)
+    first = f"tcp://127.0.0.1:{find_free_port()}"
+    emitter = connect_once(first, url_of(sink))
+    for number in range(150):
+        speak(emitter, number, number + 1)
+        time.sleep(0.01)
+    assert emitter.flush()
+    assert 3 <= tries.count(first) < 20
+
+
 def test_all_are_away_until_the_second_comes(connect: Callable) -> None:
     """Two URLs that nobody answers: what was offered waits for whichever comes first."""
     ports = find_free_port(), find_free_port()

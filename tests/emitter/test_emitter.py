@@ -604,6 +604,16 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
             assert emitter.stats["truncated"] == number + 1
 
 
+def test_not_truncated_where_a_header_fits_exactly(module: ModuleType) -> None:
+    """A header as long as a record may be, with all its structured data, lacks nothing."""
+    options = {**IDENTITY, "structured_data": {"a@1": {"n": "x" * 100}}}
+    header = module.Encoder(**options).header(6, time_ns=TIME)
+    emitter = make_emitter(module, max_size=len(header) - len(b" "), **options)
+    emitter.emit(6, "", time_ns=TIME)
+    assert take(emitter) == [header[:-1]]
+    assert emitter.stats["truncated"] == 0
+
+
 # --- the end -------------------------------------------------------------------------------------
 
 

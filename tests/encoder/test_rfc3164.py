@@ -320,10 +320,12 @@ def test_4_1_2_time_is_local(encoder_module: ModuleType, protocol: str, set_zone
 @pytest.mark.parametrize(
     "time_ns", [float("nan"), float("inf"), -float("inf"), 10**40, -(10**40), 253402300800 * 10**9]
 )
+@pytest.mark.parametrize("zone", ["UTC0", "<+0545>-5:45"])
 def test_4_1_2_a_time_that_cannot_be_written_is_the_present(
-    encoder_module: ModuleType, protocol: str, time_ns: object
+    encoder_module: ModuleType, protocol: str, time_ns: object, zone: str, set_zone
 ) -> None:
-    """RFC 3164 has no NILVALUE: a record without a time would not be one."""
+    """RFC 3164 has no NILVALUE: a record without a time would not be one. It is local, too."""
+    set_zone(zone)
     encoder = make_encoder(encoder_module, protocol)
     written = []
     present = []
@@ -334,6 +336,35 @@ def test_4_1_2_a_time_that_cannot_be_written_is_the_present(
         written.append(record[4:19])
         present.append(encoder_module.format_timestamp(protocol=protocol).encode())
     assert set(written) <= set(present)
+
+
+@both_protocols
+def test_4_1_2_many_in_the_first_and_last_local_hours(
+    encoder_module: ModuleType, protocol: str, set_zone
+) -> None:
+    """Whether a time can be written is a matter of the zone where it is written."""
+    for zone, seconds, written in (
+        ("<+01>-1", -62135596800 - 1800, b"Jan  1 00:30:00"),
+        ("<-01>1", 253402300799 + 1800, b"Dec 31 23:29:59"),
+    ):
+        set_zone(zone)
+        buffer = bytearray()
+        encoder = make_encoder(encoder_module, protocol, framing="lf")
+        encoder.encode_many_into(buffer, "info", ["a", "b"], time_ns=seconds * 10**9)
+        assert [record[4:19] for record in bytes(buffer).splitlines()] == [written] * 2
+
+
+@both_protocols
+def test_4_1_2_many_have_the_same_present(encoder_module: ModuleType, protocol: str) -> None:
+    """Of `encode_many_into` all records have one time, also where that cannot be written."""
+    encoder = make_encoder(encoder_module, protocol, framing="lf")
+    messages = ["x"] * 50_000
+    time.sleep(0.99 - time.time() % 1 % 0.99)
+    while time.time() % 1 < 0.998:
+        pass  # so that a second ends while they are written
+    buffer = bytearray()
+    encoder.encode_many_into(buffer, "info", messages, time_ns=float("nan"))
+    assert len({record[4:19] for record in bytes(buffer).splitlines()}) == 1
 
 
 def test_precision_is_for_rfc5424(encoder_module: ModuleType) -> None:

@@ -124,6 +124,27 @@ def test_one_element_for_each_sd_id(encoder_module: ModuleType) -> None:
     assert parse_rfc5424(encoder.encode_record(logged)).structured_data == elements
 
 
+@pytest.mark.parametrize(
+    ("sd_id", "number", "written"),
+    [
+        ("123", None, "123"),
+        ("123", 5, "123@5"),
+        ("@123", None, "_@123"),
+        ("a@b@123", None, "a_b@123"),
+        ("a@b", 5, "a_b@5"),
+        ("a@", None, "a_"),
+    ],
+)
+def test_sd_ids_that_are_made_to_fit(
+    encoder_module: ModuleType, sd_id: str, number: int | None, written: str
+) -> None:
+    """What comes with a record is not refused; a name of digits alone is no number."""
+    encoder = encoder_module.Encoder(**IDENTITY, enterprise_id=number)
+    record = logging.makeLogRecord({"structured_data": {sd_id: {"a wrong name": 1}}})
+    data = parse_rfc5424(encoder.encode_record(record)).structured_data
+    assert data == [(written, [("a_wrong_name", "1")])]
+
+
 def test_keys_that_are_the_same_text(encoder_module: ModuleType) -> None:
     """A subclass of str may say that it is another key: the last of those counts."""
 

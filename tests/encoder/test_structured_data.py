@@ -235,6 +235,11 @@ def test_kept_controls_but_for_the_delimiter(
         ({"a": {"n": "\\][b x"}, "c": {}}, {"b": {}}, b'[a n="\\\\\\][b x"][c][b]'),
         ({"b": {"m": 1}}, {"a": {"n": "][b x"}}, b'[b m="1"][a n="\\][b x"]'),
         (b"-", {"b": {}}, b"[b]"),
+        (b"xab", b"yab", b"xabyab"),
+        (b"xab", {"ab": {}}, b"xab[ab]"),
+        ({"ab": {}}, b"xab", b"[ab]xab"),
+        (b"", b"x]y", b"x]y"),
+        (b"[a]x", b"[a]", b"x[a]"),
         (b"x", b"y", b"xy"),  # neither is an element, so neither replaces the other
     ],
 )

@@ -53,6 +53,20 @@ def test_8_2_control_characters_are_escaped(encoder_module: ModuleType, code: in
         assert encoder.encode("info", text.encode(), time_ns=0) == expected
 
 
+@pytest.mark.parametrize("size", [1024, 1025, 1600])
+def test_8_2_control_characters_in_long_texts(encoder_module: ModuleType, size: int) -> None:
+    """From 1024 octets on the compiled encoder looks at more of them at once."""
+    encoder = encoder_module.Encoder(**IDENTITY)
+    for code in (0, 0x1F, 0x7F, 0x85):
+        escaped = "".join(f"#{octet:03o}" for octet in chr(code).encode())
+        for position in (0, 15, 16, 63, 64, 500, size - 65, size - 64, size - 2):
+            before, after = "x" * position, "~" * (size - position - 1)
+            expected = HEADER + (before + escaped + after).encode()
+            text = before + chr(code) + after
+            assert encoder.encode("info", text, time_ns=0) == expected
+            assert encoder.encode("info", text.encode(), time_ns=0) == expected
+
+
 def test_8_2_escapes_as_literals(encoder_module: ModuleType) -> None:
     """LF is #012, ESC #033, DEL #177; NEL and LINE SEPARATOR are more than one octet."""
     assert encode_text(encoder_module, "a\nb\x1b[31m\x7f\x85\u2028\0") == (
@@ -632,6 +646,31 @@ def test_a_cut_is_between_characters(
             encoder.encode_into(buffer, "info", message, time_ns=0)
             encoder.encode_many_into(buffer, "info", [message], len(buffer), time_ns=0)
             assert buffer == framed * 2
+
+
+@try_each("framing", [None, "octet", "lf", "nul"])
+@try_each("text", ["\U0001f600" * 5, "ab\u00e9\u4e2d\U0001f600\x1b\u4e2d\U0001f600", "plain" * 5])
+def test_a_cut_of_kept_controls_is_between_characters(
+    encoder_module: ModuleType, text: str, framing: object
+) -> None:
+    """What is left out of a character leaves no trace: no U+FFFD, though there is space for one."""
+    smallest = find_smallest(encoder_module, controls="keep")
+    for space in range(len(text.encode()) + 2):
+        encoder = encoder_module.Encoder(
+            max_size=smallest + space, controls="keep", framing=framing, **IDENTITY
+        )
+        header = expected = encoder.header("info", time_ns=0, msgid="m" * 32)
+        for char in text:
+            if len(expected) + len(char.encode()) > encoder.max_size:
+                break
+            expected += char.encode()
+        if expected == header:
+            expected = header[:-1]
+        for message in (text, text.encode()):
+            record = encoder.encode("info", message, time_ns=0, msgid="m" * 32)
+            record = record.partition(b" ")[2] if framing == "octet" else record
+            record = record[:-1] if framing in ("lf", "nul") else record
+            assert record == expected.removesuffix(b" - - " if not space else b"\0")
 
 
 def test_a_cut_is_between_ill_formed_parts(encoder_module: ModuleType) -> None:

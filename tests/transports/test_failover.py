@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.grammar import parse_rfc5424
 from support.receivers import (
     LIMIT,
     Sink,
@@ -103,6 +104,19 @@ def test_a_transport_that_cannot_even_be_loaded(
 
 
 # --- several URLs --------------------------------------------------------------------------------
+
+
+def test_what_no_host_takes_is_dropped(connect_once: Callable, receiver: socket.socket) -> None:
+    """A record whose header is longer than any datagram is no reason to go on to another host."""
+    emitter = connect_once(url_of(receiver), "udp://127.0.0.1:9", max_size=1 << 20)
+    with collect(receiver) as datagrams:
+        speak(emitter, 0, 1)
+        emitter.info("1", structured_data={"a@1": {"n": "x" * 70_000}})
+        speak(emitter, 2, 4)
+        assert emitter.flush()
+        assert wait_until(lambda: sort_out(map(parse_rfc5424, datagrams))[0] == [0, 2, 3])
+    stats = check_counts(emitter)
+    assert (stats["dropped"], stats["reconnects"]) == ({"too large": 1}, 0)
 
 
 @pytest.mark.slow
@@ -226,6 +240,46 @@ def test_datagrams_go_back_to_the_first(connect_once: Callable, receiver: socket
     assert (stats["sent"], stats["dropped"]) == (count, {})
     assert read_numbers(others) + read_numbers(datagrams) == list(range(count))
     assert datagrams
+
+
+@pytest.mark.parametrize("url_count", [1, 2])
+def test_a_collector_that_closes_at_once_is_not_stormed(
+    connect_once: Callable, url_count: int
+) -> None:
+    """A connection that breaks at once has failed, too: the pauses before the next ones grow."""
+    sink = Sink()
+    sink.on_accept = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+    try:
+        urls = [url_of(sink), f"tcp://127.0.0.1:{find_free_port()}"][:url_count]
+        emitter = connect_once(*urls, on_failure=False)
+        for number in range(200):
+            speak(emitter, number, number + 1)
+            time.sleep(0.01)
+        assert 2 <= len(sink.connections) < 20
+    finally:
+        sink.close()
+
+
+def test_the_way_back_is_tried_more_and_more_seldom(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that is away for long is not asked each time as soon as the last."""
+    tries = []
+    open_transport = route_module.open_transport
+
+    def note(url: object, timeout: float) -> object:
+        tries.append(str(url))
+        return open_transport(url, timeout)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(route_module, "open_transport", note)
+    monkeypatch.setattr(route_module, "FIRST_FAILBACK_DELAY", 0.01)
+    first = f"tcp://127.0.0.1:{find_free_port()}"
+    emitter = connect_once(first, url_of(sink))
+    for number in range(150):
+        speak(emitter, number, number + 1)
+        time.sleep(0.01)
+    assert emitter.flush()
+    assert 3 <= tries.count(first) < 20
 
 
 def test_all_are_away_until_the_second_comes(connect: Callable) -> None:

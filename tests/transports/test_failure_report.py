@@ -196,6 +196,30 @@ def test_what_a_record_tells_of(backend: str, sink: Sink) -> None:
     assert lines == []
 
 
+def test_what_a_lost_connection_may_have_lost(backend: str) -> None:
+    """A record that reports drops may be lost with its connection: all are told of at the end."""
+    lines: list[str] = []
+    sink = Sink()
+    log = load_emitter_module(backend).connect(
+        url_of(sink), queue_bytes=1000, linger=30.0, timeout=0.5, on_failure=lines.append
+    )
+    for _ in range(10):
+        log.info("x" * 300)
+    log.flush()
+    assert wait_until(lambda: b"full" in bytes(sink.received))
+    full = log.stats["dropped"]["full"]
+    sink.close()
+    log.info("x")
+    assert wait_until(lambda: log.flush(0.1) or log.stats["failure"])
+    log.info("last")
+    log.close()
+    lost = log.stats["dropped"]
+    assert lost["full"] == full
+    total = sum(lost.values())
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
+    assert lines[-1].endswith(f"; records not sent: {total} ({reasons})")
+
+
 # --- standard error ------------------------------------------------------------------------------
 
 

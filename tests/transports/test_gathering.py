@@ -219,6 +219,16 @@ def test_other_lingers_are_as_they_were(connect: Connect, sink: Sink) -> None:
     assert (counted.sends, counted.queue.count) == (0, 20)
 
 
+def test_records_linger_again_after_a_flush(connect: Connect, sink: Sink) -> None:
+    """A flush is for what was queued then."""
+    counted = Counted(connect, url_of(sink), linger=100)
+    speak(counted.emitter, 3)
+    time.sleep(0.1)
+    assert (counted.sends, counted.queue.count) == (0, 3)
+    assert counted.emitter.flush()
+    assert counted.queue.count == 0
+
+
 # What is without a flush at the end: os._exit, a signal that nobody can catch, another program.
 SUDDEN = """
 import os, signal, sys, time

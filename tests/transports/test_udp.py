@@ -125,6 +125,19 @@ def test_any_order_makes_longer_runs(
     assert 0 < counts[1] < min(counts[0], len(sizes)) or sys.platform != "linux"
 
 
+@pytest.mark.parametrize("query", ["", "?order=any"])
+def test_any_order_gathers_as_long_as_records_may_linger(
+    connect_once: Callable, receiver: socket.socket, query: str
+) -> None:
+    """More records make longer runs; in order, what has been gathered goes at 64 KB."""
+    emitter = connect_once(url_of(receiver, query), linger=60)
+    for number in range(200):
+        emitter.info("%03d %s", number, "x" * 500)
+    assert (emitter.stats["sent"] == 0) == bool(query)
+    assert emitter.flush()
+    assert check_counts(emitter)["sent"] == 200
+
+
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.EMSGSIZE, errno.EIO])
 def test_where_segments_are_refused_each_goes_alone(
     connect_once: Callable,

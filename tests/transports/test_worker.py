@@ -84,6 +84,22 @@ def test_a_worker_goes_on(
     check_counts(emitter)
 
 
+def test_a_lack_of_memory_makes_no_pauses_grow(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side is not at fault. If each pause were twice the last, nine would take long."""
+    fault = Fault(monkeypatch, on_worker=True)
+    emitter = connect_once(url_of(sink))
+    emitter.info("0")
+    assert emitter.flush()
+    began = time.monotonic()
+    fault.arm(MemoryError, 9)
+    emitter.info("1")
+    assert wait_until(lambda: not emitter.stats["queued"], 60)
+    assert fault.failed == 9
+    assert time.monotonic() - began < 10
+
+
 def test_failures_have_a_name(
     connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 `translate` is the table of docs/moving.md as a program. Neither its sdist nor its wheel has tests;
 with those of its repository in a folder, they run on this module:
 
-    python -Im pytest -p no:logging -p support.rfc5424_logging_adapter FOLDER
+    python -m pytest -p no:logging -p support.rfc5424_logging_adapter FOLDER
 
 from `tests/`, with `mock` and pytz 2023.3: a later one has another offset for the zone of theirs.
 """

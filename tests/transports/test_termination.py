@@ -220,6 +220,41 @@ while True:
     assert emitted - 1 <= len(texts) - 1 <= emitted
 
 
+def test_amid_a_send_by_python(tcp: Collector) -> None:
+    """What is on its way is not sent by C: the sender goes on, and the end comes after it."""
+    code = """
+class Own:
+    def __init__(self, stream):
+        self.stream = stream
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+    def send(self, data, flags=0):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return self.stream.send(data, flags)
+transport = log._sender._transport
+transport._socket = Own(transport._socket)
+speak()
+log._sender.pump()
+time.sleep(20)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL
+
+
+def test_one_of_two_is_given_up(tcp: Collector) -> None:
+    """To take a lifecycle away from one emitter leaves the signal to those that linger."""
+    code = """
+import syslogfast.lifecycle
+other = syslogfast.connect(sys.argv[3], linger=0)
+parts = dict.fromkeys(("boot", "network", "end", "termination"), False)
+syslogfast.lifecycle.install(other, **parts).uninstall()
+"""
+    done = run(code + SPEAK_AND_DIE, tcp.url, "100", "udp://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -19,6 +19,7 @@ from support.pairwise import take_turns
 from support.receivers import Sink, find_free_port, url_of, wait_until
 
 import syslogfast
+from syslogfast.transports import retry
 from syslogfast.transports.failure_report import write_to_descriptor
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -193,6 +194,43 @@ def test_what_a_record_tells_of(backend: str, sink: Sink) -> None:
         log.info("x" * 300)
     log.close()
     assert log.stats["dropped"].keys() <= {"full"}
+    assert lines == []
+
+
+def test_an_outage_is_one_however_long_the_pauses(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try that fails later than `timeout` after the last one still is of the same outage."""
+    monkeypatch.setattr(retry, "add_jitter", lambda delay: 0.3)
+    lines: list[str] = []
+    url = f"tcp://127.0.0.1:{find_free_port()}"
+    log = load_emitter_module(backend).connect(url, timeout=0.1, on_failure=lines.append)
+    log.info("x")
+    assert wait_until(lambda: lines)
+    log.close()
+
+
+def test_a_new_outage_has_its_own_time(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transport that was up for a while ends an outage; the next may pass as well, untold."""
+    monkeypatch.setattr(retry, "MIN_UPTIME", 0.2)
+    lines: list[str] = []
+    sink = Sink()
+    url, port = url_of(sink), sink.port
+    sink.close()
+    log = load_emitter_module(backend).connect(url, timeout=2.0, on_failure=lines.append)
+    began = time.monotonic()
+    log.info("x")
+    assert wait_until(lambda: log.stats["failure"])
+    sink = Sink(port)
+    assert wait_until(lambda: log.flush(0.1))
+    while time.monotonic() - began < 2.5:
+        time.sleep(0.1)
+    sink.close()
+    assert wait_until(lambda: log.info("y") or log.stats["failure"])
+    sink = Sink(port)
+    assert wait_until(lambda: log.flush(0.1) and not log.stats["failure"])
+    log.close()
+    sink.close()
     assert lines == []
 
 

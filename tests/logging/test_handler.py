@@ -415,7 +415,7 @@ def test_default_sizes(protocol, size, udp, make) -> None:
 @pytest.mark.parametrize("port", [0, "0", 65536, -1])
 def test_ports_that_there_are_not(port) -> None:
     for options in ({"protocol": "rfc5424"}, {"linger": 0.0}):
-        with pytest.raises(ValueError, match="^address must be "):
+        with pytest.raises(ValueError, match="address must be "):
             syslogfast.SysLogHandler(("127.0.0.1", port), **options)
 
 

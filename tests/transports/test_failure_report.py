@@ -1,5 +1,6 @@
 """A program is told of records that cannot be sent: once for each reason, and at the end."""
 
+import contextlib
 import io
 import logging
 import os
@@ -16,7 +17,7 @@ from collections.abc import Callable
 import pytest
 from support.backends import load_emitter_module
 from support.pairwise import take_turns
-from support.receivers import Sink, find_free_port, url_of, wait_until
+from support.receivers import Sink, find_free_port, stall, url_of, wait_until
 
 import syslogfast
 from syslogfast.transports import retry
@@ -256,6 +257,33 @@ def test_what_a_lost_connection_may_have_lost(backend: str) -> None:
     total = sum(lost.values())
     reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
     assert lines[-1].endswith(f"; records not sent: {total} ({reasons})")
+
+
+def test_what_no_record_tells_of_any_more(backend: str) -> None:
+    """A line tells of what was dropped since the last report that has arrived, and of no more."""
+    lines: list[str] = []
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    log = load_emitter_module(backend).connect(
+        f"fd://{writer}", queue_bytes=100_000, timeout=0.5, on_failure=lines.append
+    )
+    try:
+        stall(log)
+        received = b""
+        while b"full" not in received or log.stats["queued"]:
+            with contextlib.suppress(BlockingIOError):
+                received += os.read(reader, 1 << 16)
+            log.flush(0.01)
+        before = log.stats["dropped"]["full"]
+        stall(log)
+        log.close(0)
+        lost = log.stats["dropped"]
+        lost["full"] -= before
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
+        assert lines[-1].endswith(f"; records not sent: {sum(lost.values())} ({reasons})")
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 # --- standard error ------------------------------------------------------------------------------

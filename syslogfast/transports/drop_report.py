@@ -27,6 +27,7 @@ class DropReporter:
         self._keeps_last = keeps_last
         self._render = render
         self.reported: dict[str, int] = {}  # by reason
+        self.reported_before: dict[str, int] = {}  # without the last report
         self._offered = 0  # records, when the last report was queued
         self._next = 0.0  # by monotonic()
         self.is_due = False  # a report that could not be queued before
@@ -61,6 +62,6 @@ class DropReporter:
         if not queue.put(self._render(lost, since), False, is_last):
             queue.drops_since = since  # there is no space for it
             return False
-        self.reported = dropped
+        self.reported_before, self.reported = self.reported, dropped
         self._offered = queue.count_all()["offered"]
         return True

@@ -232,7 +232,11 @@ class RetryPolicy:
             return
         reporter = self._find_reporter()
         if reporter:
-            reported = drop_reporter.reported if drop_reporter and not self.error else {}
+            reported: dict[str, int] = {}
+            if drop_reporter and not self.error:
+                # The last report may be among what has been dropped as "closed" just now.
+                is_lost = "closed" in self._queue.count_all()["dropped"]
+                reported = drop_reporter.reported_before if is_lost else drop_reporter.reported
             reporter.report_end(self.failure or f"{self.urls[0]}: closed", reported)
 
     def _find_reporter(self) -> "FailureReporter | None":

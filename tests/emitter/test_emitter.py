@@ -604,6 +604,21 @@ def test_truncated_at_the_exact_size(module: ModuleType) -> None:
             assert emitter.stats["truncated"] == number + 1
 
 
+def test_space_that_fits_exactly(module: ModuleType) -> None:
+    """A queue of ten records' size holds ten, and the newest, if the oldest are dropped."""
+    size = len(module.Encoder(framing="lf", **IDENTITY).encode(6, "00"))
+    for overflow, kept in ("drop-oldest", range(20, 30)), ("drop-newest", range(10)):
+        emitter = module.connect(
+            "tcp://nobody.invalid:1", queue_bytes=10 * size, overflow=overflow, **IDENTITY
+        )
+        for number in range(30):
+            emitter.info("%02d", number)
+        assert emitter.stats["queued"] == 10
+        texts = [parse_rfc5424(record).message for record in take(emitter)]
+        assert [int(text) for text in texts] == list(kept)
+        emitter.close(0)
+
+
 def test_not_truncated_where_a_header_fits_exactly(module: ModuleType) -> None:
     """A header as long as a record may be, with all its structured data, lacks nothing."""
     options = {**IDENTITY, "structured_data": {"a@1": {"n": "x" * 100}}}

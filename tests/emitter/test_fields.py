@@ -350,6 +350,20 @@ def test_many_records_of_a_context(collected: Collected) -> None:
     assert last == {"user": "me"}
 
 
+@pytest.mark.parametrize("options", [{}, {"structured_data": {"a@1": {}}}, {"bom": True}])
+def test_bound_beside_a_msgid(module: ModuleType, bound: Any, options: dict) -> None:
+    """Also a record with a MSGID of its own has the element whole, if it is the only one."""
+    emitter = make_emitter(module, **options)
+    bound(user="x")
+    for _ in range(2):
+        emitter.info("sold", msgid="SALE")
+        emitter.info("sold for \u20ac 1", msgid="SALE")
+    for record in map(parse_rfc5424, take(emitter)):
+        assert record.msgid == "SALE"
+        assert record.structured_data[-1] == (SD_ID, [("user", "x")]) or options
+        assert (SD_ID, [("user", "x")]) in record.structured_data
+
+
 def test_the_order_of_elements(module: ModuleType, bound: Any) -> None:
     """It is the same for the first and the last record of a context."""
     emitter: Any = make_emitter(module, structured_data={"vm@1": {"id": 7}})

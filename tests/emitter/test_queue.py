@@ -1120,6 +1120,35 @@ def test_what_comes_after_sorting_has_its_turn_after(backend: str) -> None:
     assert (bytes(data), list(ends)) == (b"b" * 90, [50, 90])
 
 
+def test_sorting_goes_on_after_a_drop(backend: str) -> None:
+    queue = make_line(backend, 100).queue
+    for size in (20, 30):
+        queue.put(b"a" * size)
+    queue.sort()
+    queue.drop_oldest(100)
+    assert queue.count == 0
+    for size in (40, 50):
+        queue.put(b"b" * size)
+    queue.sort()
+    assert list(queue.peek_records()[1]) == [50, 90]
+
+
+def test_a_queue_of_a_few_bytes(backend: str) -> None:
+    """Each of fifteen records of one octet has a place, in each of many such queues."""
+    queues = [make_line(backend, 15).queue for _ in range(50)]
+    for octet in b"abcdefghijklmno":
+        for queue in queues:
+            assert queue.put(bytes([octet]))
+    for queue in queues:
+        assert not queue.put(b"p")
+        data = b""
+        while queue.count:
+            view = queue.peek()
+            data += view
+            queue.consume(len(view))
+        assert data == b"abcdefghijklmno"
+
+
 def test_what_a_view_shows_stays_when_all_is_dropped(backend: str) -> None:
     """The kernel may be reading it just now: what comes is written elsewhere."""
     queue = make_line(backend, 1000).queue

@@ -225,6 +225,25 @@ ctypes.string_at(0)
     assert [read_sequence_id(record) for record in records] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_two_signals_that_are_survived(allocator: "dict[str, str]", transport: str) -> None:
+    """The second comes over the transport, too, though nothing has been sent since the first."""
+    code = f"""{LOAD}
+for number in (4, 8):
+    allocator.install_handler(b"go on", number)
+LIVE
+os.kill(os.getpid(), 8)
+os.kill(os.getpid(), 4)
+log.info("alive")
+log.close()
+"""
+    with collect_crashes(transport) as collector:
+        death = die(code, collector.url, collector=collector, environment=allocator)
+        records = read_records(collector)
+    assert (death.status, death.stderr) == (0, "seen\nseen\n")
+    assert [record.msgid for record in records[2:]] == ["CRASHED", "CRASHED", "-"]
+
+
 def test_a_crash_after_the_interpreter(allocator: "dict[str, str]") -> None:
     """It has ended in an orderly way, and closed the emitter; then C crashes: standard error."""
     code = f"{LOAD}LIVE\nallocator.crash_at_exit()"

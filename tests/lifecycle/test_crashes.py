@@ -861,6 +861,22 @@ def test_each_is_the_others_former(needs_c: None, name: str, again: str) -> None
     assert [record.msgid for record in records].count("CRASHED") == 1
 
 
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGFPE"])
+def test_a_fork_keeps_what_was_there_before(needs_c: None, name: str) -> None:
+    """The child is armed anew, and does not take its own handler for the one before it."""
+    program = RING.replace("LIVE\n", "").replace(
+        "faulthandler.enable()", "faulthandler.enable()\nLIVE"
+    )
+    anew = "\n if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]) & 127)"
+    program = program.replace("AGAIN", anew).replace("DIE", f"os.kill(os.getpid(), signal.{name})")
+    with collect_crashes("udp") as collector:
+        death = die(program, collector.url, collector=collector)
+        records = read_records(collector)
+    assert death.status == -getattr(signal, name) & 127
+    assert death.stderr.count("Fatal Python error") == 1
+    assert [record.msgid for record in records].count("CRASHED") == 1
+
+
 # Until there is no space in the queue; the twin may be too slow for that.
 WITHOUT_SPACE = """LIVE
 import os, signal, threading, time

@@ -299,6 +299,19 @@ def catch(call: Callable[[], object]) -> BaseException:
     raise AssertionError("it has raised nothing")
 
 
+def test_crashed_in_a_file_with_a_long_path(module: ModuleType) -> None:
+    """The end of the path says more than its beginning."""
+    emitter = make_emitter(module)
+    path = "/" + "folder/" * 40 + "shop.py"
+    try:
+        exec(compile("1 / 0", path, "exec"), {})
+    except ZeroDivisionError as error:
+        lifecycle.crashed(emitter, error)
+    (record,) = take(emitter)
+    parameters = dict(parse_rfc5424(record).structured_data)["exception@32473"]
+    assert dict(parameters)["file"] == path[-128:]
+
+
 def test_crashed(module: ModuleType) -> None:
     """Type, message and place as structured data; the traceback as text."""
     emitter = make_emitter(module)
@@ -1137,8 +1150,10 @@ def test_a_fork_has_no_end_of_its_own(live: Callable[..., Life]) -> None:
 import os
 install(end=True, exceptions=True)
 log.info("parent")
-for fails in (False, True):
+for fails in (None, False, True):
     if not os.fork():
+        if fails is None:
+            sys.exit(0)
         log.info("child")
         if fails:
             raise ValueError("text")
@@ -1147,7 +1162,7 @@ for fails in (False, True):
 tell(os.getpid())
 """
     )
-    assert life.list_ids() == ["-", "-", "-", "CRASHED", "ENDED"]
+    assert life.list_ids() == ["-", "-", "-", "CRASHED", "ENDED"]  # nothing of the silent one
     procids = [record.procid for record in life.records]
     assert procids[0] == procids[4] == str(life.told[0][0])
     assert procids[2] == procids[3] != procids[1] != procids[0]

@@ -402,6 +402,23 @@ def test_header(listener, make) -> None:
     assert [record.decode() for record in data] == expected
 
 
+@pytest.mark.parametrize(
+    ("protocol", "size"), [("rfc3164", 1024), ("local", 2048), ("rfc5424", 2048)]
+)
+def test_default_sizes(protocol, size, udp, make) -> None:
+    """RFC 3164 4.1 ends records at 1024 octets; over UDP others end at what networks take."""
+    handler = make(udp.address, protocol=protocol)
+    handler.handle(make_record("x" * 10_000))
+    assert [len(data) for data in udp.read(1)] == [size]
+
+
+@pytest.mark.parametrize("port", [0, "0", 65536, -1])
+def test_ports_that_there_are_not(port) -> None:
+    for options in ({"protocol": "rfc5424"}, {"linger": 0.0}):
+        with pytest.raises(ValueError, match="address must be "):
+            syslogfast.SysLogHandler(("127.0.0.1", port), **options)
+
+
 @pytest.mark.parametrize("protocol", ["rfc3164", "local"])
 def test_older_headers(protocol, udp, make) -> None:
     handler = make(udp.address, protocol=protocol, **IDENTITY)

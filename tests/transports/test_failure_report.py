@@ -1,5 +1,6 @@
 """A program is told of records that cannot be sent: once for each reason, and at the end."""
 
+import contextlib
 import io
 import logging
 import os
@@ -16,9 +17,10 @@ from collections.abc import Callable
 import pytest
 from support.backends import load_emitter_module
 from support.pairwise import take_turns
-from support.receivers import Sink, find_free_port, url_of, wait_until
+from support.receivers import Sink, find_free_port, stall, url_of, wait_until
 
 import syslogfast
+from syslogfast.transports import retry
 from syslogfast.transports.failure_report import write_to_descriptor
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -196,6 +198,43 @@ def test_what_a_record_tells_of(backend: str, sink: Sink) -> None:
     assert lines == []
 
 
+def test_an_outage_is_one_however_long_the_pauses(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try that fails later than `timeout` after the last one still is of the same outage."""
+    monkeypatch.setattr(retry, "add_jitter", lambda delay: 0.3)
+    lines: list[str] = []
+    url = f"tcp://127.0.0.1:{find_free_port()}"
+    log = load_emitter_module(backend).connect(url, timeout=0.1, on_failure=lines.append)
+    log.info("x")
+    assert wait_until(lambda: lines)
+    log.close()
+
+
+def test_a_new_outage_has_its_own_time(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transport that was up for a while ends an outage; the next may pass as well, untold."""
+    monkeypatch.setattr(retry, "MIN_UPTIME", 0.2)
+    lines: list[str] = []
+    sink = Sink()
+    url, port = url_of(sink), sink.port
+    sink.close()
+    log = load_emitter_module(backend).connect(url, timeout=2.0, on_failure=lines.append)
+    began = time.monotonic()
+    log.info("x")
+    assert wait_until(lambda: log.stats["failure"])
+    sink = Sink(port)
+    assert wait_until(lambda: log.flush(0.1))
+    while time.monotonic() - began < 2.5:
+        time.sleep(0.1)
+    sink.close()
+    assert wait_until(lambda: log.info("y") or log.stats["failure"])
+    sink = Sink(port)
+    assert wait_until(lambda: log.flush(0.1) and not log.stats["failure"])
+    log.close()
+    sink.close()
+    assert lines == []
+
+
 def test_what_a_lost_connection_may_have_lost(backend: str) -> None:
     """A record that reports drops may be lost with its connection: all are told of at the end."""
     lines: list[str] = []
@@ -218,6 +257,33 @@ def test_what_a_lost_connection_may_have_lost(backend: str) -> None:
     total = sum(lost.values())
     reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
     assert lines[-1].endswith(f"; records not sent: {total} ({reasons})")
+
+
+def test_what_no_record_tells_of_any_more(backend: str) -> None:
+    """A line tells of what was dropped since the last report that has arrived, and of no more."""
+    lines: list[str] = []
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    log = load_emitter_module(backend).connect(
+        f"fd://{writer}", queue_bytes=100_000, timeout=0.5, on_failure=lines.append
+    )
+    try:
+        stall(log)
+        received = b""
+        while b"full" not in received or log.stats["queued"]:
+            with contextlib.suppress(BlockingIOError):
+                received += os.read(reader, 1 << 16)
+            log.flush(0.01)
+        before = log.stats["dropped"]["full"]
+        stall(log)
+        log.close(0)
+        lost = log.stats["dropped"]
+        lost["full"] -= before
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
+        assert lines[-1].endswith(f"; records not sent: {sum(lost.values())} ({reasons})")
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 # --- standard error ------------------------------------------------------------------------------

@@ -423,6 +423,7 @@ REFUSALS = {
     "no offers": (b"1 rsp 6 200 OK\n", "does not offer"),
     "no version": (b"1 rsp 22 200 OK\ncommands=syslog\n", "does not offer"),
     "no commands": (b"1 rsp 21 200 OK\nrelp_version=0\n", "does not offer"),
+    "no such syslog": (b"1 rsp 39 200 OK\nrelp_version=0\ncommands=syslogng\n", "does not offer"),
     "no syslog": (b"1 rsp 39 200 OK\nrelp_version=0\ncommands=eventlog\n", "does not offer"),
     "empty": (b"1 rsp 0\n", "refused"),
     "another number": (b"2 rsp 6 200 OK\n", "responds to nothing"),

@@ -1,18 +1,20 @@
 """SIGTERM and SIGHUP while records linger: they arrive, and the signal does what it always does."""
 
+import contextlib
 import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 from support.backends import load_backend
-from support.grammar import parse_rfc5424
+from support.grammar import parse_rfc5424, split_frames
 from support.namespaces import isolate
-from support.receivers import LIMIT, Collector, collect_by, url_of
+from support.receivers import LIMIT, Collector, Sink, collect_by, url_of, wait_until
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGHUP"), reason="there are no such signals here"
@@ -218,6 +220,41 @@ while True:
     assert emitted - 1 <= len(texts) - 1 <= emitted
 
 
+def test_amid_a_send_by_python(tcp: Collector) -> None:
+    """What is on its way is not sent by C: the sender goes on, and the end comes after it."""
+    code = """
+class Own:
+    def __init__(self, stream):
+        self.stream = stream
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+    def send(self, data, flags=0):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return self.stream.send(data, flags)
+transport = log._sender._transport
+transport._socket = Own(transport._socket)
+speak()
+log._sender.pump()
+time.sleep(20)
+"""
+    done = run(code, tcp.url, "100")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL
+
+
+def test_one_of_two_is_given_up(tcp: Collector) -> None:
+    """To take a lifecycle away from one emitter leaves the signal to those that linger."""
+    code = """
+import syslogfast.lifecycle
+other = syslogfast.connect(sys.argv[3], linger=0)
+parts = dict.fromkeys(("boot", "network", "end", "termination"), False)
+syslogfast.lifecycle.install(other, **parts).uninstall()
+"""
+    done = run(code + SPEAK_AND_DIE, tcp.url, "100", "udp://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
+    assert tcp.read(101) == ALL
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -321,3 +358,102 @@ syslogfast.lifecycle.install(log, boot=False, network=False, end=False).uninstal
     done = run(code + SPEAK_AND_DIE, tcp.url, "100")
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, b"")
     assert tcp.read(101) == ALL
+
+
+# --- collectors that are slow, or were away -------------------------------------------------------
+
+UNTIL_FULL = """
+log.close(0)
+url, _, overflow, space = sys.argv[1:]
+log = syslogfast.connect(url, linger=0.01, overflow=overflow, queue_bytes=int(space),
+                         hostname="web1", app_name="shop", protocol="rfc5424")
+log.error("opened, too")
+log.flush()
+number = 0
+while log.stats["dropped"].get("full", 0) < 500:
+    log.info("%d %s", number, "x" * 1000)
+    number += 1
+print(number - log.stats["dropped"]["full"], flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@contextlib.contextmanager
+def start(code: str, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    with subprocess.Popen(
+        [*PYTHON, "-c", BEGIN + code, *arguments],
+        env={**os.environ, "SYSLOGFAST_BACKEND": "c"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("overflow", ["drop-newest", "drop-oldest"])
+def test_a_collector_that_reads_again(sink: Sink, overflow: str) -> None:
+    """What was dropped meanwhile is left out, wherever it stood; all else comes, and whole."""
+    sink.reads.clear()
+    with start(UNTIL_FULL, url_of(sink), "0", overflow, "400_000") as process:
+        kept = int(process.stdout.readline())
+        time.sleep(0.1)
+        sink.reads.set()
+        assert process.wait(LIMIT) == -signal.SIGTERM
+    assert wait_until(lambda: sink.count_lines() >= kept)
+    records = split_frames(sink.received, "lf")
+    texts = [parse_rfc5424(record).message for record in records]
+    numbers = [int(text.split()[0]) for text in texts if text.endswith("x")]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) == kept
+
+
+def test_a_collector_that_reads_slowly() -> None:
+    """It gets what it takes within two seconds or so, and no more: the process ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(LIMIT)
+        url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        with start(UNTIL_FULL, url, "0", "drop-newest", "40_000_000") as process:
+            opened, _ = listener.accept()  # by what `BEGIN` opens, and is closed
+            opened.close()
+            connection, _ = listener.accept()
+            with connection:
+                process.stdout.readline()
+                began = time.monotonic()
+                while process.poll() is None and time.monotonic() - began < LIMIT:
+                    connection.recv(1 << 16)  # 3 MB in a second, of 40 MB
+                    time.sleep(0.02)
+            assert process.poll() == -signal.SIGTERM
+            assert time.monotonic() - began < 6
+
+
+def test_an_error_of_the_datagram_before() -> None:
+    """It says nothing of the next one, which is sent once more."""
+    code = """
+log.error("refused")
+print(flush=True)
+sys.stdin.readline()
+speak(3)
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(20)
+"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
+        first.bind(("127.0.0.1", 0))
+        address = first.getsockname()
+        code = "print(flush=True)\nsys.stdin.readline()\n" + code
+        with start(code, url_of(first), "100") as process:
+            process.stdout.readline()
+            first.close()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+                second.bind(address)
+                second.settimeout(LIMIT)
+                process.stdin.write("\n")
+                process.stdin.flush()
+                assert process.wait(LIMIT) == -signal.SIGTERM
+                texts = [parse_rfc5424(second.recv(1 << 16)).message for _ in range(3)]
+    assert texts == ["0", "1", "2"]

@@ -144,3 +144,17 @@ def test_transports_that_do_not_agree_need_to_be_told() -> None:
     with pytest.raises(ValueError, match=r"^url must be for the protocol rfc5424, unless one is"):
         connect(*urls)
     connect(*urls, protocol="rfc3164").close()
+
+
+@pytest.mark.parametrize(
+    ("urls", "framing", "wanted"),
+    [
+        (["tcp://h?framing=octet", "tcp://i?framing=lf"], None, "octet"),
+        (["tcp://h", "tls://i?framing=octet"], None, "lf"),
+        (["tcp://h?framing=octet"], "nul", "nul"),
+    ],
+)
+def test_urls_that_have_another_framing(urls: list[str], framing: str | None, wanted: str) -> None:
+    """What is queued is framed already: all of them have to take it."""
+    with pytest.raises(ValueError, match=f"^url must have the framing {wanted}, as is asked for "):
+        connect(*urls, framing=framing)

@@ -233,7 +233,8 @@ class RetryPolicy:
         reporter = self._find_reporter()
         if reporter:
             reported = drop_reporter.reported if drop_reporter and not self.error else {}
-            reporter.report_end(self.failure or f"{self.urls[0]}: closed", reported)
+            reason = "closed" if self._opened_before else "not connected yet"
+            reporter.report_end(self.failure or f"{self.urls[0]}: {reason}", reported)
 
     def _find_reporter(self) -> "FailureReporter | None":
         """Return what tells of failures, made if need be; None if it cannot be loaded now."""

@@ -219,7 +219,11 @@ class EmitterBase:
         message: what to write instead of the record's own text; TypeError: it is no text. Nothing
         else raises.
         """
-        encoded = self._get_encoder()._encode_record(record, message, self)
+        try:
+            encoded = self._get_encoder()._encode_record(record, message, self)
+        except MemoryError:
+            self._queue.drop("memory")
+            return
         if encoded is not None:
             self._put_frame(*encoded)
 
@@ -303,15 +307,19 @@ class EmitterBase:
         """Queue one record; return True if the sender has been called to send."""
         encoder = self._get_encoder()
         layout = encoder._layout
-        data = self._join_bound(structured_data)
-        if self._trace is not None:
-            data = self._trace(data, self._encoder)
-        if self._sequence is not None and data is None:
-            data = self._sequence.number(None)
-        elif self._sequence is not None:
-            data = number_elements(data, self._sequence, layout.enterprise_id)
-        data = layout.render_any_elements(data)
-        frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, data)
+        try:
+            data = self._join_bound(structured_data)
+            if self._trace is not None:
+                data = self._trace(data, self._encoder)
+            if self._sequence is not None and data is None:
+                data = self._sequence.number(None)
+            elif self._sequence is not None:
+                data = number_elements(data, self._sequence, layout.enterprise_id)
+            data = layout.render_any_elements(data)
+            frame, is_truncated = encoder._encode(severity, message, time_ns, msgid, data)
+        except MemoryError:  # that the queue has; the compiled core encodes into its blocks
+            self._queue.drop("memory")
+            return True
         return self._put_frame(frame, is_truncated, severity)
 
     def _put_frame(self, frame: "bytes", is_truncated: "bool", severity: "int") -> "bool":
@@ -321,6 +329,10 @@ class EmitterBase:
         tries = 0
         deadline: float | None = None
         while (state := queue.put(frame, is_truncated)) == NO_SPACE:
+            if queue.lacks_memory:  # which waiting and dropping do not bring back
+                queue.lacks_memory = False
+                queue.drop("memory")
+                return True
             if tries < PUT_TRIES and not queue.closed and size <= queue.limit:
                 tries += 1
                 deadline = self._sender.apply_overflow(size, deadline)

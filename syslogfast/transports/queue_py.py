@@ -113,7 +113,7 @@ class Queue:
         self.threshold = 0
         self.closed = False
         self.descriptor = -1
-        self.lacks_memory = False  # the compiled one has it: here an emit would raise
+        self.lacks_memory = False  # set by `put`, cleared by who counts the record
         self.reset()
 
     def reset(self) -> "None":
@@ -151,6 +151,10 @@ class Queue:
             self._truncated += is_truncated
             try:
                 self._frames.append(frame)
+            except MemoryError:
+                self.lacks_memory = True
+                size = 0
+                return NO_SPACE
             finally:  # an exception of a signal's handler would come after the call
                 self.size += size
             return state

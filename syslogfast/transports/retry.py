@@ -237,7 +237,8 @@ class RetryPolicy:
                 # The last report may be among what has been dropped as "closed" just now.
                 is_lost = "closed" in self._queue.count_all()["dropped"]
                 reported = drop_reporter.reported_before if is_lost else drop_reporter.reported
-            reporter.report_end(self.failure or f"{self.urls[0]}: closed", reported)
+            reason = "closed" if self._opened_before else "not connected yet"
+            reporter.report_end(self.failure or f"{self.urls[0]}: {reason}", reported)
 
     def _find_reporter(self) -> "FailureReporter | None":
         """Return what tells of failures, made if need be; None if it cannot be loaded now."""

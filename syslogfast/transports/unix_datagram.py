@@ -1,5 +1,6 @@
 """Datagrams over a unix socket: unix(7)."""
 
+from syslogfast.transports import name_error
 from syslogfast.transports.datagram import DatagramTransport, connect_socket, load_socket
 
 TYPE_CHECKING = False
@@ -19,7 +20,13 @@ class UnixTransport(DatagramTransport):
 
     def _reconnect(self, failure: "str") -> "None":
         """The collector may have made its socket anew: the old one is nobody's then."""
-        self._socket, former = self._connect(), self._socket
+        try:
+            self._socket, former = self._connect(), self._socket
+        except OSError as error:
+            if name_error(error) != "EPROTOTYPE":
+                raise
+            # That is no failure to tell of before the other kind has been tried, too.
+            raise ConnectionResetError("the socket is of another kind now") from None
         former.close()
 
     def _find_limit(self, size: "int") -> "int":

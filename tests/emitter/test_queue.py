@@ -1439,7 +1439,7 @@ def test_signal_handlers_that_log(backend: str) -> None:
 
 
 WITHOUT_MEMORY = """
-import re, resource, syslogfast, time
+import logging, re, resource, sys, syslogfast, time
 log = syslogfast.connect("tcp://127.0.0.1:9", queue_bytes=1 << 30, timeout=0.1, on_failure=False,
                          hostname="h", app_name="a", procid=1)
 log.info("the worker has begun")
@@ -1451,11 +1451,15 @@ def count_calls(*arguments):
     calls += 1
     return overflow(*arguments)
 log._sender.apply_overflow = count_calls
-text = "x" * 1000
+text = "x" * int(sys.argv[1])
+record = logging.makeLogRecord({"msg": text, "levelno": 20, "created": 1.0})
+log.emit_record(record)
 frame = text.encode()
 size = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20), resource.RLIM_INFINITY))
 for _ in range(20_000): log.info(text)
+for _ in range(100): log.info("%s", text)
+for _ in range(100): log.emit_record(record)
 for _ in range(100): log._sender.enqueue(frame)
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 stats = log.stats
@@ -1468,8 +1472,7 @@ log.close(0)
 
 
 @pytest.mark.no_sanitizer
-def test_no_memory_for_more(run_python) -> None:
+def test_no_memory_for_more(run_python, backend: str) -> None:
     """A record that would need more is dropped at once, for that reason; later ones are queued."""
-    load_backend("c")
-    result = run_python(WITHOUT_MEMORY, backend="c")
+    result = run_python(WITHOUT_MEMORY, "1000", backend=backend)
     assert (result.returncode, result.stderr) == (0, "")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import pytest
 from support.backends import load_emitter_module
 from support.pairwise import take_turns
-from support.receivers import Sink, find_free_port, stall, url_of, wait_until
+from support.receivers import Sink, find_free_port, stall, stay_silent, url_of, wait_until
 
 import syslogfast
 from syslogfast.transports import retry
@@ -115,6 +115,17 @@ def test_a_collector_that_is_late(run_python: RunPython, backend: str, sink: Sin
     thread.join()
     assert (results[0].stderr, results[0].returncode) == ("", 0)
     assert received.count(b"\n") == 10
+
+
+def test_a_first_try_that_is_not_over(backend: str) -> None:
+    """The reason is that; the end of the program is none."""
+    lines: list[str] = []
+    with stay_silent() as port:
+        url = f"tcp://127.0.0.1:{port}"
+        log = load_emitter_module(backend).connect(url, timeout=5.0, on_failure=lines.append)
+        log.info("lost")
+        log.close(0.1)
+    assert lines == [f"{url}: not connected yet; records not sent: 1 (closed: 1)"]
 
 
 def test_what_no_waiting_mends_is_said_at_once(backend: str, tmp_path: pathlib.Path) -> None:

@@ -137,9 +137,13 @@ def test_datagrams_for_a_framing(connect: Connect, tmp_path: pathlib.Path, frami
 
 
 def test_the_kind_changes(connect: Connect, tmp_path: pathlib.Path) -> None:
-    """Another collector takes the place of the first: records go to it, and none is lost."""
+    """Another collector takes the place of the first: records go to it, and none is lost.
+
+    Nothing is said of that.
+    """
     path = tmp_path / "log"
-    emitter = connect(f"unix://{path}", **HEADER)
+    lines: list[str] = []
+    emitter = connect(f"unix://{path}", on_failure=lines.append, **HEADER)
     with bind_datagrams(path) as bound:
         emitter.info("first")
         assert parse_rfc5424(bound.recv(1 << 16)).message == "first"
@@ -156,6 +160,7 @@ def test_the_kind_changes(connect: Connect, tmp_path: pathlib.Path) -> None:
         assert emitter.flush()
         assert parse_rfc5424(bound.recv(1 << 16)).message == "third"
     assert check_counts(emitter)["dropped"] == {}
+    assert lines == []
 
 
 def test_a_busy_stream_is_not_waited_for(

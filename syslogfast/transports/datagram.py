@@ -308,8 +308,14 @@ class UdpTransport(DatagramTransport):
     # has other addresses. A name is looked up before, by a thread.
 
     def note_network_change(self) -> "None":
-        """Look soon whether there is a better way: a route or an address has changed."""
-        self._next_look = 0.0
+        """Look whether there is a better way: a route or an address has changed.
+
+        A name is looked up now, so that the next record need not go to where it was before.
+        """
+        if is_literal(self.url.host):
+            self._next_look = 0.0
+        else:
+            self._start_look_up()
 
     def _plan_look(self) -> "float":
         return monotonic() + add_jitter(self._interval) if self._interval else FOREVER
@@ -323,15 +329,21 @@ class UdpTransport(DatagramTransport):
         if found is not None:
             self._next_look = self._plan_look()
             self._move(queue, found)
-        elif not self._is_looking_up:
-            from syslogfast.transports.threads import Thread  # loaded by load_look_up
+        else:
+            self._start_look_up()
 
-            self._is_looking_up = True
-            try:
-                Thread(self, self._look_up)
-            except (RuntimeError, MemoryError):
-                self._is_looking_up = False
-                self._next_look = self._plan_look()
+    def _start_look_up(self) -> "None":
+        """Look the name up, by a thread, unless one does so."""
+        if self._is_looking_up:
+            return
+        from syslogfast.transports.threads import Thread  # loaded by load_look_up
+
+        self._is_looking_up = True
+        try:
+            Thread(self, self._look_up)
+        except (RuntimeError, MemoryError):
+            self._is_looking_up = False
+            self._next_look = self._plan_look()
 
     def _look_up(self) -> "None":
         """Find the addresses of the host's name, for the next to send."""

@@ -91,6 +91,7 @@ class Queue:
         "_frames",
         "_in_order",
         "_lock",
+        "_most",
         "_pinned",
         "_pinned_size",
         "_position",
@@ -126,6 +127,8 @@ class Queue:
         self._in_order = 0  # frames, from the first, that `sort` has left in order
         self._pinned = 0  # frames that `peek` has given and that are not to be dropped meanwhile
         self._pinned_size = 0  # bytes of them that it has given
+        # Frames that `peek` joins at most, which takes long: few where none was taken of the last.
+        self._most = ALL
         # A signal's handler or a __del__ may log while this thread holds it, at any call and where
         # an object is made that is collected: so neither is between a look and what is changed
         # for it, or the look is repeated.
@@ -168,7 +171,7 @@ class Queue:
         """Return bytes that are to be sent next, of one record or of many; None: there are none."""
         with self._lock:
             self._pinned = ALL
-            return self._pin(self._list_oldest(1 if one else self.count))
+            return self._pin(self._list_oldest(1 if one else self._most))
 
     def peek_records(self) -> "tuple[memoryview, Sequence[int]] | None":
         """Return what `peek` does, and where in it each of the records ends; None as there."""
@@ -286,6 +289,7 @@ class Queue:
             pinned_size += len(self._frames[still])
             still += 1
         self._pinned, self._pinned_size = still, pinned_size - self._position
+        self._most = ALL if size else max(still, 1)
 
     def is_changing_here(self) -> "bool":
         """Return True if this thread has been interrupted, as by a signal, amid a change."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from support.backends import load_backend
 from support.each import try_each
 
+from syslogfast.transports import queue_py
 from syslogfast.transports.queue_py import arrange_runs
 
 pytestmark = [pytest.mark.native, pytest.mark.threads]
@@ -206,6 +207,27 @@ def test_peek_one(backend: str) -> None:
         assert line.peek(True) == frame[30:]
         line.consume(frame[30:])
     assert line.peek(True) == b""
+
+
+def test_a_full_transport_is_offered_few() -> None:
+    """The twin joins what it gives: who emits would pay for that while nothing is taken."""
+    queue = queue_py.Queue(1 << 20)
+    for _ in range(1000):
+        queue.put(b"x" * 100)
+    assert len(queue.peek()) == 100_000
+    queue.consume(0)
+    assert len(queue.peek()) == 100
+    queue.consume(0, 50)
+    assert len(queue.peek()) == 100
+    queue.consume(100)
+    assert len(queue.peek()) == 99_900
+    queue.consume(0, 250)  # which are on their way, and offered anew
+    assert len(queue.peek()) == 300
+    queue.consume(0)
+    queue.reset()
+    queue.put(b"y")
+    queue.put(b"z")
+    assert queue.peek() == b"yz"
 
 
 def test_peek_gives_whole_frames(backend: str) -> None:
@@ -697,7 +719,6 @@ def test_a_failing_sender(backend: str) -> None:
 def test_two_records_at_once_begin() -> None:
     """If a signal's handler logs between a record's put and its look, somebody begins still."""
     from syslogfast import _emitter_py
-    from syslogfast.transports import queue_py
 
     class InterruptedQueue(queue_py.Queue):
         __slots__ = ("interruptions",)

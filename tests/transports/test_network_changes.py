@@ -280,6 +280,22 @@ def test_never(connect: Connect, hosts: list[socket.socket], names: Names) -> No
     speak_until(emitter, lambda: len(names.threads) == 2)
 
 
+def test_a_change_has_a_name_looked_up_before_the_next_record(
+    connect: Connect, hosts: list[socket.socket], names: Names
+) -> None:
+    """That one goes to the new address already; meanwhile nothing need be sent."""
+    emitter = connect_by_name(connect, hosts, "60")
+    names.addresses = ("127.0.0.3",)
+    emitter._sender.send_soon(is_reachable=True)
+    assert wait_until(lambda: len(names.threads) == 2)
+    transport = emitter._sender._transport
+    assert wait_until(lambda: not transport._is_looking_up)
+    texts = speak(emitter)
+    assert [text for text, _ in receive(hosts[1], 20)] == texts
+    assert threading.get_ident() not in names.threads
+    assert check_counts(emitter)["dropped"] == {}
+
+
 def test_where_no_thread_can_be_had_nothing_is_looked_up(
     connect: Connect,
     hosts: list[socket.socket],

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 from adapters.queued import GIVEN, QUEUED, connect, expected, measure, take
 from measure import strict
-from measure.missing import MissingError
 from measure.record import MESSAGE
 from measure.rounds import Rounds, repeat_call, tabulate
 from measure.strict import expect_now
@@ -63,10 +62,9 @@ def test_fields(rounds: Rounds, publish: Publish) -> None:
     publish(tabulate("fields", title, times, PLAIN, QUEUED))
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python has t-strings from 3.14 on")
 def test_template(rounds: Rounds, publish: Publish) -> None:
     """A t-string beside the same text by `%` with the same fields."""
-    if sys.version_info < (3, 14):
-        raise MissingError("t-strings: Python has them from 3.14 on")
     names: dict[str, object] = {"by": "alice", "order": 17, "price": 9.5}
     text = "alice has sold 17 for 9.5"
     fields = [("fields@32473", [(name, str(value)) for name, value in names.items()])]

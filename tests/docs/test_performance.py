@@ -273,7 +273,7 @@ def test_command(root: pathlib.Path) -> None:
         command = [sys.executable, "-m", "benchmarks", *arguments]
         return subprocess.run(command, cwd=root, capture_output=True, text=True)
 
-    assert "record, fields, timestamp, call" in " ".join(run("--help").stdout.split())
+    assert "record, fields, integrations, timestamp" in " ".join(run("--help").stdout.split())
     refused = run("speed")
     assert refused.returncode == 2
-    assert "part must be one of record, fields, timestamp, call" in " ".join(refused.stderr.split())
+    assert "must be one of record, fields, integrations, time" in " ".join(refused.stderr.split())

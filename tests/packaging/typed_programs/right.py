@@ -84,7 +84,7 @@ connect(udp, udp, linger=0.05, overflow="drop-oldest", queue_bytes=1 << 16).clos
 connect(udp, on_failure=lines.append, level="info", sequence_ids=True, timeout=1).close()
 connect(udp, on_failure=False, level=Severity.ERR, overflow="block", linger=None).close()
 connect(udp, framing=None, protocol=None, max_size=None, local_time=True, msgid="M").close()
-connect(udp, oversize="mark", multiline="escape").bind(a=1).info("sold", order=17)
+connect(udp, oversize="mark", multiline="escape", on_failure=False).bind(a=1).info("sold", order=17)
 context = ssl.create_default_context()
 with connect("tls://127.0.0.1:9?name=collector", context=context, framing="octet") as secured:
     print(secured, file=sys.stderr if lines else sys.stdout)

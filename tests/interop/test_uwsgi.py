@@ -59,6 +59,14 @@ def find_reason() -> str:
     return ""
 
 
+def has_handlers(process: int) -> bool:
+    """Return True if a process has handlers for SIGTERM and SIGINT: proc(5)."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    wanted = 1 << (signal.SIGTERM - 1) | 1 << (signal.SIGINT - 1)
+    return int(caught, 16) & wanted == wanted
+
+
 class Server:
     """A uWSGI that serves the application, and that all of its workers have come up in."""
 
@@ -77,7 +85,13 @@ class Server:
         assert wait_until(lambda: self.read().count("spawned uWSGI worker") == PROCESSES)
         ready = PROCESSES if "--lazy-apps" in options else 1
         assert wait_until(lambda: self.read().count(" ready in ") == ready, 3 * LIMIT)
-        time.sleep(0.5)  # a signal before they have their handlers is lost, without us as well
+        # A signal before they have their handlers is lost, without us as well.
+        assert wait_until(lambda: all(map(has_handlers, [self.process.pid, *self.list_workers()])))
+        time.sleep(0.5)
+
+    def list_workers(self) -> list[int]:
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(child) for child in children.read_text(encoding="ascii").split()]
 
     def read(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
@@ -99,10 +113,9 @@ class Server:
         return time.monotonic() - began
 
     def kill(self) -> None:
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         if self.process.poll() is None:
-            for child in children.read_text(encoding="ascii").split():
-                os.kill(int(child), signal.SIGKILL)
+            for child in self.list_workers():
+                os.kill(child, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
 

@@ -64,7 +64,7 @@ class Encoder:
         process. Octets that the field cannot hold become "_", the rest is left out, and
         nothing at all becomes "-" (RFC 5424 6.2.4 to 6.2.6).
     fqdn: True looks up this host's full name, if no hostname is given, which may take as long as
-        DNS does; and leaves its domain to one that is, also for RFC 3164, whose 4.1.2 forbids it.
+        DNS does; and keeps the domain of one that is, though RFC 3164 4.1.2 forbids that.
     msgid: str, treated likewise; None: "-" (RFC 5424 6.2.7).
     structured_data: {sd_id: {name: value}}, or {sd_id: [(name, value), ...]} to repeat a name,
         with values of any type, written as by str(); or bytes that are already rendered, which

@@ -110,8 +110,10 @@ def split_elements(elements: "bytes") -> "list[tuple[bytes, bytes]]":
     split = []
     start = 0
     while start < len(elements):
+        # A "]" that is part of a value has a backslash before it; an SD-ID may end in one.
         end = start
-        # A "]" that is part of a value has a backslash before it.
+        while end < len(elements) and elements[end] not in b" ]":
+            end += 1
         while end < len(elements) and elements[end] != 0x5D:
             end += 2 if elements[end] == 0x5C else 1
         element = elements[start : end + 1]

@@ -178,7 +178,9 @@ cdef Span split_element(Span *elements) noexcept:
     """Take the first SD-ELEMENT off and return it."""
     cdef Span element
     cdef Py_ssize_t size = 0
-    # A "]" that is part of a value has a backslash before it.
+    # A "]" that is part of a value has a backslash before it; an SD-ID may end in one.
+    while size < elements.size and elements.start[size] != c' ' and elements.start[size] != c']':
+        size += 1
     while size < elements.size and elements.start[size] != c']':
         size += 2 if elements.start[size] == c'\\' else 1
     size = min(size + 1, elements.size)

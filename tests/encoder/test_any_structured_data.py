@@ -212,6 +212,8 @@ def try_records(module: ModuleType, name: str, data: object, options: dict) -> l
 @example({Furious("meta"): {}}, {"attributes": {"meta": {"a": "msg"}}})
 @example({Sly("a"): {"n": 1}, Sly("a@5"): {"m": 1}}, {"enterprise_id": 5})
 @example({"meta": [None, ("sequenceId", None)]}, {})
+@example({"\\": {}}, {"structured_data": {"k": {"l": 1}, "meta": {"m": 2}}})
+@example({"a": {}}, {"structured_data": {"a\\": {}, "a": {"b": "]\\"}, "b\\": {"c\\": 1}}})
 def test_any_structured_data(data: object, options: dict) -> None:
     """Both backends give the same records, or errors, and no record is invalid."""
     results = []

@@ -438,7 +438,8 @@ def check_tasks(records: list[Rfc5424Record], pool: str, parent: str) -> None:
         assert processes == {parent}
     else:
         assert parent not in processes
-        assert len(processes) == (2 if pool == "prefork" else SENT // 20 + 1)
+        # Of 101 tasks, with 20 for each process, the last process may have the SALE alone.
+        assert len(processes) in ([2] if pool == "prefork" else [SENT // 20, SENT // 20 + 1])
         assert farewells.keys() >= processes
     ready = [record for record in records if (record.message or "").endswith(" ready.")]
     assert [record.procid for record in ready] == [parent]

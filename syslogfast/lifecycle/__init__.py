@@ -266,7 +266,7 @@ class Lifecycle:
         self._undo.append(self._stop_watching)
         atexit.register(self._stop_watching)
         try:
-            Thread(self, self._await_network, network, timeout, goes_on)
+            Thread(self).start(self._await_network, network, timeout, goes_on)
         except RuntimeError:
             self._watching.release()
             self._report_network(network)

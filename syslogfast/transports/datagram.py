@@ -340,7 +340,7 @@ class UdpTransport(DatagramTransport):
 
         self._is_looking_up = True
         try:
-            Thread(self, self._look_up)
+            Thread(self).start(self._look_up)
         except (RuntimeError, MemoryError):
             self._is_looking_up = False
             self._next_look = self._plan_look()

@@ -49,7 +49,7 @@ class Failback:
         self._sender.retry_policy.next_failback = FOREVER  # until it is known what comes of this
         self._state = TRYING
         try:
-            Thread(self._sender, self._run, transport)
+            Thread(self._sender).start(self._run, transport)
         except (RuntimeError, MemoryError):
             self._state = WAITING  # when the transport breaks, all of them are tried
 

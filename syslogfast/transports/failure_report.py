@@ -10,8 +10,9 @@ from time import monotonic
 
 from syslogfast._platform import system
 from syslogfast.transports import PermanentError
-from syslogfast.transports.fd import reopen, write_without_signal
+from syslogfast.transports.fd import reopen
 from syslogfast.transports.poll import wait_ready
+from syslogfast.transports.signal_mask import WithoutSigpipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def write_to_descriptor(descriptor: int, data: bytes) -> bool:
     try:
         if own == descriptor and not wait_ready(own, 0):
             return False
-        return write_without_signal(own, data) > 0
+        with WithoutSigpipe():
+            return system.write(own, data) > 0
     except BlockingIOError:
         return False
     finally:

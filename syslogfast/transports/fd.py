@@ -2,14 +2,10 @@
 
 import select  # noqa: F401  # `push` asks at once whether there is space
 
-from syslogfast._platform import find_signal_action, system
+from syslogfast._platform import system
 from syslogfast.transports import OUT_OF_BUFFERS, name_error
 from syslogfast.transports.poll import sleep, wait_ready
-
-try:
-    import _signal as signals  # type: ignore[import-not-found]
-except ImportError:  # nor are there any
-    signals = None
+from syslogfast.transports.signal_mask import WithoutSigpipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,24 +38,6 @@ def reopen(descriptor: int) -> int:
         return descriptor
 
 
-def write_without_signal(descriptor: int, data: "bytes | memoryview") -> int:
-    """Write; where nobody reads any more that is an error, also in a program that SIGPIPE ends."""
-    if not hasattr(signals, "SIGPIPE"):
-        return system.write(descriptor, data)
-    action = find_signal_action(signals.SIGPIPE)
-    if action is not None and action != signals.SIG_DFL:
-        return system.write(descriptor, data)
-    before = signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
-    try:
-        return system.write(descriptor, data)
-    except BrokenPipeError:
-        if signals.SIGPIPE not in before:
-            signals.sigtimedwait({signals.SIGPIPE}, 0)  # it is this thread's
-        raise
-    finally:
-        signals.pthread_sigmask(signals.SIG_SETMASK, before)
-
-
 class FdTransport:
     """Writes to a descriptor that somebody else opened and will close."""
 
@@ -83,7 +61,8 @@ class FdTransport:
             if end and self.url.framing != "octet":
                 data = data[:end]
         try:
-            return write_without_signal(self._fd, data)
+            with WithoutSigpipe():
+                return system.write(self._fd, data)
         except OSError as error:
             self._has_failed = not isinstance(error, BlockingIOError)
             if self._has_failed and (

@@ -4,7 +4,8 @@ import errno
 import ssl
 
 from syslogfast.transports.relp import RelpTransport
-from syslogfast.transports.tls import MAX_PIECE, WithoutSignal, connect_tls, explain_error
+from syslogfast.transports.signal_mask import WithoutSigpipe
+from syslogfast.transports.tls import MAX_PIECE, connect_tls, explain_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class TlsSocket:
     def send(self, data: "memoryview", flags: "int") -> "int":
         """Send the first bytes; if there is no space, the same are to be given again."""
         try:
-            with self._connection.lock, WithoutSignal():
+            with self._connection.lock, WithoutSigpipe():
                 return self._connection.send(data[:MAX_PIECE])  # type: ignore[no-any-return]
         except OSError as error:
             reject(error)
@@ -50,7 +51,7 @@ class TlsSocket:
     def close(self) -> "None":
         """Send close_notify, without waiting for an answer."""
         try:
-            with self._connection.lock, WithoutSignal():
+            with self._connection.lock, WithoutSigpipe():
                 self._connection.unwrap()
         except (OSError, ValueError):
             pass  # as far as it goes

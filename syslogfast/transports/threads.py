@@ -9,6 +9,7 @@ import sys
 
 import syslogfast._platform as platform
 from syslogfast.transports import exit_fork
+from syslogfast.transports.signal_mask import BlockedSignals, list_asynchronous_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,23 +80,35 @@ _of_thread = find_original("_thread", "_local")()
 
 
 class Thread:
-    """A thread of a sender, or of another `owner`, whose end can be waited for."""
+    """A thread of a sender, or of another `owner`, whose end can be waited for.
 
-    def __init__(self, owner: object, work: "Callable[..., object]", *arguments: object) -> None:
-        """Start it; RuntimeError: there can be no threads here, or not now."""
-        if forks_untold():
-            raise RuntimeError("this process forks without Python's hooks")
-        prepare_thread()
+    It is given no signals, from its very first moment: they are the program's, and a handler in C
+    that ends the process, as uWSGI has, would have our thread wait for its own end.
+    """
+
+    def __init__(self, owner: object) -> None:
+        self.has_started = False
         self.owner = _weakref.ref(owner)
         self._has_gone = make_lock()
         self._has_gone.acquire()
+
+    def start(self, work: "Callable[..., object]", *arguments: object) -> None:
+        """Start it; RuntimeError: there can be no threads here, or not now.
+
+        What a signal's handler raises may come when it has started.
+        """
+        if forks_untold():
+            raise RuntimeError("this process forks without Python's hooks")
+        prepare_thread()
         _threads.difference_update([t for t in _threads.copy() if not t.is_there()])
         _threads.add(self)
         try:
-            find_original("_thread", "start_new_thread")(self._run, (work, arguments))
-        except BaseException:
-            _threads.discard(self)
-            raise
+            with BlockedSignals(list_asynchronous_signals()):
+                find_original("_thread", "start_new_thread")(self._run, (work, arguments))
+                self.has_started = True
+        finally:
+            if not self.has_started:
+                _threads.discard(self)
 
     def _run(self, work: "Callable[..., object]", arguments: "tuple[object, ...]") -> None:
         # CPython drops what is local to a thread when it destroys the thread's state, and runs no

@@ -2,14 +2,14 @@
 
 import _thread
 import encodings.idna  # noqa: F401  # what names are checked by
-import signal
 import ssl
 from time import monotonic
 
-from syslogfast._platform import SignalSafeLock, call_at_fork, find_signal_action
+from syslogfast._platform import SignalSafeLock, call_at_fork
 from syslogfast.transports import PermanentError
 from syslogfast.transports.exit_fork import list_owners, refer_weakly
 from syslogfast.transports.poll import wait_ready
+from syslogfast.transports.signal_mask import WithoutSigpipe
 from syslogfast.transports.stream import (
     NO_SIGNAL,
     SHORTEST_TIMEOUT,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_PIECE = 1 << 14  # bytes that go into one TLS record (RFC 8446 5.1)
 MIN_REFUSAL_WAIT = 0.05  # seconds
 FORK_WAIT = 2.0  # seconds that a fork waits for calls of OpenSSL, at most
-SIGPIPE: int = getattr(signal, "SIGPIPE", 0)  # Windows has none
 # Reasons, as OpenSSL names them, for which the collector does not want us.
 ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
 
@@ -103,26 +102,6 @@ def explain_error(error: "Exception") -> "Exception":
     if isinstance(error, ssl.SSLError) and any(name in (error.reason or "") for name in ALERTS):
         return PermanentError(f"it does not accept us: {error.reason}")
     return error
-
-
-class WithoutSignal:
-    """While OpenSSL writes, nobody gets SIGPIPE, which ends a program that has reset it.
-
-    Python itself ignores it, and the sockets of the other transports do not send it.
-    """
-
-    def __enter__(self) -> "None":
-        self.mask = None
-        if SIGPIPE and find_signal_action(SIGPIPE) in (None, signal.SIG_DFL):
-            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [SIGPIPE])
-
-    def __exit__(self, *exc_info: object) -> "None":
-        if self.mask is not None:
-            if hasattr(signal, "sigtimedwait"):
-                signal.sigtimedwait([SIGPIPE], 0)
-            elif SIGPIPE in signal.sigpending():  # macOS
-                signal.sigwait([SIGPIPE])
-            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 
 def wrap_stream(
@@ -309,7 +288,7 @@ class TlsTransport(TcpTransport):
         taken = 0
         try:
             look_for_end(self._socket)
-            with WithoutSignal():
+            with WithoutSigpipe():
                 while data is not None and taken < len(data):
                     piece = data[taken : taken + (self.pinned or MAX_PIECE)]
                     self.pinned = len(piece)
@@ -337,7 +316,7 @@ class TlsTransport(TcpTransport):
         deadline = monotonic() + timeout
         while True:
             try:
-                with self._socket.lock, WithoutSignal():
+                with self._socket.lock, WithoutSigpipe():
                     self._socket.unwrap()
             except ssl.SSLWantReadError:
                 break  # close_notify has been sent, and is not answered

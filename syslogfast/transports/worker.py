@@ -65,14 +65,15 @@ class Worker:
             self._is_urgent = True
         if not self._running.locked():
             exit_fork.expect_end(self._sender)
+            thread = Thread(self._sender)
             platform.note_work(1)
             try:
-                Thread(self._sender, self.run)
-            except BaseException as error:
-                platform.note_work(-1)
-                if isinstance(error, (RuntimeError, MemoryError)):
-                    return False
-                raise
+                thread.start(self.run)
+            except (RuntimeError, MemoryError):
+                return False
+            finally:
+                if not thread.has_started:
+                    platform.note_work(-1)
         self._notify()
         return True
 

@@ -24,10 +24,8 @@ Run = Callable[..., Any]
 
 # Few datagrams need these. Whoever finds one half done does without: test_half_a_worker. Standard
 # error is written to as `fd` does, which needs `select`.
-GUARDED = {
-    f"syslogfast.transports.{name}"
-    for name in ("drop_report", "failure_report", "fd", "poll", "threads", "worker")
-} | {"errno", "select"}
+MODULES = ["drop_report", "failure_report", "fd", "poll", "signal_mask", "threads", "worker"]
+GUARDED = {f"syslogfast.transports.{name}" for name in MODULES} | {"errno", "select"}
 FOLDER = str(pathlib.Path(syslogfast.__file__).parent.parent)  # without `site` it is not found
 
 # Whatever an emitter is used for, in a process where nothing else has been imported. From when it

@@ -160,7 +160,7 @@ def test_without_threads_each_goes_at_once(
         raise RuntimeError("can't start new thread")
 
     emitter = connect(url_of(receiver if transport == "udp" else sink))
-    monkeypatch.setattr("syslogfast.transports.worker.Thread", fail)
+    monkeypatch.setattr("syslogfast.transports.threads.Thread.start", fail)
     for number in range(300):
         emitter.info("%d", number)
         assert emitter._queue.count == 0
@@ -181,7 +181,7 @@ def test_without_threads_a_collector_that_is_late(
 
     opened = retry.open_transport
     monkeypatch.setattr(retry, "open_transport", open_transport)
-    monkeypatch.setattr("syslogfast.transports.worker.Thread", fail)
+    monkeypatch.setattr("syslogfast.transports.threads.Thread.start", fail)
     port = find_free_port()
     emitter = connect(f"tcp://127.0.0.1:{port}", on_failure=False, queue_bytes=1 << 22)
     for number in range(5000):

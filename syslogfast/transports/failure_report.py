@@ -4,11 +4,12 @@
 # were not sent. The worker says it, or who closes, or one whose datagrams are refused, who all must
 # not wait for whoever reads standard error, or does not read it.
 
+import atexit
 import errno
 import sys
 from time import monotonic
 
-from syslogfast._platform import system
+from syslogfast._platform import call_at_fork, catch_up_with_fork, system
 from syslogfast.transports import PermanentError
 from syslogfast.transports.fd import reopen
 from syslogfast.transports.poll import wait_ready
@@ -72,19 +73,49 @@ class FailureReporter:
         """Tell how many records were not sent, but for those that the log itself tells of."""
         dropped = self._queue.count_all()["dropped"]
         lost = {reason: dropped[reason] - reported.get(reason, 0) for reason in dropped}
-        reasons = ", ".join([f"{reason}: {count}" for reason, count in lost.items() if count])
-        if reasons:
-            self._tell(f"{what}; records not sent: {sum(lost.values())} ({reasons})")
+        report_lost(self._on_failure, what, lost)
+
+    def leave_to_end(self, what: str) -> None:
+        """Have it told at the end of the process: garbage is collected at any time."""
+        if not _left:
+            atexit.register(report_left)
+        dropped = self._queue.count_all()["dropped"]
+        _, lost = _left.setdefault((id(self._on_failure), what), (self._on_failure, {}))
+        for reason, count in dropped.items():
+            lost[reason] = lost.get(reason, 0) + count
 
     def _tell(self, line: str) -> bool:
-        """Hand over a line; False if nobody takes it now."""
-        try:
-            if callable(self._on_failure):
-                self._on_failure(line)
-                return True
-            return write_line(f"syslogfast: {line}\n")
-        except Exception:  # of the program's own code, or there is no standard error
+        return tell(self._on_failure, line)
+
+
+# What emitters that nobody has closed, and nobody holds any more, have left to be told: whom, and
+# how many records were not sent, by the reason.
+_left: "dict[tuple[int, str], tuple[OnFailure, dict[str, int]]]" = {}
+call_at_fork("locks", "after_in_child", _left.clear)  # the parent tells of it
+
+
+def report_left() -> None:
+    catch_up_with_fork()
+    for (_, what), (on_failure, lost) in _left.items():
+        report_lost(on_failure, what, lost)
+    _left.clear()
+
+
+def report_lost(on_failure: "OnFailure", what: str, lost: "dict[str, int]") -> None:
+    reasons = ", ".join([f"{reason}: {count}" for reason, count in lost.items() if count])
+    if reasons:
+        tell(on_failure, f"{what}; records not sent: {sum(lost.values())} ({reasons})")
+
+
+def tell(on_failure: "OnFailure", line: str) -> bool:
+    """Hand over a line; False if nobody takes it now."""
+    try:
+        if callable(on_failure):
+            on_failure(line)
             return True
+        return write_line(f"syslogfast: {line}\n")
+    except Exception:  # of the program's own code, or there is no standard error
+        return True
 
 
 def count_drops(queue: "Queue") -> int:

@@ -1,5 +1,6 @@
 """Which of the URLs is tried, and when: in their order, with growing pauses, back to the first."""
 
+import sys
 from time import monotonic
 
 from syslogfast.constants import FIRST_DELAY, FOREVER
@@ -98,6 +99,12 @@ class RetryPolicy:
         longest = [float(url.options.get("retry", LONGEST_DELAY)) for url in urls]
         self._longest_delay = min(longest)
         self.reset_after_fork()
+
+    def __del__(self) -> None:
+        """Leave it to the end to tell of records of an emitter that nobody has closed, or holds."""
+        reporter = getattr(self, "_reporter", None)
+        if reporter and self.failure:
+            reporter.leave_to_end(self.failure)
 
     def reset_after_fork(self) -> None:
         """Forget when what was tried: this is another process."""
@@ -239,6 +246,24 @@ class RetryPolicy:
                 reported = drop_reporter.reported_before if is_lost else drop_reporter.reported
             reason = "closed" if self._opened_before else "not connected yet"
             reporter.report_end(self.failure or f"{self.urls[0]}: {reason}", reported)
+            self._reporter = None
+        else:
+            self._tell_plainly()
+        self._on_failure = False  # that was the last word
+
+    def _tell_plainly(self) -> None:
+        """Do without what cannot even be loaded, for want of a descriptor."""
+        lost = sum(self._queue.count_all()["dropped"].values())
+        if self._on_failure is False or not lost:
+            return
+        line = f"{self.failure or self.urls[0]}; records not sent: {lost}"
+        try:
+            if self._on_failure:
+                self._on_failure(line)
+            else:
+                sys.stderr.write(f"syslogfast: {line}\n")  # what would not wait is not to be had
+        except Exception:  # of the program's own code, or there is no standard error
+            pass
 
     def _find_reporter(self) -> "FailureReporter | None":
         """Return what tells of failures, made if need be; None if it cannot be loaded now."""

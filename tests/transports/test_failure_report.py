@@ -96,6 +96,92 @@ def test_refused_datagrams(run_python: RunPython, backend: str) -> None:
     assert re.search(r"; records not sent: \d+ \(refused: \d+\)$", last)
 
 
+# Emitters that nobody holds when the program ends.
+GONE = """
+import gc, os, sys, syslogfast
+url, kind = sys.argv[1:]
+lines = []
+def log(on_failure=None):
+    syslogfast.connect(url, on_failure=on_failure, procid=1).info("lost")
+def ask_for_all():
+    log()
+    log()
+    if kind == "fork":
+        if os.fork() == 0:
+            sys.exit()  # with its own end, at which its parent's records are no concern
+        os.wait()
+    if kind == "callable":
+        append = lines.append
+        log(append)
+        log(append)
+    if kind == "silent":
+        log(False)
+    if kind == "cycle":
+        emitter = syslogfast.connect(url, procid=1)
+        emitter.info("lost")
+        cycle = [emitter]
+        cycle.append(cycle)
+ask_for_all()
+gc.collect()
+import atexit
+atexit._run_exitfuncs()
+assert lines == ([f"{url}: [Errno 111] Connection refused; records not sent: 2 (refused: 2)"]
+                 if kind == "callable" else []), lines
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whose loopback refuses at once")
+@pytest.mark.parametrize("kind", ["function", "fork", "callable", "silent", "cycle"])
+def test_an_emitter_that_nobody_holds(run_python: RunPython, backend: str, kind: str) -> None:
+    """It is told of at the end, in one line for those that have come to the same."""
+    url = f"udp://127.0.0.1:{find_free_port()}"
+    result = run_python(GONE, url, kind, backend=backend)
+    count = 3 if kind == "cycle" else 2
+    what = f"[Errno 111] Connection refused; records not sent: {count} (refused: {count})"
+    assert result.stderr == f"syslogfast: {url}: {what}\n"
+    assert result.returncode == 0
+
+
+def test_a_chain_of_calls(run_python: RunPython, backend: str) -> None:
+    url = f"udp://127.0.0.1:{find_free_port()}"
+    program = "import sys, syslogfast; syslogfast.connect(sys.argv[1]).info('lost')"
+    result = run_python(program, url, backend=backend)
+    assert result.stderr.startswith(f"syslogfast: {url}: ")
+    # The record that reports drops is refused, too, if there still was time for it.
+    assert re.search(r"; records not sent: ([12]) \(refused: \1\)\n$", result.stderr)
+
+
+NO_DESCRIPTORS = """
+import os, resource, sys, syslogfast
+url, is_callable = sys.argv[1:]
+lines = []
+log = syslogfast.connect(url, timeout=0.3, on_failure=lines.append if is_callable else None)
+resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+try:
+    while True:
+        os.open("/dev/null", os.O_RDONLY)
+except OSError:
+    pass
+log.info("lost")
+if is_callable:
+    log.close()
+    print(lines)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize("is_callable", ["", "yes"])
+def test_no_descriptor_to_the_very_end(
+    run_python: RunPython, backend: str, is_callable: str
+) -> None:
+    """What tells of failures cannot even be loaded then."""
+    url = f"udp://127.0.0.1:{find_free_port()}"
+    result = run_python(NO_DESCRIPTORS, url, is_callable, backend=backend)
+    told = f"{url}: [Errno 24] Too many open files; records not sent: 1"
+    assert told in (result.stdout if is_callable else result.stderr), result
+    assert result.returncode == 0
+
+
 def test_a_collector_that_is_late(run_python: RunPython, backend: str, sink: Sink) -> None:
     """It comes half a second after the program: nothing is said, and nothing lost."""
     port = find_free_port()

@@ -1,18 +1,16 @@
 # The queue before a transport: `queue_py.py` is the specification, and has the docstrings, of which
 # a small module has none that only this package reads; block.pxi has the theory.
 
+# Framed records on their way to one transport: bounded in bytes, each of them accounted for.
+#
+# limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
+# puts in order, unless one record is longer. `count` and `size` are the records and bytes that
+# are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
+# in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
+# transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
+# handler; -1: nowhere.
 @cython.no_gc   # as Block
 cdef class Queue:
-    """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
-
-    limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
-    puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
-    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
-    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
-    handler; -1: nowhere.
-    """
-
     cdef readonly Py_ssize_t limit, size, count
     cdef public Py_ssize_t threshold, truncations
     cdef public int64_t drops_since

@@ -847,10 +847,12 @@ def test_queues_and_emitters_are_alike() -> None:
         kinds = [getattr(module, name) for module in (compiled, twin)]
         public = [{entry for entry in dir(kind) if entry[0] != "_"} for kind in kinds]
         assert public[0] == public[1]
+        assert inspect.getdoc(kinds[1])
+        if name == "Queue":
+            continue  # what only the package calls has no docstring in C, which is to be small
         assert inspect.getdoc(kinds[0]) == inspect.getdoc(kinds[1])
         for entry in public[0]:
-            # What only the package calls has none in C, which is to be small.
-            if callable(getattr(kinds[0], entry)) and name != "Queue":
+            if callable(getattr(kinds[0], entry)):
                 documents = [inspect.getdoc(getattr(kind, entry)) for kind in kinds]
                 assert documents[0] == documents[1], entry
 

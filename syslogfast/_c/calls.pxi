@@ -57,6 +57,7 @@ cdef extern from *:
     PyObject *call_emit "PyObject_Vectorcall"(
         PyObject *function, PyObject **args, size_t count, PyObject *names
     )
+    bint is_exception "PyExceptionInstance_Check"(PyObject *value)
 
 
 cdef object call_original(
@@ -156,6 +157,16 @@ cdef object call_with_record(
     return call_original(self, method, args, count, names)
 
 
+cdef bint takes_exception(Plan plan, int level, PyObject *names, PyObject *value) noexcept:
+    """Return True if this is an exception, and one handler, which writes it by itself, has it."""
+    return (
+        PyTuple_GET_ITEM(<object>names, 0) == <PyObject *>"exc_info"
+        and (value == PY_TRUE or is_exception(value))
+        and PyTuple_GET_SIZE(<object>plan.parts[level]) == 0
+        and PyTuple_GET_SIZE(<object>plan.targets[level]) == 2
+    )
+
+
 cdef inline object log_at(
     object self, int method, int level, PyObject **args, Py_ssize_t count, PyObject *names
 ):
@@ -200,14 +211,16 @@ cdef inline object log_at(
         return None
     if not PyUnicode_CheckExact(<object>args[first]):
         return call_with_record(self, plan, method, level, args, count, names)
-    extra = None
+    extra = exc_info = None
     if names != NULL:
-        if (
-            PyTuple_GET_SIZE(<object>names) != 1
-            or PyTuple_GET_ITEM(<object>names, 0) != <PyObject *>"extra"
-        ):
+        if PyTuple_GET_SIZE(<object>names) != 1:
             return call_with_record(self, plan, method, level, args, count, names)
-        extra = <object>args[count]
+        if PyTuple_GET_ITEM(<object>names, 0) == <PyObject *>"extra":
+            extra = <object>args[count]
+        elif takes_exception(plan, level, names, args[count]):
+            exc_info = <object>args[count]
+        else:
+            return call_with_record(self, plan, method, level, args, count, names)
         if extra is not None and not read_extra(<PyObject *>extra, &msgid, &elements):
             return call_with_record(self, plan, method, level, args, count, names)
         if not (msgid == <PyObject *>None or PyUnicode_CheckExact(<object>msgid)):
@@ -239,8 +252,12 @@ cdef inline object log_at(
     items[4] = elements
     fast_calls += 1
     handlers = None
-    if PyTuple_GET_SIZE(<object>plan.targets[level]) > 2:   # a signal's handler may take one away
+    # A signal's handler, or what prints an exception, may take one away.
+    if PyTuple_GET_SIZE(<object>plan.targets[level]) > 2 or exc_info is not None:
         handlers = [<object>plan.items[j] for j in range(plan.item_count)]
+    if exc_info is not None:
+        text = get_item(record_functions, ADD_EXCEPTION)(text, exc_info)
+        items[2] = <PyObject *>text
     for i in range(0, PyTuple_GET_SIZE(<object>plan.targets[level]), 2):
         while not plan.takers[level] >> taker & 1:
             taker += 1

@@ -68,8 +68,9 @@ cdef enum:
     SPLIT_PATH = 0
     CHOOSE_ARGUMENTS = 1
     CHOOSE_EXCEPTION = 2
-    FIND_PROCESS_NAME = 3
-    FIND_TASK_NAME = 4
+    ADD_EXCEPTION = 3
+    FIND_PROCESS_NAME = 4
+    FIND_TASK_NAME = 5
     MOST_PATHS = 1024       # that are kept; then they are forgotten
     # Of record_names.
     CALL = 0

@@ -160,6 +160,7 @@ if compiled is not None:
         records.OWN_ATTRIBUTES,
         (
             *(records.split_path, records.choose_arguments, records.choose_exception),
+            records.add_exception,
             *(records.find_process_name, records.find_task_name),
         ),
         vars(threading),

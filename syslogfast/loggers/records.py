@@ -10,6 +10,7 @@ import os.path
 import sys
 import threading
 
+from syslogfast._message import append_lines, format_exception
 from syslogfast.loggers.checks import (
     CODE_FILES,
     FUNCTION,
@@ -126,6 +127,12 @@ def choose_exception(exc_info: "Any") -> "Any":
         if not isinstance(exc_info, tuple):
             return sys.exc_info()
     return exc_info
+
+
+def add_exception(text: "str | bytes", exc_info: object) -> str:
+    """Return a text, and on the lines after it the exception, as a handler of ours writes both."""
+    message = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return append_lines(message, format_exception(choose_exception(exc_info)))
 
 
 def find_process_name() -> "Any":

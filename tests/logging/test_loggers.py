@@ -247,7 +247,21 @@ PLAIN_CALLS: list[tuple[Callable[[logging.Logger], object], bytes]] = [
         b'<14 - [order@32473 id="17"] 3',
     ),
     (lambda log: log.info("a long message, over and over " * 4 + "%s", "x" * 600), None),
+    (lambda log: log.exception("not in an except"), b"<11 - - not in an except#012NoneType: None"),
+    (lambda log: log.info("x", exc_info=KeyError("y")), b"<14 - - x#012KeyError: 'y'"),
+    (
+        lambda log: log.error("%s %d", "ü", 3, exc_info=ValueError("\udc00")),
+        "<11 - - ü 3#012ValueError: \ufffd".encode(),
+    ),
+    (lambda log: log_caught(log, "caught"), None),
 ]
+
+
+def log_caught(log: logging.Logger, text: str) -> None:
+    try:
+        raise LookupError(text)
+    except LookupError:
+        log.exception("%s: %.1f", text, 2.5)
 
 
 @needs_compiled
@@ -412,7 +426,8 @@ NOT_PLAIN_CALLS: list[Callable[[logging.Logger], object]] = [
     lambda log: log.info("x", extra={"msgid": 5}),
     lambda log: log.info("x", extra={"getMessage": lambda: "own"}),
     lambda log: log.log(25, "between the levels"),
-    lambda log: log.exception("not in an except"),
+    lambda log: log.info("x", exc_info=(KeyError, KeyError("y"), None)),
+    lambda log: log.info("x", exc_info=KeyError("y"), extra={"msgid": "SALE"}),
 ]
 
 
@@ -426,6 +441,80 @@ def test_other_calls_are_those_of_logging(
     assert not is_fast(lambda: call(log))
     assert len(take(handler)) == 3
     assert loggers.explain_logger(log) == "fast"
+
+
+@needs_compiled
+@pytest.mark.parametrize("kind", ["formatter", "two handlers"])
+def test_an_exception_is_left_to_who_formats_it(
+    log: logging.Logger, handler: syslogfast.SysLogHandler, kind: str
+) -> None:
+    class Brief(logging.Formatter):
+        def formatException(self, ei: Any) -> str:  # noqa: N802
+            return "in short"
+
+    other = make_handler()
+    if kind == "formatter":
+        handler.setFormatter(Brief())
+    else:
+        log.addHandler(other)
+    log.info("a plan is made")
+    assert not is_fast(lambda: log_caught(log, "caught"))
+    assert all((b"in short" in line) == (kind == "formatter") for line in take(handler)[1:])
+    other.close()
+
+
+class MeddlingError(Exception):
+    """An exception that does something when it is printed."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self.do = do
+
+    def __str__(self) -> str:
+        self.do()
+        return "done"
+
+
+@needs_compiled
+@pytest.mark.parametrize("is_installed", [True, False])
+@pytest.mark.parametrize("what", ["remove", "close", "log", "level", "uninstall", "raise"])
+def test_an_exception_meddles(what: str, is_installed: bool) -> None:
+    """Its `__str__` may do anything, as a handler's may: the same records, and nothing dangles."""
+    manager = logging.Manager(loggers.RootLogger(logging.WARNING))
+    manager.setLoggerClass(loggers.Logger)
+    logger = manager.getLogger("meddled")
+    handlers = [make_handler()]
+    queue = handlers[0]._emitter._queue
+    logger.addHandler(handlers[0])
+    if is_installed:
+        loggers.install()
+        loggers.compiled.set_plan_cost(0)
+
+    def remove() -> None:
+        logger.handlers.clear()
+        handlers.clear()
+        gc.collect()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    do = {
+        "remove": remove,
+        "close": lambda: handlers[0].close(),
+        "log": lambda: logger.warning("from within"),
+        "level": lambda: logger.setLevel(logging.CRITICAL),
+        "uninstall": loggers.uninstall,
+        "raise": interrupt,
+    }[what]
+    try:
+        logger.warning("a plan is made")
+        logger.error("x", exc_info=MeddlingError(do))
+        counts = queue.count_all()
+        assert counts["offered"] == (3 if what == "log" else 2)
+        assert counts["dropped"] == ({"closed": 2} if what == "close" else {})
+    finally:
+        loggers.compiled.set_plan_cost(PLAN_COST)
+        loggers.uninstall()
+        queue.clear("taken")
 
 
 @needs_compiled

@@ -67,6 +67,7 @@ from syslogfast._c.record cimport (
     write_header,
     write_plain_record,
     write_plain_rest,
+    write_priority,
     write_record,
 )
 from syslogfast._c.signals cimport (

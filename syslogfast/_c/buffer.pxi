@@ -89,6 +89,41 @@ cdef void write_plain(
     write_plain_record(dst, layout, severity, timestamp, text, size)
 
 
+# The same with SD-ELEMENTs of the record's own, where the layout has none.
+
+cdef Py_ssize_t measure_with_elements(
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text, Py_ssize_t elements
+) noexcept:
+    cdef Py_ssize_t size = 0
+    if elements > 1 and not layout.elements_size:   # "-" would be none, either
+        size = measure_plain_record(layout, severity, timestamp, text)
+    if size:
+        size += elements - 1    # in place of "-"
+    return size if size <= layout.max_size else 0
+
+
+cdef void write_with_elements(
+    char *dst,
+    const Layout *layout,
+    int severity,
+    const Timestamp *timestamp,
+    Span text,
+    Py_ssize_t size,
+    Span elements,
+) noexcept:
+    cdef const char *fields = layout.text + layout.prefix_size
+    cdef Py_ssize_t separator = layout.suffix_size - layout.separator_size
+    dst = open_frame(dst, layout, size)
+    dst = write_bytes(dst, layout.text, layout.prefix_size)
+    dst = write_priority(dst, layout, severity)
+    dst = write_rfc5424_timestamp(dst, timestamp, layout.precision)
+    dst = write_bytes(dst, fields, separator - 1)
+    dst = write_bytes(dst, elements.start, elements.size)
+    dst = write_bytes(dst, fields + separator, layout.separator_size)
+    dst = write_bytes(dst, text.start, text.size)
+    close_frame(dst, layout)
+
+
 cdef struct Batch:
     Py_ssize_t size
     Py_ssize_t count

@@ -313,6 +313,7 @@ cdef bint put_record(
     cdef SpaceWait wait
     cdef Section section
     cdef Layout own
+    cdef Span elements
     if logged == NULL:
         if emitter.forks != forks:
             renew(emitter)
@@ -335,8 +336,14 @@ cdef bint put_record(
             structured_data = number_elements(
                 emitter._sequence, structured_data, &encoder.layout
             )
-    if msgid is None and structured_data is None and text != NULL:
-        size = measure_plain(layout, severity, timestamp, text[0])
+    elements.size = 0
+    if msgid is None and text != NULL:
+        if structured_data is None:
+            size = measure_plain(layout, severity, timestamp, text[0])
+        elif PyBytes_CheckExact(structured_data):
+            elements.start = PyBytes_AS_STRING(structured_data)
+            elements.size = PyBytes_GET_SIZE(structured_data)
+            size = measure_with_elements(layout, severity, timestamp, text[0], elements.size)
     if size:
         frame_size = measure_frame(layout, size)
         wait.tries = 0
@@ -344,7 +351,12 @@ cdef bint put_record(
             enter(&section, queue)
             dst = claim(queue, frame_size, False)
             if dst != NULL:
-                write_plain(dst, layout, severity, timestamp, text[0], size)
+                if elements.size:
+                    write_with_elements(
+                        dst, layout, severity, timestamp, text[0], size, elements
+                    )
+                else:
+                    write_plain(dst, layout, severity, timestamp, text[0], size)
                 state = commit(queue, frame_size, False)
             leave(&section)
             if state == NO_SPACE and not find_space(emitter, frame_size, &wait):

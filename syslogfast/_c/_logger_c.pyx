@@ -75,6 +75,7 @@ cdef extern from "Python.h":
 cdef enum:
     LEVELS = 6          # DEBUG to CRITICAL by level / 10, from 1 on
     MAX_LISTS = 16      # that a plan compares
+    MAX_PARTS = 4       # objects and attributes of a formatter and its style
     MAX_ITEMS = 16      # in them
     MAX_ARGUMENTS = 14  # that are handed on without an object
     LOG = 6             # the method whose first argument is the level

@@ -97,6 +97,7 @@ cdef extern from *:
         (void)cache;
         return syslogfast_levels;
     }
+    static inline uint64_t syslogfast_get_version(PyObject *dict) { (void)dict; return 0; }
     #else
     #define SYSLOGFAST_HAS_WATCHERS 0
     static uint64_t syslogfast_dict_versions[SYSLOGFAST_MOST_WATCHED];
@@ -113,6 +114,7 @@ cdef extern from *:
     static inline uint64_t syslogfast_get_levels(PyObject *dict) {
         return ((PyDictObject *)dict)->ma_version_tag;
     }
+    #define syslogfast_get_version syslogfast_get_levels
     static inline int syslogfast_is_changed(void) {
         int i;
         for (i = 0; i < syslogfast_dict_count; i++)
@@ -323,6 +325,7 @@ cdef extern from *:
     bint refresh_versions "syslogfast_refresh"()
     bint is_world_changed "syslogfast_is_changed"()
     uint64_t get_levels "syslogfast_get_levels"(PyObject *cache)
+    uint64_t get_version "syslogfast_get_version"(PyObject *dict)   # 0: it has none
     ctypedef struct Entry "syslogfast_entry":
         PyObject *object
         PyObject *plan

@@ -27,6 +27,7 @@ cdef class Plan:
     cdef PyObject *targets[LEVELS]      # emitter and severity of each
     cdef PyObject *pieces[LEVELS]       # of the formatter's text; NULL: it is the message
     cdef PyObject *parts[LEVELS]        # objects, and what has to be in their `__dict__`
+    cdef uint64_t versions[MAX_PARTS]   # of such dicts that were found to have it, last
 
 
 cdef inline bint is_current(Plan plan) noexcept:
@@ -63,12 +64,16 @@ cdef bint has_parts(Plan plan, int level) noexcept:
     cdef PyObject *items
     cdef PyObject *key
     cdef PyObject *value
+    cdef uint64_t version
     cdef Py_ssize_t i, j, position
     for i in range(0, PyTuple_GET_SIZE(<object>parts), 2):
         items = PyTuple_GET_ITEM(<object>parts, i + 1)
         attributes = read_dict(<object>PyTuple_GET_ITEM(<object>parts, i))
         if attributes is None:
             return False
+        version = get_version(<PyObject *>attributes)
+        if version != 0 and version == plan.versions[i]:
+            continue
         position = j = 0
         while PyDict_Next(attributes, &position, &key, &value):
             # The names are interned, and stand where they stood, or it is not the same dict.
@@ -81,6 +86,7 @@ cdef bint has_parts(Plan plan, int level) noexcept:
             j += 2
         if j != PyTuple_GET_SIZE(<object>items):
             return False
+        plan.versions[i] = version
     return True
 
 

@@ -72,6 +72,21 @@ cdef extern from "Python.h":
     int PyObject_GenericSetAttr(object self, object name, PyObject *value) except -1
 
 
+cdef extern from *:
+    """
+    /* The function in C of a method that takes positional arguments and keywords. */
+    typedef PyObject *(*syslogfast_function)(PyObject *, PyObject **, Py_ssize_t, PyObject *);
+    static syslogfast_function syslogfast_find_function(PyObject *method) {
+        return (syslogfast_function)(void (*)(void))
+            ((PyMethodDescrObject *)method)->d_method->ml_meth;
+    }
+    """
+    ctypedef PyObject *(*CFunction "syslogfast_function")(
+        PyObject *, PyObject **, Py_ssize_t, PyObject *
+    )
+    CFunction find_function "syslogfast_find_function"(object method)
+
+
 cdef enum:
     LEVELS = 6          # DEBUG to CRITICAL by level / 10, from 1 on
     MAX_LISTS = 16      # that a plan compares
@@ -102,7 +117,7 @@ cdef PyObject *standard_root_type
 cdef PyObject *handler_type
 cdef PyObject *find_plan            # of loggers.py
 cdef PyObject *report_error
-cdef PyObject *emit                 # EmitterBase.emit
+cdef CFunction emit                 # EmitterBase.emit
 cdef PyObject *reserved             # names that `extra` may not have, or that change a LogRecord
 cdef PyObject *method_names
 cdef PyObject *level_numbers        # 0, 10, to 50
@@ -159,7 +174,7 @@ def fit_logger(kind, root, standard, standard_root, handler, functions, names):
     source = keep(<str?>file)
     find_plan = keep(find)
     report_error = keep(tell)
-    emit = keep(emit_function)
+    emit = find_function(emit_function)
     reserved = keep(frozenset(names))
     method_names = keep(("debug", "info", "warning", "error", "critical", None, "log"))
     level_numbers = keep((0, 10, 20, 30, 40, 50))

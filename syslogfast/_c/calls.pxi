@@ -54,9 +54,6 @@ cdef extern from *:
     Methods *changes "syslogfast_changes"
     Methods *handler_changes "syslogfast_handler_changes"
     int give "syslogfast_give"(object type, Methods *methods) except -1
-    PyObject *call_emit "PyObject_Vectorcall"(
-        PyObject *function, PyObject **args, size_t count, PyObject *names
-    )
     bint is_exception "PyExceptionInstance_Check"(PyObject *value)
 
 
@@ -265,7 +262,7 @@ cdef inline object log_at(
         taker += 1
         items[0] = PyTuple_GET_ITEM(<object>plan.targets[level], i)
         items[1] = PyTuple_GET_ITEM(<object>plan.targets[level], i + 1)
-        result = call_emit(emit, items, 3, NULL if extra is None else emit_names)
+        result = emit(items[0], items + 1, 2, NULL if extra is None else emit_names)
         if result != NULL:
             Py_DECREF(<object>result)
         else:

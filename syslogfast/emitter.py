@@ -15,7 +15,7 @@ from syslogfast._validation import (
     find_option,
 )
 from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, PROTOCOLS, SEVERITIES
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
 from syslogfast.transports.url import (

@@ -30,7 +30,7 @@ from syslogfast.constants import FRAMINGS, PROTOCOLS
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.handlers.standard import StandardSysLogHandler
-from syslogfast.transports import exit_fork
+from syslogfast.transports import close_in_turn, flush_in_turn
 from syslogfast.transports.url import (
     MAX_PORT,
     SCHEMES,
@@ -209,12 +209,12 @@ class SysLogHandler(StandardSysLogHandler):
         that time.
         """
         if self._emitter is not None:
-            exit_fork.flush_in_turn(self._emitter._sender)
+            flush_in_turn(self._emitter._sender)
 
     def close(self) -> None:
         """Close the socket, which the next record opens anew; or deliver the rest and end that."""
         if self._emitter is not None:
-            exit_fork.close_in_turn(self._emitter._sender)
+            close_in_turn(self._emitter._sender)
         super().close()
 
     def __del__(self) -> None:

@@ -7,7 +7,7 @@ from syslogfast._platform import find_signal_action
 from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
 from syslogfast.emitter import name_own_element
 from syslogfast.lifecycle.records import CRIT, numbers
-from syslogfast.transports.exit_fork import IMPORT_FAILURES
+from syslogfast.transports import IMPORT_FAILURES
 from syslogfast.transports.retry import load_transport, open_transport
 from syslogfast.transports.url import agree_on_framing, agree_on_protocol
 

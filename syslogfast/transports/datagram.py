@@ -14,9 +14,9 @@ from syslogfast.transports import (
     Readiness,
     RejectedRecordError,
     add_jitter,
+    importing,
     name_error,
 )
-from syslogfast.transports.exit_fork import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,7 +171,9 @@ class DatagramTransport:
         return len(data)
 
     def wait(self, timeout: "float") -> "None":
-        self._readiness.wait(self._socket.fileno(), timeout)
+        from syslogfast.transports.poll import await_readiness  # loaded by whoever waits
+
+        await_readiness(self._readiness, self._socket.fileno(), timeout)
 
     def abort(self) -> "None":
         self._socket.close()

@@ -14,7 +14,7 @@ from syslogfast._options import has_hostname, is_address, this_host
 from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
-from syslogfast.transports.exit_fork import register_for_fork
+from syslogfast.transports import register_for_fork
 from syslogfast.transports.netlink import (
     DATAGRAM,
     RTM_GETADDR,

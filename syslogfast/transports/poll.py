@@ -4,13 +4,16 @@ import time
 from time import monotonic
 
 from syslogfast.constants import LONGEST_WAIT
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports import importing
 from syslogfast.transports.threads import find_original, has_greenlets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from syslogfast.transports import Readiness
+
+SHORTAGE_PAUSE = 0.01  # seconds until a send is tried again that found no memory
 GREENLET_PAUSE = 0.005  # seconds from one look whether another thread is through to the next
 
 
@@ -29,6 +32,15 @@ def wait_ready(fd: "int", timeout: "float", to_read: "bool" = False) -> "bool":
         return any(select.select(*fds, [], timeout))
     except OSError:
         return True  # Windows says that of sockets alone: what else there is, writing waits for
+
+
+def await_readiness(readiness: "Readiness", fd: "int", timeout: "float") -> "None":
+    """Wait until a send may take more than the last one did."""
+    if readiness.is_short:
+        readiness.is_short = False
+        sleep(min(timeout, SHORTAGE_PAUSE))
+    else:
+        wait_ready(fd, timeout)
 
 
 def sleep(seconds: "float") -> "None":

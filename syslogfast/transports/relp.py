@@ -11,7 +11,7 @@ from time import monotonic
 
 from syslogfast._platform import find_constant
 from syslogfast.transports import Readiness
-from syslogfast.transports.poll import wait_ready
+from syslogfast.transports.poll import await_readiness, wait_ready
 from syslogfast.transports.stream import IDLE_TIMEOUT, NO_SIGNAL, connect_host
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class RelpTransport:
 
     def wait(self, timeout: "float") -> "None":
         if self._unsent:
-            self._readiness.wait(self._socket.fileno(), timeout)
+            await_readiness(self._readiness, self._socket.fileno(), timeout)
         else:
             wait_ready(self._socket.fileno(), timeout, to_read=True)
 

@@ -2,7 +2,7 @@
 
 import _socket
 
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports import importing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

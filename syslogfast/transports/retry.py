@@ -4,8 +4,13 @@ import sys
 from time import monotonic
 
 from syslogfast.constants import FIRST_DELAY, FOREVER
-from syslogfast.transports import PermanentError, add_jitter, name_error
-from syslogfast.transports.exit_fork import IMPORT_FAILURES, importing
+from syslogfast.transports import (
+    IMPORT_FAILURES,
+    PermanentError,
+    add_jitter,
+    importing,
+    name_error,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

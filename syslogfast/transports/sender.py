@@ -37,10 +37,11 @@
 
 from time import monotonic
 
+import syslogfast.transports as transports
 from syslogfast._platform import SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import AT_ONCE, FIRST, FOREVER, GATHER_TIME, PUT_TRIES, URGENT
-from syslogfast.transports import RejectedRecordError, exit_fork, limit_wait
+from syslogfast.transports import limit_wait
 from syslogfast.transports.retry import RetryPolicy, load_worker_early
 
 TYPE_CHECKING = False
@@ -103,7 +104,7 @@ class Sender:
         self.made_at = monotonic()
         load_worker_early(urls, bool(linger))
         self._begin()
-        exit_fork.register(self)
+        transports.register_sender(self)
 
     def _begin(self) -> None:
         # Reentrant, because it knows its owner; nobody takes it twice. A note beside it of whose it
@@ -120,13 +121,13 @@ class Sender:
     def reset_after_fork(self) -> None:
         """Leave to the process that has forked this one what is its own: records, connection."""
         failback = self._failback
-        transports = [self._transport, *(failback.list_transports() if failback else ())]
+        inherited = [self._transport, *(failback.list_transports() if failback else ())]
         self.queue.reset()
         self.retry_policy.reset_after_fork()
         self.__dict__.pop("_worker", None)
         self._begin()  # its lock, too: whoever held it is not in this process
         self.is_inherited = True
-        for transport in filter(None, transports):
+        for transport in filter(None, inherited):
             transport.abort()
 
     # --- what the emitter calls ------------------------------------------------------------------
@@ -252,7 +253,7 @@ class Sender:
     def leave_to_exit(self) -> None:
         """Be closed at the end of the process; if that has begun, now."""
         self.closes_at_exit = True
-        if exit_fork.has_ended():
+        if transports.has_ended():
             self.close()
 
     def close(self, timeout: float | None = None) -> None:
@@ -290,7 +291,7 @@ class Sender:
             self._worker.join(max(0.0, deadline - monotonic()))
         self._failback = None  # this and the worker refer to the sender: no cycle is left
         self.__dict__.pop("_worker", None)
-        exit_fork.unregister(self)
+        transports.unregister_sender(self)
 
     def defer(self, step: "Callable[[], object]") -> bool:
         """Have `pump` call this at its end, if it has been interrupted; False if it has not."""
@@ -321,7 +322,7 @@ class Sender:
             try:
                 size = transport.push(queue)
                 queue.consume(size, transport.pinned)
-            except RejectedRecordError as error:
+            except transports.RejectedRecordError as error:
                 if self._has_alternatives and error.is_of_host():
                     self._leave_transport(transport, error)
                     return "broken"
@@ -386,9 +387,9 @@ class Sender:
         """Queue a report of what was dropped, or have the worker do so once it may."""
         if self._reporter is None:
             try:
-                with exit_fork.importing:
+                with transports.importing:
                     from syslogfast.transports.drop_report import DropReporter  # rarely needed
-            except exit_fork.IMPORT_FAILURES:
+            except transports.IMPORT_FAILURES:
                 return  # the next push reports
             keeps_last = self._overflow != "drop-oldest"
             self._reporter = DropReporter(self.queue, self._render_report, keeps_last)
@@ -401,7 +402,7 @@ class Sender:
             if self._failback is None:
                 try:
                     from syslogfast.transports.failback import Failback  # loaded by __init__
-                except exit_fork.IMPORT_FAILURES:
+                except transports.IMPORT_FAILURES:
                     return
                 self._failback = Failback(self)
             self._failback.start(self._transport)
@@ -411,7 +412,7 @@ class Sender:
     def _open_at_once(self) -> bool:
         """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
         if not self.is_closed() and self.retry_policy.can_open_at_once():
-            exit_fork.expect_end(self)
+            transports.expect_end(self)
             self._use_transport(self.retry_policy.open())
         return self._transport is not None
 
@@ -431,11 +432,11 @@ class Sender:
         """Return the worker, made if need be; None if that is impossible now."""
         if self._worker is None:
             try:
-                with exit_fork.importing:
+                with transports.importing:
                     from syslogfast.transports.worker import Worker  # few datagrams need it
                 # In one step: another thread, or a signal's handler, may be just here, too.
                 self.__dict__.setdefault("_worker", Worker(self))
-            except exit_fork.IMPORT_FAILURES:
+            except transports.IMPORT_FAILURES:
                 self.queue.threshold = self._threshold  # the next to emit tries again
         return self._worker
 

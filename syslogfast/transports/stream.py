@@ -159,7 +159,9 @@ class StreamTransport:
             raise
 
     def wait(self, timeout: "float") -> "None":
-        self._readiness.wait(self._socket.fileno(), timeout)
+        from syslogfast.transports.poll import await_readiness  # loaded by whoever waits
+
+        await_readiness(self._readiness, self._socket.fileno(), timeout)
 
     def abort(self) -> "None":
         self._socket.close()

@@ -13,7 +13,7 @@ from syslogfast._encoder_c import (  # type: ignore[import-not-found]
     drain_at_termination,
 )
 from syslogfast._platform import SignalSafeLock, call_at_fork
-from syslogfast.transports.exit_fork import list_owners, refer_weakly, steps_at_close
+from syslogfast.transports import list_owners, refer_weakly, steps_at_close
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:

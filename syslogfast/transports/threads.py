@@ -8,7 +8,7 @@ import _weakref
 import sys
 
 import syslogfast._platform as platform
-from syslogfast.transports import exit_fork
+from syslogfast.transports import has_ended, is_open, steps_at_close
 from syslogfast.transports.signal_mask import BlockedSignals, list_asynchronous_signals
 
 TYPE_CHECKING = False
@@ -143,12 +143,12 @@ def join_threads() -> None:
 
     Another one that ends before one of its threads has the whole process aborted.
     """
-    if not exit_fork.has_ended():
+    if not has_ended():
         return
     left = [thread for thread in _threads.copy() if thread.is_there()]
     if left and not is_main_interpreter():
         for thread in left:
-            if not exit_fork.is_open(thread.owner()):  # the thread of an open one never ends
+            if not is_open(thread.owner()):  # the thread of an open one never ends
                 thread.join()
 
 
@@ -162,5 +162,5 @@ def is_main_interpreter() -> bool:
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
-exit_fork.steps_at_close.append(join_threads)
+steps_at_close.append(join_threads)
 platform.call_at_fork("locks", "after_in_child", _threads.clear)

@@ -6,8 +6,7 @@ import ssl
 from time import monotonic
 
 from syslogfast._platform import SignalSafeLock, call_at_fork
-from syslogfast.transports import PermanentError
-from syslogfast.transports.exit_fork import list_owners, refer_weakly
+from syslogfast.transports import PermanentError, list_owners, refer_weakly
 from syslogfast.transports.poll import wait_ready
 from syslogfast.transports.signal_mask import WithoutSigpipe
 from syslogfast.transports.stream import (

@@ -25,7 +25,7 @@ from time import monotonic
 
 import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
-from syslogfast.transports import exit_fork
+from syslogfast.transports import expect_end
 from syslogfast.transports.poll import await_lock, sleep
 from syslogfast.transports.threads import Thread, make_lock
 
@@ -64,7 +64,7 @@ class Worker:
         if is_urgent:
             self._is_urgent = True
         if not self._running.locked():
-            exit_fork.expect_end(self._sender)
+            expect_end(self._sender)
             thread = Thread(self._sender)
             platform.note_work(1)
             try:

@@ -115,7 +115,7 @@ def test_hooks_that_are_called_alone(run_python: Run, backend: str, sink: Sink, 
 import ctypes, os, sys, threading, syslogfast
 from syslogfast import _platform
 emitter = syslogfast.connect(sys.argv[1], timeout=20, linger=1000)
-from syslogfast.transports.exit_fork import importing
+from syslogfast.transports import importing
 emitter.info("parent's")
 release, is_held = threading.Event(), threading.Event()
 

@@ -69,15 +69,15 @@ class Emitter(EmitterBase):
 
     def exception(
         self,
-        message: object,
+        message: "object",
         /,
-        *args: object,
-        msgid: str | None = None,
+        *args: "object",
+        msgid: "str | None" = None,
         structured_data: "StructuredData | None" = None,
-        time_ns: int | None = None,
+        time_ns: "int | None" = None,
         exc_info: "ExcInfo" = True,
-        **fields: object,
-    ) -> None:
+        **fields: "object",
+    ) -> "None":
         """Send a record of severity 3 with the exception that is being handled, and its traceback.
 
         It stands after the message, as in logging's `exception`. The rest is as in `emit`.
@@ -122,7 +122,7 @@ class Emitter(EmitterBase):
         encoder = self._encoder.replace(**identity)
         return self._make_child(encoder, sequence, self._fields)
 
-    def bind(self, /, **fields: object) -> "Emitter":
+    def bind(self, /, **fields: "object") -> "Emitter":
         """Return a child with these fields in each record, beside those that this emitter has.
 
         They are rendered once, and cost a record nothing. Those of a record, which `emit` is given,
@@ -142,23 +142,23 @@ class Emitter(EmitterBase):
         return self._make_child(encoder, self._sequence, joined)
 
     def _make_child(
-        self, encoder: Encoder, sequence: "Sequence | None", fields: "dict[str, object] | None"
+        self, encoder: "Encoder", sequence: "Sequence | None", fields: "dict[str, object] | None"
     ) -> "Child":
         queue, sender = self._queue, self._sender
         return Child(encoder, queue, sender, sequence, self._level, fields, self._trace)
 
-    def flush(self, timeout: float | None = None) -> bool:
+    def flush(self, timeout: "float | None" = None) -> "bool":
         """Wait until all records have been taken by the transport; False if that takes too long.
 
         `timeout` is in seconds; None: that of `connect`.
         """
         return self._sender.flush(timeout)
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: "float | None" = None) -> "None":
         """Flush, and close the transport. What is emitted after that is dropped as "closed"."""
         self._sender.close(timeout)
 
-    async def drain(self, timeout: float | None = None) -> bool:
+    async def drain(self, timeout: "float | None" = None) -> "bool":
         """Wait until all records have been taken by the transport, while other tasks go on.
 
         For programs that use asyncio; `timeout` is that of `flush`. False if it takes too long.
@@ -196,7 +196,7 @@ class Emitter(EmitterBase):
     def __enter__(self) -> "Emitter":
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, *exc_info: "object") -> "None":
         """Close it; if a lifecycle is installed, which has more to say, only flush."""
         if self._sender.outlives_block:
             self.flush()
@@ -206,12 +206,12 @@ class Emitter(EmitterBase):
     async def __aenter__(self) -> "Emitter":
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(self, *exc_info: "object") -> "None":
         """Drain it, while other tasks go on; then as `with` does."""
         await self.drain()
         self.__exit__(*exc_info)
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> "str":
         urls = ", ".join([str(url).partition("?")[0] for url in self._sender.retry_policy.urls])
         return f"<{type(self).__name__} to {urls}, {self._encoder!r}>"
 
@@ -221,22 +221,22 @@ class Child(Emitter):
 
     __slots__ = ()
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: "float | None" = None) -> "None":
         """Flush: the transport is the parent's."""
         self._sender.flush(timeout)
 
 
-def name_own_element(encoder: Encoder, name: str) -> str:
+def name_own_element(encoder: "Encoder", name: "str") -> "str":
     """Return the SD-ID of an element of the package's own: it has the encoder's enterprise_id."""
     return name_element(name, check_enterprise_id(encoder._list_options()["enterprise_id"]))
 
 
 def make_report_renderer(
-    encoder: Encoder, sequence: "Sequence | None"
+    encoder: "Encoder", sequence: "Sequence | None"
 ) -> "Callable[[dict[str, int], int], bytes]":
     """Return what renders the record that tells how many were dropped, and since when."""
 
-    def render(dropped: "dict[str, int]", since: int) -> bytes:
+    def render(dropped: "dict[str, int]", since: "int") -> "bytes":
         timestamp = format_timestamp(since)
         reasons = ", ".join([f"{reason}: {count}" for reason, count in dropped.items()])
         parameters = {reason.replace(" ", "-"): count for reason, count in dropped.items()}
@@ -253,19 +253,19 @@ def make_report_renderer(
 
 def connect(
     *urls: "str | Url",
-    linger: float | None = None,
-    queue_bytes: int = 1 << 20,
+    linger: "float | None" = None,
+    queue_bytes: "int" = 1 << 20,
     overflow: "Overflow" = "drop-newest",
-    timeout: float = 5.0,
-    sequence_ids: bool = False,
+    timeout: "float" = 5.0,
+    sequence_ids: "bool" = False,
     level: "int | str | None" = None,
-    trace: bool = False,
+    trace: "bool" = False,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
     oversize: "Oversize" = "truncate",
     multiline: "Multiline" = "escape",
     **options: "Unpack[ConnectOptions]",
-) -> Emitter:
+) -> "Emitter":
     """Return an emitter for the first of these collectors that can be reached.
 
     urls: such as "udp://127.0.0.1:514", "tcp://collector:601?framing=octet", "unix:///dev/log",

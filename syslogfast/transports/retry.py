@@ -26,19 +26,19 @@ MIN_UPTIME = 1.0  # seconds: a transport that breaks sooner has failed, too
 FIRST_FAILBACK_DELAY = 1.0  # seconds on another transport until the ones before it are tried again
 
 
-def needs_waiting(url: "Url") -> bool:
+def needs_waiting(url: "Url") -> "bool":
     """Return True if this transport takes time to open: a name to look up, a connection to make."""
     return not url.opens_at_once()
 
 
-def load_transport(loader: str) -> "Callable[[Url, float], Transport]":
+def load_transport(loader: "str") -> "Callable[[Url, float], Transport]":
     """Return the class that a row of SCHEMES names; nobody pays for another's import."""
     module, _, name = loader.partition(":")
     with importing:
         return getattr(__import__(module, None, None, [name]), name)  # type: ignore[no-any-return]
 
 
-def load_transport_early(url: "Url") -> None:
+def load_transport_early(url: "Url") -> "None":
     """Import what `emit` will need, so that no signal's handler finds it half imported.
 
     What cannot be imported, such as an `ssl` that is missing, is an error when it is opened.
@@ -52,7 +52,7 @@ def load_transport_early(url: "Url") -> None:
         pass
 
 
-def load_worker_early(urls: "Sequence[Url]", lingers: bool) -> None:
+def load_worker_early(urls: "Sequence[Url]", lingers: "bool") -> "None":
     """Import what waits, and what returns to an earlier URL, if that may be needed.
 
     lingers: records may have to wait though there is a transport that takes them.
@@ -70,7 +70,7 @@ def load_worker_early(urls: "Sequence[Url]", lingers: bool) -> None:
         pass
 
 
-def open_transport(url: "Url", timeout: float) -> "Transport":
+def open_transport(url: "Url", timeout: "float") -> "Transport":
     """Open a transport; OSError if that takes more than `timeout` seconds or fails."""
     scheme = url.find_transport_scheme()
     try:
@@ -92,10 +92,10 @@ class RetryPolicy:
     def __init__(
         self,
         urls: "Sequence[Url]",
-        timeout: float,
+        timeout: "float",
         queue: "Queue",
         on_failure: "OnFailure",
-    ) -> None:
+    ) -> "None":
         self.urls = urls
         self.timeout = timeout  # seconds that opening a transport may take
         self._queue = queue
@@ -105,13 +105,13 @@ class RetryPolicy:
         self._longest_delay = min(longest)
         self.reset_after_fork()
 
-    def __del__(self) -> None:
+    def __del__(self) -> "None":
         """Leave it to the end to tell of records of an emitter that nobody has closed, or holds."""
         reporter = getattr(self, "_reporter", None)
         if reporter and self.failure:
             reporter.leave_to_end(self.failure)
 
-    def reset_after_fork(self) -> None:
+    def reset_after_fork(self) -> "None":
         """Forget when what was tried: this is another process."""
         self.reconnects = 0
         self.error: OSError | None = None
@@ -123,28 +123,28 @@ class RetryPolicy:
         self._failback_delay = FIRST_FAILBACK_DELAY
         self.next_failback = FOREVER
 
-    def enable_slow_start(self) -> None:
+    def enable_slow_start(self) -> "None":
         """Have datagrams go out slowly at first, on transports that are opened from now on."""
         for url in self.urls:
             url.uses_slow_start = True
         load_worker_early(self.urls, True)
 
-    def can_open_at_once(self) -> bool:
+    def can_open_at_once(self) -> "bool":
         return len(self.urls) == 1 and not needs_waiting(self.urls[0]) and self.is_due()
 
-    def is_due(self) -> bool:
+    def is_due(self) -> "bool":
         return monotonic() >= self.next_try
 
-    def reset_backoff(self) -> None:
+    def reset_backoff(self) -> "None":
         """Try at once, with short pauses again: the network has changed."""
         self.next_try = monotonic()
         self._delay = FIRST_DELAY
 
-    def retry_soon(self) -> None:
+    def retry_soon(self) -> "None":
         """Try soon: a thread waits for that."""
         self.next_try = min(self.next_try, self._tried + FIRST_DELAY)
 
-    def open(self, deadline: float = FOREVER) -> "Transport | None":
+    def open(self, deadline: "float" = FOREVER) -> "Transport | None":
         """Open the first of the transports that can be opened; None, and a pause, if none can.
 
         deadline: by monotonic(), of one who waits for this.
@@ -174,7 +174,7 @@ class RetryPolicy:
         self.next_failback = monotonic() + add_jitter(self._failback_delay)
         return None
 
-    def on_broken(self, transport: "Transport", error: OSError) -> None:
+    def on_broken(self, transport: "Transport", error: "OSError") -> "None":
         """Take note that a transport has broken, and find out when to try again, and which."""
         was_up = monotonic() - self._opened >= MIN_UPTIME
         if was_up and self._reporter:
@@ -188,7 +188,7 @@ class RetryPolicy:
         else:
             self._back_off()
 
-    def close_transport(self, transport: "Transport", timeout: float) -> None:
+    def close_transport(self, transport: "Transport", timeout: "float") -> "None":
         """Close a transport, and take note if not all that the kernel had taken has arrived."""
         try:
             transport.close(timeout)
@@ -197,12 +197,12 @@ class RetryPolicy:
         except ValueError:
             pass  # another thread has found it broken, and closed it
 
-    def on_connected(self, url: "Url") -> None:
+    def on_connected(self, url: "Url") -> "None":
         """Take note that this URL is in use: those before it are to be tried again."""
         is_first = url is self.urls[0]
         self.next_failback = FOREVER if is_first else monotonic() + add_jitter(self._failback_delay)
 
-    def _try(self, url: "Url", deadline: float = FOREVER) -> "Transport | None":
+    def _try(self, url: "Url", deadline: "float" = FOREVER) -> "Transport | None":
         try:
             timeout = min(self.timeout or FIRST_DELAY, deadline - monotonic())
             transport = open_transport(url, max(0.0, timeout))
@@ -219,11 +219,11 @@ class RetryPolicy:
         return transport
 
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> "str | None":
         """What has gone wrong since a transport was opened, if anything, and where."""
         return f"{self._failed}: {self.error}" if self.error else None
 
-    def _on_opened(self, index: int) -> None:
+    def _on_opened(self, index: "int") -> "None":
         self._opened = monotonic()
         self.reconnects += self._opened_before
         self._opened_before = True
@@ -231,14 +231,14 @@ class RetryPolicy:
             self._failback_delay = FIRST_FAILBACK_DELAY
         self.on_connected(self.urls[index])
 
-    def note_failure(self, url: "Url", error: OSError) -> None:
+    def note_failure(self, url: "Url", error: "OSError") -> "None":
         """Take note of what has gone wrong, and have the program told of it if it is time."""
         self._failed, self.error = url, error
         reporter = self._find_reporter()
         if reporter:
             reporter.note_failure(url, error)
 
-    def report_end(self, drop_reporter: "DropReporter | None") -> None:
+    def report_end(self, drop_reporter: "DropReporter | None") -> "None":
         """Have the program told of what was not sent, unless a record of the log tells of it."""
         if self.error is None and not self._queue.drops_since:
             return
@@ -256,7 +256,7 @@ class RetryPolicy:
             self._tell_plainly()
         self._on_failure = False  # that was the last word
 
-    def _tell_plainly(self) -> None:
+    def _tell_plainly(self) -> "None":
         """Do without what cannot even be loaded, for want of a descriptor."""
         lost = sum(self._queue.count_all()["dropped"].values())
         if self._on_failure is False or not lost:
@@ -282,6 +282,6 @@ class RetryPolicy:
                 pass  # the next failure is told of
         return self._reporter
 
-    def _back_off(self) -> None:
+    def _back_off(self) -> "None":
         self.next_try = monotonic() + add_jitter(self._delay)
         self._delay = min(2 * self._delay, self._longest_delay)

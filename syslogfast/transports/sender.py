@@ -78,12 +78,12 @@ class Sender:
         urls: "Sequence[Url]",
         queue: "Queue",
         *,
-        linger: float | None,
-        overflow: str,
-        timeout: float,
+        linger: "float | None",
+        overflow: "str",
+        timeout: "float",
         render_report: "ReportRenderer",
         on_failure: "OnFailure" = None,
-    ) -> None:
+    ) -> "None":
         self.queue = queue
         self.timeout = timeout
         self.retry_policy = RetryPolicy(urls, timeout, queue, on_failure)
@@ -106,7 +106,7 @@ class Sender:
         self._begin()
         transports.register_sender(self)
 
-    def _begin(self) -> None:
+    def _begin(self) -> "None":
         # Reentrant, because it knows its owner; nobody takes it twice. A note beside it of whose it
         # is would be wrong for a signal's handler that comes between the two, so this private
         # method stays. threading.Condition needs it, too: PyPy has it.
@@ -118,7 +118,7 @@ class Sender:
         self._use_transport(None)
         self._enter("idle")
 
-    def reset_after_fork(self) -> None:
+    def reset_after_fork(self) -> "None":
         """Leave to the process that has forked this one what is its own: records, connection."""
         failback = self._failback
         inherited = [self._transport, *(failback.list_transports() if failback else ())]
@@ -132,7 +132,7 @@ class Sender:
 
     # --- what the emitter calls ------------------------------------------------------------------
 
-    def pump(self, opens: bool = True) -> None:
+    def pump(self, opens: "bool" = True) -> "None":
         """Send what can be sent without waiting; leave the rest to the worker, see there."""
         lock = self._send_lock
         if self._gathers_by_need and not self._threshold:
@@ -166,7 +166,7 @@ class Sender:
             ):
                 return
 
-    def enqueue(self, frame: bytes, severity: int = 6, is_truncated: bool = False) -> None:
+    def enqueue(self, frame: "bytes", severity: "int" = 6, is_truncated: "bool" = False) -> "None":
         """Queue a record that is framed already, as `emit` does; it is dropped if it must be."""
         catch_up_with_fork()
         queue = self.queue
@@ -188,13 +188,13 @@ class Sender:
         elif state == FIRST:
             self.start_lingering()
 
-    def start_lingering(self) -> None:
+    def start_lingering(self) -> "None":
         """Have the first record of an empty queue sent once it has lingered."""
         worker = self._get_worker()
         if worker is None or not worker.start_lingering():
             self.pump()  # where no thread can be had, or no flood is any more, nothing lingers
 
-    def _count_send(self) -> None:
+    def _count_send(self) -> "None":
         """Gather what is emitted from now on, if it is a flood."""
         now = monotonic()
         if now - self._window > GATHER_TIME:
@@ -203,7 +203,7 @@ class Sender:
         if self._sends > AT_ONCE:
             self._threshold = self._batch_size
 
-    def apply_overflow(self, size: int, deadline: float | None = None) -> float | None:
+    def apply_overflow(self, size: "int", deadline: "float | None" = None) -> "float | None":
         """Do what `overflow` says for a record of so many bytes.
 
         Return None if there is no space; else the deadline to call with again, if another thread
@@ -224,7 +224,7 @@ class Sender:
             return deadline  # if another thread has taken the space since, this is called again
         return deadline if queue.size + size <= queue.limit else None
 
-    def flush(self, timeout: float | None = None) -> bool:
+    def flush(self, timeout: "float | None" = None) -> "bool":
         """Wait until all that was queued is on its way, or dropped; False if time ran out."""
         catch_up_with_fork()
         deadline = self.find_deadline(timeout)
@@ -237,7 +237,7 @@ class Sender:
                 return False
         return True
 
-    def send_soon(self, is_reachable: bool = False) -> None:
+    def send_soon(self, is_reachable: "bool" = False) -> "None":
         """Have what is queued sent now, without waiting for that.
 
         is_reachable: the network has changed; what could not be opened perhaps can be now.
@@ -250,13 +250,13 @@ class Sender:
         if self.queue.count:
             self._wake_worker(is_urgent=True)
 
-    def leave_to_exit(self) -> None:
+    def leave_to_exit(self) -> "None":
         """Be closed at the end of the process; if that has begun, now."""
         self.closes_at_exit = True
         if transports.has_ended():
             self.close()
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: "float | None" = None) -> "None":
         """Flush, then close the transport. What is left then, and what comes after, is dropped."""
         catch_up_with_fork()
         deadline = self.find_deadline(timeout)
@@ -293,21 +293,21 @@ class Sender:
         self.__dict__.pop("_worker", None)
         transports.unregister_sender(self)
 
-    def defer(self, step: "Callable[[], object]") -> bool:
+    def defer(self, step: "Callable[[], object]") -> "bool":
         """Have `pump` call this at its end, if it has been interrupted; False if it has not."""
         if self.is_sending_here():
             self._deferred = step
         return self._deferred is step
 
-    def find_deadline(self, timeout: float | None) -> float:
+    def find_deadline(self, timeout: "float | None") -> "float":
         return monotonic() + (self.timeout if timeout is None else check_timeout(timeout))
 
-    def is_closed(self) -> bool:
+    def is_closed(self) -> "bool":
         return self._state == "closed"
 
     # --- sending: the caller has the lock --------------------------------------------------------
 
-    def _push(self, budget: int) -> "PushResult":
+    def _push(self, budget: "int") -> "PushResult":
         """Send until the queue is empty, the transport full or broken, or `budget` is spent."""
         queue = self.queue
         while queue.count:
@@ -356,7 +356,7 @@ class Sender:
             self._enter("open" if self._transport else "idle")
         return "empty"
 
-    def _enter(self, state: "State") -> None:
+    def _enter(self, state: "State") -> "None":
         """Change the state, and whether those who emit call `pump`; "closed" stays."""
         if self._state == "closed":  # no call before the change: `close` may have no lock
             return
@@ -366,14 +366,14 @@ class Sender:
         else:  # even if they may linger: the worker gets the interpreter only now and then
             self.queue.threshold = self.queue.size + BATCH_SIZE if self._threshold else NEVER
 
-    def _use_transport(self, transport: "Transport | None") -> None:
+    def _use_transport(self, transport: "Transport | None") -> "None":
         """Send over this transport from now on; a signal's handler may write to it, too."""
         self._transport: Transport | None = transport
         self.queue.descriptor = transport.descriptor if transport else -1
         if transport:
             self._enter("open" if self._state == "idle" or self._state == "open" else "backlog")
 
-    def _leave_transport(self, transport: "Transport", error: OSError) -> None:
+    def _leave_transport(self, transport: "Transport", error: "OSError") -> "None":
         self.queue.rewind()
         preferred = self._failback.cancel() if self._failback else None
         self._use_transport(preferred)
@@ -383,7 +383,7 @@ class Sender:
         if preferred:
             self.retry_policy.on_connected(preferred.url)
 
-    def _report_drops(self, is_last: bool = False) -> None:
+    def _report_drops(self, is_last: "bool" = False) -> "None":
         """Queue a report of what was dropped, or have the worker do so once it may."""
         if self._reporter is None:
             try:
@@ -397,7 +397,7 @@ class Sender:
         if not self._reporter.report(is_last) and not was_due:
             self._wake_worker()
 
-    def _consider_failback(self) -> None:
+    def _consider_failback(self) -> "None":
         if self._transport and monotonic() >= self.retry_policy.next_failback:
             if self._failback is None:
                 try:
@@ -409,20 +409,20 @@ class Sender:
 
     # --- opening, and the worker ------------------------------------------------------------------
 
-    def _open_at_once(self) -> bool:
+    def _open_at_once(self) -> "bool":
         """Open a transport that needs no waiting: a datagram to an address, a descriptor."""
         if not self.is_closed() and self.retry_policy.can_open_at_once():
             transports.expect_end(self)
             self._use_transport(self.retry_policy.open())
         return self._transport is not None
 
-    def open_early(self) -> None:
+    def open_early(self) -> "None":
         """Open a transport that needs no waiting, though there is nothing to send yet."""
         with self._send_lock:
             if self._transport is None:
                 self._open_at_once()
 
-    def open(self) -> None:
+    def open(self) -> "None":
         """Open a transport now, which takes its time: nobody who emits waits for this."""
         worker = self._get_worker()
         if worker:
@@ -440,11 +440,11 @@ class Sender:
                 self.queue.threshold = self._threshold  # the next to emit tries again
         return self._worker
 
-    def _wake_worker(self, is_urgent: bool = False) -> bool:
+    def _wake_worker(self, is_urgent: "bool" = False) -> "bool":
         """Wake the worker, started if need be; False where no thread can be had."""
         worker = self._get_worker()
         return worker is not None and worker.wake(is_urgent)
 
-    def _wait(self, deadline: float) -> bool:
+    def _wait(self, deadline: "float") -> "bool":
         worker = self._get_worker()
         return worker is not None and worker.wait(deadline)

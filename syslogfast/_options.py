@@ -21,6 +21,7 @@ from syslogfast.constants import (
     EXAMPLE_ENTERPRISE_ID,
     FRAMINGS,
     IDENTITY,
+    LETTERS,
     MAX_APP_NAME,
     MAX_HOSTNAME,
     MAX_MSGID,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HEX_DIGITS = DIGITS + "abcdefABCDEF"
 HOST_CHARACTERS = LETTERS + DIGITS + "._:-"  # names and addresses, RFC 3164 4.1.2
 TAG_CHARACTERS = LETTERS + DIGITS + "._/-"
@@ -325,25 +325,6 @@ class Settings:
     delimiter. is_rfc5424: else it is one of the older protocols.
     space: octets that the names, and a message beside the longest header, may take.
     """
-
-    __slots__ = (
-        "enterprise_id",
-        "framing",
-        "identity_fields",
-        "is_rfc5424",
-        "local_time",
-        "longest",
-        "lowest_priority",
-        "max_size",
-        "msg_separator",
-        "msgid",
-        "names",
-        "options",
-        "precision",
-        "prefix",
-        "rule",
-        "space",
-    )
 
     def __init__(self, given: "dict[str, Any]") -> "None":
         check_names(given, "Encoder")

@@ -122,10 +122,13 @@ class SignalSafeLock(RLock):  # type: ignore[misc]
 
 # The order of the steps: locks are released, the emitters' counters advance, so that encoders write
 # another PROCID; senders begin anew; what they send then is rendered anew.
-FORK_STAGES = ("locks", "counters", "senders", "lifecycle")
+FORK_STAGES: "dict[str, list[tuple[str, Callable[[], object]]]]" = {
+    "locks": [],
+    "counters": [],
+    "senders": [],
+    "lifecycle": [],
+}
 NO_WORK = 1 << 30  # threads, more than there are: Python waits for none when it forks
-
-_fork_steps: "list[tuple[int, str, Callable[[], object]]]" = []  # in the order of the stages
 
 
 def call_at_fork(stage: "str", when: "str", step: "Callable[[], object]") -> "None":
@@ -133,8 +136,7 @@ def call_at_fork(stage: "str", when: "str", step: "Callable[[], object]") -> "No
 
     stage: one of FORK_STAGES. when: "before", "after_in_parent" or "after_in_child".
     """
-    _fork_steps.append((FORK_STAGES.index(stage), when, step))
-    _fork_steps.sort(key=lambda registered: registered[0])  # which keeps the order within a stage
+    FORK_STAGES[stage].append((when, step))
 
 
 def run_each(steps: "list[Callable[[], object]]") -> "None":
@@ -155,7 +157,8 @@ def run_each(steps: "list[Callable[[], object]]") -> "None":
 
 def run_fork_steps(when: "str") -> "None":
     """Call the steps of one time, in the order of their stages."""
-    run_each([step for _, step_when, step in _fork_steps if step_when == when])
+    stages = FORK_STAGES.values()
+    run_each([step for steps in stages for step_when, step in steps if step_when == when])
 
 
 def get_process() -> "int":

@@ -54,9 +54,10 @@ SEVERITIES = {
 MAX_FACILITY, MAX_SEVERITY = 23, 7  # RFC 5424 6.2.1
 
 NILVALUE = "-"  # RFC 5424 6
-PRINTUSASCII = "".join([chr(code) for code in range(33, 127)])  # RFC 5424 6
-SD_NAME_CHARACTERS = "".join([char for char in PRINTUSASCII if char not in '="]'])  # 6.3.3
 DIGITS = "0123456789"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PRINTUSASCII = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" + DIGITS + LETTERS  # RFC 5424 6
+SD_NAME_CHARACTERS = PRINTUSASCII.replace("=", "").replace("]", "").replace('"', "")  # 6.3.3
 
 PROTOCOLS = ("rfc5424", "rfc3164", "local")
 FRAMINGS = (None, "octet", "lf", "nul")

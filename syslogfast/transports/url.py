@@ -95,11 +95,6 @@ class Scheme:
     opens_at_once: whether the transport to a host opens without waiting.
     """
 
-    __slots__ = (
-        *("address", "family", "framings", "loader", "max_size", "opens_at_once", "options"),
-        *("other_loader", "port", "protocol", "read_address", "stream"),
-    )
-
     def __init__(
         self,
         *,
@@ -212,11 +207,6 @@ class Url:
     but for `framing`. context: an ssl.SSLContext to use instead of one made from the options.
     uses_slow_start: whether the first datagrams are to go out slowly.
     """
-
-    __slots__ = (
-        *("context", "framing", "has_framing", "host"),
-        *("uses_slow_start", "options", "port", "scheme", "text"),
-    )
 
     def __init__(self, text: "str", scheme: "str", options: "dict[str, str]") -> "None":
         known = SCHEMES[scheme]

@@ -6,22 +6,18 @@ codec `errors=`. `_timestamp`, `_text` and `_structured_data` hold the parts of 
 
 import time
 
-from syslogfast._layout import SharedLayout, measure_buffer, store
+from syslogfast._layout import OptionsSignature, SharedLayout, measure_buffer, store
 from syslogfast._message import (
     choose_severity,
     read_attribute,
     read_created,
-    read_header_fields,
-    read_other_process,
     read_record_text,
 )
 from syslogfast._options import (
-    OptionsSignature,
     Settings,
     describe_options,
     read_back,
     reduce_options,
-    render_own_fields,
     restore_names,
 )
 from syslogfast._text import truncate_text
@@ -401,7 +397,7 @@ class Encoder:
         if emitter is not None and severity > emitter._level:
             return None
         text = read_record_text(record) if message is None else message
-        own = read_header_fields(record, self._layout.header_attributes)
+        own = self._layout.read_header_fields(record)
         encoder = self._encoder_for_fields(own, record)
         time_ns: Any = read_created(read_attribute(record, "created"))
         elements = self._layout.render_record_elements(record, emitter)
@@ -419,10 +415,10 @@ class Encoder:
         """Return an encoder for a record with header fields, or a process, of its own."""
         layout = self._layout
         if own[2] is None:
-            process = read_other_process(record, layout.process)
+            process = layout.read_other_process(record)
             if process is not None and self._list_names()[2] is None:
                 own[2] = process
-        fields = render_own_fields(own, layout.options, self._get_fields(), layout.space)
+        fields = layout.render_own_fields(own, self._get_fields())
         if fields is None:
             return self
         other = object.__new__(Encoder)

@@ -1,12 +1,25 @@
 """What 10,000 encoders share, for the twin; in C, `record.pxd` has it in the Layout of each.
 
-So, too, the buffer that a caller has for records; `buffer.pxi` is the same in C.
+So, too, the header fields of a record of `logging`, and the buffer that a caller has for records;
+`own_fields.pxi` and `buffer.pxi` are the same in C.
 """
 
 import struct
 
-from syslogfast._message import HAS_TEMPLATES, read_attribute, read_template_fields
-from syslogfast._options import clean_msgid, this_process
+from syslogfast._message import (
+    HAS_TEMPLATES,
+    print_value,
+    read_attribute,
+    read_template_fields,
+)
+from syslogfast._options import (
+    OPTIONS,
+    clean_msgid,
+    clean_names,
+    join_fields,
+    remove_domain,
+    this_process,
+)
 from syslogfast._structured_data import (
     clean_elements,
     join_attributes,
@@ -21,11 +34,12 @@ from syslogfast._validation import (
     check_field,
     check_offset,
     is_a,
+    read_int,
     reject_buffer,
     reject_message,
     reject_space,
 )
-from syslogfast.constants import BOM
+from syslogfast.constants import BOM, HEADER_FIELDS, NILVALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,6 +178,56 @@ class SharedLayout:
             elements: Any = clean_elements(structured_data, self.enterprise_id)
         return None if elements is None else self.render_elements(elements)
 
+    def read_header_fields(self, record: "object") -> "list[str | None]":
+        """Return HEADER_FIELDS of a record: what is found for each, and its own msgid."""
+        msgid = read_attribute(record, "msgid")
+        found = [None, None, None, None if msgid is None else print_value(msgid)]
+        for field, names in (self.header_attributes or {}).items():
+            for name in names:
+                value = read_attribute(record, name)
+                if value is not None:
+                    found[HEADER_FIELDS.index(field)] = print_value(value)
+                    break
+        return found
+
+    def read_other_process(self, record: "object") -> "str | None":
+        """Return the number of the process that has made a record, if it was not this one."""
+        process = read_attribute(record, "process")
+        if not is_a(process, int, str):
+            return None
+        procid = print_value(read_int(process) if is_a(process, int) else process)
+        return None if procid == self.process else procid
+
+    def render_own_fields(self, own: "list[str | None]", fields: "str") -> "str | None":
+        """Return the fields of a record, of which some may be its own.
+
+        None if it has none, or if they take more than there is space for.
+        """
+        if own[0] is None and own[1] is None and own[2] is None:
+            return None
+        fields = self.replace_fields(fields, own)
+        return fields if len(fields) <= self.space else None
+
+    def replace_fields(self, fields: "str", own: "list[str | None]") -> "str":
+        """Return rendered fields with those of a record, that are not None, in place of theirs.
+
+        RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2, 4.1.3.
+        """
+        if self.protocol == "rfc5424":
+            cleaned = fields.split()
+        else:  # no TAG has a bracket or a colon in it
+            *hosts, tag = fields[1:-2].split(" ")
+            app_name, _, pid = tag.partition("[")
+            cleaned = [hosts[0] if hosts else NILVALUE, app_name, pid[:-1] or NILVALUE]
+        names = [name or "" for name in own[:3]]
+        if self.protocol != "rfc5424" and not self.options["fqdn"]:
+            names[0] = remove_domain(names[0])
+        given = clean_names(self.protocol, names)
+        for index in range(3):
+            if own[index] is not None:
+                cleaned[index] = given[index]
+        return join_fields(self.protocol, cleaned)
+
     def read_message(self, message: "object") -> "str":
         """Return a message as text, without the BOM that is written anyway (RFC 5424 6.4)."""
         text = read_text(message)
@@ -173,6 +237,19 @@ class SharedLayout:
         while self.bom and text[start : start + 1] == BOM:
             start += 1
         return text[start:]
+
+
+class OptionsSignature:
+    """Gives `inspect` the signature of the compiled Encoder, where Python's takes all keywords."""
+
+    def __get__(self, encoder: "object", kind: "Any") -> "Any":
+        import inspect
+
+        if kind.__init__.__module__ != "syslogfast._encoder_py":
+            raise AttributeError("__signature__")  # a subclass has its own
+        signature = inspect.signature(kind.__init__)
+        kept = [each for name, each in signature.parameters.items() if name in OPTIONS]
+        return signature.replace(parameters=kept)
 
 
 def measure_buffer(buffer: "Any") -> "int":

@@ -7,12 +7,10 @@ imported: where there is a record of its, somebody else has done so.
 import sys
 
 from syslogfast._validation import is_a, read_float, read_int, read_str
-from syslogfast.constants import HEADER_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
     from types import TracebackType
     from typing import Any, TypeAlias
 
@@ -310,37 +308,8 @@ def read_created(created: "object") -> "int | float":
     return UNKNOWN_TIME
 
 
-def read_header_fields(
-    record: "object", header_attributes: "Mapping[str, tuple[str, ...]] | None"
-) -> "list[str | None]":
-    """Return those of HEADER_FIELDS that a record has: what is found for it, and its own msgid."""
-    msgid = read_attribute(record, "msgid")
-    found = [None, None, None, None if msgid is None else print_value(msgid)]
-    for field, names in (header_attributes or {}).items():
-        for name in names:
-            value = read_attribute(record, name)
-            if value is not None:
-                found[HEADER_FIELDS.index(field)] = print_value(value)
-                break
-    return found
-
-
-def read_other_process(record: "object", known: "str") -> "str | None":
-    """Return the number of the process that has made a record, if it was not this one."""
-    process = read_attribute(record, "process")
-    if not is_a(process, int, str):
-        return None
-    procid = print_value(read_int(process) if is_a(process, int) else process)
-    return None if procid == known else procid
-
-
-class Plain:
-    def method(self) -> "None":
-        pass
-
-
-FUNCTION: "Any" = type(Plain.method)
-METHOD: "Any" = type(Plain().method)
+FUNCTION: "Any" = type(report_misfit)
+METHOD: "Any" = type(Misfit().handleError)
 
 
 def is_logging_method(function: "Any") -> "bool":

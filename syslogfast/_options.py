@@ -223,41 +223,6 @@ def join_fields(protocol: "str", cleaned: "list[str]") -> "str":
     return f" {tag}: " if protocol == "local" else f" {hostname} {tag}: "
 
 
-def replace_fields(options: "dict[str, Any]", fields: "str", own: "list[str | None]") -> "str":
-    """Return rendered fields with those of a record, that are not None, in place of theirs.
-
-    RFC 5424 6.2.4 to 6.2.6; RFC 3164 4.1.2, 4.1.3.
-    """
-    protocol = options["protocol"]
-    if protocol == "rfc5424":
-        cleaned = fields.split()
-    else:  # no TAG has a bracket or a colon in it
-        *hosts, tag = fields[1:-2].split(" ")
-        app_name, _, pid = tag.partition("[")
-        cleaned = [hosts[0] if hosts else NILVALUE, app_name, pid[:-1] or NILVALUE]
-    names = [name or "" for name in own[:3]]
-    if protocol != "rfc5424" and not options["fqdn"]:
-        names[0] = remove_domain(names[0])
-    given = clean_names(protocol, names)
-    for index in range(3):
-        if own[index] is not None:
-            cleaned[index] = given[index]
-    return join_fields(protocol, cleaned)
-
-
-def render_own_fields(
-    own: "list[str | None]", options: "dict[str, Any]", fields: "str", space: "int"
-) -> "str | None":
-    """Return the fields of a record, of which some may be its own.
-
-    None if it has none, or if they take more than `space`.
-    """
-    if own[0] is None and own[1] is None and own[2] is None:
-        return None
-    fields = replace_fields(options, fields, own)
-    return fields if len(fields) <= space else None
-
-
 # The options of an Encoder, in their order, with their defaults; Settings has the checks. The
 # signatures of both encoders say the same, which a test sees to.
 OPTIONS: "dict[str, Any]" = {
@@ -294,19 +259,6 @@ def check_names(
             from syslogfast._name_errors import reject_option
 
             reject_option(name, door, list(OPTIONS) + list(others), function)
-
-
-class OptionsSignature:
-    """Gives `inspect` the signature of the compiled Encoder, where Python's takes all keywords."""
-
-    def __get__(self, encoder: "object", kind: "Any") -> "Any":
-        import inspect
-
-        if kind.__init__.__module__ != "syslogfast._encoder_py":
-            raise AttributeError("__signature__")  # a subclass has its own
-        signature = inspect.signature(kind.__init__)
-        kept = [each for name, each in signature.parameters.items() if name in OPTIONS]
-        return signature.replace(parameters=kept)
 
 
 def name_element(name: "str", enterprise_id: "str") -> "str":

@@ -1,4 +1,4 @@
-# Header fields of a record of logging: `_message.py` and `_options.py` are the specification.
+# Header fields of a record of logging: `_layout.py` and `_options.py` are the specification.
 #
 # They are written anew for each record, beside a Layout on the caller's stack, which costs about as
 # much as a look-up in a cache of rendered ones would. So there is none: nothing has to be bounded,

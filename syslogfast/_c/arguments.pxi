@@ -245,9 +245,12 @@ cdef int read_logged_fields(
     try:
         return read_own_fields(layout, record, scratch, msgid, structured_data)
     except Exception:  # of a name, or of the __str__ of a value
-        structured_data = load_structured_data().clean_elements(
-            structured_data, read_text(scratch.enterprise_id)
-        )
+        try:
+            structured_data = load_structured_data().clean_elements(
+                structured_data, read_text(scratch.enterprise_id)
+            )
+        except (ImportError, OSError):  # there is no descriptor to read that module
+            structured_data = None
     scratch.size = 0
     scratch.overflows = False
     return read_own_fields(layout, record, scratch, msgid, structured_data)

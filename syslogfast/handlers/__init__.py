@@ -30,7 +30,7 @@ from syslogfast.constants import FRAMINGS, PROTOCOLS
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
 from syslogfast.handlers.standard import StandardSysLogHandler
-from syslogfast.transports import close_in_turn, flush_in_turn
+from syslogfast.transports import IMPORT_FAILURES, close_in_turn, flush_in_turn
 from syslogfast.transports.url import (
     MAX_PORT,
     SCHEMES,
@@ -328,8 +328,10 @@ class SysLogHandler(StandardSysLogHandler):
 def report_failure(line: str) -> None:
     """Write to standard error, as `logging` would: not if a program wants no such lines."""
     if logging.raiseExceptions:
-        from syslogfast.transports.failure_report import write_line  # which has called this
-
+        try:
+            from syslogfast.transports.failure_report import write_line  # which has called this
+        except IMPORT_FAILURES:  # it could not, for want of a descriptor
+            from syslogfast.transports.retry import write_unaided as write_line  # type: ignore[assignment]
         write_line(f"syslogfast: {line}\n")
 
 

@@ -3,6 +3,7 @@
 import sys
 from time import monotonic
 
+from syslogfast._platform import IS_LINUX, system
 from syslogfast.constants import FIRST_DELAY, FOREVER
 from syslogfast.transports import (
     IMPORT_FAILURES,
@@ -15,6 +16,7 @@ from syslogfast.transports import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from syslogfast.transports import Transport, Url
     from syslogfast.transports.drop_report import DropReporter
@@ -233,6 +235,8 @@ class RetryPolicy:
 
     def note_failure(self, url: "Url", error: "OSError") -> "None":
         """Take note of what has gone wrong, and have the program told of it if it is time."""
+        # Its frames have the sender, which nobody could free then but the garbage collector.
+        error.__traceback__ = error.__context__ = None
         self._failed, self.error = url, error
         reporter = self._find_reporter()
         if reporter:
@@ -266,7 +270,7 @@ class RetryPolicy:
             if self._on_failure:
                 self._on_failure(line)
             else:
-                sys.stderr.write(f"syslogfast: {line}\n")  # what would not wait is not to be had
+                write_unaided(f"syslogfast: {line}\n")
         except Exception:  # of the program's own code, or there is no standard error
             pass
 
@@ -285,3 +289,28 @@ class RetryPolicy:
     def _back_off(self) -> "None":
         self.next_try = monotonic() + add_jitter(self._delay)
         self._delay = min(2 * self._delay, self._longest_delay)
+
+
+def write_unaided(line: "str") -> "None":
+    """Write a line to standard error as failure_report.py does, which cannot be loaded now.
+
+    Nothing waits for who reads it, or does not; where nobody can, there is no SIGPIPE.
+    """
+    stream: Any = sys.stderr
+    if not IS_LINUX:
+        stream.write(line)
+        return
+    import _signal as signals  # type: ignore[import-not-found]  # which is built in
+
+    descriptor = stream.fileno()
+    was_blocking = system.get_blocking(descriptor)
+    before = signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
+    system.set_blocking(descriptor, False)
+    try:
+        system.write(descriptor, line.encode("utf-8", "backslashreplace"))
+    except BrokenPipeError:
+        if signals.SIGPIPE not in before:
+            signals.sigtimedwait({signals.SIGPIPE}, 0)  # it is this thread's
+    finally:
+        system.set_blocking(descriptor, was_blocking)
+        signals.pthread_sigmask(signals.SIG_SETMASK, before)

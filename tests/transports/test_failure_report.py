@@ -121,8 +121,13 @@ def ask_for_all():
         emitter.info("lost")
         cycle = [emitter]
         cycle.append(cycle)
-ask_for_all()
-gc.collect()
+if kind == "many":
+    for number in range(100):
+        log()
+else:
+    ask_for_all()
+if kind == "cycle":
+    gc.collect()
 import atexit
 atexit._run_exitfuncs()
 assert lines == ([f"{url}: [Errno 111] Connection refused; records not sent: 2 (refused: 2)"]
@@ -131,12 +136,12 @@ assert lines == ([f"{url}: [Errno 111] Connection refused; records not sent: 2 (
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="whose loopback refuses at once")
-@pytest.mark.parametrize("kind", ["function", "fork", "callable", "silent", "cycle"])
+@pytest.mark.parametrize("kind", ["function", "fork", "callable", "silent", "cycle", "many"])
 def test_an_emitter_that_nobody_holds(run_python: RunPython, backend: str, kind: str) -> None:
     """It is told of at the end, in one line for those that have come to the same."""
     url = f"udp://127.0.0.1:{find_free_port()}"
     result = run_python(GONE, url, kind, backend=backend)
-    count = 3 if kind == "cycle" else 2
+    count = {"cycle": 3, "many": 100}.get(kind, 2)
     what = f"[Errno 111] Connection refused; records not sent: {count} (refused: {count})"
     assert result.stderr == f"syslogfast: {url}: {what}\n"
     assert result.returncode == 0
@@ -152,10 +157,29 @@ def test_a_chain_of_calls(run_python: RunPython, backend: str) -> None:
 
 
 NO_DESCRIPTORS = """
-import os, resource, sys, syslogfast
-url, is_callable = sys.argv[1:]
+import logging, os, resource, signal, sys, syslogfast
+url, kind = sys.argv[1:]
 lines = []
-log = syslogfast.connect(url, timeout=0.3, on_failure=lines.append if is_callable else None)
+if kind == "handler":
+    log = logging.getLogger("x")
+    log.setLevel("INFO")
+    log.addHandler(syslogfast.SysLogHandler(url, timeout=0.3))
+else:
+    log = syslogfast.connect(url, timeout=0.3, on_failure=lines.append if kind == "told" else None)
+if kind in ("unread", "closed"):
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 2)
+    os.close(write_end)
+if kind == "unread":
+    os.set_blocking(2, False)
+    try:
+        while True:
+            os.write(2, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(2, True)
+if kind == "closed":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.close(read_end)
 resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
 try:
     while True:
@@ -163,22 +187,21 @@ try:
 except OSError:
     pass
 log.info("lost")
-if is_callable:
+if kind == "told":
     log.close()
     print(lines)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-@pytest.mark.parametrize("is_callable", ["", "yes"])
-def test_no_descriptor_to_the_very_end(
-    run_python: RunPython, backend: str, is_callable: str
-) -> None:
-    """What tells of failures cannot even be loaded then."""
+@pytest.mark.parametrize("kind", ["plain", "handler", "told", "unread", "closed"])
+def test_no_descriptor_to_the_very_end(run_python: RunPython, backend: str, kind: str) -> None:
+    """What tells of failures cannot even be loaded then; nor does it wait, or end the program."""
     url = f"udp://127.0.0.1:{find_free_port()}"
-    result = run_python(NO_DESCRIPTORS, url, is_callable, backend=backend)
+    result = run_python(NO_DESCRIPTORS, url, kind, backend=backend)
     told = f"{url}: [Errno 24] Too many open files; records not sent: 1"
-    assert told in (result.stdout if is_callable else result.stderr), result
+    if kind not in ("unread", "closed"):
+        assert told in (result.stdout if kind == "told" else result.stderr), result
     assert result.returncode == 0
 
 

@@ -153,6 +153,30 @@ def check_traceback(record: Rfc5424Record) -> None:
     assert text.endswith("#012LookupError: no such thing")
 
 
+WRONG = (
+    COMMON
+    + """
+log = connect(*urls, timeout=10, **identity)
+fill("emit")
+for elements in ({"a b": {"c": 1}}, {"a@1": {"b]": object()}}, 5, [("x",)]):
+    log.info("sold", structured_data=elements)
+free()
+assert log.flush(10)
+assert log.stats["sent"] == 4, log.stats
+"""
+)
+
+
+def test_wrong_elements_with_a_full_table(run_python: Run, backend: str) -> None:
+    """What mends structured data may be out of reach: then the record goes without them."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        with collect(bound) as datagrams:
+            result = run_python(WRONG, "emit", url_of(bound), backend=backend)
+        assert (result.returncode, result.stderr) == (0, "")
+    assert [parse_rfc5424(record).message for record in datagrams] == ["sold"] * 4
+
+
 END = (
     COMMON
     + """

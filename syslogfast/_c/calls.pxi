@@ -178,6 +178,8 @@ cdef inline object log_at(
     cdef bint is_ascii
     cdef Py_ssize_t first = 1 if method == LOG else 0, more = count - first - 1, i, j
     cdef int taker = 0
+    cdef PyObject *extra = NULL         # the caller's, as all of args
+    cdef PyObject *exc_info = NULL
     cdef Entry *entry = find_entry(<PyObject *>self)
     if entry != NULL and entry.plan != NULL and is_current(<Plan>entry.plan):
         plan = <Plan>entry.plan
@@ -208,17 +210,19 @@ cdef inline object log_at(
         return None
     if not PyUnicode_CheckExact(<object>args[first]):
         return call_with_record(self, plan, method, level, args, count, names)
-    extra = exc_info = None
     if names != NULL:
         if PyTuple_GET_SIZE(<object>names) != 1:
             return call_with_record(self, plan, method, level, args, count, names)
         if PyTuple_GET_ITEM(<object>names, 0) == <PyObject *>"extra":
-            extra = <object>args[count]
+            extra = args[count]
         elif takes_exception(plan, level, names, args[count]):
-            exc_info = <object>args[count]
+            exc_info = args[count]
         else:
             return call_with_record(self, plan, method, level, args, count, names)
-        if extra is not None and not read_extra(<PyObject *>extra, &msgid, &elements):
+        if (
+            extra != NULL and extra != <PyObject *>None
+            and not read_extra(extra, &msgid, &elements)
+        ):
             return call_with_record(self, plan, method, level, args, count, names)
         if not (msgid == <PyObject *>None or PyUnicode_CheckExact(<object>msgid)):
             return call_with_record(self, plan, method, level, args, count, names)
@@ -250,10 +254,10 @@ cdef inline object log_at(
     fast_calls += 1
     handlers = None
     # A signal's handler, or what prints an exception, may take one away.
-    if PyTuple_GET_SIZE(<object>plan.targets[level]) > 2 or exc_info is not None:
+    if PyTuple_GET_SIZE(<object>plan.targets[level]) > 2 or exc_info != NULL:
         handlers = [<object>plan.items[j] for j in range(plan.item_count)]
-    if exc_info is not None:
-        text = get_item(record_functions, ADD_EXCEPTION)(text, exc_info)
+    if exc_info != NULL:
+        text = get_item(record_functions, ADD_EXCEPTION)(text, <object>exc_info)
         items[2] = <PyObject *>text
     for i in range(0, PyTuple_GET_SIZE(<object>plan.targets[level]), 2):
         while not plan.takers[level] >> taker & 1:
@@ -262,7 +266,7 @@ cdef inline object log_at(
         taker += 1
         items[0] = PyTuple_GET_ITEM(<object>plan.targets[level], i)
         items[1] = PyTuple_GET_ITEM(<object>plan.targets[level], i + 1)
-        result = emit(items[0], items + 1, 2, NULL if extra is None else emit_names)
+        result = emit(items[0], items + 1, 2, NULL if extra == NULL else emit_names)
         if result != NULL:
             Py_DECREF(<object>result)
         else:

@@ -11,7 +11,7 @@ cdef extern from *:
     static uint64_t syslogfast_generation = 1;      /* of all but the levels */
     static int syslogfast_is_active;
 
-    #define SYSLOGFAST_MOST_WATCHED 16
+    #define SYSLOGFAST_MOST_WATCHED 8
     static PyObject *syslogfast_dicts[SYSLOGFAST_MOST_WATCHED];
     static PyObject *syslogfast_types[SYSLOGFAST_MOST_WATCHED];
     static int syslogfast_dict_count, syslogfast_type_count;
@@ -102,6 +102,10 @@ cdef extern from *:
     #define SYSLOGFAST_HAS_WATCHERS 0
     static uint64_t syslogfast_dict_versions[SYSLOGFAST_MOST_WATCHED];
     static unsigned int syslogfast_type_versions[SYSLOGFAST_MOST_WATCHED];
+    /* Where the present versions are; where nothing is watched, those above, so that the loops of
+       each call have a fixed number of turns, of which compilers make straight code. */
+    static uint64_t *syslogfast_dict_places[SYSLOGFAST_MOST_WATCHED];
+    static unsigned int *syslogfast_type_places[SYSLOGFAST_MOST_WATCHED];
 
     static int syslogfast_add_watchers(void) { return 1; }
     static void syslogfast_clear_watchers(void) {}
@@ -117,21 +121,39 @@ cdef extern from *:
     #define syslogfast_get_version syslogfast_get_levels
     static inline int syslogfast_is_changed(void) {
         int i;
-        for (i = 0; i < syslogfast_dict_count; i++)
-            if (syslogfast_get_levels(syslogfast_dicts[i]) != syslogfast_dict_versions[i])
+    #ifdef __GNUC__
+    #pragma GCC unroll 8
+    #endif
+        for (i = 0; i < SYSLOGFAST_MOST_WATCHED; i++)
+            if (*syslogfast_dict_places[i] != syslogfast_dict_versions[i])
                 return 1;
-        for (i = 0; i < syslogfast_type_count; i++)
-            if (((PyTypeObject *)syslogfast_types[i])->tp_version_tag
-                    != syslogfast_type_versions[i])
+    #ifdef __GNUC__
+    #pragma GCC unroll 8
+    #endif
+        for (i = 0; i < SYSLOGFAST_MOST_WATCHED; i++)
+            if (*syslogfast_type_places[i] != syslogfast_type_versions[i])
                 return 1;
         return 0;
     }
+    static void syslogfast_find_places(void) {
+        int i;
+        for (i = 0; i < SYSLOGFAST_MOST_WATCHED; i++) {
+            syslogfast_dict_places[i] = i < syslogfast_dict_count
+                ? &((PyDictObject *)syslogfast_dicts[i])->ma_version_tag
+                : &syslogfast_dict_versions[i];
+            syslogfast_type_places[i] = i < syslogfast_type_count
+                ? &((PyTypeObject *)syslogfast_types[i])->tp_version_tag
+                : &syslogfast_type_versions[i];
+        }
+    }
     /* A class gets a version where something is looked up in it. */
     static int syslogfast_refresh(void) {
-        int i, is_changed = syslogfast_is_changed();
-        PyObject *name = is_changed ? PyUnicode_FromString("handle") : NULL;
-        if (!is_changed)
+        int i;
+        PyObject *name;
+        syslogfast_find_places();
+        if (!syslogfast_is_changed())
             return 1;
+        name = PyUnicode_FromString("handle");
         if (name == NULL)
             return 0;
         syslogfast_generation++;

@@ -324,6 +324,9 @@ cdef extern from *:
     #define SYSLOGFAST_GET_BASE(type) ((PyObject *)((PyTypeObject *)(type))->tp_base)
     #define SYSLOGFAST_SETS_PLAINLY(type) \
         (((PyTypeObject *)(type))->tp_setattro == PyObject_GenericSetAttr)
+    #define SYSLOGFAST_GETS_PLAINLY(type) \
+        (((PyTypeObject *)(type))->tp_getattro == PyObject_GenericGetAttr)
+    #define SYSLOGFAST_IS_DICT(thing) ((thing) != NULL && PyDict_CheckExact(thing))
     #define SYSLOGFAST_LOOK_UP(type, name) _PyType_Lookup((PyTypeObject *)(type), name)
     """
     bint HAS_GIL "SYSLOGFAST_HAS_GIL"

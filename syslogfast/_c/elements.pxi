@@ -10,11 +10,22 @@ cdef enum:
 
 cdef extern from *:
     """
-    /* Copy printable ASCII; an octet that is one of `special` has a backslash before it if it may,
-       else it is refused. Return the end; NULL: it cannot be done. */
+    /* What an octet of ASCII is: 1 not printable, 2 none of a name, 4 neither that nor in a value
+       without a backslash, 8 the backslash. */
+    static const char syslogfast_kinds[] =
+        "\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1"
+        "\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1\\1"
+        "\\2\\0\\4\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0"
+        "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\2\\0\\0"
+        "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0"
+        "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\10\\4\\0\\0"
+        "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0"
+        "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\1";
+
+    /* Copy printable ASCII; an octet of one of `kinds` has a backslash before it if it may, else
+       it is refused. Return the end; NULL: it cannot be done. */
     static char *syslogfast_copy_plain(
-        char *dst, const char *limit, PyObject *text, Py_ssize_t most, const char *special,
-        int escapes
+        char *dst, const char *limit, PyObject *text, Py_ssize_t most, int kinds, int escapes
     ) {
         const unsigned char *src, *end;
         if (!PyUnicode_CheckExact(text) || !PyUnicode_IS_ASCII(text))
@@ -24,10 +35,8 @@ cdef extern from *:
         if (end - src > most || end - src > limit - dst)
             return NULL;
         for (; src < end; src++) {
-            if (*src < ' ' || *src > '~')
-                return NULL;
-            if (*src == special[0] || *src == special[1] || *src == special[2]) {
-                if (!escapes || end - src >= limit - dst)
+            if (syslogfast_kinds[*src] & kinds) {
+                if (!escapes || syslogfast_kinds[*src] & 1 || end - src >= limit - dst)
                     return NULL;
                 *dst++ = 0x5c;
             }
@@ -37,17 +46,14 @@ cdef extern from *:
     }
     """
     char *copy_plain "syslogfast_copy_plain"(
-        char *dst, const char *limit, PyObject *text, Py_ssize_t most, const char *special,
-        bint escapes
+        char *dst, const char *limit, PyObject *text, Py_ssize_t most, int kinds, bint escapes
     )
 
 
 cdef char *write_name(char *dst, const char *limit, PyObject *name) noexcept:
     """Write an SD-NAME; NULL: it is none."""
-    cdef char *end = copy_plain(dst, limit, name, NAME_SPACE, b'=]"', False)
-    if end == dst or end == NULL or memchr(dst, c' ', end - dst) != NULL:
-        return NULL
-    return end
+    cdef char *end = copy_plain(dst, limit, name, NAME_SPACE, 1 | 2 | 4, False)
+    return NULL if end == dst else end
 
 
 cdef char *write_sd_id(char *dst, const char *limit, PyObject *name) noexcept:
@@ -99,7 +105,7 @@ cdef object write_elements(PyObject *elements):
                     return None
                 dst = write_decimal(dst, number)
             else:
-                dst = copy_plain(dst, limit, value, ELEMENTS_SPACE, b'"\\]', True)
+                dst = copy_plain(dst, limit, value, ELEMENTS_SPACE, 1 | 4 | 8, True)
             if dst == NULL or dst > limit:
                 return None
             dst[0] = c'"'

@@ -57,6 +57,9 @@ cdef extern from *:
     tuple new_tuple "PyTuple_New"(Py_ssize_t size)
     void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
     object call_without_arguments "PyObject_CallNoArgs"(PyObject *function)
+    object PyObject_GenericGetAttr(object thing, object name)
+    bint is_dict "SYSLOGFAST_IS_DICT"(PyObject *thing)
+    bint gets_plainly "SYSLOGFAST_GETS_PLAINLY"(PyObject *type)
 
 
 cdef enum:
@@ -71,6 +74,9 @@ cdef enum:
     ADD_EXCEPTION = 3
     FIND_PROCESS_NAME = 4
     FIND_TASK_NAME = 5
+    CURRENT_THREAD = 6      # of `threading`, as it is known; else None
+    THREAD_NAME = 7         # the property of a Thread
+    THREAD_TYPES = 8        # of the two classes that have no other
     MOST_PATHS = 1024       # that are kept; then they are forgotten
     # Of record_names.
     CALL = 0
@@ -154,6 +160,28 @@ cdef object call_thread(str function):
     return call_without_arguments(found)
 
 
+cdef object find_thread_name(object number):
+    """Return `current_thread().name`, read where these look if they are as they were."""
+    cdef PyObject *function = PyDict_GetItemWithError(<object>threading_names, "current_thread")
+    cdef PyObject *active = PyDict_GetItemWithError(<object>threading_names, "_active")
+    cdef PyObject *thread = NULL
+    cdef PyObject *kind
+    if function == PyTuple_GET_ITEM(<object>record_functions, CURRENT_THREAD) and is_dict(active):
+        thread = PyDict_GetItemWithError(<object>active, number)
+    if thread != NULL:
+        kind = get_type(thread)
+        if (
+            (
+                kind == PyTuple_GET_ITEM(<object>record_functions, THREAD_TYPES)
+                or kind == PyTuple_GET_ITEM(<object>record_functions, THREAD_TYPES + 1)
+            )
+            and look_up(kind, "name") == PyTuple_GET_ITEM(<object>record_functions, THREAD_NAME)
+            and gets_plainly(kind)
+        ):
+            return PyObject_GenericGetAttr(<object>thread, "_name")
+    return call_thread("current_thread").name
+
+
 cdef bint log_record(
     object self, Plan plan, int method, int level, PyObject **args, Py_ssize_t count,
     PyObject *names,
@@ -204,7 +232,7 @@ cdef bint log_record(
     if exc_info is not None:
         exc_info = get_item(record_functions, CHOOSE_EXCEPTION)(exc_info)
     thread = call_thread("get_ident")
-    thread_name = call_thread("current_thread").name
+    thread_name = find_thread_name(thread)
     template = <dict>get_item(<PyObject *>plan.record_parts, PART_LEVELS + level)
     known = &plan.known[level]
     if (

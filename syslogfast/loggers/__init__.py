@@ -162,6 +162,7 @@ if compiled is not None:
             *(records.split_path, records.choose_arguments, records.choose_exception),
             records.add_exception,
             *(records.find_process_name, records.find_task_name),
+            *records.list_thread_parts(),
         ),
         vars(threading),
         tuple(records.MODULES),

@@ -135,6 +135,25 @@ def add_exception(text: "str | bytes", exc_info: object) -> str:
     return append_lines(message, format_exception(choose_exception(exc_info)))
 
 
+def list_thread_parts() -> "tuple[Any, ...]":
+    """Return what finds the name of a thread, and classes that change nothing of that.
+
+    Nones, where this Python's do otherwise than is known.
+    """
+    function, name = threading.current_thread, vars(threading.Thread).get("name")
+    main = type(threading.main_thread())
+    find = getattr(name, "fget", None)
+    if (
+        type(function) is not FUNCTION
+        or type(find) is not FUNCTION
+        or function.__code__.co_names != ("_active", "get_ident", "KeyError", "_DummyThread")
+        or find.__code__.co_names[:2] != ("_initialized", "_name")
+        or len(find.__code__.co_names) > 2 + ("AssertionError" in find.__code__.co_names)
+    ):
+        return (None,) * 4
+    return function, name, threading.Thread, main
+
+
 def find_process_name() -> "Any":
     """Return the name of this process, where `multiprocessing` is loaded."""
     try:

@@ -423,6 +423,40 @@ def test_functions_of_threading_are_asked(logs: Loggers, monkeypatch: pytest.Mon
 
 
 @needs_compiled
+@pytest.mark.parametrize("what", ["name", "get", "active", "entry", "own class"])
+def test_a_thread_says_its_name_itself(
+    logs: Loggers, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Where what `threading` looks at is another's, that is asked."""
+    call = CALLS["arguments"]
+    call_twice(logs, call)
+    number = threading.get_ident()
+    if what == "name":
+        monkeypatch.setattr(threading.Thread, "name", property(lambda self: "of a property"))
+    elif what == "get":
+        monkeypatch.setattr(
+            threading.Thread,
+            "__getattribute__",
+            lambda self, name: "got" if name == "name" else object.__getattribute__(self, name),
+            raising=False,
+        )
+    elif what == "active":
+        other = types.MappingProxyType({number: types.SimpleNamespace(name="of another dict")})
+        monkeypatch.setattr(threading, "_active", other)
+    elif what == "entry":
+        monkeypatch.setitem(threading._active, number, types.SimpleNamespace(name="an entry"))
+    else:
+
+        class Named(threading.Thread):
+            name = "of its class"  # type: ignore[assignment]
+
+        thread = Named.__new__(Named)
+        monkeypatch.setitem(threading._active, number, thread)
+    expected, record = call_twice(logs, call)
+    assert record.threadName == expected.threadName == threading.current_thread().name
+
+
+@needs_compiled
 def test_entry_points_are_made_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each that makes them, even if another one does so meanwhile, finds one for each method."""
     monkeypatch.setattr(records, "_entry_points", ())

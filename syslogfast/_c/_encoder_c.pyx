@@ -1,13 +1,12 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic, subinterpreters_compatible=own_gil
 # cython: freethreading_compatible=True
-"""The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
-
-What runs for every record is in the `.pxd` files that are imported here, without objects and
-without the GIL: _digits, _timestamp, _text and _record. This file takes Python's objects apart
-for it, without making new ones but for the result; so do the `.pxi` files, which it includes
-because a module of its own costs each of them 36 KB before its first line.
-"""
+# The encoder in C: the bytes and the errors are those of `_encoder_py.py`, the specification.
+#
+# What runs for every record is in the `.pxd` files that are imported here, without objects and
+# without the GIL: _digits, _timestamp, _text and _record. This file takes Python's objects apart
+# for it, without making new ones but for the result; so do the `.pxi` files, which it includes
+# because a module of its own costs each of them 36 KB before its first line.
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer

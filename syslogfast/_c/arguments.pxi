@@ -249,7 +249,7 @@ cdef int read_logged_fields(
             structured_data = load_structured_data().clean_elements(
                 structured_data, read_text(scratch.enterprise_id)
             )
-        except (ImportError, OSError):  # there is no descriptor to read that module
+        except Exception:   # there is no descriptor to read that module, or no memory
             structured_data = None
     scratch.size = 0
     scratch.overflows = False

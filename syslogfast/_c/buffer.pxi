@@ -89,18 +89,34 @@ cdef void write_plain(
     write_plain_record(dst, layout, severity, timestamp, text, size)
 
 
-# The same with SD-ELEMENTs of the record's own, where the layout has none.
+cdef extern from *:
+    """
+    /* Tell whether a text of at most 16 octets is printable ASCII alone; nothing is not. */
+    static int syslogfast_is_short_printable_ascii(const unsigned char *src, size_t size)
+    {
+        const unsigned long long ones = 0x0101010101010101ULL;
+        unsigned long long words[2] = {0x20 * ones, 0x20 * ones}, found;
+        memcpy(words, src, size);
+        found = (words[0] - 0x20 * ones) | (words[0] + ones) | words[0];
+        found |= (words[1] - 0x20 * ones) | (words[1] + ones) | words[1];
+        return size && !(found & 0x80 * ones);
+    }
+    """
+    bint is_short_printable_ascii "syslogfast_is_short_printable_ascii"(
+        const uint8_t *src, Py_ssize_t size
+    )
 
-cdef Py_ssize_t measure_with_elements(
-    const Layout *layout, int severity, const Timestamp *timestamp, Span text, Py_ssize_t elements
+
+cdef Py_ssize_t measure_short(
+    const Layout *layout, int severity, const Timestamp *timestamp, Span text
 ) noexcept:
-    cdef Py_ssize_t size = 0
-    if elements > 1 and not layout.elements_size:   # "-" would be none, either
-        size = measure_plain_record(layout, severity, timestamp, text)
-    if size:
-        size += elements - 1    # in place of "-"
-    return size if size <= layout.max_size else 0
+    """Do so where the text is too short for `measure_plain`; 0: it is not, or not plain."""
+    if text.size >= 16 or not is_short_printable_ascii(<const uint8_t *>text.start, text.size):
+        return 0
+    return measure_constant_header(layout, severity, timestamp, text.size)
 
+
+# The plain record with SD-ELEMENTs of its own, where the layout has none.
 
 cdef void write_with_elements(
     char *dst,

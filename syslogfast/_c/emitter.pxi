@@ -56,20 +56,16 @@ cdef inline int64_t follow(int64_t number) noexcept nogil:
 
 
 cdef class Sequence:
-    """Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1).
-
-    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
-    """
+    # Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1):
+    # from 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
 
     cdef int64_t last
     cdef int forks
 
     def advance(self):
-        """Return the next number."""
         return take_number(self)
 
     def number(self, structured_data):
-        """Return a record's structured data with the next number in them."""
         cdef int64_t sequence_id = take_number(self)
         if structured_data is None:
             return print_octets(b'[meta sequenceId="%d"]', <int>sequence_id)
@@ -337,13 +333,19 @@ cdef bint put_record(
                 emitter._sequence, structured_data, &encoder.layout
             )
     elements.size = 0
-    if msgid is None and text != NULL:
-        if structured_data is None:
-            size = measure_plain(layout, severity, timestamp, text[0])
-        elif PyBytes_CheckExact(structured_data):
-            elements.start = PyBytes_AS_STRING(structured_data)
-            elements.size = PyBytes_GET_SIZE(structured_data)
-            size = measure_with_elements(layout, severity, timestamp, text[0], elements.size)
+    if structured_data is not None and PyBytes_CheckExact(structured_data):
+        elements.start = PyBytes_AS_STRING(structured_data)
+        elements.size = PyBytes_GET_SIZE(structured_data)
+    if msgid is None and text != NULL and (
+        structured_data is None or (elements.size > 1 and not layout.elements_size)
+    ):
+        size = measure_plain(layout, severity, timestamp, text[0])
+        if not size:
+            size = measure_short(layout, severity, timestamp, text[0])
+        if size and elements.size:
+            size += elements.size - 1   # in place of "-"
+            if size > layout.max_size:
+                size = 0
     if size:
         frame_size = measure_frame(layout, size)
         wait.tries = 0

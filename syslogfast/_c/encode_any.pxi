@@ -6,19 +6,20 @@ cdef object encode_text(
     """Return it, if the message is a str or bytes, and the rest is the encoder's."""
     cdef Record record
     cdef char[TEXT_SPACE] space
-    cdef Py_ssize_t size
+    cdef Py_ssize_t size = 0
     record.severity = severity
     record.timestamp = timestamp[0]
     record.is_own = False
     read_message(&record, message, NULL, space)
-    if record.form == PLAIN_UTF8 and not starts_with_bom(&record):
-        size = measure_constant_header(layout, severity, timestamp, record.message.size)
-        if size:
-            result = PyBytes_FromStringAndSize(NULL, measure_frame(layout, size))
-            write_plain(
-                PyBytes_AS_STRING(result), layout, severity, timestamp, record.message, size
-            )
-            return result
+    if record.form == PLAIN_UTF8:
+        if not starts_with_bom(&record):
+            size = measure_constant_header(layout, severity, timestamp, record.message.size)
+    elif not record.form & (LATIN_1 | UCS_2 | UCS_4):
+        size = measure_short(layout, severity, timestamp, record.message)
+    if size:
+        result = PyBytes_FromStringAndSize(NULL, measure_frame(layout, size))
+        write_plain(PyBytes_AS_STRING(result), layout, severity, timestamp, record.message, size)
+        return result
     measure_record(layout, &record)
     result = PyBytes_FromStringAndSize(NULL, record.frame_size)
     write_record(PyBytes_AS_STRING(result), layout, &record)

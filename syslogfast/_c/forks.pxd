@@ -26,7 +26,7 @@ cdef extern from "cython_internals.h":
        glibc before 2.41 waits for that one as soon as two of the child's own want it. So each is
        given time to come to rest. It has that even if this thread has the GIL. */
     static void syslogfast_await_rest(void) {
-        const struct timespec pause = {0, 200000};
+        const struct timespec pause = {0, 1000000};
         PyThreadState *state = PyGILState_GetThisThreadState();
         int tries = 100;
         if (syslogfast_at_work <= 0)

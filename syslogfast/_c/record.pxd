@@ -17,7 +17,6 @@ from syslogfast._c.text cimport (
     UCS_4,
     Measure,
     is_printable_ascii,
-    is_short_printable_ascii,
     measure_text,
     write_text,
 )
@@ -310,19 +309,14 @@ cdef inline char *write_record(
     return close_frame(dst, layout)
 
 
-# The record that most are: its time in UTC, its header constant, its message printable ASCII, and
-# not empty. The same octets as from measure_record and write_record, with less to look at.
+# The record that most are: its time in UTC, its header constant, its message printable ASCII of 16
+# octets or more. The same octets as from measure_record and write_record, with less to look at.
 
 cdef inline Py_ssize_t measure_plain_record(
     const Layout *layout, int severity, const Timestamp *timestamp, Span message
 ) noexcept nogil:
     """Return the size of the record; 0 if it is not plain."""
-    if message.size >= 16:
-        if not is_printable_ascii(<const uint8_t *>message.start, message.size):
-            return 0
-    elif message.size == 0 or not is_short_printable_ascii(
-        <const uint8_t *>message.start, message.size
-    ):
+    if message.size < 16 or not is_printable_ascii(<const uint8_t *>message.start, message.size):
         return 0
     return measure_constant_header(layout, severity, timestamp, message.size)
 

@@ -182,23 +182,9 @@ cdef extern from *:
         return (halves[0] & halves[1]) == ~0ULL;
     }
     #endif
-
-    static int syslogfast_is_short_printable_ascii(const unsigned char *src, size_t size)
-    {
-        const unsigned long long ones = 0x0101010101010101ULL;
-        unsigned long long words[2] = {0x20 * ones, 0x20 * ones}, found;
-        memcpy(words, src, size);
-        found = (words[0] - 0x20 * ones) | (words[0] + ones) | words[0];
-        found |= (words[1] - 0x20 * ones) | (words[1] + ones) | words[1];
-        return !(found & 0x80 * ones);
-    }
     """
     # Tell whether a text is printable ASCII alone, which most messages are; size >= 16.
     bint is_printable_ascii "syslogfast_is_printable_ascii"(
-        const uint8_t *src, Py_ssize_t size
-    ) nogil
-    # The same; size <= 16.
-    bint is_short_printable_ascii "syslogfast_is_short_printable_ascii"(
         const uint8_t *src, Py_ssize_t size
     ) nogil
 

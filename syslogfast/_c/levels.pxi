@@ -127,7 +127,7 @@ cdef object emit_given "syslogfast_emit_given"(
 ):
     cdef PyObject *given[OPTIONS]
     cdef PyObject *values[MOST_VALUES]
-    cdef PyObject *of_values
+    cdef PyObject *of_values = NULL
     cdef EmitterBase emitter = <EmitterBase>self
     cdef Py_ssize_t first = severity == ANY    # where the message is
     joined = None

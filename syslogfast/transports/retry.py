@@ -304,9 +304,11 @@ def write_unaided(line: "str") -> "None":
 
     descriptor = stream.fileno()
     was_blocking = system.get_blocking(descriptor)
-    before = signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
-    system.set_blocking(descriptor, False)
+    # As in signal_mask.py: what blocks may have a handler called, which may raise.
+    before = signals.pthread_sigmask(signals.SIG_BLOCK, ())
     try:
+        signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
+        system.set_blocking(descriptor, False)
         system.write(descriptor, line.encode("utf-8", "backslashreplace"))
     except BrokenPipeError:
         if signals.SIGPIPE not in before:

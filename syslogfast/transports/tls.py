@@ -36,15 +36,22 @@ class OpenSslLock(SignalSafeLock):  # type: ignore[misc]
 
     OpenSSL has locks of its own, for all threads of a process. In a child they would stay as they
     were, held by a thread that is not there, and whatever needs them next would wait for ever. No
-    call that waits for the network is made under it.
+    call that waits for the network is made under it, and none begins while a fork waits: a thread
+    that goes from one call to the next has the lock back before the one that forks has woken.
     """
 
     def __init__(self) -> "None":
         refer_weakly(_locks, self)
 
+    def __enter__(self) -> "bool":  # type: ignore[override]
+        with _forking:
+            pass
+        return super().__enter__()
+
 
 _locks: "dict[int, Any]" = {}  # by id(), weakly
-_held: "dict[int, list[OpenSslLock]]" = {}  # by a thread that forks, until it has done so
+_forking = SignalSafeLock()  # held by a thread that forks, from before it waits for the others
+_held: "dict[int, list[Any]]" = {}  # locks, by a thread that forks, until it has done so
 making_context = OpenSslLock()  # which takes much longer than to send a record
 
 
@@ -52,7 +59,7 @@ def acquire_locks() -> "None":
     """Wait for the calls of other threads: before a fork."""
     deadline = monotonic() + FORK_WAIT
     held = _held.setdefault(_thread.get_ident(), [])
-    for lock in list_owners(_locks):
+    for lock in [_forking, *list_owners(_locks)]:
         if lock.acquire(True, max(0.0, deadline - monotonic())):
             held.append(lock)
 
@@ -65,7 +72,7 @@ def release_locks() -> "None":
 def renew_locks() -> "None":
     """Release all locks in the child, those of threads that are not there, too."""
     _held.clear()
-    for lock in list_owners(_locks):
+    for lock in [_forking, *list_owners(_locks)]:
         if hasattr(lock, "_at_fork_reinit"):
             lock._at_fork_reinit()
 

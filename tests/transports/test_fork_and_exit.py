@@ -35,6 +35,8 @@ from support.receivers import (
 )
 from support.threads import run_threads, switch_often
 
+from syslogfast.transports import tls
+
 pytestmark = [
     pytest.mark.versions,
     pytest.mark.threads,
@@ -150,6 +152,34 @@ def test_a_fork_waits_for_openssl(
         thread.join(LIMIT)
     monkeypatch.undo()
     sink.close()
+
+
+def test_a_fork_has_its_turn() -> None:
+    """Before a thread that calls OpenSSL again and again, and has the lock back at once."""
+    lock = tls.OpenSslLock()
+    is_amid = threading.Event()
+    has_ended = threading.Event()
+
+    def call_again() -> None:
+        while not has_ended.is_set():
+            with lock:
+                is_amid.set()
+                time.sleep(0.2)
+                is_amid.clear()
+
+    def check() -> None:
+        assert not is_amid.is_set()
+
+    threads = [threading.Thread(target=call_again) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            run_in_child(check)
+    finally:
+        has_ended.set()
+        for thread in threads:
+            thread.join(LIMIT)
 
 
 FORKS = """

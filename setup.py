@@ -63,10 +63,10 @@ options = {
     "extra_link_args": link_flags,
     "optional": not os.environ.get("SYSLOGFAST_REQUIRE_C"),
 }
-# The second is loaded with `syslogfast.loggers` alone.
+# The others are loaded with `syslogfast.loggers`, and with a lifecycle, alone.
 modules = [
     Extension(f"syslogfast.{name}", [f"syslogfast/_c/{name}.pyx"], **options)
-    for name in ("_encoder_c", "_logger_c")
+    for name in ("_encoder_c", "_lifecycle_c", "_logger_c")
 ]
 
 

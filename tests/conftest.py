@@ -255,14 +255,14 @@ def core(
 ) -> "tuple[str, pathlib.Path]":
     """What Cython says of the compiled encoder, and the C that it makes of it.
 
-    Beside that is the C of the other compiled module.
+    Beside that is the C of the other compiled modules.
     """
     import subprocess
 
     pytest.importorskip("Cython")
 
     def translate(folder: pathlib.Path) -> None:
-        for name in ("_encoder_c", "_logger_c"):
+        for name in ("_encoder_c", "_lifecycle_c", "_logger_c"):
             command = [sys.executable, "-Im", "cython", "-3", "--module-name", f"syslogfast.{name}"]
             command += ["-I.", f"syslogfast/_c/{name}.pyx", "-o", str(folder / f"{name}.c")]
             result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)

@@ -27,9 +27,9 @@ from cpython.dict cimport PyDict_CheckExact, PyDict_GetItem, PyDict_Update
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Size
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.sequence cimport PySequence_GetItem
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.tuple cimport PyTuple_GET_SIZE
 from cpython.unicode cimport (
     PyUnicode_Check,
@@ -40,14 +40,11 @@ from libc.math cimport llrint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
-from syslogfast._c.digits cimport count_digits, write_decimal
+from syslogfast._c.digits cimport count_digits, follow, write_decimal
 from syslogfast._c.encode cimport MAX_TIMESTAMP, encode_plain, fill_record, write_timestamp
 from syslogfast._c.forks cimport add, at_work, forks, start_counting_forks
 from syslogfast._c.record cimport (
     DATAGRAM,
-    LF,
-    NUL,
-    OCTET,
     Layout,
     Record,
     Span,
@@ -71,35 +68,12 @@ from syslogfast._c.record cimport (
 )
 from syslogfast._c.signals cimport (
     EAGAIN,
-    ENOTSOCK,
     MSG_DONTWAIT,
-    MSG_NOSIGNAL,
-    POLLOUT,
-    SA_NODEFER,
-    SA_ONSTACK,
-    SA_SIGINFO,
-    SIGABRT,
-    SOCK_DGRAM,
-    SOL_SOCKET,
-    SO_TYPE,
-    SS_DISABLE,
-    SignalAction,
-    Cause,
-    Descriptor,
-    Stack,
     errno,
-    getpid,
-    getsockopt,
     poll,
     raise_signal,
     recv,
-    send,
     send_segments,
-    sigaction,
-    sigaltstack,
-    signals,
-    socklen_t,
-    write,
 )
 from syslogfast._c.text cimport (
     ESCAPE_CONTROLS,
@@ -120,11 +94,7 @@ from syslogfast._c.timestamp cimport (
     MIN_SECONDS,
     Timestamp,
     is_writable,
-    measure_rfc5424_timestamp,
-    move_to_rfc3164_zone,
-    move_to_rfc5424_zone,
     read_clock,
-    write_rfc3164_timestamp,
     write_rfc5424_timestamp,
 )
 from syslogfast._c.units cimport copy_text
@@ -339,10 +309,15 @@ include "own_fields.pxi"
 include "template.pxi"
 include "log_record.pxi"
 include "block.pxi"
+include "block_records.pxi"
 include "queue.pxi"
 include "sending.pxi"
 include "emitter.pxi"
 include "fields.pxi"
 include "levels.pxi"
-include "fatal_signals.pxi"
 include "capi.pxi"
+
+
+# At the end of an interpreter: others may have objects at the addresses of its own.
+cdef void note_end "syslogfast_note_end"() noexcept:
+    forget_plain_kind()

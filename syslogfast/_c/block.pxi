@@ -47,8 +47,6 @@
 # emits or drops meanwhile does not pin: a handler that comes just then sends what stood there.
 
 cdef enum:
-    CRASH_OWNED = -1        # of Queue.pinned
-    CRASH_WAIT_MS = 100     # for somebody else's crash to end the process
     BLOCK_SIZE = 131072
     SMALL_FRAME = 16        # few records are shorter: there may be so many in a block
     NO_SPACE = 0            # what becomes of a record that is put into the queue
@@ -60,18 +58,6 @@ cdef enum:
 @cython.no_gc   # it refers to nothing that could refer to it
 cdef class Block:
     """Records one after the other, and where each of them ends; it never moves."""
-
-    cdef object memory              # a view of it
-    cdef char *start
-    cdef Py_ssize_t *ends           # of each record; ~end if it was dropped
-    cdef Py_ssize_t space, used      # bytes
-    cdef Py_ssize_t max_records     # records, however small
-    cdef Py_ssize_t position        # bytes that have been sent
-    cdef Py_ssize_t count           # records
-    cdef Py_ssize_t first           # the first that has not been sent as a whole, or dropped
-    cdef Py_ssize_t live            # records that have been neither
-    cdef Py_ssize_t in_order        # records, from the first, that `sort` has left in order
-    cdef Block next
 
 
 cdef Block make_block(Py_ssize_t space):
@@ -87,23 +73,3 @@ cdef Block make_block(Py_ssize_t space):
     block.ends = <Py_ssize_t *>(block.start + aligned)
     block.space = space
     return block
-
-
-cdef inline bint is_dropped(Block block, Py_ssize_t index) noexcept nogil:
-    return block.ends[index] < 0
-
-
-cdef inline Py_ssize_t find_end(Block block, Py_ssize_t index) noexcept nogil:
-    return ~block.ends[index] if block.ends[index] < 0 else block.ends[index]
-
-
-cdef inline Py_ssize_t find_start(Block block, Py_ssize_t index) noexcept nogil:
-    return find_end(block, index - 1) if index else 0
-
-
-cdef Py_ssize_t find_contiguous_end(Block block) noexcept nogil:
-    """Return the index after the last record before one that was dropped."""
-    cdef Py_ssize_t end = block.first + 1
-    while end < block.count and not is_dropped(block, end):
-        end += 1
-    return end

@@ -163,7 +163,7 @@ static SYSLOGFAST_COLD void syslogfast_leave_place(void) {
 
 /* 2: interpreters that end. */
 
-static void syslogfast_note_end(void);  /* in fatal_signals.pxi and _logger_c.pyx */
+static void syslogfast_note_end(void);  /* in each .pyx */
 static void syslogfast_leave_interpreter(PyObject *capsule) {
     PyObject *module = __Pyx_State_FindModule(NULL);
     (void)capsule;

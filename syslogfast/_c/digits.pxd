@@ -4,7 +4,7 @@ The caller sees to the space and to the range that each function names.
 """
 
 cimport cython
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef extern from *:
@@ -50,3 +50,9 @@ cdef inline char *write_decimal(char *dst, uint64_t value) noexcept nogil:
         value //= 10
         if value == 0:
             return end
+
+
+@cython.cdivision(True)
+cdef inline int64_t follow(int64_t number) noexcept nogil:
+    """Return the number after another in a sequence (RFC 5424 7.3.1): from 1 on, and again."""
+    return number % 2147483647 + 1

@@ -3,7 +3,6 @@
 cdef enum:
     FRAMING_SIZE = 24   # octets: more than a count and a space, or a delimiter, take
     PUT_TRIES = 1000    # to get the space that was made before another thread takes it
-    MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
     URGENT = 3      # severity (RFC 5424 6.2.1) of records that never linger
 
 
@@ -50,17 +49,9 @@ cdef struct SpaceWait:
     double deadline     # from the first on, by time.monotonic()
 
 
-@cython.cdivision(True)
-cdef inline int64_t follow(int64_t number) noexcept nogil:
-    return number % MAX_SEQUENCE_ID + 1
-
-
 cdef class Sequence:
     # Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1):
     # from 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
-
-    cdef int64_t last
-    cdef int forks
 
     def advance(self):
         return take_number(self)
@@ -101,6 +92,12 @@ cdef object add_trace(EmitterBase emitter, object structured_data):
 cdef inline void renew_sequence(Sequence sequence) noexcept:
     if sequence.forks != forks:
         sequence.forks, sequence.last = forks, 0
+
+
+cdef int64_t *find_last_number(Sequence sequence) noexcept:
+    cold_path()
+    renew_sequence(sequence)
+    return &sequence.last
 
 
 cdef class EmitterBase:

@@ -11,13 +11,13 @@ cdef enum:
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
     STDERR = 2
     SPARE_SPACE = 32        # octets: more than an octet count, or sequenceId and delimiter, take
-    LAST_WORDS = 1          # seconds, begun ones aside, that what waits may take to be sent
 
 
-cdef extern from "Python.h":
-    const void *PyInterpreterState_Get()
-    const void *PyInterpreterState_Main()
-    int PyErr_SetInterruptEx(int number) nogil
+cdef extern from *:
+    """
+    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    """
+    const int[SIGNALS] signals "syslogfast_signals"
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the
@@ -31,10 +31,10 @@ ctypedef struct CrashState:
     Timestamp zone              # with its offset
     char *space
     bint is_armed
-    int forks                   # as many as the transport, and the PROCID, belong to
+    int process                 # whose the transport and the PROCID are
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
-    PyObject *sequence
+    int64_t *last_number        # of `sequence`
     PyObject *kept              # a tuple of these and the texts
     bint is_orphan              # the interpreter that made them has ended: never to be freed
 
@@ -45,7 +45,6 @@ cdef char[STACK_SIZE] own_stack
 
 
 cdef char *write_crash_record(char *dst, Span text, Timestamp *time) noexcept nogil:
-    cdef int64_t *number
     time.seconds += crash_state.ahead
     time.has_offset = crash_state.zone.has_offset
     time.offset = crash_state.zone.offset
@@ -57,10 +56,9 @@ cdef char *write_crash_record(char *dst, Span text, Timestamp *time) noexcept no
     dst = write_bytes(
         dst, text.start + crash_state.timestamp_end, crash_state.number - crash_state.timestamp_end
     )
-    number = &(<Sequence>crash_state.sequence).last
-    number[0] = follow(number[0])
+    crash_state.last_number[0] = follow(crash_state.last_number[0])
     if crash_state.number_end > crash_state.number:
-        dst = write_decimal(dst, number[0])
+        dst = write_decimal(dst, crash_state.last_number[0])
     return write_bytes(dst, text.start + crash_state.number_end, text.size - crash_state.number_end)
 
 
@@ -81,7 +79,7 @@ cdef void send_crash_record(int signal) noexcept nogil:
     cdef int fd = (<Queue>crash_state.queue).descriptor
     read_clock(&now)
     last = now.seconds + LAST_WORDS
-    if crash_state.forks != forks:
+    if crash_state.process != getpid():
         fd = -1     # of the process that has forked this one; Python does not know yet
     if fd >= 0 and take_queue(<Queue>crash_state.queue):
         if not send_backlog(<Queue>crash_state.queue, fd, last):
@@ -142,69 +140,6 @@ cdef void install_handler(int signal) noexcept nogil:
         sigaction(signals[signal], &action, NULL)
 
 
-# SIGTERM and SIGHUP, where their action is the default one, which ends the process: what lingers in
-# queues is sent before, within two seconds where a collector reads slowly. PID 1 lives on, as the
-# kernel has it, and so does what is installed here. A sender that this thread has interrupted goes
-# on first: the signal is left to Python, which calls `end_by_signal` of termination.py.
-ctypedef struct Lingering:
-    PyObject *queues        # a tuple of them
-    int process             # whose they are: a child of a C host inherits the handler
-    Py_ssize_t is_handled   # a signal, now
-
-cdef Lingering lingering    # set by `drain_at_termination`
-
-
-cdef void on_termination(int number, Cause *cause, void *context) noexcept nogil:
-    """Send what lingers, then have the signal do what it does by default."""
-    global errno
-    cdef int error = errno
-    cdef Py_ssize_t index
-    cdef PyObject *queue
-    cdef SignalAction action
-    cdef int64_t last = find_second() + LAST_WORDS
-    if getpid() == lingering.process and swap(&lingering.is_handled, 0, 1):
-        for index in range(get_size(lingering.queues)):
-            queue = get_item(lingering.queues, index)
-            if (<Queue>queue).descriptor < 0:
-                continue
-            if take_queue(<Queue>queue):
-                send_backlog(<Queue>queue, (<Queue>queue).descriptor, last)
-                swap(&(<Queue>queue).pinned, CRASH_OWNED, 0)
-            elif (<Queue>queue).pinned_by == &errno and PyErr_SetInterruptEx(number) == 0:
-                lingering.is_handled = 0
-                errno = error
-                return  # Python calls again, where the send is over
-        lingering.is_handled = 0
-    memset(&action, 0, sizeof(action))
-    sigaction(number, &action, NULL)
-    raise_signal(number)
-    watch_termination(number)
-    errno = error
-
-
-cdef void watch_termination(int number) noexcept nogil:
-    cdef SignalAction action
-    memset(&action, 0, sizeof(action))
-    action.sa_sigaction = on_termination
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER
-    sigaction(number, &action, NULL)
-
-
-# Have SIGTERM or SIGHUP send what lingers in these queues, of this process, before they end it.
-# To be called where the action is the default one, or this, in the main interpreter. What only this
-# package calls has no docstring: the module is to be small.
-def drain_at_termination(number, queues, /):
-    cdef PyObject *former = lingering.queues
-    cold_path()
-    Py_INCREF(queues)
-    lingering.queues = <PyObject *>queues
-    lingering.process = getpid()
-    while lingering.is_handled:
-        poll(NULL, 0, 1)    # it may have the former ones
-    Py_XDECREF(former)
-    watch_termination(PyLong_AsLong(number))
-
-
 cdef void install_altstack() noexcept nogil:
     """Give this thread a stack for when its own has run over, unless it has one."""
     cdef Stack stack
@@ -230,23 +165,6 @@ cdef void find_zone() noexcept nogil:
     crash_state.ahead += zone.seconds
 
 
-cdef bint is_main_interpreter() noexcept:
-    return PyInterpreterState_Get() == PyInterpreterState_Main()
-
-
-IS_MAIN_INTERPRETER = is_main_interpreter()
-
-
-cdef void note_end "syslogfast_note_end"() noexcept:
-    """Leave nothing behind of an interpreter that ends: others may have objects at its address.
-
-    What the main one has armed stays, as C may still crash; no other can free it.
-    """
-    forget_plain_kind()
-    if is_main_interpreter():
-        crash_state.is_orphan = True
-
-
 # Have a record sent over the transport of `queue` when a fatal signal ends the process.
 #
 # records: one for each of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, as `encoder` gives them for
@@ -261,22 +179,22 @@ def arm(
     cdef Py_ssize_t space = 0
     cdef int signal
     cdef PyObject *record
+    cdef const Layout *layout
     cold_path()
-    check_ready(encoder)
+    layout = get_layout(encoder)
     if not is_main_interpreter():
         return
     crash_state.is_armed = False
-    crash_state.forks = forks
-    renew_sequence(sequence)
+    crash_state.process = getpid()
     kept = (queue, sequence, records)
     Py_INCREF(kept)
     if not crash_state.is_orphan:
         Py_XDECREF(crash_state.kept)
     crash_state.kept = <PyObject *>kept
     crash_state.queue = <PyObject *>queue
-    crash_state.sequence = <PyObject *>sequence
-    crash_state.layout = encoder.layout
-    crash_state.timestamp = encoder.layout.prefix_size + encoder.layout.priority_sizes[FATAL]
+    crash_state.last_number = find_last_number(sequence)
+    crash_state.layout = layout[0]
+    crash_state.timestamp = layout.prefix_size + layout.priority_sizes[FATAL]
     find_zone()
     crash_state.number = max(number, crash_state.timestamp_end)
     crash_state.number_end = max(number_end, crash_state.timestamp_end)

@@ -11,20 +11,6 @@
 # handler; -1: nowhere.
 @cython.no_gc   # as Block
 cdef class Queue:
-    cdef readonly Py_ssize_t limit, size, count
-    cdef public Py_ssize_t threshold, truncations
-    cdef public int64_t drops_since
-    cdef public int descriptor
-    cdef public bint closed
-    cdef public bint lacks_memory   # set by `claim`, cleared by who counts the record
-    cdef Block oldest, newest
-    cdef Py_ssize_t block_size
-    cdef Py_ssize_t pinned  # records of the oldest block that must stay; or CRASH_OWNED
-    cdef int *pinned_by     # the address of the errno of the thread that has pinned last
-    cdef Py_ssize_t sent_now    # see sending.pxi
-    cdef int deferred       # a signal, whose handler has interrupted a send
-    cdef Py_ssize_t offered, truncated, sent, sent_bytes
-    cdef dict dropped
 
     def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
         cold_path()
@@ -238,20 +224,6 @@ cdef void free_blocks(Queue queue) noexcept:
     """Free all but the newest, one after the other: each frees the next, and so all at once."""
     while queue.oldest is not queue.newest:
         queue.oldest = queue.oldest.next
-
-
-cdef void count_sent(
-    Queue queue, Block block, Py_ssize_t size, Py_ssize_t end
-) noexcept nogil:
-    """Count so many bytes, and the records of which they are, none from index `end` on."""
-    queue.size -= size
-    queue.sent_bytes += size
-    block.position += size
-    while block.first < end and 0 <= block.ends[block.first] <= block.position:
-        block.first += 1
-        block.live -= 1
-        queue.sent += 1
-        queue.count -= 1
 
 
 cdef Py_ssize_t find_run_end(

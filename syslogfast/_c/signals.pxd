@@ -58,7 +58,6 @@ cdef extern from *:
         (void)segment;
         return send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     """
     ctypedef struct Cause "siginfo_t":
         int si_code
@@ -73,7 +72,6 @@ cdef extern from *:
     ctypedef struct Descriptor "struct pollfd":
         int fd
         short events, revents
-    const int[5] signals "syslogfast_signals"
     int SA_NODEFER, SA_ONSTACK, SA_SIGINFO, SS_DISABLE, SIGABRT
     int EAGAIN, ENOTSOCK, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, SOCK_DGRAM, SOL_SOCKET, SO_TYPE
     int errno

@@ -2,7 +2,8 @@
 
 import time
 
-from syslogfast._encoder_c import Queue, arm, disarm  # type: ignore[import-not-found]
+from syslogfast._encoder_c import Queue  # type: ignore[import-not-found]
+from syslogfast._lifecycle_c import arm, disarm  # type: ignore[import-not-found]
 from syslogfast._platform import find_signal_action
 from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
 from syslogfast.emitter import name_own_element

@@ -8,7 +8,7 @@ action comes back, and is replaced then: a bound method, as servers use, is gone
 
 import _weakref
 
-from syslogfast._encoder_c import (  # type: ignore[import-not-found]
+from syslogfast._lifecycle_c import (  # type: ignore[import-not-found]
     IS_MAIN_INTERPRETER,
     drain_at_termination,
 )

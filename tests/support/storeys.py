@@ -10,7 +10,8 @@ STOREYS = [
     ("transports",),
     (
         *("_backend", "_encoder_py", "_encoder_c", "_layout", "_message"),
-        *("_logger_c", "_structured_data", "_text", "_timestamp", "_traceback_text"),
+        *("_lifecycle_c", "_logger_c", "_structured_data", "_text", "_timestamp"),
+        "_traceback_text",
     ),
     ("_options", "types"),
     ("_validation", "_rare_validation", "_name_errors", "enums"),

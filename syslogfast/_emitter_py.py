@@ -17,7 +17,7 @@ from syslogfast._message import (
 )
 from syslogfast._options import name_element
 from syslogfast._platform import call_at_fork, catch_up_with_fork
-from syslogfast._structured_data import add_fields, add_sequence_id, number_elements
+from syslogfast._structured_data import add_fields, add_number, number_elements
 from syslogfast._timestamp import check_time
 from syslogfast._validation import check_severity, find_option
 from syslogfast.constants import (
@@ -102,12 +102,15 @@ def make_level_method(severity: "int", name: "str", meaning: "str") -> "Callable
 class Sequence:
     """Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1).
 
-    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
+    From 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1. `element` and
+    `name` are where the number stands: records of the flight recorder have numbers of their own.
     """
 
-    __slots__ = ("_forks", "_last", "_lock")
+    __slots__ = ("_forks", "_last", "_lock", "element", "name")
 
-    def __init__(self) -> "None":
+    def __init__(self, element: "str" = "meta", name: "str" = "sequenceId", /) -> "None":
+        self.element = element
+        self.name = name
         self._begin()
 
     def _begin(self) -> "None":
@@ -125,18 +128,20 @@ class Sequence:
 
     def number(self, structured_data: "StructuredData | None") -> "StructuredData":
         """Return a record's structured data with the next number in them."""
-        sequence_id = self.advance()
+        number = self.advance()
         if structured_data is None:
-            return b'[meta sequenceId="%d"]' % sequence_id
-        return add_sequence_id(structured_data, sequence_id)  # type: ignore[no-any-return]
+            return b'[%b %b="%d"]' % (self.element.encode(), self.name.encode(), number)
+        return add_number(  # type: ignore[no-any-return]
+            structured_data, number, self.element, self.name
+        )
 
 
 class EmitterBase:
     """Base class of Emitter: its hot-path methods."""
 
     __slots__ = (
-        *("_encoder", "_fields", "_fields_id", "_forks"),
-        *("_level", "_queue", "_sender", "_sequence", "_trace"),
+        *("_dump_level", "_encoder", "_fields", "_fields_id", "_forks"),
+        *("_level", "_queue", "_recorder", "_sender", "_sequence", "_trace"),
     )
 
     def __init__(
@@ -148,6 +153,8 @@ class EmitterBase:
         level: "int" = 7,
         fields: "dict[str, object] | None" = None,
         trace: "TraceElement | None" = None,
+        recorder: "EmitterBase | None" = None,
+        dump_level: "int" = -1,
     ) -> "None":
         catch_up_with_fork()  # then `_forks` is what the sender knows of
         self._encoder = encoder
@@ -158,6 +165,8 @@ class EmitterBase:
         self._level = level
         self._fields = fields  # of `bind`: they are in the encoder's structured data, too
         self._trace = trace
+        self._recorder = recorder  # what gets the records below `level`
+        self._dump_level = dump_level  # a record of this severity, or worse, has those sent
         self._fields_id: str | None = None  # the SD-ID of fields, once there were some
 
     def emit(
@@ -194,7 +203,9 @@ class EmitterBase:
             find_option(name)
         code = check_severity(severity)
         if code > self._level:
-            return
+            if self._recorder is None:
+                return
+            self = self._recorder
         found = read_template(message) if HAS_TEMPLATES and not args else None
         if found:
             message, values = found
@@ -225,7 +236,8 @@ class EmitterBase:
             self._queue.drop("memory")
             return
         if encoded is not None:
-            self._put_frame(*encoded)
+            is_recorded = encoded[2] > self._level and self._recorder is not None
+            (self._recorder if is_recorded else self)._put_frame(*encoded)  # type: ignore[union-attr]
 
     def emit_many(self, severity: "int | str", messages: "Iterable[object]") -> "None":
         """Send one record for each message, as `emit` does.
@@ -234,7 +246,9 @@ class EmitterBase:
         """
         code = check_severity(severity)
         if code > self._level:
-            return
+            if self._recorder is None:
+                return
+            self = self._recorder
         now = None
         for message in messages:
             if HAS_TEMPLATES and is_template(message):
@@ -254,7 +268,9 @@ class EmitterBase:
         """
         code = check_severity(severity)
         if code > self._level:
-            return len(text)
+            if self._recorder is None:
+                return len(text)
+            self = self._recorder
         queue = self._queue
         most = self._get_encoder().max_size + FRAMING_SIZE
         now = None
@@ -325,6 +341,8 @@ class EmitterBase:
     def _put_frame(self, frame: "bytes", is_truncated: "bool", severity: "int") -> "bool":
         """Queue what is encoded; return True if the sender has been called to send."""
         queue = self._queue
+        if severity <= self._dump_level:
+            self._recorder._sender.dump()  # type: ignore[union-attr]
         size = len(frame)
         tries = 0
         deadline: float | None = None
@@ -338,7 +356,8 @@ class EmitterBase:
                 deadline = self._sender.apply_overflow(size, deadline)
                 if deadline is not None:
                     continue
-            queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
+            is_large = size > queue.largest
+            queue.drop("closed" if queue.closed else "too large" if is_large else "full")
             return True
         if queue.size >= queue.threshold or severity <= URGENT:
             self._sender.pump()

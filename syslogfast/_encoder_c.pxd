@@ -42,7 +42,7 @@ cdef class Block:               # see _c/block.pxi
 
 
 cdef class Queue:               # see _c/queue.pxi
-    cdef readonly Py_ssize_t limit, size, count
+    cdef readonly Py_ssize_t limit, largest, size, count
     cdef public Py_ssize_t threshold, truncations
     cdef public int64_t drops_since
     cdef public int descriptor
@@ -56,11 +56,16 @@ cdef class Queue:               # see _c/queue.pxi
     cdef int deferred       # a signal, whose handler has interrupted a send
     cdef Py_ssize_t offered, truncated, sent, sent_bytes
     cdef dict dropped
+    cdef Py_ssize_t blocks      # of a ring; 0: it is none
+    cdef Py_ssize_t overwritten     # records of a ring
+    cdef Block spare            # the blocks of a ring that have nothing
 
 
 cdef class Sequence:
     cdef int64_t last
     cdef int forks
+    cdef readonly str element, name     # where the number stands: meta, sequenceId
+    cdef bytes start            # what stands before it
 
 
 # Where the number is that a process, perhaps a fork, has given last.

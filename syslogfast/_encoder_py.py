@@ -391,11 +391,14 @@ class Encoder:
     ) -> "tuple[bytes, bool, int] | None":
         """Return what `_encode` does of a LogRecord, and its severity.
 
-        emitter: the one that adds its number and fields; None: its level leaves the record out.
+        emitter: the one that adds its number and fields, or has its recorder do so. None: its level
+        leaves the record out.
         """
         severity = choose_severity(read_attribute(record, "levelno"))
         if emitter is not None and severity > emitter._level:
-            return None
+            emitter = emitter._recorder
+            if emitter is None:
+                return None
         text = read_record_text(record) if message is None else message
         own = self._layout.read_header_fields(record)
         encoder = self._encoder_for_fields(own, record)

@@ -14,7 +14,7 @@ from syslogfast._validation import (
     is_a,
     read_str,
 )
-from syslogfast.constants import HEADER_FIELDS, SD_NAME_CHARACTERS
+from syslogfast.constants import FRAMING_SIZE, HEADER_FIELDS, SD_NAME_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,23 @@ def reject_octets() -> "NoReturn":
 
 def reject_entered() -> "NoReturn":
     raise RuntimeError("bound must be entered by one `with` statement at a time")
+
+
+def check_recorder(size: "Any", max_size: "int", level: "object", dump_level: "object") -> "None":
+    """Refuse the options of a flight recorder that would never have anything, or no space."""
+    check_int("recorder_bytes", size)
+    if not size:
+        raise ValueError(
+            f"dump_level must be left out without recorder_bytes, got {describe(dump_level)}"
+        )
+    least = 2 * (max_size + FRAMING_SIZE)
+    if not least <= size < 1 << 62:
+        raise ValueError(
+            f"recorder_bytes must be 0 or at least {least}, for two records of max_size,"
+            f" got {describe(size)}"
+        )
+    if level is None:
+        raise ValueError("level must be given with recorder_bytes, got None")
 
 
 def reject_identity(option: "str") -> "NoReturn":

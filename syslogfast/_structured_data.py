@@ -211,10 +211,10 @@ def list_sd_ids(given: "object", enterprise_id: "str") -> "list[str]":
 def number_elements(given: "object", sequence: "Sequence", enterprise_id: "str") -> "object":
     """Return a record's structured data, whatever they are, with the next number in them."""
     try:
-        meta = given.get("meta") if is_a(given, dict) else None  # type: ignore[attr-defined]
-        if meta is not None and not is_a(meta, dict, list, tuple):
+        own = given.get(sequence.element) if is_a(given, dict) else None  # type: ignore[attr-defined]
+        if own is not None and not is_a(own, dict, list, tuple):
             given = clean_elements(given, enterprise_id)
-        add_sequence_id(given, 1)  # before a number is taken that no record would have
+        add_number(given, 1)  # before a number is taken that no record would have
     except Exception:  # a dict of its own kind, or names that cannot be compared
         given = clean_elements(given, enterprise_id)
     return sequence.number(given if is_a(given, dict, bytes) else {})  # type: ignore[arg-type]
@@ -353,28 +353,30 @@ class TraceElement:
 # --- numbers: [meta sequenceId="n"] (RFC 5424 7.3.1), where there is more in it -------------------
 
 
-def add_sequence_id(structured_data: "Any", number: "int") -> "Any":
-    """Return structured data with a sequenceId in their element "meta".
+def add_number(
+    structured_data: "Any", number: "int", sd_id: "str" = "meta", name: "str" = "sequenceId"
+) -> "Any":
+    """Return structured data with a number in one of their elements: RFC 5424 7.3.1's, or another.
 
     One that they have themselves is kept; what is no structured data is returned as it is.
     """
     if is_a(structured_data, bytes):
         elements = read_bytes(structured_data)
-        return add_to_rendered(b"" if elements == b"-" else elements, number)
+        return add_to_rendered(b"" if elements == b"-" else elements, number, sd_id, name)
     if not is_a(structured_data, dict):
         return structured_data
-    meta = structured_data.get("meta")
-    numbered: Any = {"sequenceId": number}
-    if is_a(meta, dict):
-        numbered.update(meta)
-    elif is_a(meta, list, tuple) and "sequenceId" not in list_names(meta):
-        numbered = [("sequenceId", number)]
-        numbered.extend(meta)
-    elif meta is not None:
-        numbered = meta
+    own = structured_data.get(sd_id)
+    numbered: Any = {name: number}
+    if is_a(own, dict):
+        numbered.update(own)
+    elif is_a(own, list, tuple) and name not in list_names(own):
+        numbered = [(name, number)]
+        numbered.extend(own)
+    elif own is not None:
+        numbered = own
     joined: dict[Any, Any] = {}
     joined.update(structured_data)
-    joined["meta"] = numbered
+    joined[sd_id] = numbered
     return joined
 
 
@@ -382,13 +384,15 @@ def list_names(pairs: "Any") -> "list[Any]":
     return [pair[0] for pair in pairs if is_a(pair, list, tuple) and pair]
 
 
-def add_to_rendered(elements: "bytes", number: "int") -> "bytes":
+def add_to_rendered(elements: "bytes", number: "int", sd_id: "str", name: "str") -> "bytes":
     """Do so with what is rendered already, which may have a "[meta" in a value, too."""
-    sequence_id = b' sequenceId="%d"' % number
-    if b"[meta" in elements:
-        for sd_id, element in split_elements(elements):
-            if sd_id == b"meta":
-                if b' sequenceId="' in element:
+    wanted, name_text = sd_id.encode(), name.encode()
+    start, parameter = b"[" + wanted, b' %b="%d"' % (name_text, number)
+    if start in elements:
+        for found, element in split_elements(elements):
+            if found == wanted:
+                if b' %b="' % name_text in element:
                     return elements
-                return elements.replace(element, b"[meta%b%b" % (sequence_id, element[5:]), 1)
-    return b"%b[meta%b]" % (elements, sequence_id)
+                rest = element[len(start) :]
+                return elements.replace(element, b"%b%b%b" % (start, parameter, rest), 1)
+    return b"%b%b%b]" % (elements, start, parameter)

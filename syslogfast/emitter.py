@@ -14,7 +14,14 @@ from syslogfast._validation import (
     check_seconds,
     find_option,
 )
-from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, PROTOCOLS, SEVERITIES
+from syslogfast.constants import (
+    FIELDS,
+    FRAMING_SIZE,
+    MAX_SEVERITY,
+    OVERFLOWS,
+    PROTOCOLS,
+    SEVERITIES,
+)
 from syslogfast.transports import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -55,6 +62,9 @@ else:  # one compiled module holds all that is compiled: each costs 36 KB before
     from syslogfast._encoder_c import EmitterBase, Queue, Sequence, watch_bound
 
 
+RING_BLOCKS = 32  # of the flight recorder; each is overwritten as a whole
+
+
 class Emitter(EmitterBase):
     """Sends records of one identity; `connect` makes the first, `child` makes others.
 
@@ -64,6 +74,7 @@ class Emitter(EmitterBase):
 
     __slots__ = ()
 
+    _child_kind: "type[Child]"
     log = EmitterBase.emit
     _emit_whole = EmitterBase.emit  # one record, whatever `oversize` and `multiline` say
 
@@ -144,8 +155,28 @@ class Emitter(EmitterBase):
     def _make_child(
         self, encoder: "Encoder", sequence: "Sequence | None", fields: "dict[str, object] | None"
     ) -> "Child":
-        queue, sender = self._queue, self._sender
-        return Child(encoder, queue, sender, sequence, self._level, fields, self._trace)
+        queue, sender, trace, recorder = self._queue, self._sender, self._trace, self._recorder
+        if recorder is not None:
+            ring, numbers = recorder._queue, recorder._sequence
+            dumper: Any = recorder._sender
+            recorder = EmitterBase(encoder, ring, dumper, numbers, MAX_SEVERITY, fields, trace)
+        kind, level, dump_level = self._child_kind, self._level, self._dump_level
+        return kind(encoder, queue, sender, sequence, level, fields, trace, recorder, dump_level)
+
+    def dump(self) -> "int":
+        """Send what the flight recorder has, the oldest first; return how many records that were.
+
+        They go into the queue, before what is emitted next, and are counted from then on; where it
+        has no space for all, the oldest are left out. 0: there is no recorder, or nothing in it.
+
+        >>> log = connect("udp://127.0.0.1:5514", level="info", recorder_bytes=1 << 18)
+        >>> log.debug("%d in the basket", 3)
+        >>> log.stats["offered"]
+        0
+        >>> log.dump()  # ... [recorded@32473 number="1"] 3 in the basket
+        1
+        """
+        return self._recorder._sender.dump() if self._recorder is not None else 0  # type: ignore[attr-defined]
 
     def flush(self, timeout: "float | None" = None) -> "bool":
         """Wait until all records have been taken by the transport; False if that takes too long.
@@ -186,12 +217,19 @@ class Emitter(EmitterBase):
         "closed", "refused" and "error" (datagrams).
         truncated: how often a record was truncated, to `max_size` or to what the transport takes.
         reconnects: connections after the first. bytes: sent so far. failure: what has gone wrong
-        since a transport was opened, or None.
+        since a transport was opened, or None. recorder: the same counts of the flight recorder,
+        whose `sent` have gone to the queue, by reason "overwritten" mostly; None: there is none.
         """
         catch_up_with_fork()
         policy = self._sender.retry_policy
         counts = self._queue.count_all()
-        return {**counts, "reconnects": policy.reconnects, "failure": policy.failure}
+        recorder = self._recorder
+        return {
+            **counts,
+            "reconnects": policy.reconnects,
+            "failure": policy.failure,
+            "recorder": None if recorder is None else recorder._queue.count_all(),
+        }
 
     def __enter__(self) -> "Emitter":
         return self
@@ -226,6 +264,9 @@ class Child(Emitter):
         self._sender.flush(timeout)
 
 
+Emitter._child_kind = Child
+
+
 def name_own_element(encoder: "Encoder", name: "str") -> "str":
     """Return the SD-ID of an element of the package's own: it has the encoder's enterprise_id."""
     return name_element(name, check_enterprise_id(encoder._list_options()["enterprise_id"]))
@@ -251,6 +292,23 @@ def make_report_renderer(
     return render
 
 
+def make_recorder(
+    size: "int", encoder: "Encoder", queue: "Queue", sender: "Sender", trace: "Any"
+) -> "EmitterBase":
+    """Return what has so many bytes for records, encodes them, and sends none by itself."""
+    with importing:
+        from syslogfast.recorder import Recorder  # rarely needed
+
+        if BACKEND == "python":
+            from syslogfast.transports.ring_py import Ring
+    block_size = max(size // RING_BLOCKS, encoder.max_size + FRAMING_SIZE)
+    kind: Any = Queue  # whose third parameter the specification has as a class
+    ring = Ring(size, block_size) if BACKEND == "python" else kind(size, block_size, True)
+    dumper: Any = Recorder(ring, queue, sender)
+    numbers = Sequence(name_own_element(encoder, "recorded"), "number")
+    return EmitterBase(encoder, ring, dumper, numbers, MAX_SEVERITY, None, trace)
+
+
 def connect(
     *urls: "str | Url",
     linger: "float | None" = None,
@@ -259,6 +317,8 @@ def connect(
     timeout: "float" = 5.0,
     sequence_ids: "bool" = False,
     level: "int | str | None" = None,
+    recorder_bytes: "int" = 0,
+    dump_level: "int | str | None" = None,
     trace: "bool" = False,
     on_failure: "OnFailure" = None,
     context: "ssl.SSLContext | None" = None,
@@ -287,8 +347,14 @@ def connect(
     sequence_ids: True numbers the records, [meta sequenceId="1"] and so on, so that the collector
         can tell what it lacks (RFC 5424 7.3.1). A child has numbers of its own. They take the place
         of an element "meta" of the encoder's.
-    level: least severity that is sent, such as "info"; what is below it is neither evaluated nor
-        counted. None: all are sent.
+    level: least severity that is sent, such as "info"; what is below it goes to the flight
+        recorder, or is neither evaluated nor counted. None: all are sent.
+    recorder_bytes: the memory of a flight recorder, such as 1 << 18: what is below `level` is
+        encoded into it, with its own time and [recorded@32473 number="1"] and so on, and the oldest
+        is overwritten. It is sent when the program calls `dump`, before a record of `dump_level` or
+        worse, and by `lifecycle.install` before what tells of a crash. 0: there is none.
+    dump_level: such as "alert": a record of this severity or worse has the flight recorder sent
+        before it. None: none has.
     trace: True puts trace and span of OpenTelemetry into each record, [trace@32473 trace_id="..."
         span_id="..."], where its API is loaded and there is a span. Nothing is imported for that.
     on_failure: what to do with a line that tells of records which cannot be sent: None writes it
@@ -346,6 +412,12 @@ def connect(
 
         given["hostname"] = find_hostname()
     encoder = Encoder(**given)
+    least = 7 if level is None else check_code("level", level, SEVERITIES, MAX_SEVERITY)
+    dumping = -1 if dump_level is None else check_code("dump_level", dump_level, SEVERITIES, 7)
+    if recorder_bytes != 0 or dump_level is not None:
+        from syslogfast._rare_validation import check_recorder
+
+        check_recorder(recorder_bytes, encoder.max_size, level, dump_level)
     sequence = None
     if sequence_ids:
         with importing:
@@ -370,11 +442,15 @@ def connect(
         from syslogfast.transports.termination import watch  # what lingers is sent at SIGTERM
 
         watch(sender)
-    least = 7 if level is None else check_code("level", level, SEVERITIES, MAX_SEVERITY)
     tracing = None
     if trace:
         with importing:
             from syslogfast._structured_data import TraceElement
 
         tracing = TraceElement(name_own_element(encoder, "trace"))
-    return kind(encoder, queue, sender, sequence, least, None, tracing)  # type: ignore[no-any-return]
+    recorder = None
+    if recorder_bytes:
+        recorder = make_recorder(recorder_bytes, encoder, queue, sender, tracing)
+    return kind(  # type: ignore[no-any-return]
+        encoder, queue, sender, sequence, least, None, tracing, recorder, dumping
+    )

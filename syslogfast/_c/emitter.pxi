@@ -49,55 +49,9 @@ cdef struct SpaceWait:
     double deadline     # from the first on, by time.monotonic()
 
 
-cdef class Sequence:
-    # Numbers an originator's records, in the order in which they were emitted (RFC 5424 7.3.1):
-    # from 1 to 2,147,483,647, and again from 1; a process that was forked begins at 1.
-
-    def advance(self):
-        return take_number(self)
-
-    def number(self, structured_data):
-        cdef int64_t sequence_id = take_number(self)
-        if structured_data is None:
-            return print_octets(b'[meta sequenceId="%d"]', <int>sequence_id)
-        return load_structured_data().add_sequence_id(structured_data, sequence_id)
-
-
-@cython.critical_section
-cdef int64_t take_number(Sequence sequence) noexcept:
-    renew_sequence(sequence)
-    sequence.last = follow(sequence.last)
-    return sequence.last
-
-
-cdef object number_elements(Sequence sequence, object structured_data, const Layout *layout):
-    """Return a record's structured data, whatever they are, with the next number in them."""
-    if structured_data is None:
-        return sequence.number(None)
-    if (
-        type(structured_data) is dict and has_plain_keys(structured_data)
-        and PyDict_GetItem(structured_data, "meta") == NULL
-    ):
-        return {**<dict>structured_data, "meta": {"sequenceId": take_number(sequence)}}
-    return load_structured_data().number_elements(
-        structured_data, sequence, read_text(get_enterprise_id(layout))
-    )
-
-
 cdef object add_trace(EmitterBase emitter, object structured_data):
     cold_path()
     return emitter._trace(structured_data, emitter._encoder)
-
-
-cdef inline void renew_sequence(Sequence sequence) noexcept:
-    if sequence.forks != forks:
-        sequence.forks, sequence.last = forks, 0
-
-
-cdef int64_t *find_last_number(Sequence sequence) noexcept:
-    cold_path()
-    renew_sequence(sequence)
-    return &sequence.last
 
 
 cdef class EmitterBase:
@@ -112,6 +66,8 @@ cdef class EmitterBase:
     cdef int forks
     cdef readonly int _level            # least severity
     cdef readonly object _trace         # what adds trace and span to structured data, or None
+    cdef readonly EmitterBase _recorder  # or None: what is below that level is left out
+    cdef readonly int _dump_level       # a record of this severity, or worse, has that sent
 
     def __cinit__(self, *given):
         # What Cython makes of parameters would take 1 KB more.
@@ -121,11 +77,13 @@ cdef class EmitterBase:
         cdef PyObject *sequence = Py_None
         cdef PyObject *fields = Py_None
         cdef PyObject *trace = Py_None
+        cdef PyObject *recorder = Py_None
         cold_path()
         self._level = 7
+        self._dump_level = -1
         take_apart(
-            given, b"O!O!O|OiOO", <PyObject *>Encoder, &encoder, <PyObject *>Queue, &queue, &sender,
-            &sequence, &self._level, &fields, &trace,
+            given, b"O!O!O|OiOOOi", <PyObject *>Encoder, &encoder, <PyObject *>Queue, &queue,
+            &sender, &sequence, &self._level, &fields, &trace, &recorder, &self._dump_level,
         )
         check_ready(<Encoder>encoder)
         catch_up_with_fork()  # then `forks` is what the sender knows of
@@ -135,6 +93,7 @@ cdef class EmitterBase:
         self._sequence = <Sequence?>sequence
         self._fields = <dict?>fields
         self._trace = <object>trace
+        self._recorder = <EmitterBase?>recorder
         self.forks = forks
 
     def emit_record(self, record, message=None):
@@ -155,7 +114,8 @@ cdef class EmitterBase:
         cdef Span text
         cdef bint is_text, is_read = False
         cdef PyObject *given
-        if code > self._level:
+        self = find_emitter(self, code)
+        if self is None:
             return
         iterator = iter(messages)
         while take_next(iterator, &given):
@@ -175,15 +135,20 @@ cdef class EmitterBase:
 
     def _emit_lines(self, severity, bytes text not None, Py_ssize_t start=0, /):
         cdef Timestamp timestamp
-        cdef Queue queue = self._queue
+        cdef Queue queue
         cdef Span line
         cdef int code = read_severity(severity)
         cdef bint is_read = False
         cdef const char *first = PyBytes_AS_STRING(text)
         cdef const char *end = first + PyBytes_GET_SIZE(text)
         cdef const char *line_feed
-        cdef Py_ssize_t most = <Py_ssize_t>find_encoder(self).layout.max_size + FRAMING_SIZE
-        line.start = end if code > self._level else first + min(max(start, 0), end - first)
+        cdef Py_ssize_t most
+        self = find_emitter(self, code)
+        if self is None:
+            return end - first
+        queue = self._queue
+        most = <Py_ssize_t>find_encoder(self).layout.max_size + FRAMING_SIZE
+        line.start = first + min(max(start, 0), end - first)
         while line.start < end:
             if queue.count and most > queue.limit - queue.size:
                 break
@@ -197,6 +162,11 @@ cdef class EmitterBase:
 
     def _get_encoder(self):
         return find_encoder(self)
+
+
+cdef EmitterBase find_emitter(EmitterBase emitter, int severity):
+    """Return what gets a record of this severity: an emitter, or its recorder; None: nothing."""
+    return emitter if severity <= emitter._level else emitter._recorder
 
 
 cdef int renew(EmitterBase emitter) except -1:
@@ -307,6 +277,11 @@ cdef bint put_record(
     cdef Section section
     cdef Layout own
     cdef Span elements
+    cdef char[NUMBER_SPACE] number
+    if severity <= emitter._dump_level:
+        cold_path()
+        emitter._recorder._sender.dump()
+    elements.size = 0
     if logged == NULL:
         if emitter.forks != forks:
             renew(emitter)
@@ -326,10 +301,13 @@ cdef bint put_record(
         if emitter._trace is not None:
             structured_data = add_trace(emitter, structured_data)
         if emitter._sequence is not None:
-            structured_data = number_elements(
-                emitter._sequence, structured_data, &encoder.layout
-            )
-    elements.size = 0
+            if structured_data is None and not layout.elements_size:
+                elements.start = number
+                elements.size = write_number(number, emitter._sequence) - number
+            else:
+                structured_data = number_elements(
+                    emitter._sequence, structured_data, &encoder.layout
+                )
     if structured_data is not None and PyBytes_CheckExact(structured_data):
         elements.start = PyBytes_AS_STRING(structured_data)
         elements.size = PyBytes_GET_SIZE(structured_data)
@@ -363,6 +341,8 @@ cdef bint put_record(
     else:
         if message is None:
             message = PyBytes_FromStringAndSize(text.start, text.size)
+        if structured_data is None and elements.size:
+            structured_data = PyBytes_FromStringAndSize(elements.start, elements.size)
         state = put_any(emitter, layout, severity, message, timestamp, msgid, structured_data)
         if state == NO_SPACE:
             return True
@@ -427,5 +407,5 @@ cdef bint find_space(EmitterBase emitter, Py_ssize_t size, SpaceWait *wait) exce
             wait.deadline = deadline
             wait.tries += 1
             return True
-    queue.drop("closed" if queue.closed else "too large" if size > queue.limit else "full")
+    queue.drop("closed" if queue.closed else "too large" if size > queue.largest else "full")
     return False

@@ -128,7 +128,7 @@ cdef object emit_given "syslogfast_emit_given"(
     cdef PyObject *given[OPTIONS]
     cdef PyObject *values[MOST_VALUES]
     cdef PyObject *of_values = NULL
-    cdef EmitterBase emitter = <EmitterBase>self
+    cdef PyObject *emitter = <PyObject *>self   # or its recorder, which it keeps
     cdef Py_ssize_t first = severity == ANY    # where the message is
     joined = None
     given[MSGID] = given[STRUCTURED_DATA] = given[TIME] = given[EXC_INFO] = Py_None
@@ -142,8 +142,10 @@ cdef object emit_given "syslogfast_emit_given"(
         )
     if first:
         severity = read_severity(<object>args[0])
-    if severity > emitter._level:
-        return None
+    if severity > (<EmitterBase>emitter)._level:
+        emitter = <PyObject *>(<EmitterBase>emitter)._recorder
+        if emitter == Py_None:
+            return None
     message = <object>args[first]
     structured_data = <object>given[STRUCTURED_DATA]
     count -= first + 1
@@ -171,11 +173,13 @@ cdef object emit_given "syslogfast_emit_given"(
         )
         count = 0
     if fields is not None:
-        structured_data = join_fields(emitter, structured_data, <PyObject *>fields)
+        structured_data = join_fields(
+            <EmitterBase>emitter, structured_data, <PyObject *>fields
+        )
     elif structured_data is not None and uses_bound():
-        structured_data = join_fields(emitter, structured_data, NULL)
+        structured_data = join_fields(<EmitterBase>emitter, structured_data, NULL)
     emit_one(
-        emitter, severity, message, args, count, <object>given[MSGID], structured_data,
+        <EmitterBase>emitter, severity, message, args, count, <object>given[MSGID], structured_data,
         <object>given[TIME],
     )
 

@@ -142,7 +142,9 @@ cdef object encode_log_record(
     if is_plain:
         severity = read_level(read_present(record, "levelno"))
         if emitter is not None and severity > emitter._level:
-            return None
+            emitter = emitter._recorder
+            if emitter is None:
+                return None
         if message is None:
             message = read_plain_message(record)
         process = read_present(record, "process") if encoder.process >= 0 else None
@@ -152,13 +154,16 @@ cdef object encode_log_record(
     else:
         cold_path()
         found = load_message().read_any_record(
-            record, message, 7 if emitter is None else emitter._level
+            record, message,
+            7 if emitter is None or emitter._recorder is not None else emitter._level,
         )
         if found is None:
             return None
         take_apart(
             found, b"iOOOOO", &severity, &items[0], &items[1], &items[2], &items[3], &items[4]
         )
+        if emitter is not None:
+            emitter = find_emitter(emitter, severity)
         read_given_time(<object>items[0], &timestamp)
         message, process = <object>items[1], <object>items[2]
         msgid, structured_data = <object>items[3], <object>items[4]

@@ -12,10 +12,14 @@
 @cython.no_gc   # as Block
 cdef class Queue:
 
-    def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE):
+    def __cinit__(self, limit, Py_ssize_t block_size=BLOCK_SIZE, bint is_ring=False):
         cold_path()
-        self.limit = check_queue_bytes(limit)
+        self.largest = self.limit = check_queue_bytes(limit)
         self.block_size = min(block_size, self.limit)
+        if is_ring:
+            self.largest = self.block_size
+            self.blocks = self.limit // self.block_size
+            self.limit = MAX_LENGTH   # it is never full
         self.descriptor = -1
         self.sent_now = NOT_SENDING
         self.reset()
@@ -26,9 +30,15 @@ cdef class Queue:
     @cython.critical_section
     def reset(self):
         cold_path()
-        cdef Block block = make_block(self.block_size)
+        cdef Block block = make_block(self.block_size), spare = None, last = None
+        cdef Py_ssize_t index
+        for index in range(1, self.blocks):
+            last = make_block(self.block_size)
+            last.next = spare
+            spare = last
         dropped = {}
-        self.size = self.count = self.pinned = 0
+        self.spare = spare
+        self.size = self.count = self.pinned = self.overwritten = 0
         self.offered = self.truncated = self.sent = self.sent_bytes = self.truncations = 0
         self.drops_since = 0
         self.dropped = dropped
@@ -211,6 +221,8 @@ cdef class Queue:
         cold_path()
         cdef dict counts = {}, dropped = {}
         PyDict_Update(dropped, self.dropped)  # from here on nothing is collected
+        if self.overwritten:
+            dropped["overwritten"] = self.overwritten
         counts["offered"] = self.offered
         counts["sent"] = self.sent
         counts["queued"] = self.count
@@ -351,7 +363,7 @@ cdef inline int release_block(Queue queue) noexcept:
 
 cdef int advance_block(Queue queue) noexcept:
     """Go past what was dropped, and on to the next block; the last one is used again."""
-    cdef Block block = queue.oldest
+    cdef Block block = queue.oldest, emptied
     while True:
         while block.first < block.count and is_dropped(block, block.first):
             block.position = find_end(block, block.first)
@@ -359,9 +371,14 @@ cdef int advance_block(Queue queue) noexcept:
         if block.first < block.count:
             return 0
         if block.next is None:
-            block.used = block.position = block.count = block.first = block.in_order = 0
+            empty_block(block)
             return 0
+        emptied = block
         queue.oldest = block = block.next
+        if queue.blocks:
+            empty_block(emptied)
+            emptied.next = queue.spare
+            queue.spare = emptied
 
 
 cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
@@ -371,12 +388,17 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
         return NULL
     if size > block.space - block.used or block.count == block.max_records:
         if not block.live and block is not queue.oldest:  # all was dropped
-            block.used = block.position = block.count = block.first = block.in_order = 0
+            empty_block(block)
         if size > block.space - block.used or block.count == block.max_records:
             try:
-                block = make_block(max(size, queue.block_size))
+                if queue.blocks:
+                    block = recycle_block(queue, size)
+                else:
+                    block = make_block(max(size, queue.block_size))
             except MemoryError:
                 queue.lacks_memory = True
+                return NULL
+            if block is None:
                 return NULL
             # A __del__ that the garbage collector has run may have emitted, or closed the queue.
             if size > queue.limit - queue.size or (queue.closed and not even_closed):

@@ -29,7 +29,7 @@ from syslogfast._validation import check_choice, check_facility
 from syslogfast.constants import FRAMINGS, PROTOCOLS
 from syslogfast.emitter import Emitter, connect
 from syslogfast.formatter import Formatter
-from syslogfast.handlers.standard import StandardSysLogHandler
+from syslogfast.handlers.standard import StandardSysLogHandler, is_replaced
 from syslogfast.transports import IMPORT_FAILURES, close_in_turn, flush_in_turn
 from syslogfast.transports.url import (
     MAX_PORT,
@@ -64,7 +64,7 @@ DELIVERY = (
     *("multiline", "oversize"),
 )
 TEXTS = {"multiline": "escape", "oversize": "truncate"}  # those with a header, and their defaults
-OTHERS = ("level", "sequence_ids")  # of connect(), with a header
+OTHERS = ("dump_level", "level", "recorder_bytes", "sequence_ids")  # of connect(), with a header
 LEVELS = {severity: level for level, severity in LOWEST_LEVELS} | {7: 10}  # the way back
 
 
@@ -87,6 +87,8 @@ class SysLogHandler(StandardSysLogHandler):
         By default nothing is told if `logging.raiseExceptions` is false.
     oversize, multiline: those of `connect`, for a header; what is not their default asks for
         delivery. A traceback is part of the text: with multiline="split", a record a line.
+    level, recorder_bytes, dump_level: those of `connect`, for a header and delivery. The levels of
+        the handler and of loggers decide before what gets here.
     options: those of Encoder, such as hostname and app_name.
 
     Delivery, as by an Emitter, reconnects, never waits (but for overflow="block") and drops no
@@ -211,6 +213,10 @@ class SysLogHandler(StandardSysLogHandler):
         if self._emitter is not None:
             flush_in_turn(self._emitter._sender)
 
+    def dump(self) -> int:
+        """Send what the flight recorder has; return how many records that were, as Emitter.dump."""
+        return 0 if self._emitter is None else self._emitter.dump()
+
     def close(self) -> None:
         """Close the socket, which the next record opens anew; or deliver the rest and end that."""
         if self._emitter is not None:
@@ -333,15 +339,6 @@ def report_failure(line: str) -> None:
         except IMPORT_FAILURES:  # it could not, for want of a descriptor
             from syslogfast.transports.retry import write_unaided as write_line  # type: ignore[assignment]
         write_line(f"syslogfast: {line}\n")
-
-
-def is_replaced(handler: object, method: "Any", original: object) -> bool:
-    """Return True if what is called as a handler's method is another than the standard library's.
-
-    original: as the library has it now, which a program may have replaced since it was imported.
-    To look for it in the handler's `__dict__` would make all its attributes slower.
-    """
-    return getattr(method, "__func__", None) is not original or method.__self__ is not handler
 
 
 def frame_text(text: str, framing: str | None) -> bytes:

@@ -77,3 +77,12 @@ class StandardSysLogHandler(logging.handlers.SysLogHandler):
             super().close()
         else:
             logging.Handler.close(self)
+
+
+def is_replaced(handler: object, method: "Any", original: object) -> bool:
+    """Return True if what is called as a handler's method is another than the standard library's.
+
+    original: as the library has it now, which a program may have replaced since it was imported.
+    To look for it in the handler's `__dict__` would make all its attributes slower.
+    """
+    return getattr(method, "__func__", None) is not original or method.__self__ is not handler

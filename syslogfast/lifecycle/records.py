@@ -5,7 +5,7 @@ import sys
 from syslogfast._message import Misfit, print_value, read_message
 from syslogfast._options import this_program
 from syslogfast._rare_validation import check_error
-from syslogfast._structured_data import add_sequence_id as _  # noqa: F401  # `numbers` will need it
+from syslogfast._structured_data import add_number as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_field
 from syslogfast.constants import MAX_SEVERITY
 from syslogfast.emitter import Child, Sequence, name_own_element

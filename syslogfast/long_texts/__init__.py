@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from logging import LogRecord
     from typing import Any
 
-    from syslogfast._emitter_py import EmitterBase, ExcInfo, Sequence
+    from syslogfast._emitter_py import EmitterBase, ExcInfo
     from syslogfast.types import StructuredData
 else:
     EmitterBase = object  # a class made by `find_kind` has it: that of its backend
@@ -120,8 +120,7 @@ class DividesTexts(EmitterBase):
         if fields:
             check_fields(fields)
         code = check_severity(severity)
-        if code <= self._level:
-            self._send(code, message, args, msgid, structured_data, time_ns, exc_info, fields)
+        self._send(code, message, args, msgid, structured_data, time_ns, exc_info, fields)
 
     log = emit
 
@@ -136,6 +135,11 @@ class DividesTexts(EmitterBase):
         exc_info: "ExcInfo",
         fields: dict[str, object],
     ) -> None:
+        if code > self._level:  # the flight recorder has it whole
+            options: Any = dict(fields)
+            options.update(msgid=msgid, structured_data=structured_data, time_ns=time_ns)
+            super().emit(code, message, *args, exc_info=exc_info, **options)
+            return
         found = read_template(message) if HAS_TEMPLATES and not args else None
         if found:
             message, values = found
@@ -165,6 +169,8 @@ class DividesTexts(EmitterBase):
             )
 
         elements = limits.render(self._add_common(data))
+        if code <= self._dump_level:
+            self._recorder._sender.dump()  # type: ignore[union-attr]
         Division(self, limits, code, encode, elements).send(text)
 
     def emit_record(self, record: "LogRecord", message: "str | None" = None) -> None:
@@ -175,6 +181,7 @@ class DividesTexts(EmitterBase):
         """
         code = choose_severity(read_attribute(record, "levelno"))
         if code > self._level:
+            super().emit_record(record, message)
             return
         text: Any = read_record_text(record) if message is None else message
         limits = self._find_limits()
@@ -194,21 +201,18 @@ class DividesTexts(EmitterBase):
         def encode(encoder: "Any", piece: str, elements: bytes) -> "Any":
             return encoder.encode_record(Part(record, elements), piece)
 
+        if code <= self._dump_level:
+            self._recorder._sender.dump()  # type: ignore[union-attr]
         Division(self, limits, code, encode, limits.render(data)).send(text)
 
     def emit_many(self, severity: int | str, messages: "Iterable[object]") -> None:
         """Send each message, as `emit` does."""
         code = check_severity(severity)
         if code > self._level:
+            super().emit_many(code, messages)
             return
         for message in messages:
             self.emit(code, message)
-
-    def _make_child(
-        self, encoder: "Any", sequence: "Sequence | None", fields: "dict[str, object] | None"
-    ) -> "Any":
-        queue, sender = self._queue, self._sender
-        return self._child_kind(encoder, queue, sender, sequence, self._level, fields, self._trace)
 
     def _find_limits(self) -> Limits:
         """Return the limits of the present encoder: a fork gives an emitter another one."""
@@ -273,8 +277,7 @@ def make_level_method(severity: int, name: str) -> "Callable[..., None]":
     ) -> None:
         if fields:
             check_fields(fields)
-        if severity <= self._level:
-            self._send(severity, message, args, msgid, structured_data, time_ns, exc_info, fields)
+        self._send(severity, message, args, msgid, structured_data, time_ns, exc_info, fields)
 
     send.__name__ = name
     send.__qualname__ = f"DividesTexts.{name}"

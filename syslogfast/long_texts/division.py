@@ -1,6 +1,6 @@
 """One text that becomes several records, or one with a mark."""
 
-from syslogfast._structured_data import add_sequence_id
+from syslogfast._structured_data import add_number
 from syslogfast._text import read_text
 from syslogfast.constants import MAX_SEQUENCE_ID, WIDEST
 from syslogfast.long_texts.limits import split_lines
@@ -91,7 +91,7 @@ class Division:
         """Return the octets of a part beside the longest numbers; 0: elements are left out."""
         longest: Any = self._limits.add_part(self._elements, MOST_RECORDS, MOST_RECORDS)
         if self._sequence is not None:
-            longest = add_sequence_id(longest, MAX_SEQUENCE_ID)
+            longest = add_number(longest, MAX_SEQUENCE_ID)
         part_space, lacks_elements = self._limits.measure_space(self._encode, longest)
         return 0 if lacks_elements else part_space
 

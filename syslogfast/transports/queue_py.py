@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 BLOCK_SIZE = 1 << 17  # bytes
+SMALL_FRAME = 16  # bytes: few records are shorter; a block has no more than that allows for
 ALL = 1 << 62  # frames that are pinned while it is not yet known how many are to be
 
 if sys.implementation.name != "pypy":
@@ -77,12 +78,12 @@ def arrange_runs(frames: "list[bytes]") -> "list[bytes]":
 class Queue:
     """Framed records on their way to one transport: bounded in bytes, each of them accounted for.
 
-    limit: bytes that may be queued. block_size: bytes that `peek` gives at most, and that `sort`
-    puts in order, unless one record is longer. `count` and `size` are the records and bytes that
-    are; `threshold` is the size from which on the emitter calls the sender, `drops_since` the time
-    in nanoseconds of the first drop since it was set to 0, `truncations` the records that a
-    transport has truncated. `descriptor` is where a record may be written as it is, by a signal's
-    handler; -1: nowhere.
+    limit: bytes that may be queued; `largest`: bytes of one record. block_size: bytes that `peek`
+    gives at most, and that `sort` puts in order, unless one record is longer. `count` and `size`
+    are the records and bytes that are; `threshold` is the size from which on the emitter calls the
+    sender, `drops_since` the time in nanoseconds of the first drop since it was set to 0,
+    `truncations` the records that a transport has truncated. `descriptor` is where a record may be
+    written as it is, by a signal's handler; -1: nowhere.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Queue:
         "descriptor",
         "drops_since",
         "lacks_memory",
+        "largest",
         "limit",
         "size",
         "threshold",
@@ -111,6 +113,7 @@ class Queue:
     def __init__(self, limit: "int", block_size: "int" = BLOCK_SIZE) -> "None":
         self.limit = check_queue_bytes(limit)
         self._block_size = min(block_size, limit)
+        self.largest = limit
         self.threshold = 0
         self.closed = False
         self.descriptor = -1

@@ -67,6 +67,9 @@ class QueueOptions(TypedDict, total=False):
     linger: float | None
     queue_bytes: int
     overflow: Overflow
+    level: int | str | None
+    recorder_bytes: int
+    dump_level: int | str | None
     trace: bool
     on_failure: "OnFailure"
     oversize: Oversize
@@ -98,3 +101,4 @@ class Stats(Counts):
 
     reconnects: int
     failure: str | None
+    recorder: Counts | None  # of the flight recorder

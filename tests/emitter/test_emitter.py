@@ -195,6 +195,7 @@ def test_messages(module: ModuleType, message: object, expected: str | None) -> 
         "bytes": emitter.stats["bytes"],
         "reconnects": 0,
         "failure": None,
+        "recorder": None,
     }
 
 

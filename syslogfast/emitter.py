@@ -14,14 +14,7 @@ from syslogfast._validation import (
     check_seconds,
     find_option,
 )
-from syslogfast.constants import (
-    FIELDS,
-    FRAMING_SIZE,
-    MAX_SEVERITY,
-    OVERFLOWS,
-    PROTOCOLS,
-    SEVERITIES,
-)
+from syslogfast.constants import FIELDS, MAX_SEVERITY, OVERFLOWS, PROTOCOLS, SEVERITIES
 from syslogfast.transports import importing
 from syslogfast.transports.retry import load_transport_early
 from syslogfast.transports.sender import Sender
@@ -60,9 +53,6 @@ if TYPE_CHECKING or BACKEND == "python":
     from syslogfast.transports.queue_py import Queue
 else:  # one compiled module holds all that is compiled: each costs 36 KB before its first line
     from syslogfast._encoder_c import EmitterBase, Queue, Sequence, watch_bound
-
-
-RING_BLOCKS = 32  # of the flight recorder; each is overwritten as a whole
 
 
 class Emitter(EmitterBase):
@@ -297,11 +287,11 @@ def make_recorder(
 ) -> "EmitterBase":
     """Return what has so many bytes for records, encodes them, and sends none by itself."""
     with importing:
-        from syslogfast.recorder import Recorder  # rarely needed
+        from syslogfast.recorder import Recorder, choose_block_size  # rarely needed
 
         if BACKEND == "python":
             from syslogfast.transports.ring_py import Ring
-    block_size = max(size // RING_BLOCKS, encoder.max_size + FRAMING_SIZE)
+    block_size = choose_block_size(size, encoder.max_size)
     kind: Any = Queue  # whose third parameter the specification has as a class
     ring = Ring(size, block_size) if BACKEND == "python" else kind(size, block_size, True)
     dumper: Any = Recorder(ring, queue, sender)

@@ -6,7 +6,7 @@ was offered, before `dump` puts them into the queue.
 """
 
 from syslogfast._platform import SignalSafeLock
-from syslogfast.constants import NO_SPACE
+from syslogfast.constants import FRAMING_SIZE, NO_SPACE
 from syslogfast.transports import register_for_fork
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.queue_py import Queue
     from syslogfast.transports.sender import Sender
 
+BLOCKS = 32  # of a ring; each is overwritten as a whole
 NEVER = 1 << 62  # bytes: from so many on a sender would be called
 
 
@@ -57,6 +58,7 @@ class Recorder:
         with self._dumping:
             self._sender.pump()
             taken = self._take()
+        getattr(self._sender._transport, "pace", int)(taken)  # UDP has it
         self._sender.pump()
         return taken
 
@@ -81,3 +83,8 @@ class Recorder:
                 ring.drop_first("memory" if queue.lacks_memory else "full")
                 queue.lacks_memory = False
         return taken
+
+
+def choose_block_size(size: int, max_size: int) -> int:
+    """Return the bytes of each block of a ring of so many, for records of `max_size` octets."""
+    return max(size // BLOCKS, max_size + FRAMING_SIZE)

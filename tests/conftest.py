@@ -154,6 +154,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def needs_c() -> None:
+    """Records of fatal signals are sent by C alone."""
+    load_backend("c")
+
+
+@pytest.fixture
 def both_modules() -> tuple[ModuleType, ModuleType]:
     """The compiled encoder and its twin, to be compared."""
     return load_backend("c"), load_backend("python")

@@ -82,6 +82,7 @@ def build(folder: pathlib.Path) -> None:
         HERE / "program.c",
         folder / "frozen.c",
         folder / "syslogfast" / "_c" / "_encoder_c.o",
+        folder / "syslogfast" / "_c" / "_lifecycle_c.o",
     ]
     library = pathlib.Path(*get_words("LIBPL", "LIBRARY"))
     # The linker warns of what glibc would load for users, hosts and locales: this asks for none.

@@ -7,6 +7,7 @@
 #define LIVES 3 /* of the interpreter: it is ended and started again, to show that it can be */
 
 PyMODINIT_FUNC PyInit__encoder_c(void);       /* the compiled core */
+PyMODINIT_FUNC PyInit__lifecycle_c(void);     /* its part for signals */
 extern const struct _frozen frozen_modules[]; /* all that is Python: see build.py */
 
 static void start_python(void) {
@@ -18,6 +19,7 @@ static void start_python(void) {
     if (PyStatus_Exception(status)) Py_ExitStatusException(status);
 
     PyImport_AppendInittab("syslogfast._encoder_c", PyInit__encoder_c);
+    PyImport_AppendInittab("syslogfast._lifecycle_c", PyInit__lifecycle_c);
     PyImport_FrozenModules = frozen_modules;
 
     PyConfig_InitIsolatedConfig(&config);

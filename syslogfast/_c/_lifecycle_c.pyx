@@ -8,12 +8,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from syslogfast._c.digits cimport follow, write_decimal
 from syslogfast._c.record cimport DATAGRAM, LF, NUL, OCTET, Layout, Span, write_bytes
 from syslogfast._c.signals cimport (
+    AF_UNIX,
     EAGAIN,
     ENOTSOCK,
     MSG_DONTWAIT,
@@ -25,6 +26,9 @@ from syslogfast._c.signals cimport (
     SIGABRT,
     SOCK_DGRAM,
     SOL_SOCKET,
+    SO_DOMAIN,
+    SO_MEMINFO,
+    SO_SNDBUF,
     SO_TYPE,
     SS_DISABLE,
     SignalAction,
@@ -34,9 +38,12 @@ from syslogfast._c.signals cimport (
     errno,
     getpid,
     getsockopt,
+    lseek,
     poll,
     raise_signal,
+    read,
     send,
+    setsockopt,
     sigaction,
     sigaltstack,
     socklen_t,
@@ -78,6 +85,8 @@ IS_MAIN_INTERPRETER = is_main_interpreter()
 
 include "block_records.pxi"
 include "handler_sending.pxi"
+include "recorded.pxi"
+include "python_stack.pxi"
 include "fatal_signals.pxi"
 include "termination.pxi"
 

@@ -7,6 +7,10 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef enum:
+    MAX_SEQUENCE_ID = 2147483647    # RFC 5424 7.3.1
+
+
 cdef extern from *:
     """
     static const char syslogfast_two_digits[201] =
@@ -54,5 +58,5 @@ cdef inline char *write_decimal(char *dst, uint64_t value) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline int64_t follow(int64_t number) noexcept nogil:
-    """Return the number after another in a sequence (RFC 5424 7.3.1): from 1 on, and again."""
-    return number % 2147483647 + 1
+    """Return the number after another in a sequence: from 1 on, and again from 1."""
+    return number % MAX_SEQUENCE_ID + 1

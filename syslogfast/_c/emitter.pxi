@@ -277,7 +277,7 @@ cdef bint put_record(
     cdef Section section
     cdef Layout own
     cdef Span elements
-    cdef char[NUMBER_SPACE] number
+    cdef char[ELEMENT_SPACE] number
     if severity <= emitter._dump_level:
         cold_path()
         emitter._recorder._sender.dump()

@@ -2,7 +2,8 @@
 # leaves the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime,
-# getpid, getsockopt, poll, raise, send, sigaction and write (signal-safety(7)), memcpy and memset,
+# getpid, getsockopt, lseek, poll, raise, read, send, setsockopt, sigaction and write
+# (signal-safety(7)), memchr, memcmp, memcpy, memset and strlen, what `faulthandler` has for this,
 # and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
 
 cdef enum:
@@ -30,10 +31,12 @@ ctypedef struct CrashState:
     int64_t ahead               # seconds that the clocks of the zone were, when this was armed
     Timestamp zone              # with its offset
     char *space
+    Py_ssize_t reserve          # bytes that the longest of them takes, framed
     bint is_armed
     int process                 # whose the transport and the PROCID are
     # Not objects of the module: they would be None as soon as another interpreter loads it.
     PyObject *queue
+    PyObject *ring              # of the flight recorder; NULL: there is none
     int64_t *last_number        # of `sequence`
     PyObject *kept              # a tuple of these and the texts
     bint is_orphan              # the interpreter that made them has ended: never to be freed
@@ -41,6 +44,8 @@ ctypedef struct CrashState:
 cdef CrashState crash_state
 cdef SignalAction[SIGNALS] former_actions
 cdef Py_ssize_t handling_crash    # 0 at first, and not again when another interpreter loads this
+cdef int *crashing          # by then the address of the errno of the thread that is at it
+cdef int dumped_for         # the signal for which it is dumping its stack, or 0
 cdef char[STACK_SIZE] own_stack
 
 
@@ -84,9 +89,15 @@ cdef void send_crash_record(int signal) noexcept nogil:
     if fd >= 0 and take_queue(<Queue>crash_state.queue):
         if not send_backlog(<Queue>crash_state.queue, fd, last):
             fd = -1
+        if fd >= 0 and crash_state.ring != NULL:
+            if not send_recorded(<Queue>crash_state.ring, fd, crash_state.reserve, last):
+                fd = -1
     elif crash_state.layout.framing != DATAGRAM:
         fd = -1
     end = write_crash_record(start, crash_state.records[signal], &now)
+    end = write_stack(
+        end, start + min(<Py_ssize_t>crash_state.layout.max_size, crash_state.reserve)
+    )
     size = end - start
     end[0] = c'\0' if crash_state.layout.framing == NUL else c'\n'
     end += crash_state.layout.framing >= LF
@@ -102,9 +113,18 @@ cdef void send_crash_record(int signal) noexcept nogil:
         send_part(STDERR, start, size + 1 - crash_state.layout.prefix_size)
 
 
+cdef void finish_crash(int signal) noexcept nogil:
+    global crashing, handling_crash
+    if crash_state.is_armed and crash_state.records[signal].size:
+        send_crash_record(signal)
+        crash_state.records[signal].size = 0
+    crashing = NULL
+    handling_crash = 0
+
+
 cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogil:
     """Send the record of a signal, and have the signal come again, to whoever had it before."""
-    global errno, handling_crash
+    global crashing, dumped_for, errno, stack_size
     cdef int error = errno, signal = 0
     # What the processor has found comes again by itself, when this returns.
     cdef bint was_sent = cause.si_code <= 0 or number == SIGABRT
@@ -115,12 +135,27 @@ cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogi
         errno = error
         return
     if not swap(&handling_crash, 0, 1):
-        poll(NULL, 0, CRASH_WAIT_MS)    # another thread is at it
+        if crashing != &errno:
+            poll(NULL, 0, CRASH_WAIT_MS)    # another thread is at it
+        elif was_sent:
+            errno = error   # one more of those that this thread is at already
+            return
+        elif dumped_for:
+            # That has crashed, and is not gone back to: this does what was to be done after it.
+            number, dumped_for = dumped_for, 0
+            signal = 0
+            while signals[signal] != number:
+                signal += 1
+            was_sent = True
+            finish_crash(signal)
     else:
-        if crash_state.is_armed and crash_state.records[signal].size:
-            send_crash_record(signal)
-            crash_state.records[signal].size = 0
-        handling_crash = 0
+        crashing = &errno
+        if crash_state.is_armed and crash_state.records[signal].size and stack_dump.write != NULL:
+            stack_size = 0
+            dumped_for = number
+            dump_stack()
+            dumped_for = 0
+        finish_crash(signal)
     sigaction(number, &former_actions[signal], NULL)
     # The former may have this one for its own former: if it comes again, that is the end.
     memset(&former_actions[signal], 0, sizeof(SignalAction))
@@ -133,7 +168,8 @@ cdef void install_handler(int signal) noexcept nogil:
     cdef SignalAction action, present
     memset(&action, 0, sizeof(action))
     action.sa_sigaction = on_fatal_signal
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK
+    # It is called again if what it calls crashes.
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER
     sigaction(signals[signal], NULL, &present)
     if present.sa_sigaction != on_fatal_signal:
         former_actions[signal] = present
@@ -171,10 +207,12 @@ cdef void find_zone() noexcept nogil:
 # severity 2 and now, but without framing; from `number` to `number_end` they have something in
 # place of their sequenceId, or nothing if both are 0. An empty one: leave it alone.
 #
+# ring: what is sent before it, or None.
+#
 # Nothing is done outside the main interpreter, as in `disarm`: the process has one handler.
 def arm(
     Encoder encoder not None, Queue queue not None, Sequence sequence not None, records,
-    Py_ssize_t number, Py_ssize_t number_end, /
+    Py_ssize_t number, Py_ssize_t number_end, Queue ring, /
 ):
     cdef Py_ssize_t space = 0
     cdef int signal
@@ -186,12 +224,13 @@ def arm(
         return
     crash_state.is_armed = False
     crash_state.process = getpid()
-    kept = (queue, sequence, records)
+    kept = (queue, sequence, records, ring)
     Py_INCREF(kept)
     if not crash_state.is_orphan:
         Py_XDECREF(crash_state.kept)
     crash_state.kept = <PyObject *>kept
     crash_state.queue = <PyObject *>queue
+    crash_state.ring = NULL if ring is None else <PyObject *>ring
     crash_state.last_number = find_last_number(sequence)
     crash_state.layout = layout[0]
     crash_state.timestamp = layout.prefix_size + layout.priority_sizes[FATAL]
@@ -205,7 +244,8 @@ def arm(
         space = max(space, crash_state.records[signal].size)
     crash_state.is_orphan = False
     PyMem_RawFree(crash_state.space)   # which may be of an interpreter that has ended
-    crash_state.space = <char *>PyMem_RawMalloc(space + 2 * SPARE_SPACE)
+    crash_state.reserve = space + STACK_SPACE
+    crash_state.space = <char *>PyMem_RawMalloc(crash_state.reserve + 2 * SPARE_SPACE)
     if crash_state.space == NULL:
         raise MemoryError
     install_altstack()

@@ -31,5 +31,5 @@ cdef Block recycle_block(Queue queue, Py_ssize_t size):
             queue.size -= block.ends[index] - find_start(block, index)
     empty_block(block)
     block.next = None
-    swap(&queue.pinned, queue.pinned, 0)
+    swap(&queue.pinned, 1, 0)   # unless a signal's handler, tired of waiting, has taken it
     return block

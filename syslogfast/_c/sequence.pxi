@@ -1,7 +1,7 @@
 # Numbers of records: `_emitter_py.py` is the specification.
 
 cdef enum:
-    NUMBER_SPACE = 64   # octets: more than an element with a number takes
+    ELEMENT_SPACE = 64   # octets: more than an element with a number takes
 
 
 cdef class Sequence:
@@ -17,7 +17,7 @@ cdef class Sequence:
         return take_number(self)
 
     def number(self, structured_data):
-        cdef char[NUMBER_SPACE] space
+        cdef char[ELEMENT_SPACE] space
         if structured_data is None:
             return PyBytes_FromStringAndSize(space, write_number(space, self) - space)
         return load_structured_data().add_number(

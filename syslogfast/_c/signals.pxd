@@ -14,8 +14,13 @@ cdef extern from *:
     enum { MSG_DONTWAIT = 0, MSG_NOSIGNAL = 0 };
     typedef struct { int si_code; } siginfo_t;
     typedef struct { void *ss_sp; size_t ss_size; int ss_flags; } stack_t;
-    struct sigaction { void (*sa_sigaction)(int, siginfo_t *, void *); int sa_flags; };
+    struct sigaction {
+        void (*sa_sigaction)(int, siginfo_t *, void *);
+        void (*sa_handler)(int);
+        int sa_flags;
+    };
     enum { SO_TYPE = 0, SOL_SOCKET = 0, SOCK_DGRAM = 0, SA_NODEFER = 0 };
+    enum { SO_SNDBUF = 0, AF_UNIX = 1 };
     typedef int socklen_t;
     struct pollfd { int fd; short events, revents; };
     #define sigaction(number, action, former) ((void)(number), (void)(former), -1)
@@ -23,7 +28,10 @@ cdef extern from *:
     #define recv(fd, space, size, flags) ((void)(space), -1)
     #define send(fd, data, size, flags) ((void)(fd), (void)(data), (void)(size), -1)
     #define getsockopt(fd, level, name, value, size) ((void)(value), (void)(size), -1)
+    #define setsockopt(fd, level, name, value, size) ((void)(value), -1)
     #define getpid() 0
+    #define lseek(fd, offset, whence) -1
+    #define read(fd, space, size) -1
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
     #else
     #include <poll.h>
@@ -32,6 +40,15 @@ cdef extern from *:
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0
     #endif
+    #endif
+    /* Linux has these, whose names other systems do not know. */
+    #ifndef SO_DOMAIN
+    #define SO_DOMAIN -1
+    #endif
+    #ifdef __linux__
+    #define SYSLOGFAST_MEMINFO 55   /* SO_MEMINFO, since 4.12; glibc names it only in later ones */
+    #else
+    #define SYSLOGFAST_MEMINFO -1
     #endif
 
     /* send(), of datagrams that have `segment` bytes each, but for a shorter last. */
@@ -63,6 +80,7 @@ cdef extern from *:
         int si_code
     ctypedef struct SignalAction "struct sigaction":
         void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
+        void (*sa_handler)(int) noexcept nogil
         int sa_flags
     ctypedef struct Stack "stack_t":
         void *ss_sp
@@ -74,6 +92,8 @@ cdef extern from *:
         short events, revents
     int SA_NODEFER, SA_ONSTACK, SA_SIGINFO, SS_DISABLE, SIGABRT
     int EAGAIN, ENOTSOCK, MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT, SOCK_DGRAM, SOL_SOCKET, SO_TYPE
+    int AF_UNIX, SO_DOMAIN, SO_SNDBUF
+    int SO_MEMINFO "SYSLOGFAST_MEMINFO"
     int errno
     int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
@@ -84,6 +104,9 @@ cdef extern from *:
         int fd, const char *data, ssize_t size, ssize_t segment
     ) nogil
     int getsockopt(int fd, int level, int name, void *value, socklen_t *size) nogil
+    int setsockopt(int fd, int level, int name, const void *value, socklen_t size) nogil
     int getpid() nogil
+    ssize_t lseek(int fd, ssize_t offset, int whence) nogil
+    ssize_t read(int fd, void *space, size_t size) nogil
     ssize_t write(int fd, const void *data, size_t size) nogil
     int poll(Descriptor *descriptors, unsigned long count, int milliseconds) nogil

@@ -81,6 +81,7 @@ class Lifecycle:
         emitter._sender.outlives_block = True
         self._is_inherited = False  # set in a process that was forked: it has not booted
         self._is_over = False
+        self._dumps_at_termination = False
         self._undo: list[Callable[[], None]] = []
         self._busy: set[int] = set()  # threads that report: their own failures are not reported
         self._crash = ""  # how the main thread has ended
@@ -197,6 +198,8 @@ class Lifecycle:
         sender = self.emitter._sender
         is_default = self._former is end_by_signal or not callable(self._former)
         is_default = is_default and os.getpid() != 1  # which ignores it
+        if self._dumps_at_termination:
+            self._report(dump)
         has_space = 2 * sender.queue.size <= sender.queue.limit
         if has_space:
             self._report(terminated, "SIGTERM")
@@ -303,6 +306,10 @@ class Lifecycle:
             self._fatal_transport.open()
 
 
+def dump(emitter: "Emitter") -> None:
+    emitter.dump()
+
+
 def install(
     emitter: "Emitter",
     *,
@@ -314,6 +321,7 @@ def install(
     watch_network: bool = False,
     exceptions: bool = True,
     termination: bool = True,
+    dump_at_termination: bool = False,
     end: bool = True,
     fatal_signals: bool = True,
     fatal_url: str | None = None,
@@ -335,11 +343,15 @@ def install(
     termination: send TERMINATED for SIGTERM; only from the main thread, and only if the signal is
         not ignored. A handler that is installed later takes its place, and this one that of a
         handler in C, which Python does not know.
+    dump_at_termination: have what the emitter's flight recorder has sent before that. It goes
+        before each CRASHED and UNCAUGHT in any case.
     end: send ENDED when the interpreter ends in an orderly way.
     fatal_signals: send CRASHED for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, but for those that
         are ignored or have a handler in Python: from C, over the transport if it takes a record
-        soon, else to standard error. Not with the Python backend, which has no C, and not on
-        Windows. When its stack has run over, only the calling thread is promised it.
+        soon, else to standard error; on Linux with the Python stack of the thread. What the flight
+        recorder has goes before it, the newest that find space, but not over `fatal_url`, TLS and
+        RELP. Not with the Python backend, which has no C, and not on Windows. When its stack has
+        run over, only the calling thread is promised it.
     fatal_url: another transport for that alone, where the emitter's is TLS or RELP: "udp://" with
         an address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
@@ -366,6 +378,7 @@ def install(
         booted(emitter, software=software, version=version)
     if exceptions:
         lifecycle._watch_exceptions()
+    lifecycle._dumps_at_termination = bool(dump_at_termination)
     if termination:
         lifecycle._watch_termination()
     if HAS_C and watch(emitter._sender):

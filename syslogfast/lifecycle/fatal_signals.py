@@ -1,9 +1,14 @@
 """The records of fatal signals, prepared before there is one; the rest is in C."""
 
+import os
 import time
 
 from syslogfast._encoder_c import Queue  # type: ignore[import-not-found]
-from syslogfast._lifecycle_c import arm, disarm  # type: ignore[import-not-found]
+from syslogfast._lifecycle_c import (  # type: ignore[import-not-found]
+    arm,
+    disarm,
+    use_stack_dump,
+)
 from syslogfast._platform import find_signal_action
 from syslogfast.constants import LOGGLY_NUMBER, MAX_SEQUENCE_ID, SUMOLOGIC_NUMBER
 from syslogfast.emitter import name_own_element
@@ -42,6 +47,7 @@ class FatalTransport:
         self._url = url
         self._transport: Transport | None = None
         self._queue = Queue(QUEUE_BYTES) if url else emitter._queue
+        self._stack = StackDump()
         self._changes: dict[str, Any] = {}
         if url:
             self._changes["framing"] = agree_on_framing([url], None)
@@ -78,18 +84,68 @@ class FatalTransport:
         if offset < 0:  # RFC 3164 has no structured data
             number = end = 0
         sequence = self._emitter._sequence or numbers
-        arm(encoder, self._queue, sequence, tuple(records), number, end)
+        recorder = self._emitter._recorder
+        # Over another transport its records, which are framed already, might not be understood.
+        ring = recorder._queue if recorder and not self._url else None
+        self._stack.open()
+        arm(encoder, self._queue, sequence, tuple(records), number, end, ring)
 
     def disarm(self) -> None:
         """Leave the signals to whoever had them before."""
         disarm()
         self._close()
+        self._stack.close()
 
     def _close(self) -> None:
         if self._transport:
             self._queue.descriptor = -1
             self._transport.abort()
             self._transport = None
+
+
+class StackDump:
+    """What gives C the Python stack of a thread that crashes, where Linux and faulthandler are."""
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._number = 0  # of a signal that nobody uses
+
+    def open(self) -> None:
+        """Have it written to a file of this process's own: a fork shares that of its parent."""
+        self._close_file()
+        try:
+            import faulthandler
+
+            self._file = os.memfd_create("syslogfast-stack")
+        except (*IMPORT_FAILURES, AttributeError):
+            return  # there is none, or it has no descriptor
+        self._number = self._number or find_spare_signal()
+        if self._number:
+            faulthandler.register(self._number, self._file, all_threads=False)
+            use_stack_dump(self._number, self._file)
+
+    def close(self) -> None:
+        """Have no stack in the records any more."""
+        use_stack_dump(0, -1)
+        if self._number:
+            import faulthandler
+
+            faulthandler.unregister(self._number)
+            self._number = 0
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def find_spare_signal() -> int:
+    """Return a signal for real time that has its default action; 0: there is none."""
+    for number in range(signal.SIGRTMAX, signal.SIGRTMIN, -1):
+        if find_signal_action(number) == signal.SIG_DFL:
+            return int(number)
+    return 0
 
 
 def leave_out_token(encoder: "Encoder") -> "Encoder":

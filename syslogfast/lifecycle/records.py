@@ -100,6 +100,7 @@ def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
     """
     error = sys.exc_info()[1] if error is None else check_error(error)
     if error is None:
+        emitter.dump()
         send_record(emitter, CRIT, "CRASHED", "about to crash", {})
     else:
         trace = error.__traceback__
@@ -150,7 +151,11 @@ def send_error(
     trace: "TracebackType | None",
     **parameters: object,
 ) -> None:
-    """Send a record of an exception: how it affects the program, and its traceback."""
+    """Send a record of an exception: how it affects the program, and its traceback.
+
+    What has led to it goes before, if there is a flight recorder.
+    """
+    emitter.dump()
     exception = {**list_elements(kind, error, trace), **parameters}
     message = str(exception["message"]).split("\n")[0]
     headline = f"{what}: {exception['type']}" + (f": {message}" if message else "")

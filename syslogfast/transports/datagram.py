@@ -40,6 +40,7 @@ MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 # address of the next host is known, a stack may keep no more than the last three.
 SLOW_START = (1, 2, 4, 8, 16)
 BURST_PAUSE = 0.01  # seconds
+FLOOD_BURST, FLOOD_PAUSE = 64, 0.001  # of many at once: receivers have space for some hundreds
 RESOLVE_INTERVAL = 60.0  # seconds, unless the URL says otherwise, from one look to the next
 
 # Those whose descriptor may be used in C: another class may have a `send` of its own.
@@ -201,8 +202,8 @@ class UdpTransport(DatagramTransport):
         # The thread is started when the first is false, and clears it last.
         self._is_looking_up = False
         self._found: list[Any] | None = None
-        self._in_slow_start = url.uses_slow_start  # until the pause after the last burst is over
-        self._coming_bursts = list(SLOW_START)  # that are still to come
+        self._is_paced = url.uses_slow_start  # until the pause after the last burst is over
+        self._coming_bursts, self._pause = list(SLOW_START), BURST_PAUSE  # that are still to come
         self._burst = 0  # datagrams that may go before the next pause
         self._next_burst = 0.0  # by monotonic()
         self._sorts = "order" in url.options
@@ -225,12 +226,12 @@ class UdpTransport(DatagramTransport):
     def push(self, queue: "Queue") -> "int":
         if monotonic() >= self._next_look:
             self._look_again(queue)
-        if self._in_slow_start and not self._may_send():
+        if self._is_paced and not self._may_send():
             return 0
         if self._sorts:
             queue.sort()
         if self._proven and type(self._socket) in OWN_CLASSES:
-            size = queue.send_datagrams(0 if self._in_slow_start else self._longest_segment)
+            size = queue.send_datagrams(0 if self._is_paced else self._longest_segment)
             if size >= 0:
                 return size
         run = queue.peek_run(self._longest_segment, MOST_SEGMENTS, MAX_DATAGRAM_IPV4)
@@ -238,7 +239,7 @@ class UdpTransport(DatagramTransport):
             return 0
         data, segment = run
         if len(data) > segment:
-            if self._proven and not self._in_slow_start:
+            if self._proven and not self._is_paced:
                 sent = self._send_run(data, segment)
                 if sent is not None:
                     return sent
@@ -272,20 +273,27 @@ class UdpTransport(DatagramTransport):
         return None
 
     def _may_send(self) -> "bool":
-        """Count a datagram of the first bursts; False: there has to be a pause."""
+        """Count a datagram of a burst; False: there has to be a pause."""
         if not self._burst:
             if monotonic() < self._next_burst:
                 return False
             if not self._coming_bursts:
-                self._in_slow_start = False
+                self._is_paced = False
                 return True
-            self._next_burst = monotonic() + BURST_PAUSE
+            self._next_burst = monotonic() + self._pause
             self._burst = self._coming_bursts.pop(0)
         self._burst -= 1
         return True
 
+    def pace(self, count: "int") -> "None":
+        """Have so many more datagrams go out in bursts, with pauses."""
+        if not self._is_paced:
+            self._coming_bursts, self._burst, self._pause = [], 0, FLOOD_PAUSE
+        self._coming_bursts += [FLOOD_BURST] * (count // FLOOD_BURST + 1)
+        self._is_paced = True
+
     def wait(self, timeout: "float") -> "None":
-        if self._in_slow_start and not self._burst:
+        if self._is_paced and not self._burst:
             from syslogfast.transports.poll import sleep  # loaded by whoever waits
 
             sleep(min(timeout, max(0.0, self._next_burst - monotonic())))
@@ -331,13 +339,11 @@ class UdpTransport(DatagramTransport):
         if found is not None:
             self._next_look = self._plan_look()
             self._move(queue, found)
-        else:
+        elif not self._is_looking_up:
             self._start_look_up()
 
     def _start_look_up(self) -> "None":
-        """Look the name up, by a thread, unless one does so."""
-        if self._is_looking_up:
-            return
+        """Look the name up, by a thread."""
         from syslogfast.transports.threads import Thread  # loaded by load_look_up
 
         self._is_looking_up = True
@@ -403,11 +409,6 @@ class UdpTransport(DatagramTransport):
             self._socket.close()
 
 
-# --- a record that is encoded already, and longer than the transport takes -----------------------
-
-OCTAL = b"01234567"
-
-
 def find_message(record: "bytes") -> "int":
     """Return where the text begins of a record as this package writes it."""
     start = record.find(b">") + 1
@@ -443,6 +444,6 @@ def truncate_record(record: "bytes", size: "int") -> "bytes | None":
     while size > start and size < len(record) and record[size] & 0xC0 == 0x80:
         size -= 1
     sharp = record.rfind(b"#", max(start, size - 3), size)
-    if sharp >= 0 and all(octet in OCTAL for octet in record[sharp + 1 : sharp + 4]):
+    if sharp >= 0 and all(octet in b"01234567" for octet in record[sharp + 1 : sharp + 4]):
         size = sharp
     return record[:size]

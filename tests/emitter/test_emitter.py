@@ -836,7 +836,7 @@ def test_signatures_and_docstrings() -> None:
         assert documents[0]
         assert getattr(compiled, name).__name__ == getattr(twin, name).__name__ == name
     public = [{name for name in dir(kind) if name[0] != "_"} for kind in (compiled, twin)]
-    assert public[0] == public[1] == {*METHODS, "log", "stats"}
+    assert public[0] == public[1] == {*METHODS, "dump", "log", "stats"}
     for kind, name in ((compiled, "c"), (twin, "python")):
         assert kind.log is load_emitter_module(name).EmitterBase.emit
 

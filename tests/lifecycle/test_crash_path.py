@@ -173,6 +173,40 @@ def test_what_waits_is_sent_without_the_allocator(allocator: "dict[str, str]") -
     assert records[-1].msgid == "CRASHED"
 
 
+RECORDED = "for number in range(200): log.debug('x' * 100)\n"
+RECORDER = {"level": "info", "recorder_bytes": 1 << 15}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_is_recorded_is_sent_without_the_allocator(
+    allocator: "dict[str, str]", transport: str
+) -> None:
+    code = f"{LOAD}LIVE\n{RECORDED}allocator.crash(11)"
+    with collect_crashes(transport) as collector:
+        death = die(code, collector.url, collector=collector, environment=allocator, **RECORDER)
+        records = read_records(collector)
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    assert [record.msgid for record in records[2:]] == ["-"] * (len(records) - 3) + ["CRASHED"]
+    assert len(records) > 100
+
+
+def test_no_record_allocates(allocator: "dict[str, str]") -> None:
+    """Once the ring is there, neither Python's nor the system's allocator has more to do."""
+    code = """
+import sys
+LIVE
+for number in range(2000): log.debug("x" * 100)
+text = "y" * 100
+debug = log.debug
+loop = [None] * 5000
+before = sys.getallocatedblocks()
+for _ in loop: debug(text)
+print(sys.getallocatedblocks() - before)
+"""
+    death = die(code, "udp://127.0.0.1:9", environment={"PYTHONMALLOC": "pymalloc"}, **RECORDER)
+    assert int(death.stdout.split()[-1]) <= 2
+
+
 def test_the_allocator_is_watched(allocator: "dict[str, str]") -> None:
     """The control: a handler that does call malloc() is caught."""
     code = f"{LOAD}LIVE\nallocator.install_handler(b'call malloc', 11)\nallocator.crash(11)"
@@ -262,6 +296,8 @@ def test_a_crash_after_the_interpreter(allocator: "dict[str, str]") -> None:
 ALLOWED = {
     *("sendto", "getsockopt", "poll", "ppoll", "write", "clock_gettime"),
     *("rt_sigaction", "rt_sigreturn"),
+    *("lseek", "read"),  # of the stack, which faulthandler has written to memory
+    "setsockopt",  # for more space
     *("rt_sigprocmask", "getpid", "gettid", "tgkill"),  # what raise() is made of
 }
 
@@ -315,6 +351,24 @@ libc.signal(signal.SIGABRT, ctypes.cast(libc.getppid, ctypes.c_void_p))
 LIVE
 os.abort()
 """
+
+
+@pytest.mark.slow
+@needs_strace
+@pytest.mark.parametrize("transport", [*TRANSPORTS, "unix"])
+def test_system_calls_with_a_recorder(transport: str, tmp_path: pathlib.Path) -> None:
+    load_backend("c")
+    trace = tmp_path / "trace"
+    tracer = ("strace", "-f", "-qq", "-o", str(trace))
+    place = str(tmp_path / "log") if transport == "unix" else transport
+    with collect_crashes(place) as collector:
+        options = {**RECORDER, "protocol": "rfc5424"}
+        code = f"import ctypes, os\nLIVE\n{RECORDED}ctypes.string_at(0)"
+        death = die(code, collector.url, collector=collector, tracer=tracer, **options)
+        assert read_records(collector)[-1].msgid == "CRASHED"
+    assert death.status == -signal.SIGSEGV
+    calls = list_calls_at_the_end(trace.read_text(encoding="utf-8"), "SIGSEGV")
+    assert set(calls) <= ALLOWED
 
 
 @needs_strace

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 def test_no_object_is_shared(core: "tuple[str, pathlib.Path]") -> None:
     """No C global is an object, and none is there but for those of the process."""
     warnings, source = core[0], core[1].read_text(encoding="utf-8")
+    warnings += (core[1].parent / "warnings_lifecycle_c").read_text(encoding="utf-8")
     assert "Global cdef Python" not in warnings
     names = set()
     for path, line in re.findall(r"warning: (\S+):(\d+):\d+: Global cdef", warnings):

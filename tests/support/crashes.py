@@ -185,6 +185,11 @@ def is_of_our_thread(paragraph: str) -> bool:
     return paragraph.startswith("Thread 0x") and is_ours
 
 
+def leave_out_stack(text: str | None) -> str:
+    """Return the text of a fatal signal's record without the Python stack behind it."""
+    return (text or "").partition(", most recent call first: ")[0]
+
+
 def list_parameters(record: Rfc5424Record, name: str) -> "dict[str, str]":
     return dict(dict(record.structured_data).get(name, []))
 

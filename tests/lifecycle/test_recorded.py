@@ -1,0 +1,334 @@
+"""What led to a crash: the flight recorder's records before the one that tells of it."""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.backends import load_backend
+from support.crashes import Collector, collect_crashes, die, leave_out_stack
+from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
+
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="there are no signals to die of"),
+    pytest.mark.versions,
+]
+
+RING = 1 << 16
+LAST = 2999
+PROGRAM = f"""
+import ctypes, os, signal, threading, time
+LIVE
+log.flush()
+for number in range({LAST + 1}):
+    log.debug("%d in the basket of somebody", number)
+    if number % 100 == 0:
+        log.info("%d sold", number)
+"""
+TRANSPORTS = ("udp", "lf", "octet", "unix")
+# Statement, MSGID of the record that it comes before, status.
+ENDS = {
+    "SIGSEGV": ("ctypes.string_at(0)", "CRASHED", -11),
+    "SIGSEGV in a thread": (
+        "threading.Thread(target=ctypes.string_at, args=(0,)).start(); time.sleep(9)",
+        "CRASHED",
+        -11,
+    ),
+    "SIGSEGV, sent": ("os.kill(os.getpid(), signal.SIGSEGV)", "CRASHED", -11),
+    "abort": ("os.abort()", "CRASHED", -6),
+    "exception": ("raise LookupError(number)", "CRASHED", 1),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", "TERMINATED", -15),
+    "dump": ("log.dump(); log.notice('dumped', msgid='DUMPED')", "DUMPED", 0),
+}
+IN_C = ("SIGSEGV", "SIGSEGV in a thread", "SIGSEGV, sent", "abort")
+
+
+@contextlib.contextmanager
+def read_meanwhile(collector: Collector) -> Iterator[None]:
+    """Take datagrams as they come: a socket has no space for so many."""
+    has_ended = threading.Event()
+
+    def read() -> None:
+        while not has_ended.is_set():
+            collector.count(b"")
+            time.sleep(0.0005)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
+
+
+def read_all(collector: Collector) -> list[Rfc5424Record]:
+    return [parse_rfc5424(frame) for frame in collector.list_frames()]
+
+
+def find_recorded(records: "list[Rfc5424Record]", msgid: str) -> "list[int]":
+    """Return the numbers in the texts of what was recorded: in order, all before one record."""
+    (end,) = [index for index, record in enumerate(records) if record.msgid == msgid]
+    found = []
+    marks = []
+    for index, record in enumerate(records):
+        elements = dict(record.structured_data)
+        if "recorded@32473" in elements:
+            assert index < end
+            assert record.priority % 8 == 7
+            assert "meta" not in elements
+            marks.append(int(dict(elements["recorded@32473"])["number"]))
+            found.append(int(str(record.message).split()[0]))
+    assert found == list(range(found[0], found[0] + len(found)))
+    assert marks == [number + 1 for number in found]
+    first = next(i for i, r in enumerate(records) if "recorded@32473" in dict(r.structured_data))
+    assert all("recorded@32473" in dict(r.structured_data) for r in records[first:end])
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "transport", "backend"),
+    [
+        *itertools.product(ENDS, TRANSPORTS, ["c"]),
+        *itertools.product([name for name in ENDS if name not in IN_C], TRANSPORTS, ["python"]),
+    ],
+    indirect=["backend"],
+)
+def test_what_led_to_an_end(
+    name: str, transport: str, backend: str, tmp_path: pathlib.Path
+) -> None:
+    """The last records come before it, in order and whole; nothing of them before that."""
+    statement, msgid, status = ENDS[name]
+    place = str(tmp_path / "log") if transport == "unix" else transport
+    with collect_crashes(place) as collector, read_meanwhile(collector):
+        death = die(
+            PROGRAM + statement,
+            collector.url,
+            collector=collector,
+            backend=backend,
+            parts={"dump_at_termination": True},
+            protocol="rfc5424",
+            level="info",
+            recorder_bytes=RING,
+        )
+        collector.count(b"")
+        records = read_all(collector)
+    assert death.status == status, death.stderr
+    found = find_recorded(records, msgid)
+    assert found[-1] == LAST
+    assert len(found) > RING // 150  # octets of each, about
+    texts = [record.message for record in records if str(record.message).endswith("sold")]
+    assert texts == [f"{number} sold" for number in range(0, LAST, 100)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["lf", "udp"])
+def test_a_crash_while_others_record(needs_c: None, transport: str, tmp_path: pathlib.Path) -> None:
+    """Whoever is caught in the midst of it, what arrives is whole and in order."""
+    code = """
+import os, random, signal, threading, time
+LIVE
+def crash():
+    time.sleep(random.random() / 20)
+    os.kill(os.getpid(), signal.SIGSEGV)
+threading.Thread(target=crash).start()
+number = 0
+while True:
+    log.debug("%d in the basket of somebody" + "x" * (number % 50), number)
+    number += 1
+"""
+    for _ in range(12):
+        with collect_crashes(transport) as collector, read_meanwhile(collector):
+            death = die(
+                code,
+                collector.url,
+                collector=collector,
+                level="info",
+                recorder_bytes=1 << 15,
+            )
+            records = read_all(collector)
+        assert death.status == -signal.SIGSEGV
+        assert find_recorded(records, "CRASHED")
+
+
+@pytest.mark.parametrize("framing", ["lf", "octet"])
+def test_a_collector_that_does_not_read(needs_c: None, framing: str) -> None:
+    """The record of the crash is sure of its space; before it are the newest of the others."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"tcp://127.0.0.1:{deaf.getsockname()[1]}?framing={framing}"
+        code = PROGRAM + "ctypes.string_at(0)"
+        begun = time.monotonic()
+        death = die(code, url, level="info", recorder_bytes=RING, parts={"network": False})
+        assert time.monotonic() - begun < 10
+        assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+        connection, _ = deaf.accept()
+        with connection:
+            connection.settimeout(5)
+            received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    records = [parse_rfc5424(frame) for frame in split_frames(received, framing)]
+    assert records[-1].msgid == "CRASHED"
+    assert find_recorded(records, "CRASHED")[-1] == LAST
+
+
+def test_a_unix_socket_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) -> None:
+    """It has space for eleven datagrams: those before, the newest, and the record of the crash."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "log"))
+        code = PROGRAM.replace("number % 100", "number % 1000") + "ctypes.string_at(0)"
+        options = {"level": "info", "recorder_bytes": RING, "protocol": "rfc5424"}
+        death = die(code, f"unix://{tmp_path}/log", parts={"network": False}, **options)
+        deaf.setblocking(False)
+        records = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                records.append(parse_rfc5424(deaf.recv(70_000)))
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    found = find_recorded(records, "CRASHED")
+    assert found[-1] == LAST
+    assert 2 <= len(found) <= 6
+
+
+def test_nothing_recorded(needs_c: None) -> None:
+    with collect_crashes("lf") as collector:
+        options = {"level": "info", "recorder_bytes": RING}
+        code = "import ctypes\nLIVE\nctypes.string_at(0)"
+        die(code, collector.url, collector=collector, **options)
+        assert [record.msgid for record in read_all(collector)][2:] == ["CRASHED"]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_has_a_recorder_of_its_own(needs_c: None) -> None:
+    code = """
+import ctypes, os
+LIVE
+log.debug("0 parent's")
+child = os.fork()
+if not child:
+    log.flush()
+    log.debug("0 child's")
+    log.info("speaks")
+    log.flush()
+    ctypes.string_at(0)
+assert os.waitpid(child, 0)[1] == 11
+log.dump()
+"""
+    with collect_crashes("lf") as collector:
+        options = {"level": "info", "recorder_bytes": RING}
+        death = die(code, collector.url, collector=collector, **options)
+        assert death.status == 0
+        records = read_all(collector)
+    texts = {record.procid: [] for record in records}
+    for record in records[2:]:
+        texts[record.procid].append(leave_out_stack(record.message))
+    own = texts.pop(str(death.pid))
+    assert own == ["0 parent's", "ended"]
+    (childs,) = texts.values()
+    assert childs == ["speaks", "0 child's", "about to crash: SIGSEGV (Segmentation fault)"]
+
+
+# --- the Python stack ----------------------------------------------------------------------------
+
+STACKS = {
+    "main thread": "crash()",
+    "a thread": ("thread = threading.Thread(target=crash); thread.start(); thread.join()"),
+}
+
+
+@pytest.mark.parametrize("faulthandler", ["", "import faulthandler; faulthandler.enable()"])
+@pytest.mark.parametrize("name", STACKS)
+def test_the_stack(needs_c: None, name: str, faulthandler: str) -> None:
+    """The record names function, file and line of the thread that has crashed."""
+    code = f"""
+import ctypes, threading
+LIVE
+{faulthandler}
+def inner(): ctypes.string_at(0)
+def crash(): inner()
+{STACKS[name]}
+"""
+    with collect_crashes("lf") as collector:
+        death = die(code, collector.url, collector=collector)
+        crash = read_all(collector)[-1]
+    assert death.status == -signal.SIGSEGV
+    lines = code.replace("LIVE", "\n" * 9).splitlines()
+    text = str(crash.message)
+    frames = re.findall(r'File "([^"]+)", line (\d+) in ([\w<>]+)', text)
+    assert ", most recent call first: File " in text
+    assert [function for _, _, function in frames][1:3] == ["inner", "crash"]
+    assert {file for file, _, _ in frames[1:3]} == {"<string>"}
+    numbers = [int(number) for _, number, _ in frames[1:3]]
+    assert numbers[1] - numbers[0] == 1
+    assert lines
+    assert ("Fatal Python error" in death.stderr) == bool(faulthandler)
+
+
+def test_a_long_stack_is_cut_between_frames(needs_c: None) -> None:
+    code = """
+import ctypes
+LIVE
+def descend(depth):
+    if depth:
+        return descend(depth - 1)
+    ctypes.string_at(0)
+descend(300)
+"""
+    with collect_crashes("udp") as collector:
+        die(code, collector.url, collector=collector, max_size=700)
+        frame = collector.list_frames()[-1]
+    assert 600 < len(frame) <= 700
+    assert re.search(rb", line \d+ in descend$", frame)
+
+
+def test_a_frame_that_is_corrupt(needs_c: None) -> None:
+    """The dump crashes itself: the record goes out without it, and the status is that of before."""
+    code = """
+import ctypes, os, signal, sys
+LIVE
+def corrupt(number):
+    # What a frame's own memory has of its code: the dump is going to read it.
+    frame = sys._getframe()
+    code = id(frame.f_code)
+    inner = ctypes.c_void_p.from_address(id(frame) + 3 * ctypes.sizeof(ctypes.c_void_p)).value
+    for offset in range(0, 96, 8):
+        place = ctypes.c_void_p.from_address(inner + offset)
+        if place.value is not None and place.value & ~3 == code:
+            place.value = 8
+            break
+    else:
+        os._exit(77)
+    raise_signal(number)
+raise_signal = ctypes.CDLL(None)["raise"]
+corrupt(NUMBER)
+"""
+    for name in ("SIGSEGV", "SIGABRT"):
+        number = int(signal.Signals[name])
+        with collect_crashes("lf") as collector:
+            death = die(code.replace("NUMBER", str(number)), collector.url, collector=collector)
+            crash = read_all(collector)[-1]
+        assert death.status == -number
+        assert crash.message == f"about to crash: {name} ({signal.strsignal(number)})"
+
+
+def test_a_stack_needs_a_descriptor(needs_c: None) -> None:
+    """Without one there is no stack, and the record all the same."""
+    code = """
+import ctypes, os
+os.memfd_create = None
+LIVE
+ctypes.string_at(0)
+"""
+    load_backend("c")
+    with collect_crashes("lf") as collector:
+        death = die(code.replace("= None", "= lambda name: os.open('/none', 0)"), collector.url,
+                    collector=collector)  # fmt: skip
+        crash = read_all(collector)[-1]
+    assert death.status == -signal.SIGSEGV
+    assert crash.message == "about to crash: SIGSEGV (Segmentation fault)"

@@ -9,7 +9,8 @@
 # to overwrite. One who is caught in the midst of that has taken the oldest out of the chain.
 
 cdef enum:
-    BURST = 64              # datagrams that are sent without a pause
+    BURST = 64              # datagrams that are sent without a pause,
+    BURST_PAUSE_MS = 4      # which is so long, unless that would make too much of it in all
     LOCAL_QUEUE = 10        # datagrams that a unix socket holds, beside one (max_dgram_qlen)
     SMALLEST = 768          # bytes that the kernel counts for a datagram, at least
     MOST_MEMORY = 212992    # bytes of a socket's buffer that anybody may ask for (wmem_max)
@@ -134,7 +135,7 @@ cdef bint send_recorded(Queue ring, int fd, Py_ssize_t reserve, int64_t last) no
     cdef Room room
     cdef socklen_t length = sizeof(room.kind)
     cdef Py_ssize_t left
-    cdef int pauses = 0, stalled = 0
+    cdef int pauses = 0, stalled = 0, pause = 1
     cdef bint is_datagram, result = True
     if not take_queue(ring):
         ring.pinned = CRASH_OWNED   # of one who waits for the GIL, or whom this has interrupted
@@ -142,10 +143,12 @@ cdef bint send_recorded(Queue ring, int fd, Py_ssize_t reserve, int64_t last) no
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &room.kind, &length)
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &room.domain, &length)
     is_datagram = room.kind == SOCK_DGRAM
+    if is_datagram and room.domain != AF_UNIX:
+        pause = max(1, min(BURST_PAUSE_MS, MOST_PAUSES * BURST // (ring.count + BURST)))
     while result:
         left = ring.count if is_datagram else ring.size
         find_room(&room, fd, reserve, ring.size + reserve > MOST_MEMORY // 4)
-        if left <= room.space or stalled == STALL_PAUSES or pauses == MOST_PAUSES:
+        if left <= room.space or stalled == STALL_PAUSES or pauses >= MOST_PAUSES:
             skip_oldest(ring, room.space, is_datagram)
             result = send_slice(ring, fd, &room, last)
             break
@@ -153,7 +156,7 @@ cdef bint send_recorded(Queue ring, int fd, Py_ssize_t reserve, int64_t last) no
         if room.is_drained:
             result = send_slice(ring, fd, &room, last)
             stalled = 0
-        poll(NULL, 0, 1)
-        pauses += 1
+        poll(NULL, 0, pause)
+        pauses += pause
     swap(&ring.pinned, CRASH_OWNED, 0)
     return result

@@ -40,7 +40,7 @@ MAX_DATAGRAM_IPV4, MAX_DATAGRAM_IPV6 = 65507, 65527
 # address of the next host is known, a stack may keep no more than the last three.
 SLOW_START = (1, 2, 4, 8, 16)
 BURST_PAUSE = 0.01  # seconds
-FLOOD_BURST, FLOOD_PAUSE = 64, 0.001  # of many at once: receivers have space for some hundreds
+FLOOD_BURST, FLOOD_PAUSE = 64, 0.004  # of many at once: receivers have space for some hundreds
 RESOLVE_INTERVAL = 60.0  # seconds, unless the URL says otherwise, from one look to the next
 
 # Those whose descriptor may be used in C: another class may have a `send` of its own.

@@ -27,6 +27,7 @@ LIMIT_EACH = 15.0  # more for each that boots beside it
 FLEET = int(os.environ.get("SYSLOGFAST_FLEET", "2"))
 NOTICE, INFO, CRIT = 3 * 8 + 5, 3 * 8 + 6, 3 * 8 + 2  # facility daemon
 WORK = ["WORK", "WORK", "WORK", "MEASURED"]  # it may begin before the network has been told of
+STEPS = [f"request {number} {step}" for number in (1, 2, 3) for step in ("read", "answered")]
 SLACK = timedelta(seconds=60)  # the guest's clock is set by the host's at its boot, to a second
 
 
@@ -52,6 +53,12 @@ def read_time(timestamp: str) -> datetime:
 
 def take_out_work(records: "list[Any]") -> "list[Any]":
     """Return the records of a machine's life, in their order: it boots first, and ends at last."""
+    steps = [record for record in records if record.msgid == "STEP"]
+    crash = [index for index, record in enumerate(records) if record.msgid == "CRASHED"]
+    assert [record.message for record in steps] == STEPS * len(crash)
+    if crash:  # the flight recorder's come just before that
+        assert records[crash[0] - len(STEPS) : crash[0]] == steps
+    records = [record for record in records if record.msgid != "STEP"]
     work = [record for record in records if record.msgid in WORK]
     assert [record.msgid for record in work] == WORK
     assert [record.priority for record in work] == [INFO] * len(WORK)
@@ -144,7 +151,8 @@ def test_a_fleet_reports_to_rsyslog(microvm: list[str], start_collector: StartCo
     assert result.returncode == 0, result.stdout + result.stderr
     expected = list_lives(crashes)
     records: dict[str, list[Record]] = defaultdict(list)
-    for record in collector.records(sum(len(life) + len(WORK) for life in expected.values())):
+    count = sum(len(life) + len(WORK) for life in expected.values()) + crashes * len(STEPS)
+    for record in collector.records(count):
         records[record.hostname].append(record)
     lives = {name: take_out_work(told) for name, told in records.items()}
     told = {name: [record.msgid for record in life] for name, life in lives.items()}

@@ -9,13 +9,20 @@ import syslogfast
 from syslogfast import lifecycle
 
 REQUEST_TIME = 0.1  # seconds
+RECORDER_BYTES = 1 << 16  # for what is sent only if it crashes
 
 
 def main() -> "None":
     atexit.register(system.power_off)  # the first, so that it is the last to run
     system.start()
     words = system.read_words()
-    log = syslogfast.connect(words["log"], app_name="microvm", facility="daemon")
+    log = syslogfast.connect(
+        words["log"],
+        app_name="microvm",
+        facility="daemon",
+        level="info",
+        recorder_bytes=RECORDER_BYTES,
+    )
     # There is no network yet: that it has booted waits in the queue, with the time of now.
     lifecycle.install(log, software="microvm", version=syslogfast.__version__)
     system.show("booted")
@@ -28,7 +35,9 @@ def main() -> "None":
 def work(log: "syslogfast.Emitter", crash: "str | None") -> "None":
     """Serve three requests; then end, or crash as the kernel's command line says."""
     for number in range(1, 4):
+        log.debug("request %d read", number, msgid="STEP")
         time.sleep(REQUEST_TIME)
+        log.debug("request %d answered", number, msgid="STEP")
         log.info("request %d served", number, msgid="WORK")
     memory = system.read_memory()
     log.info(

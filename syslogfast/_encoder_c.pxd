@@ -66,6 +66,9 @@ cdef class Sequence:
     cdef int forks
     cdef readonly str element, name     # where the number stands: meta, sequenceId
     cdef bytes start            # what stands before it
+    cdef char[64] text          # the element with the number that was written last
+    cdef Py_ssize_t text_size
+    cdef int64_t written
 
 
 # Where the number is that a process, perhaps a fork, has given last.

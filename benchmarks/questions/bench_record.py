@@ -199,16 +199,38 @@ def emitter() -> Iterator[syslogfast.Emitter]:
         assert receiver.read_size() == emitter.stats["bytes"]
 
 
-def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> None:
+RECORDED = "debug, into the flight recorder"
+
+
+@pytest.fixture
+def recorder() -> Iterator[syslogfast.Emitter]:
+    """Give an emitter that has nothing to send: what it gets goes to its flight recorder."""
+    with connect(9, level="info", recorder_bytes=1 << 18) as recorder:
+        recorder.debug(MESSAGE)
+        assert recorder.stats["offered"] == 0
+        data = bytes(recorder._recorder._queue.peek(True))
+        recorder._recorder._queue.rewind()
+        element = b'[recorded@32473 number="1"] '
+        assert data.count(element) == 1
+        plain = data.removesuffix(b"\n").replace(element, b"- ").replace(b"<15>", b"<14>")
+        strict.check(plain, expect_now(MESSAGE))
+        yield recorder
+
+
+def test_emit(
+    rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter, recorder: syslogfast.Emitter
+) -> None:
     check_emitter()
     encode_into = syslogfast.Encoder(**IDENTITY, framing="lf").encode_into
     names = {"messages": [MESSAGE] * QUEUED, "message": MESSAGE, "buffer": bytearray(1024)}
     names.update(emit=emitter.emit, info=emitter.info, many=emitter.emit_many, into=encode_into)
+    names.update(record=recorder.debug)
     rows = {
         "syslogfast encode_into": repeat_call("into(buffer, 6, message)", QUEUED, **names),
         "syslogfast emit": repeat_call("emit(6, message)", QUEUED, **names),
         "syslogfast info": repeat_call("info(message)", QUEUED, **names),
         "syslogfast emit_many": repeat_call("many(6, messages)", 1, **names),
+        f"syslogfast {RECORDED}": repeat_call("record(message)", QUEUED, **names),
     }
 
     def settle() -> None:
@@ -219,9 +241,11 @@ def test_emit(rounds: Rounds, publish: Publish, emitter: syslogfast.Emitter) -> 
     times = rounds.measure(rows, 4, settle=settle)
     settle()
     assert not emitter.stats["dropped"]
+    assert recorder.stats["recorder"]["offered"] > QUEUED
     note = (
         f"{QUEUED} records into an empty queue, which is sent between the rounds. The first of "
-        "them wakes the thread that sees to it that they go when `linger` is over."
+        "them wakes the thread that sees to it that they go when `linger` is over. What is "
+        "recorded overwrites the oldest of 256 KB."
     )
     title = "emit into the queue of a TCP connection"
     publish(tabulate("emit", title, times, "syslogfast encode_into", QUEUED, note=note))

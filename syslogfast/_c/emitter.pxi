@@ -303,7 +303,7 @@ cdef bint put_record(
         if emitter._sequence is not None:
             if structured_data is None and not layout.elements_size:
                 elements.start = number
-                elements.size = write_number(number, emitter._sequence) - number
+                elements.size = write_number(number, emitter._sequence)
             else:
                 structured_data = number_elements(
                     emitter._sequence, structured_data, &encoder.layout

@@ -93,6 +93,7 @@ cdef bint send_of_block(
         room.space -= 1 if room.kind == SOCK_DGRAM else sent
         count_sent(ring, block, sent, end)
         if not sent and not await_space(fd, last):
+            room.space = 0
             return block.position <= find_start(block, block.first)
     return True
 

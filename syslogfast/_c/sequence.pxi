@@ -11,6 +11,7 @@ cdef class Sequence:
     def __cinit__(self, str element="meta", str name="sequenceId", /):
         cold_path()
         self.element, self.name = element, name
+        self.written = -1
         self.start = b'[%s %s="' % (element.encode(), name.encode())
 
     def advance(self):
@@ -19,7 +20,7 @@ cdef class Sequence:
     def number(self, structured_data):
         cdef char[ELEMENT_SPACE] space
         if structured_data is None:
-            return PyBytes_FromStringAndSize(space, write_number(space, self) - space)
+            return PyBytes_FromStringAndSize(space, write_number(space, self))
         return load_structured_data().add_number(
             structured_data, take_number(self), self.element, self.name
         )
@@ -32,12 +33,29 @@ cdef int64_t take_number(Sequence sequence) noexcept:
     return sequence.last
 
 
-cdef char *write_number(char *dst, Sequence sequence) noexcept:
-    """Write the element with the next number."""
-    cdef bytes start = sequence.start
-    dst = write_bytes(dst, PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
-    dst = write_decimal(dst, take_number(sequence))
-    return write_bytes(dst, b'"]', 2)
+cdef Py_ssize_t write_number(char *dst, Sequence sequence) noexcept:
+    """Write the element with the next number into ELEMENT_SPACE, and return its size.
+
+    Nine of ten differ from the one before in a digit alone.
+    """
+    cdef int64_t number = take_number(sequence)
+    cdef char *text = dst if NO_GIL else sequence.text  # which other threads would change
+    cdef char *last = text + sequence.text_size - 3
+    cdef bytes start
+    cdef char *end
+    if not NO_GIL and number == sequence.written + 1 and last[0] != c"9":
+        last[0] += 1
+    else:
+        start = sequence.start
+        end = write_bytes(text, PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
+        end = write_decimal(end, number)
+        end = write_bytes(end, b'"]', 2)
+        if NO_GIL:
+            return end - text
+        sequence.text_size = end - text
+    sequence.written = number
+    memcpy(dst, text, ELEMENT_SPACE)
+    return sequence.text_size
 
 
 cdef object number_elements(Sequence sequence, object structured_data, const Layout *layout):

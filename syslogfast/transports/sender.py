@@ -12,8 +12,8 @@
 # Re-entry. A signal's handler, a __del__ or a weakref's callback may run at any call in here, and
 # may log, flush, close, or fork. If this thread has the lock by then (`is_sending_here`), it finds
 # a send half done: its record is queued and sent by `pump`, which it has interrupted and which
-# looks once more; its `flush` does not wait; its `close` is done by `pump`. Else nothing is half
-# done. What a handler raises may leave any call: so a `finally` releases the lock without a look.
+# looks once more; its `flush` does not wait; its `close` is done by `pump`. What a handler raises
+# may leave any call: so a `finally` releases the lock without a look.
 #
 # State. One word, besides which `queue.threshold` is set: the size of the queue from which on those
 # who emit call `pump`. It is out of reach as long as the worker is at it.
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.failback import Failback
     from syslogfast.transports.failure_report import OnFailure
     from syslogfast.transports.queue_py import Queue
-    from syslogfast.transports.worker import Worker
+    from syslogfast.transports.worker import PeriodicStep, Worker
 
     State: TypeAlias = Literal["idle", "connecting", "open", "backlog", "closed"]
     PushResult: TypeAlias = Literal["empty", "full", "broken", "more"]
@@ -72,6 +72,7 @@ class Sender:
     """
 
     _worker: "Worker | None" = None  # see _get_worker
+    periodic: "PeriodicStep | None" = None  # of the worker
 
     def __init__(
         self,
@@ -107,9 +108,8 @@ class Sender:
         transports.register_sender(self)
 
     def _begin(self) -> "None":
-        # Reentrant, because it knows its owner; nobody takes it twice. A note beside it of whose it
-        # is would be wrong for a signal's handler that comes between the two, so this private
-        # method stays. threading.Condition needs it, too: PyPy has it.
+        # Reentrant, for it knows its owner, by a private method; nobody takes it twice. A note of
+        # whose it is, beside it, would be wrong for a signal's handler that comes between the two.
         self._send_lock: Any = SignalSafeLock()
         self.is_sending_here: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
         self._failback: Failback | None = None
@@ -137,6 +137,8 @@ class Sender:
         lock = self._send_lock
         if self._gathers_by_need and not self._threshold:
             self._count_send()
+        if self.periodic and self.periodic.is_due() and not self._wake_worker():
+            self.periodic.take()  # where no thread can be had
         while self.queue.count:
             if self.is_sending_here():
                 return  # what has been interrupted looks once more
@@ -206,8 +208,7 @@ class Sender:
     def apply_overflow(self, size: "int", deadline: "float | None" = None) -> "float | None":
         """Do what `overflow` says for a record of so many bytes.
 
-        Return None if there is no space; else the deadline to call with again, if another thread
-        has taken the space before.
+        Return None if there is none; else the deadline for a call after another thread took it.
         """
         queue = self.queue
         self.pump()
@@ -289,7 +290,7 @@ class Sender:
                 pass
         if self._worker:
             self._worker.join(max(0.0, deadline - monotonic()))
-        self._failback = None  # this and the worker refer to the sender: no cycle is left
+        self._failback = self.periodic = None  # they refer to the sender, as does the worker
         self.__dict__.pop("_worker", None)
         transports.unregister_sender(self)
 
@@ -332,8 +333,7 @@ class Sender:
             except OSError as error:
                 self._leave_transport(transport, error)
                 return "broken"
-            except BaseException as error:
-                # Of a signal's handler, say: whether the kernel has taken something, nobody knows.
+            except BaseException as error:  # of a signal's handler, say: who knows what was taken
                 self._leave_transport(transport, INTERRUPTED)
                 if isinstance(error, MemoryError):
                     self.retry_policy.reset_backoff()  # the other side is not at fault

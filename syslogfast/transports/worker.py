@@ -19,18 +19,24 @@
 # none was gathered for twice as long, by the next record, which goes at once.
 #
 # The sender's lock is taken for a push only, never over a wait.
+#
+# `Sender.periodic` is set by `PeriodicStep.start` and read by the thread, which takes the step when
+# it is due: out of a rest, between two pushes, and when a full transport lets it go. A connection
+# that is being made delays it, by `timeout` at most. `pump` wakes the thread if it is due, or takes
+# it where no thread can be had.
 
 import select  # noqa: F401  # for `wait` of the transports
 from time import monotonic
 
 import syslogfast._platform as platform
-from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME
+from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME, LONGEST_WAIT
 from syslogfast.transports import expect_end
 from syslogfast.transports.poll import await_lock, sleep
 from syslogfast.transports.threads import Thread, make_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from syslogfast.transports.sender import Sender
@@ -39,6 +45,61 @@ PAUSE = 0.1  # seconds that the thread waits after an exception, before it goes 
 POLL_INTERVAL = 0.05  # seconds after which one who waits looks again, woken or not
 STALL_INTERVAL = 1.0  # the same for a worker whose transport is full: the kernel wakes it before
 OPENING_TIME = 0.5  # seconds that who emits waits for a transport, where there can be no thread
+
+
+class PeriodicStep:
+    """A step that a sender's thread takes every so many seconds, such as a sign of life.
+
+    step: it waits for nothing. What it puts into the queue is sent next.
+    """
+
+    def __init__(self, sender: "Sender", interval: float, step: "Callable[[], object]") -> None:
+        self._sender = sender
+        self._interval = interval
+        self._step = step
+        self._due = FOREVER  # by monotonic()
+        self._taking = platform.SignalSafeLock()  # held by whoever takes it; `stop` waits for that
+
+    def start(self) -> None:
+        """Have it taken from now on, in a process that was forked, too; first after one interval.
+
+        The thread is started for that; where none can be had, `pump` sees to it.
+        """
+        if self._sender.is_closed():
+            return
+        self._taking = platform.SignalSafeLock()  # another may be held by a thread of the parent
+        self._due = monotonic() + self._interval
+        self._sender.periodic = self
+        worker = self._sender._get_worker()
+        if worker and worker.start():
+            worker._notify()  # a thread that rests for longer looks again
+
+    def stop(self) -> None:
+        """Have it taken no more, unless another one has taken its place; it is not under way."""
+        with self._taking:
+            if self._sender.periodic is self:
+                self._sender.periodic = None
+
+    def is_due(self) -> bool:
+        return monotonic() >= self._due
+
+    def find_delay(self) -> float:
+        """Return the seconds until it is due."""
+        return min(max(0.0, self._due - monotonic()), LONGEST_WAIT)
+
+    def take(self) -> None:
+        """Take the step if it is due, and its sender is not being closed.
+
+        Steps that were missed, as while the machine was suspended, are left out.
+        """
+        with self._taking:
+            now = monotonic()
+            if now < self._due or self._sender.periodic is not self:
+                return
+            following = self._due + self._interval
+            self._due = following if following > now else now + self._interval
+            if not self._sender.queue.closed:
+                self._step()
 
 
 class Worker:
@@ -63,18 +124,29 @@ class Worker:
         """
         if is_urgent:
             self._is_urgent = True
-        if not self._running.locked():
-            expect_end(self._sender)
-            thread = Thread(self._sender)
-            platform.note_work(1)
-            try:
-                thread.start(self.run)
-            except (RuntimeError, MemoryError):
-                return False
-            finally:
-                if not thread.has_started:
-                    platform.note_work(-1)
+        expect_end(self._sender)
+        if not self.start():
+            return False
         self._notify()
+        return True
+
+    def start(self) -> bool:
+        """Start the thread unless it runs; False where none can be had.
+
+        That alone has no end expected in a process that was forked: multiprocessing would forget
+        that, right after the fork.
+        """
+        if self._running.locked():
+            return True
+        thread = Thread(self._sender)
+        platform.note_work(1)
+        try:
+            thread.start(self.run)
+        except (RuntimeError, MemoryError):
+            return False
+        finally:
+            if not thread.has_started:
+                platform.note_work(-1)
         return True
 
     def start_lingering(self) -> bool:
@@ -235,28 +307,46 @@ class Worker:
             self._stop_gathering()
 
     def _rest(self, delay: float) -> bool:
-        """Wait to be woken; False if that was not within so many seconds; -1: for ever."""
+        """Wait to be woken; False if that was not within so many seconds; -1: for ever.
+
+        A periodic step that is due before has the same effect as to be woken.
+        """
+        periodic = self._sender.periodic
+        limit = periodic.find_delay() if periodic else FOREVER
+        is_limited = limit < delay or (delay < 0 and periodic is not None)
         is_woken = False
         platform.note_work(-1)
         try:
-            is_woken = bool(self._wakeup.acquire(True, delay))
+            is_woken = bool(self._wakeup.acquire(True, limit if is_limited else delay))
         finally:
             if not is_woken:  # else `_notify` has taken note of that
                 platform.note_work(1)
-        return is_woken
+        if is_limited and not is_woken:
+            self._take_step()
+        return is_limited or is_woken
+
+    def _take_step(self) -> None:
+        """Take the periodic step if it is due."""
+        periodic = self._sender.periodic
+        if periodic and periodic.is_due():
+            expect_end(self._sender)
+            periodic.take()
 
     def _send_all(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""
         sender = self._sender
         while True:
+            self._take_step()
             with sender._send_lock:
                 result, transport = sender._push(sender._budget), sender._transport
             self._report_progress()
             if result == "empty" or transport is None:
                 return
             if result == "full":
+                periodic = sender.periodic
+                limit = periodic.find_delay() if periodic else STALL_INTERVAL
                 try:
-                    transport.wait(STALL_INTERVAL)
+                    transport.wait(min(STALL_INTERVAL, limit))
                 except (OSError, ValueError):
                     pass  # another thread has found it broken, and closed it
 

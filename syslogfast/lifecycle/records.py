@@ -9,6 +9,7 @@ from syslogfast._structured_data import add_number as _  # noqa: F401  # `number
 from syslogfast._validation import check_field
 from syslogfast.constants import MAX_SEVERITY
 from syslogfast.emitter import Child, Sequence, name_own_element
+from syslogfast.lifecycle.clock import describe_quality, list_time_quality, read_quality
 from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
 from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
@@ -45,11 +46,14 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     <13>1 ... BOOTED [origin software="shop" swVersion="1.2"...][meta sequenceId="1" sysUpTime="...
     """
     runtime = list_runtime()
+    quality = read_quality()
     text = (
         f"booted and awake{describe_times()}: {runtime['kernel']}, {runtime['python']},"
-        f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}"
+        f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}{describe_quality(quality)}"
     )
     encoder = emitter._get_encoder()
+    elements: Any = {"timeQuality": list_time_quality(encoder, quality)}
+    elements[name_own_element(encoder, "runtime")] = runtime
     if software is None:
         software = encoder._list_options()["app_name"] or this_program()
     origin: list[tuple[str, object]] = [
@@ -60,9 +64,7 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     network = read_network()
     if network:
         origin += list_ip_parameters(network)
-    send_record(
-        emitter, NOTICE, "BOOTED", text, {name_own_element(encoder, "runtime"): runtime}, origin
-    )
+    send_record(emitter, NOTICE, "BOOTED", text, elements, origin)
 
 
 def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:

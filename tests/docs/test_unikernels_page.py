@@ -25,6 +25,8 @@ NETWORK = """
 import syslogfast.transports.network as network
 guest = network.Network("eth0", "52:54:00:12:34:56", ["10.0.2.15/24"], "10.0.2.2", ["10.0.2.3"])
 network.find_network = lambda: (guest, 0.0)
+import syslogfast.lifecycle.clock as clock
+clock.read_clock_quality = lambda: (True, 1234)
 """
 NO_NETWORK = """
 import syslogfast.transports.network as network
@@ -77,7 +79,7 @@ def check_life(section: Section, stage: Stage) -> None:
         "0.1.0 c": f"{syslogfast.__version__} {syslogfast.BACKEND}",
         "vm-7 shop 1 ": f"vm-7 shop {run.pid} ",
         'pid="1"': f'pid="{run.pid}"',
-        "PID 1\n": f"PID {run.pid}\n",
+        "PID 1;": f"PID {run.pid};",
     }.items():
         assert old in shown
         shown = shown.replace(old, new)

@@ -76,7 +76,7 @@ def check_elements(record: Rfc5424Record) -> dict[str, list[tuple[str, str]]]:
         assert value == str(int(value))
         assert 1 <= int(value) <= 2147483647 or (name == "sysUpTime" and 0 <= int(value) < 1 << 32)
     for sd_id in found:  # RFC 5424 6.3.2: a name without "@" is IANA's
-        assert sd_id in ("origin", "meta") or sd_id.endswith("@32473")
+        assert sd_id in ("origin", "meta", "timeQuality") or sd_id.endswith("@32473")
     return found
 
 
@@ -101,7 +101,7 @@ def test_booted(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     record = take_record(emitter)
     assert (record.priority, record.msgid) == (8 + 5, "BOOTED")
     found = dict(record.structured_data)
-    assert list(found) == ["origin", "meta", "runtime@32473"]
+    assert list(found) == ["origin", "meta", "timeQuality", "runtime@32473"]
     assert found["origin"] == [
         ("software", "shop"),
         ("swVersion", "1.2"),

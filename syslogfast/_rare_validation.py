@@ -9,6 +9,7 @@ from syslogfast._validation import (
     check_int,
     check_kind,
     check_sd_name,
+    check_seconds,
     complete_sd_id,
     describe,
     is_a,
@@ -66,6 +67,14 @@ def check_error(value: "object") -> "BaseException":
     if not isinstance(value, BaseException):
         raise TypeError(f"error must be an exception, got {describe(value)}")
     return value
+
+
+def check_heartbeat(value: "object") -> "float":
+    """Return the seconds between two signs of life."""
+    seconds = check_seconds("heartbeat", value)
+    if not seconds:
+        raise ValueError(f"heartbeat must be above 0 seconds, got {describe(value)}")
+    return seconds
 
 
 def reject_fatal_url(url: "str | None") -> "NoReturn":

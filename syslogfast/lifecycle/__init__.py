@@ -3,7 +3,7 @@
 `install` sees to all of them; `booted`, `network_up` and `crashed` are for those who do it by hand.
 Each has structured data beside a text that says the same. By MSGID:
 
-BOOTED, NETWORK-UP, TERMINATED, ENDED: severity notice.
+BOOTED, NETWORK-UP, ALIVE, TERMINATED, ENDED: severity notice.
 NETWORK-DOWN: warning; there is no address yet.
 CRASHED: crit; an exception or a signal ends the program.
 UNCAUGHT: err; an exception ends a thread or a task, or can only be ignored.
@@ -21,7 +21,7 @@ from syslogfast._platform import (
     catch_up_with_fork,
     find_signal_action,
 )
-from syslogfast._rare_validation import check_emitter, reject_fatal_url
+from syslogfast._rare_validation import check_emitter, check_heartbeat, reject_fatal_url
 from syslogfast._validation import check_field, check_seconds
 from syslogfast.constants import FOREVER
 from syslogfast.emitter import Emitter
@@ -38,6 +38,7 @@ from syslogfast.lifecycle.records import (
     send_record,
     terminated,
 )
+from syslogfast.transports import importing
 from syslogfast.transports.network import NetworkWatch, read_network
 from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
     from syslogfast.transports.network import Network
     from syslogfast.transports.url import Url
+    from syslogfast.transports.worker import PeriodicStep
 
 __all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
 
@@ -90,6 +92,7 @@ class Lifecycle:
         self._network_reported = make_lock()
         self._network_reported.acquire()
         self._fatal_transport: FatalTransport | None = None
+        self._heartbeat: PeriodicStep | None = None
 
     def uninstall(self) -> None:
         """Watch nothing any more; what somebody else has installed since stays."""
@@ -170,6 +173,7 @@ class Lifecycle:
         catch_up_with_fork()
         if not self._is_inherited:
             self._report_network(None)
+            self._stop_heartbeat()
             self._report(ended, self._crash)
 
     def _watch_termination(self) -> None:
@@ -201,6 +205,8 @@ class Lifecycle:
         if self._dumps_at_termination:
             self._report(dump)
         has_space = 2 * sender.queue.size <= sender.queue.limit
+        if is_default:
+            self._stop_heartbeat()
         if has_space:
             self._report(terminated, "SIGTERM")
         if is_default:
@@ -246,10 +252,30 @@ class Lifecycle:
         self._fatal_transport.arm()
 
     def reset_after_fork(self) -> None:
-        """Have the records of these signals name this process, which was forked."""
+        """Have this process, which was forked, named by the records of its signals and life."""
         self._is_inherited = True
         if self._fatal_transport and not self._is_over:
             self._fatal_transport.arm()
+        if self._heartbeat and not self._is_over:
+            self._heartbeat.start()
+
+    # --- signs of life ---------------------------------------------------------------------------
+
+    def _start_heartbeat(self, interval: float) -> None:
+        """Send ALIVE every so many seconds, from the sender's thread."""
+        with importing:
+            from syslogfast.lifecycle.heartbeat import beat  # for those who ask for it
+            from syslogfast.transports.worker import PeriodicStep
+
+        sender = self.emitter._sender
+        self._heartbeat = PeriodicStep(sender, interval, lambda: self._report(beat))
+        self._undo.append(self._stop_heartbeat)
+        self._heartbeat.start()
+
+    def _stop_heartbeat(self) -> None:
+        """Send no ALIVE any more: a collector takes what comes after ENDED for another life."""
+        if self._heartbeat:
+            self._heartbeat.stop()
 
     # --- the network -----------------------------------------------------------------------------
 
@@ -326,6 +352,7 @@ def install(
     fatal_signals: bool = True,
     fatal_url: str | None = None,
     pace: bool = True,
+    heartbeat: float | None = None,
 ) -> "Lifecycle":
     """Have the records of this program's life sent, now and later. Call it once, and early.
 
@@ -356,9 +383,12 @@ def install(
         an address, "unix://" or "fd://".
     pace: send the first datagrams over UDP in growing bursts: until a neighbour's address is
         resolved, many stacks keep only the last few.
+    heartbeat: send ALIVE every so many seconds, with what the process uses, and what became of its
+        records; None: not at all. It is the sender's thread that does so; in a process that was
+        forked, a thread of its own.
 
     TypeError, ValueError: `software` or `version` is no text, `network_timeout` is no number of
-        seconds, `fatal_url` is not such a URL.
+        seconds, `heartbeat` none above 0, `fatal_url` is not such a URL.
     """
     global _installed
     check_emitter(emitter, Emitter)
@@ -366,6 +396,7 @@ def install(
         if value is not None:
             check_field(name, value)
     timeout = check_seconds("network_timeout", network_timeout)
+    interval = None if heartbeat is None else check_heartbeat(heartbeat)
     url = None if fatal_url is None else parse_url_as("fatal_url", fatal_url)
     if url and needs_waiting(url):
         reject_fatal_url(fatal_url)
@@ -389,6 +420,8 @@ def install(
         lifecycle._watch_fatal_signals(url)
     if network:
         lifecycle._watch_network(timeout, watch_network)
+    if interval is not None:
+        lifecycle._start_heartbeat(interval)
     return lifecycle
 
 

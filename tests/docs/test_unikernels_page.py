@@ -39,6 +39,8 @@ from syslogfast import lifecycle
 log = syslogfast.connect("fd://1")
 lifecycle.install(log, version="1.2", network_timeout=0)
 """
+# What leads to a sign of life, and no other record of a kind of its own.
+ALIVE = "lifecycle.install(log, version='1.2', heartbeat=0.05); import time; time.sleep(0.2)"
 BACKENDS = ("c", "python") if syslogfast.BACKEND == "c" else ("python",)
 
 
@@ -95,6 +97,7 @@ def check_life(section: Section, stage: Stage) -> None:
         (NETWORK, "raise ValueError", 1),
         (NETWORK, "os.kill(os.getpid(), signal.SIGTERM)", -15),
         (NETWORK, "os.abort()", -6),
+        (NETWORK, ALIVE, 0),
         (NO_NETWORK, "pass", 0),
     ):
         for record in read_life(stage.run(before + INSTALL + end, status)):
@@ -156,6 +159,24 @@ def check_ends(section: Section, stage: Stage) -> None:
         assert (parsed.msgid, text) == ("CRASHED", "about to crash: SIGABRT (Aborted)")
         signal = ("signal@32473", [("name", "SIGABRT"), ("number", "6")])
         assert parsed.structured_data == [("meta", [("sequenceId", "3")]), signal]
+
+
+@PAGE.check("How a collector tells a silent death")
+def check_alive(section: Section, stage: Stage) -> None:
+    """The record has the page's parts; the collectors are run by interop/test_silent_death.py."""
+    program = stage.listen(section.take("python")).replace("heartbeat=60", "heartbeat=0.2")
+    stage.run(NETWORK + program + "import time\ntime.sleep(0.3)\n")
+    _, _, sent, _ = map(parse_rfc5424, stage.receive(4))
+    shown = parse_rfc5424(section.take("text").strip().encode())
+    for found, expected in zip(sent.structured_data, shown.structured_data, strict=True):
+        assert found[0] == expected[0]
+        assert [name for name, _ in found[1]] == [name for name, _ in expected[1]]
+    masked = [re.sub(r"\d+(\.\d+)?", "N", record.message or "") for record in (sent, shown)]
+    assert masked[0] == masked[1]
+    assert sent[:1] + sent[2:4] + sent[5:6] == shown[:1] + shown[2:4] + shown[5:6]
+    assert dict(sent.structured_data)["queue@32473"] == dict(shown.structured_data)["queue@32473"]
+    assert [block.language for block in section.left] == ["text", "text"]
+    section.left.clear()
 
 
 # Both give a list of the modules that are loaded; the second one then crashes.

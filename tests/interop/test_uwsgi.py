@@ -37,6 +37,12 @@ import os, syslogfast
 log = syslogfast.connect(os.environ["COLLECTOR"], app_name="shop", timeout={TIMEOUT})
 for number in range({AT_IMPORT}):
     log.info("import %d", number)
+if "HEARTBEAT" in os.environ:
+    from syslogfast import lifecycle
+    parts = ["boot", "network", "exceptions", "termination", "end", "fatal_signals"]
+    lifecycle.install(
+        log, heartbeat=float(os.environ["HEARTBEAT"]), **dict.fromkeys(parts, False)
+    )
 
 def application(environ, start_response):
     for number in range({EACH}):
@@ -207,6 +213,40 @@ def test_each_record_arrives_once_by_tls(
     with contextlib.closing(TlsSink(certificates)) as sink:
         url = f"tls://127.0.0.1:{sink.port}?ca={authorities}&framing=lf"
         check(serve(backend, url, *options), sink, 50, AT_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("backend", "options"), [("c", []), ("c", ["--enable-threads"]), ("c", HOOKS)]
+)
+def test_each_process_says_that_it_lives(
+    serve: Serve,
+    sink: Sink,
+    backend: str,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker from its first record on, or from the fork where Python is told of that.
+
+    Without --enable-threads the threads of Python have no turn but in a request, and no more.
+    """
+    load_backend(backend)
+    monkeypatch.setenv("HEARTBEAT", "0.1")
+    server = serve(backend, url_of(sink), *options)
+    served_by = {server.ask(query) for query in range(50)}
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        served_by.add(server.ask(50))
+        time.sleep(0.02)
+
+    def count_alive() -> "collections.Counter[str]":
+        return collections.Counter(r.procid for r in sink.read_records() if r.msgid == "ALIVE")
+
+    assert wait_until(lambda: all(count_alive()[process] >= 2 for process in served_by)), (
+        count_alive(),
+        served_by,
+        server.read(),
+    )
+    assert server.end(signal.SIGTERM) < TIMEOUT + 3
 
 
 @pytest.mark.parametrize(

@@ -254,8 +254,12 @@ class Lifecycle:
     def reset_after_fork(self) -> None:
         """Have this process, which was forked, named by the records of its signals and life."""
         self._is_inherited = True
+        sender = self.emitter._sender
+        is_inherited = sender.is_inherited
         if self._fatal_transport and not self._is_over:
             self._fatal_transport.arm()
+        # To open a transport has an end expected, which multiprocessing forgets right after this.
+        sender.is_inherited = is_inherited
         if self._heartbeat and not self._is_over:
             self._heartbeat.start()
 

@@ -808,6 +808,33 @@ def test_a_crash_in_a_process_of_multiprocessing(needs_c: None, transport: str) 
     assert [read_sequence_id(record) for record in others] == [1, 2]
 
 
+LINGERING_POOL = (
+    POOL.partition("def work")[0]
+    + """
+def work():
+    log.info("child")
+context = multiprocessing.get_context("fork")
+process = context.Process(target=work)
+process.start()
+process.join(60)
+print(process.pid, process.exitcode, flush=True)
+"""
+)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_lingers_in_a_process_of_multiprocessing(backend: str, transport: str) -> None:
+    """It is sent at the end of that process, though the fork has opened its transport."""
+    with collect_crashes(transport) as collector:
+        death = die(
+            LINGERING_POOL, collector.url, collector=collector, backend=backend, linger=1000
+        )
+        records = read_records(collector)
+    child, exit_code = death.stdout.split()[1:]
+    assert (death.status, exit_code, death.stderr) == (0, "0", "")
+    assert [record.msgid for record in records if record.procid == child] == ["-"]
+
+
 def test_twice(backend: str) -> None:
     """The second takes the place of the first, on the transport of its own emitter."""
     code = SEGFAULT if backend == "c" else "LIVE\n1 / 0"

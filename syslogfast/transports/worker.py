@@ -329,8 +329,9 @@ class Worker:
         """Take the periodic step if it is due."""
         periodic = self._sender.periodic
         if periodic and periodic.is_due():
-            expect_end(self._sender)
+            expect_end(self._sender)  # after one interval multiprocessing has begun the process
             periodic.take()
+            self._is_urgent = True  # what it has queued does not linger
 
     def _send_all(self) -> None:
         """Send all that is queued, waiting where the transport is full, until it breaks."""

@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.pairwise import choose_pairs, take_turns
-from support.receivers import LIMIT, Sink, url_of, wait_until
+from support.receivers import LIMIT, Sink, collect, url_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.surroundings]
 
@@ -192,3 +192,22 @@ def serve_tls(sink: Sink, folder: pathlib.Path) -> str:
     subprocess.run([*make.split(), *names.split(), *extension], check=True, capture_output=True)
     sink.speak_tls(f"{folder}/cert", f"{folder}/key")
     return f"tls://127.0.0.1:{sink.port}?framing=lf&ca={folder}/cert"
+
+
+ALIVE = """
+import ctypes, sys, syslogfast
+from syslogfast import lifecycle
+log = syslogfast.connect(sys.argv[1])
+lifecycle.install(log, heartbeat=0.05, network=False)
+ctypes.CDLL(None).usleep(600000)  # the GIL is given up, but no greenlet has a turn
+"""
+
+
+def test_signs_of_life_need_no_greenlet(
+    run_python: Callable, library: str, backend: str, receiver: socket.socket
+) -> None:
+    """They come from a real thread."""
+    with collect(receiver) as datagrams:
+        result = run_python(LIBRARIES[library] + ALIVE, url_of(receiver), backend=backend)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert sum(b" ALIVE " in datagram for datagram in datagrams) >= 4

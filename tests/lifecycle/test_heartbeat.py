@@ -353,6 +353,14 @@ def test_while_a_lot_is_sent(install: Callable, receiver: socket.socket) -> None
     assert len(datagrams) <= stats["sent"]
 
 
+def test_it_does_not_linger(install: Callable, receiver: socket.socket) -> None:
+    """Nor does what has waited for others until then."""
+    emitter = install(url_of(receiver), linger=1000)
+    emitter.info("sold")
+    found = [parse_rfc5424(receiver.recv(65536)) for _ in range(3)]
+    assert [record.msgid for record in found] == ["-", "ALIVE", "ALIVE"]
+
+
 def test_while_the_collector_does_not_read(install: Callable, small_sink: Sink) -> None:
     """The transport is full: the thread waits for it, but not beyond the time of a record."""
     small_sink.reads.clear()
@@ -602,14 +610,14 @@ print(os.getpid(), child)
 MULTIPROCESSING = """
 import multiprocessing, os, sys, time, syslogfast
 from syslogfast import lifecycle
-log = syslogfast.connect(sys.argv[1], hostname="vm-7", app_name="shop", sequence_ids=True)
+log = syslogfast.connect(sys.argv[1], hostname="vm-7", sequence_ids=True, linger=1000)
 
 def work():
-    time.sleep(0.6)
+    time.sleep(1.8)
     log.info("done")
 
 if __name__ == "__main__":
-    lifecycle.install(log, heartbeat=0.05, network=False)
+    lifecycle.install(log, heartbeat=0.3, network=False)  # multiprocessing takes its time
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     process.join()
@@ -680,21 +688,3 @@ def test_after_a_fork_in_c(run_python: Run, receiver: socket.socket) -> None:
     assert own[0].message == "here"
     assert len(list_alive(own)) >= 4
     assert list_numbers(list_alive(own)) == list(range(1, len(own)))
-
-
-def test_the_greenlets_of_gevent(run_python: Run, receiver: socket.socket) -> None:
-    """A real thread sends it, while no greenlet gives way."""
-    code = """
-import gevent.monkey
-gevent.monkey.patch_all()
-import ctypes, sys, syslogfast
-from syslogfast import lifecycle
-log = syslogfast.connect(sys.argv[1])
-lifecycle.install(log, heartbeat=0.05, network=False)
-ctypes.CDLL(None).usleep(600000)  # gives up the GIL, and not the hub
-"""
-    pytest.importorskip("gevent")
-    with collect(receiver) as datagrams:
-        result = run_python(code, url_of(receiver))
-    assert (result.returncode, result.stderr) == (0, "")
-    assert sum(b" ALIVE " in datagram for datagram in datagrams) >= 4

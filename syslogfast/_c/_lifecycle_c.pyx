@@ -1,6 +1,7 @@
 # cython: binding=False, autotestdict=False, auto_pickle=False
 # cython: subinterpreters_compatible=own_gil, freethreading_compatible=True
 # What the handlers of signals do, in C: the records of fatal signals, and what lingers at SIGTERM.
+# Beside that, what the records of a lifecycle need of the system, and Python has not.
 #
 # A module of its own, loaded with a lifecycle or an emitter that lingers: most programs have none.
 
@@ -89,6 +90,7 @@ include "recorded.pxi"
 include "python_stack.pxi"
 include "fatal_signals.pxi"
 include "termination.pxi"
+include "clock_quality.pxi"
 
 
 # What the main interpreter has armed stays when that ends: C may still crash. No other can free it.

@@ -47,12 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias, Unpack
 
-    from syslogfast.types import CommonOptions, Framing, Protocol, QueueOptions, Stats
-
-    class HandlerOptions(CommonOptions, QueueOptions, total=False):
-        """Those that are no parameters of SysLogHandler."""
-
-        prefix: bytes
+    from syslogfast.types import Framing, HandlerOptions, Protocol, Stats
 
     Address: TypeAlias = tuple[str, int] | str | Sequence[str]
     Tls: TypeAlias = bool | ssl.SSLContext | Mapping[str, object] | None

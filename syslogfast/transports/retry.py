@@ -306,13 +306,14 @@ def write_unaided(line: "str") -> "None":
     was_blocking = system.get_blocking(descriptor)
     # As in signal_mask.py: what blocks may have a handler called, which may raise.
     before = signals.pthread_sigmask(signals.SIG_BLOCK, ())
+    was_pending = signals.SIGPIPE in signals.sigpending()
     try:
         signals.pthread_sigmask(signals.SIG_BLOCK, {signals.SIGPIPE})
         system.set_blocking(descriptor, False)
         system.write(descriptor, line.encode("utf-8", "backslashreplace"))
     except BrokenPipeError:
-        if signals.SIGPIPE not in before:
-            signals.sigtimedwait({signals.SIGPIPE}, 0)  # it is this thread's
+        if not was_pending:
+            signals.sigtimedwait({signals.SIGPIPE}, 0)  # it is of this write
     finally:
         system.set_blocking(descriptor, was_blocking)
         signals.pthread_sigmask(signals.SIG_SETMASK, before)

@@ -56,9 +56,15 @@ class WithoutSigpipe(BlockedSignals):
         number = getattr(signals, "SIGPIPE", 0)
         is_reset = number and find_signal_action(number) in (None, signals.SIG_DFL)
         super().__init__(frozenset([number] if is_reset else []))
+        self._was_pending = False
+
+    def __enter__(self) -> None:
+        if self._numbers and hasattr(signals, "sigpending"):  # while nothing is blocked yet
+            self._was_pending = self._numbers <= signals.sigpending()
+        super().__enter__()
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._before is not None and not self._numbers <= self._before:  # it is this thread's
+        if self._before is not None and not self._was_pending:  # then it is of this write
             if hasattr(signals, "sigtimedwait"):
                 signals.sigtimedwait(self._numbers, 0)
             elif self._numbers <= signals.sigpending():  # macOS

@@ -67,22 +67,32 @@ class QueueOptions(TypedDict, total=False):
     linger: float | None
     queue_bytes: int
     overflow: Overflow
-    level: int | str | None
-    recorder_bytes: int
-    dump_level: int | str | None
     trace: bool
     on_failure: "OnFailure"
     oversize: Oversize
     multiline: Multiline
 
 
-class DeliveryOptions(QueueOptions, total=False):
+class RecordOptions(TypedDict, total=False):
+    """Options of `connect` that a SysLogHandler takes, too, if it writes a header."""
+
+    level: int | str | None
+    recorder_bytes: int
+    dump_level: int | str | None
+    sequence_ids: bool
+
+
+class DeliveryOptions(QueueOptions, RecordOptions, total=False):
     """All options of `connect` but those of Encoder, for functions that call it."""
 
     timeout: float
-    sequence_ids: bool
-    level: int | str | None
     context: "ssl.SSLContext | None"
+
+
+class HandlerOptions(CommonOptions, QueueOptions, RecordOptions, total=False):
+    """Those of SysLogHandler that are no parameters of its own."""
+
+    prefix: bytes
 
 
 class Counts(TypedDict):

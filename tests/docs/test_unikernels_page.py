@@ -13,6 +13,7 @@ import pytest
 from support.crashes import leave_out_stack
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 from support.page_sections import SEVERITIES, USER, Page, Run, Section, Stage, check_session
+from support.receivers import collect
 
 import syslogfast
 from syslogfast.transports.url import parse_url
@@ -115,6 +116,29 @@ def check_life(section: Section, stage: Stage) -> None:
     if syslogfast.BACKEND == "python":
         expected = {row for row in expected if not row[2].startswith("`signal@32473`: `name`, ")}
     assert found == expected
+
+
+@PAGE.check("What led to a crash: the flight recorder")
+def check_recorder(section: Section, stage: Stage) -> None:
+    """The last of what was recorded comes before the crash, as the page shows it."""
+    program = stage.listen(section.take("python"))
+    (receiver,) = stage.sockets
+    shown = [parse_rfc5424(line.encode()) for line in section.take("text").splitlines()]
+    for backend in BACKENDS:
+        with collect(receiver) as datagrams:
+            stage.run(NETWORK + program, 1, backend)
+        records = [parse_rfc5424(record) for record in datagrams]
+        opened = [record.message for record in records].index("open")
+        *recorded, crashed, _ = records[opened + 1 :]
+        numbers = [int(dict(r.structured_data[0][1])["number"]) for r in recorded]
+        assert numbers == list(range(numbers[0], 5001))
+        assert 1000 < len(numbers) < 5000
+        assert [r.message for r in recorded] == [f"{number} in the basket" for number in numbers]
+        for example, record in zip(shown[1:3], (recorded[0], recorded[-1]), strict=True):
+            assert (example.priority, example.msgid) == (record.priority, record.msgid)
+            assert example.structured_data[0][0] == record.structured_data[0][0]
+        assert (crashed.msgid, shown[3].msgid) == ("CRASHED", "CRASHED")
+        assert list(dict(crashed.structured_data)) == list(dict(shown[3].structured_data))
 
 
 @PAGE.check("Who stores it")

@@ -94,6 +94,8 @@ class Embedded:
         records = records.replace(kernel, "KERNEL").replace(f"cpython {self.version}", "PYTHON")
         records = records.replace(f"{syslogfast.__version__} c", "VERSION")
         records = re.sub(r"(?<=>1 )[^ ]+Z|(?<=(?:booted|tarted)=\")[^\"]+Z", "TIME", records)
+        records = re.sub(r' isSynced="0"| isSynced="1" syncAccuracy="\d+"', " CLOCK", records)
+        records = re.sub(r"(?<=; clock )(?:within [\d.]+ ms|not synchronised)", "CLOCK", records)
         records = re.sub(r"(?<=sysUpTime=\")\d+|(?<=pid=\")\d+|(?<=PID )\d+", "NUMBER", records)
         return re.sub(r"\d+\.\d+(?= s after (?:boot|process start))", "SECONDS", records)
 

@@ -214,10 +214,11 @@ EXPECTED = {
     "EncoderOptions": set(OPTIONS),
     "ConnectOptions": set(OPTIONS),
     "QueueOptions": set(handlers.DELIVERY),
+    "RecordOptions": set(handlers.OTHERS),
     "DeliveryOptions": set(OF_CONNECT),
     "ServiceOptions": {*OPTIONS, *OF_CONNECT},
     "TokenOptions": {*OPTIONS, *OF_CONNECT} - {"protocol", "prefix"},
-    "HandlerOptions": {*OPTIONS, *handlers.DELIVERY} - set(OF_HANDLER),
+    "HandlerOptions": {*OPTIONS, *handlers.DELIVERY, *handlers.OTHERS} - set(OF_HANDLER),
 }
 
 
@@ -301,6 +302,7 @@ def test_statistics_are_those_at_run_time(backend: str) -> None:
     with load_emitter_module(backend).connect("fd://1") as log:
         stats = log.stats
     kinds = {"int": int, "str | None": (str, type(None)), "dict[str, int]": dict}
+    kinds["Counts | None"] = (dict, type(None))
     keys = list_keys("Stats")
     assert set(keys) == set(stats)
     assert all(isinstance(stats[key], kinds[kind]) for key, kind in keys.items())

@@ -168,18 +168,22 @@ def test_a_handler_raises_as_a_signal_is_blocked(
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("was_blocked", [False, True])
-def test_a_broken_pipe(was_blocked: bool, masks: dict[int, set[int]]) -> None:
+@pytest.mark.parametrize(
+    ("was_blocked", "was_pending"), [(False, False), (True, False), (True, True)]
+)
+def test_a_broken_pipe(was_blocked: bool, was_pending: bool, masks: dict[int, set[int]]) -> None:
     """The signal of our own write is taken back; one that the program waits for is left to it."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     former = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE] if was_blocked else [])
+    if was_pending:
+        signal.raise_signal(signal.SIGPIPE)
     try:
         with pytest.raises(BrokenPipeError), WithoutSigpipe():
             os.write(write_end, b"x")
-        assert (signal.SIGPIPE in signal.sigpending()) == was_blocked
-        if was_blocked:
+        assert (signal.SIGPIPE in signal.sigpending()) == was_pending
+        if was_pending:
             assert signal.sigtimedwait([signal.SIGPIPE], 0)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -224,6 +224,7 @@ def test_transport(rounds: Rounds, publish: Publish, leave_out: LeaveOut, kind: 
 # --- loggers that were given ours ----------------------------------------------------------------
 
 INSTALLED = OurInstalled.name
+RECORDED = "debug, into the flight recorder"
 NO_WORK = "floor: an empty method"
 FOREIGN = "a StreamHandler to a stub stream"
 IDLE = "another's handler that does nothing"
@@ -240,10 +241,11 @@ def installed() -> Iterator[None]:
         syslogfast.loggers.uninstall()
 
 
-def connect_tcp(port: int, linger: "float | None") -> syslogfast.SysLogHandler:
+def connect_tcp(port: int, linger: "float | None", **options: object) -> syslogfast.SysLogHandler:
     return syslogfast.SysLogHandler(
         f"tcp://127.0.0.1:{port}?framing=lf",
         hostname=HOSTNAME, app_name=APP_NAME, linger=linger, on_failure=False, queue_bytes=1 << 25,
+        **options,
     )  # fmt: skip
 
 
@@ -268,6 +270,23 @@ def check_log_call(call: LogCall) -> None:
     text = (call.text or MESSAGE).replace("\n", "#012")
     expected = strict.expect_now(text, procid=str(os.getpid()), **call.fields)
     strict.check(data.removesuffix(b"\n"), expected)
+
+
+def time_recorded(handler: syslogfast.SysLogHandler) -> Run:
+    """The same of a call below the level of a handler, which has a flight recorder."""
+    call = LogCall("logger.debug(message)")
+    logger = make_logger(syslogfast.Logger, call, handler)
+    logger.setLevel(logging.DEBUG)
+    run = repeat_log_call(call, logger)
+    run()
+    ring = handler._emitter._recorder._queue
+    assert ring.count_all()["offered"] == call.calls
+    data = bytes(ring.peek(True)).removesuffix(b"\n")
+    ring.rewind()
+    before, _, rest = data.partition(b"[recorded@32473 number=")
+    data = before.replace(b"<15>", b"<14>") + b"-" + rest.partition(b"]")[2]
+    strict.check(data, strict.expect_now(MESSAGE, procid=str(os.getpid())))
+    return run
 
 
 def time_standard(call: LogCall) -> Run:
@@ -315,6 +334,9 @@ def test_loggers(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> 
         for kind, column in ((logging.Logger, Standard.name), (syslogfast.Logger, INSTALLED)):
             rows[column, FOREIGN] = time_foreign(kind)
             rows[column, IDLE] = time_idle(kind)
+        recording = connect_tcp(9, 3600.0, level="info", recorder_bytes=1 << 18)
+        handlers.append(recording)
+        rows[INSTALLED, RECORDED] = time_recorded(recording)
         nothing = LogCall("call(message)", names={"call": floor_module.do_nothing})
         rows[NO_WORK, NO_WORK] = repeat_log_call(nothing, logging.getLogger())
 
@@ -337,8 +359,12 @@ def test_loggers(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> 
         cells.append(
             [name, own, theirs, compared[Standard.name][1], [*compared[Standard.name][2:]]]
         )
-    median = compare({NO_WORK: times[NO_WORK, NO_WORK]}, NO_WORK)[NO_WORK][0] / nothing.calls * 1e9
-    cells.append([NO_WORK, median, None, None, None])
+    for name, key, count in (
+        (RECORDED, (INSTALLED, RECORDED), LogCall.calls),
+        (NO_WORK, (NO_WORK, NO_WORK), nothing.calls),
+    ):
+        median = compare({name: times[key]}, name)[name][0] / count * 1e9
+        cells.append([name, median, None, None, None])
     publish(Table("loggers", "Loggers with install()", list_columns(), cells))
 
 

@@ -1216,3 +1216,28 @@ interpreters.destroy(other)
     assert result.stdout.splitlines()[0].endswith(" logging"), result.stdout
     assert not result.stdout.startswith(("fast", "install()"))
     assert result.stderr == "WARNING:root:as ever\n"
+
+
+# --- the flight recorder -------------------------------------------------------------------------
+
+
+@needs_compiled
+def test_debug_reaches_the_flight_recorder(log: logging.Logger) -> None:
+    """Without a LogRecord; the level of `logging` stays the program's."""
+    recording = make_handler(level="info", recorder_bytes=1 << 15)
+    log.handlers[:] = [recording]
+    log.debug("not for %s", "anybody")
+    log.setLevel(logging.DEBUG)
+    assert is_fast(functools.partial(log.debug, "%d in the basket", 3))
+    log.debug("with %s", "more", extra={"msgid": "M", "structured_data": {"a@1": {"b": "c"}}})
+    log.info("sold")
+    stats = recording.stats
+    assert (stats["offered"], stats["recorder"]["offered"]) == (1, 3)
+    assert recording.dump() == 3
+    assert take(recording) == [
+        b"<14 - - sold",
+        b'<15 - [recorded@32473 number="1"] 3 in the basket',
+        b'<15 - [recorded@32473 number="2"] 3 in the basket',
+        b'<15 M [a@1 b="c"][recorded@32473 number="3"] with more',
+    ]
+    recording.close()

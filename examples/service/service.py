@@ -23,6 +23,7 @@ def recommend(symbol: str) -> str:
 def answer(client: socket.socket, log: syslogfast.Emitter) -> None:
     with client.makefile("rw", encoding="ascii", errors="replace") as lines:
         symbol = lines.readline(LONGEST_SYMBOL).strip()
+        log.debug("asked for %r", symbol, msgid="ASKED")
         word = recommend(symbol) if symbol in SHARES else "unknown"
         lines.write(word + "\n")
     elements = {"stock@32473": {"symbol": symbol, "recommendation": word}}
@@ -45,6 +46,8 @@ def serve(host: str, port: int, log: syslogfast.Emitter) -> None:
 
 if __name__ == "__main__":
     host, port = sys.argv[1:] or ("", 8080)
-    log = syslogfast.connect(app_name="recommender", sequence_ids=True)
-    lifecycle.install(log, version="1.0")
+    log = syslogfast.connect(
+        app_name="recommender", sequence_ids=True, level="info", recorder_bytes=1 << 16
+    )
+    lifecycle.install(log, version="1.0", heartbeat=60)
     serve(host, int(port), log)

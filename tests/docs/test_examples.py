@@ -22,6 +22,8 @@ USER = 8  # the facility, times 8
 CRIT, WARNING, NOTICE, INFO = 2, 4, 5, 6
 NETWORK = ("NETWORK-UP", "NETWORK-DOWN")  # one of them, when this machine's is known
 
+ASKED = ["HOOLI", "INITECH", "", '"]\ufffd\0<0>1', "ACME" * 4, "ACME", "OLDCO"]
+
 Ask = Callable[[bytes], str]
 
 
@@ -131,6 +133,11 @@ def check_account(
 ) -> None:
     """Every record that has to be there is, none other, in order, and says what it should."""
     port, pid, said = ran
+    recorded = records[-2 - len(ASKED) : -2]  # before CRASHED and ENDED
+    assert [(record.msgid, record.message) for record in recorded] == [
+        ("ASKED", f"asked for {symbol!r}") for symbol in ASKED
+    ]
+    records = [record for record in records if record not in recorded]
     for number, record in enumerate(records, 1):
         assert record[2:5] == (socket.gethostname(), "recommender", str(pid))
         timestamp = datetime.datetime.fromisoformat(record.timestamp.replace("Z", "+00:00"))

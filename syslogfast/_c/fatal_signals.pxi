@@ -2,23 +2,15 @@
 # leaves the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime,
-# getpid, getsockopt, lseek, poll, raise, read, send, setsockopt, sigaction and write
-# (signal-safety(7)), memchr, memcmp, memcpy, memset and strlen, what `faulthandler` has for this,
-# and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
+# getpid, getsockopt, lseek, poll, pthread_sigmask, raise, read, send, setsockopt, sigaction and
+# write (signal-safety(7)), memchr, memcmp, memcpy, memset and strlen, what `faulthandler` has for
+# this, and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
 
 cdef enum:
-    SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
     STACK_SIZE = 65536      # the kernel's part of a signal's frame alone can take 11 KB
     FATAL = 2               # severity (RFC 5424 6.2.1) that the records were prepared with
     STDERR = 2
     SPARE_SPACE = 32        # octets: more than an octet count, or sequenceId and delimiter, take
-
-
-cdef extern from *:
-    """
-    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    """
-    const int[SIGNALS] signals "syslogfast_signals"
 
 
 # What there is to be sent, and how: a record for each signal, in which all but the time and the
@@ -168,8 +160,7 @@ cdef void install_handler(int signal) noexcept nogil:
     cdef SignalAction action, present
     memset(&action, 0, sizeof(action))
     action.sa_sigaction = on_fatal_signal
-    # It is called again if what it calls crashes.
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK
     sigaction(signals[signal], NULL, &present)
     if present.sa_sigaction != on_fatal_signal:
         former_actions[signal] = present

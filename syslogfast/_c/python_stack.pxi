@@ -9,6 +9,14 @@ cdef enum:
     SEEK_SET = 0
     SEEK_CUR = 1
     STACK_SPACE = 4096      # octets: of forty frames or so
+    SIGNALS = 5             # SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
+
+
+cdef extern from *:
+    """
+    static const int syslogfast_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    """
+    const int[SIGNALS] signals "syslogfast_signals"
 
 
 cdef struct StackDump:
@@ -40,11 +48,18 @@ def use_stack_dump(int number, int fd, /):
 
 
 cdef void dump_stack() noexcept nogil:
-    """Have this thread's stack in `stack_text`."""
+    """Have this thread's stack in `stack_text`; meanwhile a signal of a fault may come."""
     global stack_size
     cdef Py_ssize_t size
+    cdef SignalSet faults, before
+    cdef int signal
+    sigemptyset(&faults)
+    for signal in range(SIGNALS):
+        sigaddset(&faults, signals[signal])
+    pthread_sigmask(SIG_UNBLOCK, &faults, &before)
     lseek(stack_dump.fd, 0, SEEK_SET)
     stack_dump.write(stack_dump.number)
+    pthread_sigmask(SIG_SETMASK, &before, NULL)
     size = lseek(stack_dump.fd, 0, SEEK_CUR)
     lseek(stack_dump.fd, 0, SEEK_SET)
     if size > 0:
@@ -63,8 +78,10 @@ cdef char *write_stack(char *dst, const char *limit) noexcept nogil:
         next = line_feed + 1
         line_feed = <const char *>memchr(next, c"\n", end - next)
         space = limit - dst - strlen(separator)
-        if line_feed == NULL or memcmp(next, b"  ", 2) or line_feed - next - 2 > space:
+        if line_feed == NULL or line_feed - next - 2 > space:
             break
+        if line_feed - next < 7 or memcmp(next, b"  File ", 7):
+            break   # faulthandler has found that it is no frame
         dst = write_bytes(dst, separator, strlen(separator))
         dst = write_bytes(dst, next + 2, line_feed - next - 2)
         separator = b"; "

@@ -31,6 +31,11 @@ cdef extern from *:
     #define setsockopt(fd, level, name, value, size) ((void)(value), -1)
     #define getpid() 0
     #define lseek(fd, offset, whence) -1
+    typedef int sigset_t;
+    enum { SIG_UNBLOCK = 0, SIG_SETMASK = 0 };
+    #define sigemptyset(set) ((void)(set))
+    #define sigaddset(set, number) ((void)(set), (void)(number))
+    #define pthread_sigmask(how, set, before) ((void)(set), (void)(before))
     #define read(fd, space, size) -1
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
     #else
@@ -82,6 +87,8 @@ cdef extern from *:
         void (*sa_sigaction)(int, Cause *, void *) noexcept nogil
         void (*sa_handler)(int) noexcept nogil
         int sa_flags
+    ctypedef struct SignalSet "sigset_t":
+        pass
     ctypedef struct Stack "stack_t":
         void *ss_sp
         size_t ss_size
@@ -96,6 +103,10 @@ cdef extern from *:
     int SO_MEMINFO "SYSLOGFAST_MEMINFO"
     int errno
     int sigaction(int number, const SignalAction *action, SignalAction *former) nogil
+    int SIG_SETMASK, SIG_UNBLOCK
+    void sigemptyset(SignalSet *set) nogil
+    void sigaddset(SignalSet *set, int number) nogil
+    void pthread_sigmask(int how, const SignalSet *set, SignalSet *before) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
     ssize_t recv(int fd, void *space, size_t size, int flags) nogil

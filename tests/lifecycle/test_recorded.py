@@ -286,25 +286,29 @@ descend(300)
 
 
 def test_a_frame_that_is_corrupt(needs_c: None) -> None:
-    """The dump crashes itself: the record goes out without it, and the status is that of before."""
+    """The dump crashes itself, or finds it out: the record goes out without it, in any case.
+
+    The status is that of the signal. The frame's thread is in C and runs no more of Python's code.
+    """
     code = """
-import ctypes, os, signal, sys
+import ctypes, os, signal, sys, threading, time
 LIVE
-def corrupt(number):
+def corrupt(frame):
     # What a frame's own memory has of its code: the dump is going to read it.
-    frame = sys._getframe()
-    code = id(frame.f_code)
+    time.sleep(0.1)
     inner = ctypes.c_void_p.from_address(id(frame) + 3 * ctypes.sizeof(ctypes.c_void_p)).value
     for offset in range(0, 96, 8):
         place = ctypes.c_void_p.from_address(inner + offset)
-        if place.value is not None and place.value & ~3 == code:
+        if place.value is not None and place.value & ~3 == id(frame.f_code):
             place.value = 8
-            break
-    else:
-        os._exit(77)
-    raise_signal(number)
-raise_signal = ctypes.CDLL(None)["raise"]
-corrupt(NUMBER)
+            signal.pthread_kill(threading.main_thread().ident, NUMBER)
+            time.sleep(9)
+    os._exit(77)
+def wait():
+    threading.Thread(target=corrupt, args=(sys._getframe(),)).start()
+    pause()
+pause = ctypes.CDLL(None).pause
+wait()
 """
     for name in ("SIGSEGV", "SIGABRT"):
         number = int(signal.Signals[name])

@@ -55,9 +55,15 @@ class Recorder:
         """
         if self._queue.closed or self._is_dumping_here():
             return 0  # this thread's signal handler has interrupted it, perhaps
+        taken = 0
         with self._dumping:
             self._sender.pump()
-            taken = self._take()
+            try:
+                taken = self._take()
+            except MemoryError:
+                pass  # which is no concern of who emits; what is left stays where it is
+            finally:
+                self.ring.rewind()  # whatever has ended it, the oldest can be overwritten again
         getattr(self._sender._transport, "pace", int)(taken)  # UDP has it
         self._sender.pump()
         return taken
@@ -68,8 +74,7 @@ class Recorder:
     def _take(self) -> int:
         queue, ring = self._queue, self.ring
         space = queue.limit - queue.size - ring.largest
-        while ring.size > max(space, 0):
-            ring.peek(True)
+        while ring.size > max(space, 0) and ring.peek(True):
             ring.drop_first("full")
         taken = 0
         for _ in range(ring.count):  # no more: others may go on to record

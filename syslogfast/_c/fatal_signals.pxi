@@ -82,7 +82,9 @@ cdef void send_crash_record(int signal) noexcept nogil:
         if not send_backlog(<Queue>crash_state.queue, fd, last):
             fd = -1
         if fd >= 0 and crash_state.ring != NULL:
-            if not send_recorded(<Queue>crash_state.ring, fd, crash_state.reserve, last):
+            if not send_recorded(
+                <Queue>crash_state.ring, <Queue>crash_state.queue, fd, crash_state.reserve, last
+            ):
                 fd = -1
     elif crash_state.layout.framing != DATAGRAM:
         fd = -1

@@ -131,8 +131,14 @@ cdef void skip_oldest(Queue ring, Py_ssize_t space, bint is_datagram) noexcept n
         block = <PyObject *>(<Block>block).next
 
 
-cdef bint send_recorded(Queue ring, int fd, Py_ssize_t reserve, int64_t last) noexcept nogil:
-    """Send what finds space beside `reserve` bytes; False: the transport is broken."""
+cdef bint send_recorded(
+    Queue ring, Queue queue, int fd, Py_ssize_t reserve, int64_t last
+) noexcept nogil:
+    """Send what finds space beside `reserve` bytes; False: the transport is broken.
+
+    The queue is that of the transport, among whose records those count from then on.
+    """
+    cdef Py_ssize_t sent = ring.sent, sent_bytes = ring.sent_bytes
     cdef Room room
     cdef socklen_t length = sizeof(room.kind)
     cdef Py_ssize_t left
@@ -159,5 +165,8 @@ cdef bint send_recorded(Queue ring, int fd, Py_ssize_t reserve, int64_t last) no
             stalled = 0
         poll(NULL, 0, pause)
         pauses += pause
+    queue.offered += ring.sent - sent
+    queue.sent += ring.sent - sent
+    queue.sent_bytes += ring.sent_bytes - sent_bytes
     swap(&ring.pinned, CRASH_OWNED, 0)
     return result

@@ -1,5 +1,6 @@
 """The flight recorder: what is below the level is kept in memory, and sent before what matters."""
 
+import contextlib
 import logging
 import os
 import random
@@ -286,6 +287,42 @@ def test_threads_record_while_another_sends(backend: str, sink: Sink) -> None:
     stats = log.stats
     assert stats["offered"] == stats["sent"] == taken
     assert wait_until(lambda: len(sink.received) >= stats["bytes"])
+    log.close()
+
+
+class Interrupting:
+    """A queue in whose `put` something is raised."""
+
+    closed = False
+    lacks_memory = False
+    limit = 1 << 20
+    size = 0
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def put(self, frame: bytes) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()], ids=repr)
+def test_a_dump_that_is_interrupted(
+    backend: str, receiver: socket.socket, error: BaseException
+) -> None:
+    """Nothing is lost by it, and the oldest can be overwritten afterwards."""
+    log = open_recorder(backend, receiver)
+    for number in range(3):
+        log.debug("%d", number)
+    recorder = log._recorder._sender
+    queue, recorder._queue = recorder._queue, Interrupting(error)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert log.dump() == 0
+    recorder._queue = queue
+    assert log.dump() == 3
+    assert [record.message for record in receive(receiver, 3)] == ["0", "1", "2"]
+    for number in range(500):
+        log.debug("%d", number)
+    assert set(log.stats["recorder"]["dropped"]) == {"overwritten"}
     log.close()
 
 

@@ -194,6 +194,33 @@ def test_a_unix_socket_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) 
     assert 2 <= len(found) <= 6
 
 
+def test_a_crash_that_is_survived(needs_c: None) -> None:
+    """What the handler has sent is accounted for, and the recorder goes on."""
+    code = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+libc.signal(signal.SIGFPE, ctypes.cast(libc.getppid, ctypes.c_void_p))
+LIVE
+for number in range(500): log.debug("%d in the basket of somebody" + "x" * 50, number)
+log.flush()
+os.kill(os.getpid(), signal.SIGFPE)
+recorder, stats = log.stats["recorder"], log.stats
+assert stats["offered"] == stats["sent"] + stats["queued"] + sum(stats["dropped"].values())
+assert stats["offered"] == 2 + recorder["sent"], stats
+assert recorder["queued"] == 0
+assert recorder["offered"] == recorder["sent"] + recorder["dropped"]["overwritten"] == 500
+log.debug("500 after")
+assert log.dump() == 1
+"""
+    with collect_crashes("lf") as collector:
+        options = {"level": "info", "recorder_bytes": 1 << 15}
+        death = die(code, collector.url, collector=collector, **options)
+        records = read_all(collector)
+    assert (death.status, death.stderr) == (0, "")
+    assert [record.msgid for record in records[-3:]] == ["CRASHED", "-", "ENDED"]
+    assert records[-2].message == "500 after"
+
+
 def test_nothing_recorded(needs_c: None) -> None:
     with collect_crashes("lf") as collector:
         options = {"level": "info", "recorder_bytes": RING}

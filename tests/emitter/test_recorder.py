@@ -17,7 +17,7 @@ from support.receivers import Sink, check_balance, url_of, wait_until
 
 import syslogfast
 
-pytestmark = pytest.mark.versions
+pytestmark = [pytest.mark.native, pytest.mark.versions, pytest.mark.threads]
 
 RING = 1 << 14
 ELEMENT = "recorded@32473"
@@ -257,7 +257,6 @@ def test_a_fork_begins_anew(backend: str, receiver: socket.socket) -> None:
     log.close()
 
 
-@pytest.mark.threads
 def test_threads_record_while_another_sends(backend: str, sink: Sink) -> None:
     """Each record is whole, and all are accounted for."""
     module: Any = load_emitter_module(backend)

@@ -122,7 +122,10 @@ def check_life(section: Section, stage: Stage) -> None:
 def check_recorder(section: Section, stage: Stage) -> None:
     """The last of what was recorded comes before the crash, as the page shows it."""
     program = stage.listen(section.take("python"))
+    assert program.count("1 << 18") == 1
+    program = program.replace("1 << 18", "1 << 15")  # what a receiver has space for, who is late
     (receiver,) = stage.sockets
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     shown = [parse_rfc5424(line.encode()) for line in section.take("text").splitlines()]
     for backend in BACKENDS:
         with collect(receiver) as datagrams:
@@ -132,7 +135,7 @@ def check_recorder(section: Section, stage: Stage) -> None:
         *recorded, crashed, _ = records[opened + 1 :]
         numbers = [int(dict(r.structured_data[0][1])["number"]) for r in recorded]
         assert numbers == list(range(numbers[0], 5001))
-        assert 1000 < len(numbers) < 5000
+        assert 150 < len(numbers) < 400
         assert [r.message for r in recorded] == [f"{number} in the basket" for number in numbers]
         for example, record in zip(shown[1:3], (recorded[0], recorded[-1]), strict=True):
             assert (example.priority, example.msgid) == (record.priority, record.msgid)

@@ -46,6 +46,8 @@ class Datagrams:
     def __init__(self, path: str = "", host: str = "127.0.0.1") -> None:
         family = socket.AF_UNIX if path else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        # For five hundred datagrams: whoever reads them may be late, and UDP would lose some.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(path or (host, 0))
         self.socket.setblocking(False)
         self.url = f"unix://{path}" if path else f"udp://{host}:{self.socket.getsockname()[1]}"

@@ -44,7 +44,6 @@ from syslogfast._c.signals cimport (
     getsockopt,
     lseek,
     poll,
-    pthread_sigmask,
     raise_signal,
     read,
     send,
@@ -53,6 +52,7 @@ from syslogfast._c.signals cimport (
     sigaddset,
     sigaltstack,
     sigemptyset,
+    sigprocmask,
     socklen_t,
     write,
 )

@@ -2,7 +2,7 @@
 # leaves the signal to whoever had it before.
 #
 # What the handler runs allocates nothing, takes no lock, and calls nothing but clock_gettime,
-# getpid, getsockopt, lseek, poll, pthread_sigmask, raise, read, send, setsockopt, sigaction and
+# getpid, getsockopt, lseek, poll, raise, read, send, setsockopt, sigaction, sigprocmask and
 # write (signal-safety(7)), memchr, memcmp, memcpy, memset and strlen, what `faulthandler` has for
 # this, and Python's PyErr_SetInterruptEx, which is for this. All else has been done by `arm`.
 

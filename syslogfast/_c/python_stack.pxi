@@ -56,10 +56,10 @@ cdef void dump_stack() noexcept nogil:
     sigemptyset(&faults)
     for signal in range(SIGNALS):
         sigaddset(&faults, signals[signal])
-    pthread_sigmask(SIG_UNBLOCK, &faults, &before)
+    sigprocmask(SIG_UNBLOCK, &faults, &before)  # in Linux that is this thread's mask
     lseek(stack_dump.fd, 0, SEEK_SET)
     stack_dump.write(stack_dump.number)
-    pthread_sigmask(SIG_SETMASK, &before, NULL)
+    sigprocmask(SIG_SETMASK, &before, NULL)
     size = lseek(stack_dump.fd, 0, SEEK_CUR)
     lseek(stack_dump.fd, 0, SEEK_SET)
     if size > 0:

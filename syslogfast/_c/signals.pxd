@@ -30,13 +30,13 @@ cdef extern from *:
     #define getsockopt(fd, level, name, value, size) ((void)(value), (void)(size), -1)
     #define setsockopt(fd, level, name, value, size) ((void)(value), -1)
     #define getpid() 0
-    #define lseek(fd, offset, whence) -1
+    #define lseek(fd, offset, whence) ((void)(offset), (void)(whence), -1)
     typedef int sigset_t;
     enum { SIG_UNBLOCK = 0, SIG_SETMASK = 0 };
     #define sigemptyset(set) ((void)(set))
     #define sigaddset(set, number) ((void)(set), (void)(number))
-    #define pthread_sigmask(how, set, before) ((void)(set), (void)(before))
-    #define read(fd, space, size) -1
+    #define sigprocmask(how, set, before) ((void)(set), (void)(before))
+    #define read(fd, space, size) ((void)(space), (void)(size), -1)
     #define poll(descriptors, count, milliseconds) ((void)(descriptors), 0)
     #else
     #include <poll.h>
@@ -106,7 +106,7 @@ cdef extern from *:
     int SIG_SETMASK, SIG_UNBLOCK
     void sigemptyset(SignalSet *set) nogil
     void sigaddset(SignalSet *set, int number) nogil
-    void pthread_sigmask(int how, const SignalSet *set, SignalSet *before) nogil
+    void sigprocmask(int how, const SignalSet *set, SignalSet *before) nogil
     int sigaltstack(const Stack *stack, Stack *former) nogil
     int raise_signal "raise"(int number) nogil
     ssize_t recv(int fd, void *space, size_t size, int flags) nogil

@@ -66,6 +66,8 @@ class Recorder:
                 self.ring.rewind()  # whatever has ended it, the oldest can be overwritten again
         getattr(self._sender._transport, "pace", int)(taken)  # UDP has it
         self._sender.pump()
+        if self._queue.count:
+            self._sender.send_soon()  # whatever lingers
         return taken
 
     def _is_dumping_here(self) -> bool:

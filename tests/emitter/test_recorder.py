@@ -294,6 +294,7 @@ class Interrupting:
 
     closed = False
     lacks_memory = False
+    count = 0
     limit = 1 << 20
     size = 0
 

@@ -5,7 +5,7 @@
 
 import sys
 
-from syslogfast.constants import FIRST, NO_SPACE, QUEUED
+from syslogfast.constants import NO_SPACE
 from syslogfast.transports.queue_py import SMALL_FRAME, Queue
 
 TYPE_CHECKING = False
@@ -46,19 +46,15 @@ class Ring(Queue):
         with self._lock:
             if size > self.largest or not self._find_block(size):
                 return NO_SPACE
-            state = QUEUED if self._frames else FIRST
-            self._truncated += is_truncated
+            before = self.count
             try:
-                self._frames.append(frame)
-            except MemoryError:
-                self.lacks_memory = True
-                return NO_SPACE
-            block = self._blocks[-1]
-            block[0] += 1
-            block[1] += 1
-            block[2] += size
-            self.size += size
-            return state
+                return super().put(frame, is_truncated, even_closed)
+            finally:  # as there
+                if self.count > before:
+                    block = self._blocks[-1]
+                    block[0] += 1
+                    block[1] += 1
+                    block[2] += size
 
     def _find_block(self, size: "int") -> "bool":
         """See that the newest block has space for a record."""

@@ -1,9 +1,9 @@
 /* What is done to Cython's own code, and why.
 
    The module asks Cython for a state of its own in each interpreter (setup.py defines
-   CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: two parts
-   of its code are overridden here, by name, before it uses them; and a third, for its size, in the
-   small build. Names that begin with __Pyx are private to Cython and may change with any minor
+   CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: three parts
+   of its code are overridden here, by name, before it uses them; and a fourth, for its size, in
+   the small build. Names that begin with __Pyx are private to Cython and may change with any minor
    version: so the build fails with one that is not known here, below and in setup.py.
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and
@@ -37,7 +37,17 @@
       test_lives, test_many_one_after_the_other and test_what_is_deleted_last_may_encode.
       It can go: when those tests pass without it.
 
-   3. TRACEBACKS, IN THE SMALL BUILD ALONE. What raises calls __Pyx_AddTraceback, in 150 places.
+   3. A SEARCH PAST THE END. From its 33rd interpreter on, Cython's table is sorted, and searched
+      by `__Pyx_State_FindModuleStateLookupTableLowerBound`. For a number that is above all others
+      it returns the entry after the last one, which nobody has written since `realloc` gave the
+      memory. Where that comes from another module's table, which has the same form, it may hold
+      just that number: the module is another's, or "has already been imported". `realloc`, which
+      is called for that table alone, is replaced by one that clears what it adds.
+      Without: of 160 interpreters in a pool one failed to import a second module, in one run of 8.
+      Proof: tests/embedding/test_interpreters.py::test_memory_that_looks_like_a_module.
+      It can go: when that test passes without it.
+
+   4. TRACEBACKS, IN THE SMALL BUILD ALONE. What raises calls __Pyx_AddTraceback, in 150 places.
       Declared pure, as it is not, it is called by no gcc: it returns nothing. With the calls go
       the lines of this module in tracebacks; the exceptions stay as they are.
       Without: the small module is a tenth larger, 136 KB and not 124 with gcc 12.
@@ -187,13 +197,35 @@ static PyObject *syslogfast_make_module(PyObject *name) {
     return module;
 }
 #define PyModule_NewObject syslogfast_make_module
+
+/* 3: a search past the end. */
+
+typedef struct {    /* as Cython declares it, further down */
+    char interpreter_id_as_index;
+    Py_ssize_t count;
+    Py_ssize_t allocated;
+    struct {
+        int64_t id;
+        PyObject *module;
+    } table[1];
+} syslogfast_modules;
+static SYSLOGFAST_COLD void *syslogfast_grow_table(void *table, size_t size) {
+    size_t entries = (size_t)((syslogfast_modules *)table)->allocated;
+    size_t before = offsetof(syslogfast_modules, table)
+        + entries * sizeof(((syslogfast_modules *)table)->table[0]);
+    char *grown = (char *)realloc(table, size);
+    if (grown != NULL && size > before)
+        memset(grown + before, 0, size - before);
+    return grown;
+}
+#define realloc(table, size) syslogfast_grow_table(table, size)
 #else
 static syslogfast_place *syslogfast_get_place(void) {
     return &syslogfast_main_place;
 }
 #endif
 
-/* 3: tracebacks, in the small build alone. */
+/* 4: tracebacks, in the small build alone. */
 
 #ifdef SYSLOGFAST_SMALL
 /* Where size counts most there are no docstrings, either. */

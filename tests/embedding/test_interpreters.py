@@ -4,6 +4,7 @@ They are made as programs that embed Python make them: by C, of which this file 
 """
 
 import pathlib
+import platform
 import signal
 import subprocess
 import sys
@@ -362,6 +363,52 @@ def test_many_one_after_the_other(
     """From the 33rd on, Cython keeps their modules in another way."""
     has_own_gil, backend = promise
     result = run_main(program, backend, code="import syslogfast", has_own_gil=has_own_gil)
+    assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+
+
+# What realloc() adds looks like entries of another module's table, for the interpreter NUMBER.
+FILL = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdint.h>
+void *realloc(void *memory, size_t size)
+{
+    static void *(*real)(void *, size_t);
+    struct { int64_t number; void *module; } *grown;
+    size_t at = memory ? malloc_usable_size(memory) : 0;
+    if (!real)
+        real = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
+    grown = real(memory, size);
+    /* The entries of such a table begin where three words have preceded them. */
+    for (at = at > 24 ? (at + 7) / 16 * 16 + 8 : 24; grown && at + 16 <= size; at += 16) {
+        *(int64_t *)((char *)grown + at) = NUMBER;
+        *(void **)((char *)grown + at + 8) = (void *)&real;
+    }
+    return grown;
+}
+"""
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.parametrize("number", [33, 40, 66, 70])
+def test_memory_that_looks_like_a_module(
+    run_main: RunCode,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    has_own_gil: bool,
+) -> None:
+    """What Cython has not written of its table is not looked at."""
+    if platform.libc_ver()[0] != "glibc" or sys.maxsize < 1 << 32:
+        pytest.skip("the C library is not glibc's of 64 bits, before whose allocator this stands")
+    (tmp_path / "fill.c").write_text(f"#define NUMBER {number}\n{FILL}", encoding="ascii")
+    options = ["-O1", "-fno-builtin", "-shared", "-fPIC", "-o", str(tmp_path / "fill.so")]
+    subprocess.run(["cc", *options, str(tmp_path / "fill.c"), "-ldl"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "fill.so"))
+    code = "from syslogfast import _encoder_c, _lifecycle_c"
+    program = f"for _ in range({number + 2}): assert run(code, has_own_gil)"
+    result = run_main(program, code=code, has_own_gil=has_own_gil)
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
 
 

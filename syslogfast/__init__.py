@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from syslogfast import loggers as loggers
     from syslogfast import services as services
     from syslogfast._bound import bound
+    from syslogfast._preload import preload
     from syslogfast.emitter import Emitter, connect
     from syslogfast.enums import Facility, Severity
     from syslogfast.formatter import Formatter
@@ -27,6 +28,7 @@ __all__ = [
     "bound",
     "connect",
     "format_timestamp",
+    "preload",
 ]
 LAZY = {  # where they are
     "Emitter": "emitter",
@@ -37,6 +39,7 @@ LAZY = {  # where they are
     "SysLogHandler": "handlers",
     "bound": "_bound",
     "connect": "emitter",
+    "preload": "_preload",
 }
 MODULES = ("lifecycle", "loggers", "services")  # which nobody has to import
 __version__ = VERSION

@@ -3,7 +3,7 @@
 # From the top down. A module may import from its own storey and from those below.
 STOREYS = [
     ("__main__", "cli", "commands"),
-    ("syslogfast",),  # the public door: nothing below may use it
+    ("syslogfast", "_preload"),  # the public door: nothing below may use it
     ("lifecycle", "loggers", "services", "handlers", "integrations", "_bound"),
     ("formatter",),
     ("emitter", "_emitter_py", "long_texts", "recorder"),

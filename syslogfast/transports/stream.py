@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 
 from syslogfast._platform import find_constant
-from syslogfast.transports import Readiness
+from syslogfast.transports import Readiness, name_error
 from syslogfast.transports.resolve import look_up
 
 try:
@@ -47,7 +47,7 @@ def enable_keepalive(stream: "_socket.socket", timeout: "int") -> "None":
     timeout: seconds without an acknowledgement that make it a dead one; 0: it lives for ever.
     """
     if stream.family in (_socket.AF_INET, _socket.AF_INET6) and timeout:
-        stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
+        set_if_known(stream, _socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
         for option, value in (
             ("TCP_KEEPIDLE", timeout),
             ("TCP_KEEPINTVL", max(timeout // PROBES, 1)),
@@ -56,7 +56,16 @@ def enable_keepalive(stream: "_socket.socket", timeout: "int") -> "None":
         ):
             number = find_constant(option)
             if number is not None:
-                stream.setsockopt(_socket.IPPROTO_TCP, number, value)
+                set_if_known(stream, _socket.IPPROTO_TCP, number, value)
+
+
+def set_if_known(stream: "_socket.socket", level: "int", number: "int", value: "int") -> "None":
+    """Set an option, unless the system has no more of it than the name, as WASI."""
+    try:
+        stream.setsockopt(level, number, value)
+    except OSError as error:
+        if name_error(error) != "ENOPROTOOPT":
+            raise
 
 
 def connect_stream(

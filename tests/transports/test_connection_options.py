@@ -15,6 +15,7 @@ from support.receivers import Sink, TlsSink, find_free_port, wait_until
 
 import syslogfast
 from syslogfast.transports import retry
+from syslogfast.transports import stream as streams
 from syslogfast.transports.datagram import list_udp_addresses
 from syslogfast.transports.stream import connect_host, list_tcp_addresses
 from syslogfast.transports.url import parse_url
@@ -100,6 +101,19 @@ def test_keepalive(sink: Sink, scheme: str, options: str, expected: tuple[int, .
     stream, _ = connect_host(url, 10)
     with contextlib.closing(stream):
         assert read_keepalive(stream) == expected
+
+
+def test_options_that_have_only_a_name(
+    connect: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system, such as WASI, may name an option and not know it: the connection does without."""
+    monkeypatch.setattr(streams, "find_constant", lambda name: 9999)
+    emitter = connect(f"tcp://127.0.0.1:{sink.port}")
+    emitter.info("text")
+    assert emitter.flush()
+    assert emitter.stats["sent"] == 1
+    with pytest.raises(OSError, match="Protocol not available"):
+        emitter._sender._transport._socket.setsockopt(socket.IPPROTO_TCP, 9999, 1)
 
 
 def test_without_keepalive(connect: Callable, sink: Sink) -> None:

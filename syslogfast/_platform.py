@@ -32,6 +32,7 @@ else:
         RLock = object  # MicroPython, which runs the encoder alone
 
 IS_LINUX = sys.platform == "linux"
+HAS_HTTP_ALONE = sys.platform == "emscripten"  # sockets are there, and lead nowhere
 # Where a signal tells of a fault, and a handler for it can send something.
 HAS_FATAL_SIGNALS = sys.platform != "win32"
 # Linux splits one long write into datagrams of one size, the last of which may be shorter (udp(7)).

@@ -39,7 +39,7 @@ from syslogfast.lifecycle.records import (
     terminated,
 )
 from syslogfast.transports import importing
-from syslogfast.transports.network import NetworkWatch, read_network
+from syslogfast.transports.network import NetworkWatch, has_no_network, read_network
 from syslogfast.transports.poll import await_lock
 from syslogfast.transports.retry import needs_waiting
 from syslogfast.transports.threads import Thread, find_original, make_lock
@@ -285,8 +285,10 @@ class Lifecycle:
 
     def _watch_network(self, timeout: float, goes_on: bool) -> None:
         """Send a record of the network, now or when there is one; if asked, of each change, too."""
-        self._network_reported.release()
         network = read_network()
+        if not network and has_no_network():
+            return
+        self._network_reported.release()
         if not network or not network.gateway:
             network = None  # what is there may not be all
         elif not goes_on:
@@ -367,7 +369,8 @@ def install(
     software, version: as for `booted`.
     boot: send BOOTED now.
     network: send NETWORK-UP, now or when the machine has an address; a thread waits for that,
-        `network_timeout` seconds at most, then it is NETWORK-DOWN.
+        `network_timeout` seconds at most, then it is NETWORK-DOWN. Where the process is refused
+        any socket, as a component of WASI may be, there is neither.
     watch_network: go on, and send it again when it is another one.
     exceptions: send CRASHED for the exception that ends the program, UNCAUGHT for those that end a
         thread, that Python can only ignore, or that asyncio logs.

@@ -11,10 +11,10 @@ import sys
 from time import monotonic
 
 from syslogfast._options import has_hostname, is_address, this_host
-from syslogfast._platform import SignalSafeLock, catch_up_with_fork
+from syslogfast._platform import HAS_HTTP_ALONE, SignalSafeLock, catch_up_with_fork
 from syslogfast._validation import check_timeout
 from syslogfast.constants import FOREVER, LONGEST_WAIT
-from syslogfast.transports import register_for_fork
+from syslogfast.transports import name_error, register_for_fork
 from syslogfast.transports.netlink import (
     DATAGRAM,
     RTM_GETADDR,
@@ -22,6 +22,7 @@ from syslogfast.transports.netlink import (
     RTM_GETROUTE,
     concerns_network,
     dump,
+    open_netlink,
     parse_address,
     parse_link,
     parse_route,
@@ -44,6 +45,8 @@ HOSTNAME_WORDS = ("hostname", "systemd.hostname")
 
 MAX_EVENTS = 1000  # events that are taken as one
 
+# What says that a process has no sockets of a kind at all, where others say what is missing yet.
+REFUSALS = ("EACCES", "EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT")
 # Nothing is sent there: RFC 5737, RFC 3849.
 UNUSED_ADDRESSES = ((_socket.AF_INET, "192.0.2.1"), (_socket.AF_INET6, "2001:db8::1"))
 
@@ -339,6 +342,36 @@ def ask_socket(family: int, target: str) -> str | None:
         datagrams.close()
     is_loopback = octets[0] == 127 if len(octets) == 4 else octets == b"\0" * 15 + b"\1"
     return address if any(octets) and not is_loopback else None
+
+
+def has_no_network() -> bool:
+    """Return True if this process is not meant to have a network, and so none can be down.
+
+    A component of WASI without a grant, or a service that is allowed unix sockets only, is refused
+    each socket; a browser has no other network than HTTP.
+    """
+    if HAS_HTTP_ALONE:
+        return True
+    try:
+        open_netlink(0).close()
+        return False
+    except OSError:
+        return all(is_refused(family, unused) for family, unused in UNUSED_ADDRESSES)
+
+
+def is_refused(family: int, target: str) -> bool:
+    """Return True if no datagrams of this family are allowed, or known."""
+    try:
+        datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
+    except OSError as error:
+        return name_error(error) in REFUSALS
+    try:
+        datagrams.connect((target, 9))
+        return False
+    except OSError as error:
+        return name_error(error) in REFUSALS
+    finally:
+        datagrams.close()
 
 
 def read_default_route() -> tuple[str | None, str | None]:

@@ -1076,6 +1076,84 @@ def test_netlink_refused_by_seccomp(ip: Ip, run_python: Run) -> None:
         assert child.stdout.read() == "eth7 ['10.0.2.15'] 10.0.2.2\n"
 
 
+# --- no network by design -----------------------------------------------------------------------
+
+
+class Refusing:
+    """A `_socket` that refuses each socket, or what is done with it, with an error."""
+
+    AF_INET, AF_INET6, SOCK_DGRAM, SOCK_RAW = 2, 10, 2, 3
+    AF_NETLINK = 16
+
+    def __init__(self, at_once: "int | None", at_connect: int = 0) -> None:
+        self.at_once = at_once
+        self.at_connect = at_connect
+
+    def socket(self, family: int, *kind: int) -> "Refusing":
+        number = 1 if family == self.AF_NETLINK else self.at_once
+        if number:
+            raise OSError(number, os.strerror(number))
+        return self
+
+    def connect(self, address: tuple[str, int]) -> None:
+        if self.at_connect:
+            raise OSError(self.at_connect, os.strerror(self.at_connect))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT])
+def test_each_socket_is_refused(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Then there is no network by design; WASI refuses to connect, seccomp to make a socket."""
+    for sockets in (Refusing(number), Refusing(0, number)):
+        monkeypatch.setattr(network, "_socket", sockets)
+        monkeypatch.setattr(netlink, "_socket", sockets)
+        assert network.has_no_network()
+
+
+@pytest.mark.parametrize("number", [errno.ENETUNREACH, errno.ENETDOWN, errno.EMFILE, 0])
+def test_a_socket_is_not_refused(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A network may come yet, or cannot be asked for now."""
+    for sockets in (Refusing(number), Refusing(0, number)):
+        monkeypatch.setattr(network, "_socket", sockets)
+        monkeypatch.setattr(netlink, "_socket", sockets)
+        assert not network.has_no_network()
+
+
+def test_netlink_answers(ip: Ip) -> None:
+    """A namespace with nothing but a loopback has no network yet."""
+    assert read_network() is None
+    assert not network.has_no_network()
+
+
+LIFE = """
+sys.stdout.flush()
+import syslogfast
+log = syslogfast.connect("fd://1", hostname="h", app_name="a")
+syslogfast.lifecycle.install(log, network_timeout=0, watch_network=True)
+"""
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EAFNOSUPPORT])
+def test_a_life_without_sockets(run_python: Run, backend: str, number: int) -> None:
+    """It says nothing of a network that is not meant to be there."""
+    call = {"x86_64": "41", "aarch64": "198"}.get(platform.machine())
+    if call is None:
+        pytest.skip("the number of socket() is not known for this machine")
+    code = SECCOMP.replace("0x15, 0, 1, 16", "0x15, 0, 0, 16")  # whatever the first argument is
+    code = code.replace("0x00050001", hex(0x00050000 + number)).replace(
+        "PermissionError", "OSError"
+    )
+    result = run_python(code + LIFE, call, backend=backend)
+    first, *frames = result.stdout.encode().splitlines(keepends=True)
+    if first != b"refused\n":
+        pytest.skip("seccomp filters are not to be had here")
+    records = [parse_rfc5424(frame.removesuffix(b"\n")) for frame in frames]
+    assert [record.msgid for record in records] == ["BOOTED", "ENDED"]
+    assert result.stderr == ""
+
+
 # --- the name of the machine ------------------------------------------------------------------
 
 

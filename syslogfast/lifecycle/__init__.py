@@ -1,6 +1,7 @@
 """The records of a program's life: booted, network up, about to crash, ended.
 
-`install` sees to all of them; `booted`, `network_up` and `crashed` are for those who do it by hand.
+`install` sees to all of them; `booted`, `network_up`, `crashed` and `ended` are for those who do
+it by hand.
 Each has structured data beside a text that says the same. By MSGID:
 
 BOOTED, NETWORK-UP, ALIVE, TERMINATED, ENDED: severity notice.
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from syslogfast.transports.url import Url
     from syslogfast.transports.worker import PeriodicStep
 
-__all__ = ["Lifecycle", "booted", "crashed", "install", "network_up"]
+__all__ = ["Lifecycle", "booted", "crashed", "ended", "install", "network_up"]
 
 NETWORK_TIMEOUT = 60.0  # seconds
 JOIN_TIMEOUT = 0.1  # seconds for a thread to end that has been asked to

@@ -11,6 +11,10 @@ from syslogfast._backend import BACKEND, format_timestamp
 from syslogfast.constants import VERSION
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Times: TypeAlias = tuple[int | None, int | None]
 
 TICK = 10_000_000  # nanoseconds: RFC 3418 counts sysUpTime in hundredths of a second
 MOST_TICKS = 1 << 32
@@ -52,33 +56,49 @@ def read_file(path: "str") -> "bytes":
         os.close(descriptor)
 
 
-def describe_times() -> "str":
-    """Return how long after which starts this is, to follow a statement; empty if none is known."""
+def read_times() -> "Times":
+    """Return the nanoseconds since the machine has booted, and since this process was started.
+
+    A record looks once: in a sandbox that has just begun a look at a clock takes 60 us.
+    """
     uptime = read_uptime()
-    age = read_process_age(uptime)
-    times = []
+    return uptime, read_process_age(uptime)
+
+
+def describe_times(times: "Times | None" = None) -> "str":
+    """Return how long after which starts this is, to follow a statement; empty if none is known.
+
+    times: of `read_times`; None: those of now.
+    """
+    uptime, age = times or read_times()
+    described = []
     if age is not None:
-        times.append(f"{age / 1e9:.2f} s after process start")
+        described.append(f"{age / 1e9:.2f} s after process start")
     if uptime is not None:
-        times.append(f"{uptime / 1e9:.3f} s after boot")
-    return " " + ", ".join(times) if times else ""
+        described.append(f"{uptime / 1e9:.3f} s after boot")
+    return " " + ", ".join(described) if described else ""
 
 
-def list_meta() -> "dict[str, object]":
-    """Return RFC 5424 7.3, but for sequenceId: the time since boot in hundredths of a second."""
-    uptime = read_uptime()
+def list_meta(times: "Times | None" = None) -> "dict[str, object]":
+    """Return RFC 5424 7.3, but for sequenceId: the time since boot in hundredths of a second.
+
+    times: of `read_times`; None: now.
+    """
+    uptime = times[0] if times else read_uptime()
     return {} if uptime is None else {"sysUpTime": uptime // TICK % MOST_TICKS}
 
 
-def list_runtime() -> "dict[str, object]":
-    """Return what this runs on, as structured data."""
-    uptime = read_uptime()
+def list_runtime(times: "Times | None" = None) -> "dict[str, object]":
+    """Return what this runs on, as structured data.
+
+    times: of `read_times`; None: those of now.
+    """
+    uptime, age = times or read_times()
     runtime: dict[str, object] = {"kernel": read_kernel()}
     runtime["python"] = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
     runtime["syslogfast"] = f"{VERSION} {BACKEND}"
     runtime["pid"] = os.getpid()
     now = time.time_ns()
-    age = read_process_age(uptime)
     if age is not None:
         runtime["started"] = format_timestamp(now - age, precision=2)
     if uptime is not None:

@@ -10,7 +10,7 @@ from syslogfast._validation import check_field
 from syslogfast.constants import MAX_SEVERITY
 from syslogfast.emitter import Child, Sequence, name_own_element
 from syslogfast.lifecycle.clock import describe_quality, list_time_quality, read_quality
-from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime
+from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime, read_times
 from syslogfast.lifecycle.traceback import describe_error, list_elements
 from syslogfast.transports.network import read_network
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from syslogfast._backend import Encoder
     from syslogfast.emitter import Emitter
+    from syslogfast.lifecycle.host import Times
     from syslogfast.transports.network import Network
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
@@ -45,10 +46,11 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     ...     booted(log, software="shop", version="1.2")  # doctest: +ELLIPSIS
     <13>1 ... BOOTED [origin software="shop" swVersion="1.2"...][meta sequenceId="1" sysUpTime="...
     """
-    runtime = list_runtime()
+    times = read_times()
+    runtime = list_runtime(times)
     quality = read_quality()
     text = (
-        f"booted and awake{describe_times()}: {runtime['kernel']}, {runtime['python']},"
+        f"booted and awake{describe_times(times)}: {runtime['kernel']}, {runtime['python']},"
         f" syslogfast {runtime['syslogfast']}, PID {runtime['pid']}{describe_quality(quality)}"
     )
     encoder = emitter._get_encoder()
@@ -64,7 +66,7 @@ def booted(emitter: "Emitter", *, software: str | None = None, version: str | No
     network = read_network()
     if network:
         origin += list_ip_parameters(network)
-    send_record(emitter, NOTICE, "BOOTED", text, elements, origin)
+    send_record(emitter, NOTICE, "BOOTED", text, elements, origin, times)
 
 
 def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
@@ -73,8 +75,10 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
     network: None looks for it.
     """
     network = network or read_network()
+    times = read_times()
     if network is None:
-        send_record(emitter, WARNING, "NETWORK-DOWN", f"no IP address{describe_times()}", {})
+        text = f"no IP address{describe_times(times)}"
+        send_record(emitter, WARNING, "NETWORK-DOWN", text, {}, None, times)
         return
     parts = [f"{network.interface or 'address'} {', '.join(network.addresses)}"]
     parameters: list[tuple[str, object]] = []
@@ -90,9 +94,10 @@ def network_up(emitter: "Emitter", network: "Network | None" = None) -> None:
     if network.name_servers:
         parameters += [("nameServer", server) for server in network.name_servers]
         parts.append(f"name servers {', '.join(network.name_servers)}")
-    text = f"up{describe_times()}, my IP configuration is {'; '.join(parts)}"
+    text = f"up{describe_times(times)}, my IP configuration is {'; '.join(parts)}"
     elements = {name_own_element(emitter._get_encoder(), "network"): parameters}
-    send_record(emitter, NOTICE, "NETWORK-UP", text, elements, list_ip_parameters(network))
+    origin = list_ip_parameters(network)
+    send_record(emitter, NOTICE, "NETWORK-UP", text, elements, origin, times)
 
 
 def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
@@ -116,7 +121,10 @@ def terminated(emitter: "Emitter", signal: str) -> None:
 
 
 def ended(emitter: "Emitter", reason: str = "") -> None:
-    """Send a record that says that the program has come to its end."""
+    """Send a record that says that the program has come to its end.
+
+    reason: what follows that, such as " after an uncaught ValueError".
+    """
     send_record(emitter, NOTICE, "ENDED", f"ended{reason}", {})
 
 
@@ -132,9 +140,10 @@ def send_record(
     text: str,
     elements: "dict[str, Any]",
     origin: "list[tuple[str, Any]] | None" = None,
+    times: "Times | None" = None,
 ) -> None:
     """Send a record of this module's, with RFC 5424 7.2 and 7.3."""
-    data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(), **elements}
+    data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(times), **elements}
     if emitter._sequence is None:
         data = numbers.number(data)
     if emitter._level < MAX_SEVERITY:  # that is for what a program says, not for what happens to it

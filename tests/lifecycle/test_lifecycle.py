@@ -244,6 +244,21 @@ def test_network_up(module: ModuleType) -> None:
 
 
 @pytest.mark.usefixtures("_known_machine")
+@pytest.mark.parametrize("send", [lifecycle.booted, lifecycle.network_up])
+def test_a_clock_is_looked_at_once(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, send: Callable[..., None]
+) -> None:
+    """Text and structured data tell the same time; in a sandbox each look may take 60 us."""
+    uptimes = iter([UPTIME])
+    monkeypatch.setattr(host, "read_uptime", lambda: next(uptimes))
+    emitter = make_emitter(module)
+    send(emitter)
+    record = take_record(emitter)
+    assert dict(dict(record.structured_data)["meta"])["sysUpTime"] == "512"
+    assert " 0.25 s after process start, 5.123 s after boot" in str(record.message)
+
+
+@pytest.mark.usefixtures("_known_machine")
 def test_network_up_of_little(module: ModuleType) -> None:
     """What is not known is left out."""
     emitter = make_emitter(module)

@@ -781,19 +781,28 @@ def test_carrier_counts_before_linux_says_running() -> None:
 
 
 class ScriptedSocket:
-    """A kernel that gives these answers, and then says nothing more."""
+    """A kernel that gives these answers, and then says nothing more.
 
-    def __init__(self, answers: list[bytes]) -> None:
+    is_slow: they are not there at once, each has to be waited for.
+    """
+
+    def __init__(self, answers: list[bytes], is_slow: bool = False) -> None:
         self.answers = answers
+        self.is_slow = is_slow
         self.is_closed = False
+        self.timeout: float | None = None
 
     def settimeout(self, seconds: float) -> None:
         assert 0 < seconds <= 1
+        self.timeout = seconds
 
     def send(self, request: bytes) -> int:
         return len(request)
 
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if flags == socket.MSG_DONTWAIT and (self.is_slow or not self.answers):
+            raise BlockingIOError
+        assert flags == socket.MSG_DONTWAIT or self.timeout
         if not self.answers:
             raise TimeoutError
         return self.answers.pop(0)
@@ -805,6 +814,7 @@ class ScriptedSocket:
 DONE = netlink.make_message(netlink.NLMSG_DONE, 2, bytes(4))
 
 
+@pytest.mark.parametrize("is_slow", [False, True])
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -819,13 +829,17 @@ DONE = netlink.make_message(netlink.NLMSG_DONE, 2, bytes(4))
     ],
 )
 def test_answers(
-    monkeypatch: pytest.MonkeyPatch, answers: list[bytes], expected: "list[bytes] | type"
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[bytes],
+    expected: "list[bytes] | type",
+    is_slow: bool,
 ) -> None:
     """Answers in several parts are joined; one that never ends is given up."""
-    scripted = ScriptedSocket([*answers])
+    scripted = ScriptedSocket([*answers], is_slow)
     monkeypatch.setattr(netlink, "open_netlink", lambda groups: scripted)
     if isinstance(expected, list):
         assert netlink.dump(netlink.RTM_GETLINK) == expected
+        assert is_slow or scripted.timeout is None  # neither the clock nor poll() is needed
     else:
         with pytest.raises(expected):
             netlink.dump(netlink.RTM_GETLINK)

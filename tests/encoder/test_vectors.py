@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
-from support.other_interpreters import NAMES, run_in_interpreter
+from support.other_interpreters import NAMES, PACKAGES, run_in_interpreter
 from vectors import generate, replay
 
 import syslogfast
@@ -54,7 +54,8 @@ def test_vectors_in_process(encoder_module: ModuleType) -> None:
 def replay_in_interpreter(interpreter: str, vectors: pathlib.Path) -> tuple[int, list[str]]:
     """Return the status and what was printed by `replay` in another interpreter."""
     # Node's have the folders in a file system of their own.
-    place = vectors if interpreter == "pypy" else pathlib.PurePosixPath("/lib/site/vectors")
+    is_nodes = interpreter in PACKAGES
+    place = pathlib.PurePosixPath("/lib/site/vectors") if is_nodes else vectors
     code = f"from vectors import replay; replay.main({str(place / generate.PATH.name)!r})"
     result = run_in_interpreter(interpreter, code, PACKAGE, vectors)
     assert "Traceback" not in result.stderr or "SystemExit: 1" in result.stderr, result.stderr
@@ -65,14 +66,14 @@ def replay_in_interpreter(interpreter: str, vectors: pathlib.Path) -> tuple[int,
 @pytest.mark.surroundings
 @pytest.mark.parametrize("interpreter", NAMES)
 def test_vectors_in_other_interpreters(interpreter: str) -> None:
-    kind = "cpython" if interpreter == "pyodide" else interpreter
+    kind = "cpython" if interpreter == "pyodide" else interpreter.removesuffix("-unix")
     expected = f"{kind} python: {len(CASES)} cases, 0 differ"
     assert replay_in_interpreter(interpreter, FOLDER) == (0, [expected])
 
 
 @pytest.mark.slow
 @pytest.mark.surroundings
-@pytest.mark.parametrize("interpreter", ["pypy", "micropython"])
+@pytest.mark.parametrize("interpreter", ["pypy", "micropython", "micropython-unix"])
 def test_difference_is_found(interpreter: str, tmp_path: pathlib.Path) -> None:
     """One octet, one error and one missing answer that differ are told, and nothing else."""
     vectors = tmp_path / "vectors"

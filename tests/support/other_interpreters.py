@@ -9,7 +9,7 @@ import pytest
 
 RUN = pathlib.Path(__file__).with_name("run_pyodide.mjs")
 PACKAGES = {"pyodide": "pyodide", "micropython": "@micropython"}
-NAMES = ("pypy", *PACKAGES)
+NAMES = ("pypy", *PACKAGES, "micropython-unix")
 
 
 def find_node_modules(name: str) -> pathlib.Path:
@@ -30,14 +30,29 @@ def find_pypy() -> str:
     return pypy
 
 
+def find_unix_port() -> str:
+    micropython = os.environ.get("SYSLOGFAST_MICROPYTHON_UNIX") or shutil.which("micropython")
+    if micropython is None:
+        pytest.skip("MicroPython's unix port is not on this machine")
+    return micropython
+
+
+def find_mpy_cross() -> str:
+    mpy_cross = os.environ.get("SYSLOGFAST_MPY_CROSS") or shutil.which("mpy-cross")
+    if mpy_cross is None:
+        pytest.skip("mpy-cross is not on this machine")
+    return mpy_cross
+
+
 def run_in_interpreter(
     name: str, code: str, *folders: pathlib.Path
 ) -> "subprocess.CompletedProcess[str]":
     """Run code in an interpreter where each folder, without the compiled module, is a package."""
-    if name == "pypy":
+    if name in ("pypy", "micropython-unix"):
         roots = [str(folder.parent) for folder in folders]
         code = f"import sys; sys.path[:0] = {roots}\n{code}"
-        command = [find_pypy(), "-IB", "-c", code]
+        command = [find_pypy(), "-IB"] if name == "pypy" else [find_unix_port()]
+        command += ["-c", code]
     else:
         command = ["node", str(RUN), name, str(find_node_modules(name)), code, *map(str, folders)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)

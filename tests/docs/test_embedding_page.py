@@ -12,7 +12,7 @@ import time
 import pytest
 from support.c_extension import build_module
 from support.grammar import parse_rfc5424, split_frames
-from support.other_interpreters import find_node_modules, run_in_interpreter
+from support.other_interpreters import find_mpy_cross, find_node_modules, run_in_interpreter
 from support.page_sections import Page, Run, Section, Stage
 
 import syslogfast
@@ -53,6 +53,32 @@ for wrong in ({"attributes": "meter"}, {"facility": "loca0"}):
     except (TypeError, ValueError):
         pass  # whose words are modules of their own
 print(*[name for name in sys.modules if name.startswith("syslogfast")])
+"""
+ALONE = """
+from syslogfast import Encoder
+encoder = Encoder(hostname="sensor-7", app_name="meter", procid="-", framing="lf")
+buffer = bytearray(256)
+end = encoder.encode_into(buffer, "info", "21.5 degrees", time_ns=1_065_910_455_003_000_000)
+print(str(buffer[:end], "utf-8"), end="")
+"""
+# A module of the devices, which the unix port takes from a file.
+MACHINE = """
+WDT_RESET = 3
+PWRON_RESET = 1
+def reset_cause():
+    return WDT_RESET
+"""
+EMITTER_SIZE = """
+import gc
+gc.collect()
+before = gc.mem_alloc()
+from syslogfast import micro
+gc.collect()
+imported = gc.mem_alloc()
+names = {"hostname": "sensor-7", "app_name": "meter"}
+logs = [micro.connect("udp://192.0.2.1", **names) for _ in range(100)]
+gc.collect()
+print(imported - before, (gc.mem_alloc() - imported) // 100)
 """
 LACKS = """
 import syslogfast
@@ -104,26 +130,73 @@ def check_other_pythons(section: Section, stage: Stage) -> None:
     run.check_time(parsed.timestamp)
     assert parsed == parse_rfc5424(shown)._replace(timestamp=parsed.timestamp)
 
-    names = section.take("text").split()
+    program, shown = section.take("python"), section.take("text")
+    sizes = check_micro(package, stage, program, shown.encode().splitlines())
+    assert 0.9 * 8192 < sizes.pop(0) <= 8192
+    assert "8 KB" in section.text
+
+    paragraph = section.text.partition("The encoder alone")[2].partition("\n\n")[0]
+    wanted, unwanted_names = (
+        re.findall(r"`(\w+\.py)`", part) for part in paragraph.split(" but ", 1)
+    )
+    names = [path.name for path in package.glob("_[a-z]*.py") if path.name not in unwanted_names]
+    names += wanted
     files = stage.folder / "files" / "syslogfast"
     files.mkdir(parents=True)
     for name in names:
         shutil.copy(package / name, files)
-    sizes = [sum((files / name).stat().st_size for name in names)]
-    program, printed = section.take("python"), section.take("text")
+    assert f"is {len(names)} files" in section.text
+    sizes.append(sum((files / name).stat().st_size for name in names))
     for name in ("pypy", "micropython"):  # Pyodide has run the example above
-        assert run_in_interpreter(name, program, files).stdout == printed
+        printed = run_in_interpreter(name, ALONE, files).stdout
+        assert printed == "<14>1 2003-10-11T22:14:15.003000Z sensor-7 meter - - - 21.5 degrees\n"
     heap, loaded = run_in_interpreter("micropython", ENCODER_SIZE, files).stdout.splitlines()
     assert {name.partition(".")[2] or "__init__" for name in loaded.split()} == {
         name.removesuffix(".py") for name in names
     }
     sizes += map(int, heap.split())
-    assert f"these {len(names)} files" in section.text
     stated = [float(number) for number in re.findall(r"(\d[\d.]*) KB", section.text)]
+    assert stated.pop(0) == 8
     assert [size / 1000 for size in sizes] == pytest.approx(stated, rel=0.1)
     lacks = run_in_interpreter("micropython", LACKS, files).stdout.splitlines()
     record = "<14>1 1970-01-01T00:00:01.000000Z sensor-7 meter - - - x"
     assert lacks == [record, "TypeError False", "BufferError True"]
+
+
+def check_micro(package: pathlib.Path, stage: Stage, program: str, shown: list[bytes]) -> list[int]:
+    """Run the program from bytecode alone; return sizes: of that, of the heap, of an emitter."""
+    folder = stage.folder / "device" / "syslogfast"
+    folder.mkdir(parents=True)
+    compiled = folder / "micro.mpy"
+    command = [find_mpy_cross(), "-s", "micro.py", "-o", str(compiled), str(package / "micro.py")]
+    subprocess.run(command, check=True, timeout=60)
+    (folder.parent / "machine.py").write_text(MACHINE)
+    done = run_in_interpreter("micropython-unix", stage.listen(program), folder)
+    assert (done.stdout, done.stderr) == ("", "")
+    records = [parse_rfc5424(stage.sockets[-1].recv(2048)) for _ in shown]
+    for record, line in zip(records, shown, strict=True):
+        expected = parse_rfc5424(line)
+        elements = {name: dict(pairs) for name, pairs in record.structured_data}
+        stated = {name: dict(pairs) for name, pairs in expected.structured_data}
+        if record.msgid == "BOOTED":
+            # Which device it is, with which firmware, and since when, is the page's.
+            assert elements["runtime@32473"]["kernel"].startswith("linux ")
+            for text in (record.message or "", expected.message or ""):
+                assert re.match(r"booted and awake \d+\.\d{3} s after boot: ", text)
+                end = r", micropython [\d.]+, syslogfast 0\.1\.0 micro; reset cause WDT_RESET"
+                assert re.search(f"{end}$", text)
+            for found in (elements, stated):
+                assert found["runtime@32473"].pop("python").startswith("micropython 1.")
+                del found["runtime@32473"]["kernel"]
+                assert found["meta"].pop("sysUpTime").isdigit()
+        else:
+            assert record.message == expected.message
+        assert elements == stated
+        assert record._replace(timestamp="", message="", structured_data=[]) == expected._replace(
+            timestamp="", message="", structured_data=[]
+        )
+    heap = run_in_interpreter("micropython-unix", EMITTER_SIZE, folder).stdout
+    return [compiled.stat().st_size, *map(int, heap.split())]
 
 
 @PAGE.check("Inside another program")

@@ -83,6 +83,7 @@ class Stream:
     def list_connections(self) -> list[bytes]:
         """Return what each connection of processes which have ended has brought."""
         sink = self.sink
+        sink.accept_all()
         assert wait_until(lambda: not any(thread.is_alive() for thread in sink.threads[1:]))
         return [bytes(received) for received in sink.connections]
 

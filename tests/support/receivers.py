@@ -93,6 +93,7 @@ class Sink:
         self.reads.set()
         self.on_accept: Callable[[socket.socket], None] = lambda connection: None
         self.threads: list[threading.Thread] = []
+        self.own: set[object] = set()  # addresses of connections of `accept_all`
         self.start(self.serve)
 
     def start(self, target: Callable[..., None], *arguments: object) -> None:
@@ -102,7 +103,11 @@ class Sink:
     def serve(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self.listener.accept()
+                connection, peer = self.listener.accept()
+                if peer in self.own:
+                    self.own.remove(peer)
+                    connection.close()
+                    continue
                 self.connections.append(Received())
                 self.sockets.append(connection)
                 self.on_accept(connection)
@@ -136,6 +141,18 @@ class Sink:
     def size(self) -> int:
         return sum(map(len, self.connections))
 
+    def accept_all(self) -> None:
+        """Wait until all who have connected are accepted: a busy machine takes its time.
+
+        They are accepted in the order in which they came, so that one more tells.
+        """
+        with socket.socket() as last, contextlib.suppress(OSError):  # nobody listens any more
+            last.settimeout(LIMIT)
+            last.bind((self.listener.getsockname()[0], 0))
+            self.own.add(last.getsockname())
+            last.connect(self.listener.getsockname())
+            wait_until(lambda: not self.own)
+
     def break_connections(self) -> None:
         """Reset each connection: what had not been read is gone."""
         broken, self.sockets = self.sockets, []  # those that come meanwhile are left alone
@@ -147,6 +164,7 @@ class Sink:
 
     def close(self) -> None:
         self.reads.set()
+        self.accept_all()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()

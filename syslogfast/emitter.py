@@ -287,7 +287,7 @@ def make_recorder(
 ) -> "EmitterBase":
     """Return what has so many bytes for records, encodes them, and sends none by itself."""
     with importing:
-        from syslogfast.recorder import Recorder, choose_block_size  # rarely needed
+        from syslogfast.transports.recorder import Recorder, choose_block_size  # rarely needed
 
         if BACKEND == "python":
             from syslogfast.transports.ring_py import Ring

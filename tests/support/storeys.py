@@ -6,7 +6,7 @@ STOREYS = [
     ("syslogfast", "_preload"),  # the public door: nothing below may use it
     ("lifecycle", "loggers", "services", "handlers", "integrations", "_bound"),
     ("formatter",),
-    ("emitter", "_emitter_py", "long_texts", "micro", "recorder"),
+    ("emitter", "_emitter_py", "long_texts", "micro"),
     ("transports",),
     (
         *("_backend", "_encoder_py", "_encoder_c", "_layout", "_message"),

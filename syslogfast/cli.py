@@ -11,6 +11,7 @@ from syslogfast.transports.url import SCHEMES, Url, parse_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing alone would take a tenth of the time that a command does
+    import re
     from typing import NoReturn
 
     Commands = argparse._SubParsersAction["OneLineParser"]
@@ -74,6 +75,55 @@ def parse_address(text: str) -> tuple[str, int]:
     if not (is_host and is_port):
         raise argparse.ArgumentTypeError(f"ADDR must be HOST:PORT, got {describe(text)}")
     return host or "127.0.0.1", int(port)
+
+
+def parse_context(text: str) -> tuple[int, int]:
+    """Return context and port of "CID:PORT" or "PORT" (vsock(7)); without CID any context's."""
+    cid, colon, port = text.rpartition(":")
+    numbers = [cid, port] if colon else [port]
+    highest = 0xFFFFFFFF
+    if not all(n.isdigit() and n.isascii() and len(n) <= 10 and int(n) <= highest for n in numbers):
+        raise argparse.ArgumentTypeError(f"ADDR must be PORT or CID:PORT, got {describe(text)}")
+    return int(cid) if colon else highest, int(port)
+
+
+def parse_path(text: str) -> str:
+    # unix(7): the kernel's limit, with the NUL at its end
+    if not text or "\0" in text or len(os.fsencode(text)) > 107:
+        raise argparse.ArgumentTypeError(
+            f"PATH must be 1 to 107 bytes, without NUL, got {describe(text)}"
+        )
+    return text
+
+
+def parse_level(text: str) -> int:
+    try:
+        return check_severity(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parse_pattern(text: str) -> "re.Pattern[str]":
+    import re
+
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"PATTERN must be a regular expression, got {describe(text)}: {error}"
+        ) from None
+
+
+def parse_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(
+            f"SECONDS must be a number above 0, such as 600, got {describe(text)}"
+        )
+    return seconds
 
 
 def check_readable(path: str) -> str:
@@ -172,21 +222,55 @@ def add_listen(commands: "Commands") -> None:
     listen = add_command(
         commands,
         "listen",
-        "show the records that arrive over UDP and TCP, one a line, field by field",
+        "show the records that arrive, one a line, field by field, and what is wrong with them",
         epilog="ADDR is HOST:PORT, [IPV6]:PORT, :PORT or PORT; the host is 127.0.0.1 if none is"
-        " given, and port 0 is any that is free. Without --udp and --tcp it listens on both, on"
-        " 127.0.0.1:5514. SIGINT or SIGTERM ends it.",
+        " given, and port 0 is any that is free. What says where to listen may be repeated; without"
+        " any of it there are UDP and TCP on 127.0.0.1:5514. SIGINT or SIGTERM ends it.",
     )
     add = listen.add_argument
-    for name, what in (("--udp", "datagrams"), ("--tcp", "connections")):
-        add(
-            name,
-            action="append",
-            type=parse_address,
-            default=[],
-            metavar="ADDR",
-            help=f"take {what} here; may be repeated",
-        )
+    for name, read, metavar, what in (
+        ("--udp", parse_address, "ADDR", "take datagrams here"),
+        ("--tcp", parse_address, "ADDR", "take connections here, with any framing"),
+        ("--tls", parse_address, "ADDR", "take connections with TLS here"),
+        ("--relp", parse_address, "ADDR", "take connections that speak RELP here"),
+        ("--relps", parse_address, "ADDR", "the same, with TLS"),
+        ("--unix", parse_path, "PATH", "take datagrams on this socket, as on /dev/log"),
+        ("--unix-stream", parse_path, "PATH", "take connections on this socket"),
+        ("--vsock", parse_context, "[CID:]PORT", "take connections of microVMs here"),
+    ):
+        add(name, action="append", type=read, default=[], metavar=metavar, help=what)
+    add(
+        "--cert",
+        metavar="FILE",
+        help="the certificate for TLS; default: one that openssl makes on the spot",
+    )
+    add("--key", metavar="FILE", help="its private key, if that is not in the same file")
+    add(
+        "--level",
+        type=parse_level,
+        metavar="SEVERITY",
+        help="show these and severer ones alone, such as warning",
+    )
+    add(
+        "--grep",
+        type=parse_pattern,
+        metavar="PATTERN",
+        help="show records alone that have this regular expression, anywhere",
+    )
+    add(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show records of this host alone, by HOSTNAME or address; may be repeated",
+    )
+    add(
+        "--idle",
+        type=parse_seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="close a connection that brings nothing for so long; default: 600",
+    )
     add("--json", action="store_true", help="print one JSON object a line")
     listen.set_defaults(run=run_listen)
 

@@ -79,7 +79,7 @@ class Parsed:
         self.procid = procid
         self.msgid = msgid
         self.structured_data = structured_data  # PARAM-VALUEs without their escapes
-        self.message = message  # without the BOM
+        self.message = message  # without the BOM; "surrogateescape" for what is not UTF-8
         self.bom = bom
 
     def __repr__(self) -> str:
@@ -128,10 +128,10 @@ DAY = (
     f"|29(?:(?<!-02-29)|(?<={LEAP}-02-29))|30(?<!-02-30)"
     "|31(?<=-(?:01|03|05|07|08|10|12)-31))"
 )
-OFFSET_RULE = "TIME-OFFSET must be Z, +hh:mm or -hh:mm, and not -00:00"
+OFFSET_RULE = "TIME-OFFSET must be Z, +hh:mm or -hh:mm"
 FRACTION_RULE = "TIME-SECFRAC must be 1 to 6 digits"
 TIMESTAMP: "Steps" = [
-    ("(?!0000)[0-9]{4}", "TIMESTAMP must be - or begin with a year, 0001 to 9999"),
+    ("[0-9]{4}", "TIMESTAMP must be - or begin with a year, 0000 to 9999"),
     ("-", "the year of TIMESTAMP must be followed by a hyphen"),
     ("(?:0[1-9]|1[0-2])", "the month of TIMESTAMP must be 01 to 12"),
     ("-", "the month of TIMESTAMP must be followed by a hyphen"),
@@ -141,7 +141,7 @@ TIMESTAMP: "Steps" = [
     (r"\.?", FRACTION_RULE),
     (r"(?:(?<!\.)|(?<=\.)[0-9]{1,6})", FRACTION_RULE),
     ("(?![0-9])", FRACTION_RULE),
-    ("(?:Z|(?!-00:00)[+-])", OFFSET_RULE),
+    ("[Z+-]", OFFSET_RULE),  # RFC 3339 4.3: -00:00, where the local offset is not known
     ("(?:(?<=Z)|(?<!Z)(?:[01][0-9]|2[0-3]))", OFFSET_RULE),
     ("(?:(?<=Z)|(?<!Z):)", OFFSET_RULE),
     ("(?:(?<=Z)|(?<!Z)[0-5][0-9])", OFFSET_RULE),
@@ -173,7 +173,12 @@ PARAM_START: "Steps" = [
     ("=", PARAM_NAME_RULE),
     ('"', "PARAM-VALUE must be in quotes"),
 ]
-PLAIN = re.compile(r'[^"\\\]]*')
+# A backslash before any other character is one of the text. Possessive, and so without a memory
+# of each step: a value may have millions of them.
+PARAM_VALUE = re.compile(r'(?:[^"\\\]]++|\\["\\\]]|\\)*+')
+MAX_PAIRS = 20_000  # SD-ELEMENTs and SD-PARAMs of a record, each of which takes memory
+TOO_MANY = f"SD-ELEMENTs and SD-PARAMs must be {MAX_PAIRS:,} at most"
+BACKSLASH = "\ud800"  # stands for one while a value is read: no text has it
 
 # RFC 3164 4.1, with HOSTNAME, or without as it is written to /dev/log
 MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -198,19 +203,28 @@ HOST: "Steps" = [
 TAG_RULE = make_range("TAG", MAX_TAG, "letters, digits or . _ / -")
 PID_RULE = make_range("PID", MAX_PROCID, "printable ASCII characters other than [ and ]")
 COLON_RULE = "TAG must be followed by a colon and a space"
-TAG: "Steps" = [
-    (f"([A-Za-z0-9._/-]{{1,{MAX_TAG}}})", TAG_RULE),
-    (r"(?=[\[:])", TAG_RULE),
-]
-PID: "Steps" = [
-    (r"\[", TAG_RULE),
-    (rf"([!-Z\\^-~]{{1,{MAX_PROCID}}})", PID_RULE),
-    (r"\]", PID_RULE),
-]
+TAG = f"[A-Za-z0-9._/-]{{1,{MAX_TAG}}}"
+PID = rf"[!-Z\\^-~]{{1,{MAX_PROCID}}}"
+# On /dev/log, where a TAG with its colon follows TIMESTAMP.
+LOCAL_TAG: "Steps" = [(TAG, TAG_RULE), (r"(?=[\[:])", TAG_RULE)]
+LOCAL_PID: "Steps" = [(r"\[", TAG_RULE), (PID, PID_RULE), (r"\]", PID_RULE)]
 COLON: "Steps" = [(": ", COLON_RULE)]
+# After a HOSTNAME "any non-alphanumeric character will terminate the TAG field" (4.1.3), or any
+# other than those that real ones have.
+TAG_END: "Steps" = [(TAG, TAG_RULE), ("(?![A-Za-z0-9._/-])", TAG_RULE)]
+SHORT_TAG = re.compile(f"[A-Za-z0-9]{{1,{MAX_TAG}}}(?![A-Za-z0-9])")
 RFC3164 = re.compile(
-    f"{join(PRI)}({join(STAMP)}) (?:{join(HOST)} )??{join(TAG)}(?:{join(PID)})?{join(COLON)}"
+    f"{join(PRI)}({join(STAMP)}) (?:(?={TAG}(?:\\[{PID}\\])?: )|{join(HOST)} )"
+    f"(?={join(TAG_END)}|{SHORT_TAG.pattern})"
 )
+# What readers show as TAG and PID. One that ends by a space cannot be told from a word: 5.4 has
+# "the entire message [...] treated as the CONTENT portion".
+TAGGED = re.compile(
+    rf"([A-Za-z0-9._/-]+(?:\([\w-]+\))?)(?:\[({PID})\])?(?::(?: |\Z)|(?<=\])(?::| |\Z))"
+)
+
+# What daemons write in the place of a HOSTNAME of their own: BSD's, and AIX's for other hosts.
+RELAYED = re.compile(r"last message repeated |Message forwarded from ([^\s:]{1,255}): ")
 
 UNEXPLAINED = "one of the steps must fail where what they are joined to does not match"
 
@@ -258,9 +272,12 @@ def reject_rfc3164(text: str, start: int) -> "NoReturn":
         if has_domain(text[index:end]):
             fail("HOSTNAME must be an address or have no domain", text, text.index(".", index))
         index = walk(text, end, [(" ", HOST_RULE)])
-    index = walk(text, index, TAG)
+        if not SHORT_TAG.match(text, index):
+            walk(text, index, TAG_END)
+        raise AssertionError(UNEXPLAINED)
+    index = walk(text, index, LOCAL_TAG)
     if text.startswith("[", index):
-        index = walk(text, index, PID)
+        index = walk(text, index, LOCAL_PID)
     walk(text, index, COLON)
     raise AssertionError(UNEXPLAINED)
 
@@ -268,24 +285,24 @@ def reject_rfc3164(text: str, start: int) -> "NoReturn":
 def parse_parameter(text: str, start: int) -> tuple[str, str, int]:
     """Return name and value of an SD-PARAM that has escapes, and its end; or say what is wrong."""
     index = walk(text, start, PARAM_START)
-    name = text[start + 1 : index - 2]
-    pieces = []
-    while True:
-        plain = PLAIN.match(text, index)
-        assert plain
-        pieces.append(plain[0])
-        index = plain.end()
-        if text.startswith('"', index):
-            return name, "".join(pieces), index + 1
-        if text.startswith("]", index):
-            fail("] must be escaped in PARAM-VALUE", text, index)
-        if index == len(text):
-            fail("PARAM-VALUE must end with a quote", text, index)
-        escaped = text[index + 1 : index + 2]
-        if escaped not in ('"', "\\", "]"):
-            fail('PARAM-VALUE must have no escape but \\" \\\\ and \\]', text, index)
-        pieces.append(escaped)
-        index += 2
+    value = PARAM_VALUE.match(text, index)
+    assert value
+    end = value.end()
+    if not text.startswith('"', end):
+        is_open = end == len(text)
+        rule = (
+            "PARAM-VALUE must end with a quote" if is_open else "] must be escaped in PARAM-VALUE"
+        )
+        fail(rule, text, end)
+    return text[start + 1 : index - 2], remove_escapes(value[0]), end + 1
+
+
+def remove_escapes(value: str) -> str:
+    """RFC 5424 6.3.3: before any other character than " \\ and ] a backslash is a regular one."""
+    if "\\" not in value:
+        return value
+    value = value.replace("\\\\", BACKSLASH).replace('\\"', '"').replace("\\]", "]")
+    return value.replace(BACKSLASH, "\\")
 
 
 def parse_elements(text: str, start: int) -> tuple["Elements", int]:
@@ -293,6 +310,7 @@ def parse_elements(text: str, start: int) -> tuple["Elements", int]:
     elements: Elements = []
     known = set()
     index = start
+    left = MAX_PAIRS
     while text.startswith("[", index):
         opening = SD_ID.match(text, index)
         if not opening:
@@ -314,7 +332,12 @@ def parse_elements(text: str, start: int) -> tuple["Elements", int]:
             else:
                 name, value, index = parse_parameter(text, index)
             parameters.append((name, value))
+            if len(parameters) > left:
+                fail(TOO_MANY, text, index)
         elements.append((sd_id, parameters))
+        left -= 1 + len(parameters)
+        if left < 0:
+            fail(TOO_MANY, text, index)
         index += 1
     return elements, index
 
@@ -353,11 +376,21 @@ def parse_other(text: str) -> Parsed:
         if text.startswith("1 ", start):
             reject_rfc5424(text, start + 2)
         reject_rfc3164(text, start)
-    prival, timestamp, *fields = header.groups()
-    hostname, tag, pid = [None if field == NILVALUE else field for field in fields]
+    prival, timestamp, hostname = header.groups()
     if hostname and has_domain(hostname):
         reject_rfc3164(text, header.start(2))
-    message = text[header.end() :]
+    index = header.end()
+    relayed = RELAYED.match(text, header.start(3)) if hostname else None
+    if relayed:
+        hostname = relayed[1]
+        index = relayed.end() if hostname else header.start(3)
+    tag = pid = None
+    tagged = TAGGED.match(text, index)
+    if tagged:
+        tag, pid = tagged.groups()
+        index = tagged.end()
+    hostname, tag = (None if field == NILVALUE else field for field in (hostname, tag))
+    message = text[index:]
     return Parsed("rfc3164", int(prival), timestamp, hostname, tag, pid, None, [], message, False)
 
 
@@ -366,7 +399,8 @@ def parse_record(data: bytes) -> Parsed:
 
     A record whose PRI is followed by "1 " is of RFC 5424, section 6, any other of RFC 3164, section
     4.1: with HOSTNAME, or without as on /dev/log, where a TAG with its colon follows TIMESTAMP.
-    Control characters are legal in a MSG and a PARAM-VALUE: to escape them is up to the caller.
+    Control characters are legal in a MSG and a PARAM-VALUE: to escape them is up to the caller. A
+    MSG without BOM may be no UTF-8 (6.4, MSG-ANY); its octets are then as by "surrogateescape".
 
     >>> record = parse_record(b'<131>1 - web1 shop 42 - [order@32473 id="17"] sold')
     >>> record.facility, record.severity, record.hostname, record.timestamp, record.message
@@ -378,12 +412,17 @@ def parse_record(data: bytes) -> Parsed:
 at byte 15
     """
     try:
-        text = data.decode()
+        return parse_text(data.decode())
     except UnicodeDecodeError as error:
-        try:  # something before it may be wrong, too
-            parse_text(data.decode(errors="surrogateescape"))
-        except MalformedError as malformed:
-            if malformed.offset <= error.start:
-                raise
-        raise MalformedError("a record must be UTF-8", error.start) from None
-    return parse_text(text)
+        start = error.start
+    try:  # something before it may be wrong, too
+        record = parse_text(data.decode(errors="surrogateescape"))
+    except MalformedError as malformed:
+        if malformed.offset <= start:
+            raise
+    else:
+        # RFC 5424 6.4, MSG-ANY: without a BOM, MSG is any octets.
+        message = len(record.message.encode(errors="surrogateescape"))
+        if record.protocol == "rfc5424" and not record.bom and start >= len(data) - message:
+            return record
+    raise MalformedError("a record must be UTF-8", start)

@@ -1,0 +1,179 @@
+"""What `syslogfast listen` writes: the records that are wanted, and how many there were."""
+
+import os
+import re
+import sys
+from time import monotonic
+
+from syslogfast.commands.lenient import read_record
+from syslogfast.commands.parse import MalformedError, Parsed, parse_record
+from syslogfast.commands.render import escape
+from syslogfast.transports.poll import wait_ready
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syslogfast.commands.render import Renderer
+
+COUNT_INTERVAL = 1.0  # seconds from one line of counts to the next
+REDRAW_INTERVAL = 0.1  # seconds until the counts stand again below what was written over them
+
+
+class Filter:
+    """Which records are wanted: least severity, a pattern anywhere in one, the hosts.
+
+    A host is HOSTNAME, with or without its domain, or the address that a record came from.
+    """
+
+    def __init__(
+        self,
+        level: int | None = None,
+        pattern: "re.Pattern[str] | None" = None,
+        hosts: "list[str] | tuple[()]" = (),
+    ) -> None:
+        self.level = level
+        self.pattern = pattern
+        self.hosts = {host.lower() for host in hosts}
+
+    def takes(self, record: Parsed | None, data: bytes, peer: str) -> bool:
+        """Return True if a record is wanted; one that cannot be read has no severity to judge."""
+        if record and self.level is not None and record.severity > self.level:
+            return False
+        if self.hosts and not self._is_from(record, peer):
+            return False
+        return self.pattern is None or bool(
+            self.pattern.search(data.decode(errors="backslashreplace"))
+        )
+
+    def _is_from(self, record: Parsed | None, peer: str) -> bool:
+        address = peer.rpartition(":")[0]
+        names = {peer, address, address.strip("[]")}
+        if record and record.hostname:
+            hostname = record.hostname.lower()
+            names |= {hostname, hostname.partition(".")[0]}
+        return not self.hosts.isdisjoint(names)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write to a descriptor that may have been made non-blocking, as a terminal's."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            wait_ready(fd, 1.0)
+
+
+class CountLine:
+    """A terminal's last line, on standard error: how many records there were, and in a second."""
+
+    def __init__(self) -> None:
+        self.is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_standing = False
+        self.text = ""
+        self.counted = monotonic()
+        self.count = 0
+
+    def clear(self) -> None:
+        """Have what is written now take its place."""
+        if self.is_standing:
+            self.is_standing = False
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def show(self, printer: "Printer") -> None:
+        """Write it anew, where it has gone or a second has passed."""
+        if not self.is_shown:
+            return
+        now = monotonic()
+        passed = now - self.counted
+        count = printer.records + printer.malformed
+        if passed < COUNT_INTERVAL and self.text and self.is_standing:
+            return
+        if passed >= COUNT_INTERVAL or not self.text:
+            rate = (count - self.count) / passed if self.text else 0
+            self.text = f"{printer}, {rate:,.0f} a second"
+            self.counted, self.count = now, count
+        self.is_standing = True
+        sys.stderr.write(f"\r{self.text[: find_width(2) - 1]}\x1b[K")
+        sys.stderr.flush()
+
+
+def find_width(fd: int, otherwise: int = 80) -> int:
+    """Return the columns of a terminal."""
+    try:
+        return os.get_terminal_size(fd).columns or otherwise
+    except OSError:
+        return otherwise
+
+
+def count_of(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+class Printer:
+    """Writes and counts what arrives."""
+
+    def __init__(self, renderer: "Renderer", wanted: Filter | None = None) -> None:
+        self.renderer = renderer
+        self.wanted = wanted
+        self.count_line: CountLine | None = None
+        self.lines: list[str] = []
+        self.records = 0
+        self.malformed = 0
+        self.left_out = 0
+
+    def add(self, data: bytes, peer: str) -> None:
+        malformed = None
+        try:
+            record = parse_record(data)
+        except MalformedError as error:
+            malformed = error
+            record = read_record(data)
+            self.malformed += 1
+        else:
+            self.records += 1
+        if self.wanted and not self.wanted.takes(record, data, peer):
+            self.left_out += 1
+            return
+        self.lines.append(self.renderer.render(record, peer, malformed, data))
+
+    def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
+        """Take the bytes of a frame that is none."""
+        self.malformed += 1
+        if self.wanted and not self.wanted.takes(None, data, peer):
+            self.left_out += 1
+            return
+        self.lines.append(self.renderer.render_broken(error, data, peer))
+
+    def flush(self) -> None:
+        """Write what was added. OSError: it could not be written."""
+        if self.lines:
+            self.lines.append("")
+            data = "\n".join(self.lines).encode()
+            self.lines.clear()
+            self.clear()
+            write_all(1, data)
+
+    def say(self, text: str) -> None:
+        """Write a line of this command's own, on standard error."""
+        self.clear()
+        sys.stderr.write(f"{escape(text)}\n")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self.count_line:
+            self.count_line.clear()
+
+    def find_interval(self) -> float | None:
+        """Return the seconds after which the counts are due; None: there is nobody to show them."""
+        if not self.count_line or not self.count_line.is_shown:
+            return None
+        return COUNT_INTERVAL if self.count_line.is_standing else REDRAW_INTERVAL
+
+    def show_counts(self) -> None:
+        if self.count_line:
+            self.count_line.show(self)
+
+    def __str__(self) -> str:
+        left_out = f", {self.left_out:,} left out" if self.wanted else ""
+        return f"{count_of(self.records, 'record')}, {self.malformed:,} malformed{left_out}"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 DEFAULT_PRIVAL = 13  # RFC 3164 4.3.3, where there is no PRI: user.notice
 LOOKED_AT = 2048  # characters of a text in which its time and host are looked for
 
-# An octet count may precede PRI in a datagram, or spaces may.
-PRI = re.compile(r"[\s\ufeff]{0,8}(?:[0-9]{1,8} )?<([0-9]{1,3})> {0,8}")
+# An octet count may precede PRI in a datagram, spaces may, and RELP's header in half a frame.
+PRI = re.compile(r"[\s\ufeff]{0,8}(?:[0-9]{1,9} (?:syslog [0-9]{1,9} )?)?<([0-9]{1,3})> {0,8}")
 
 CLOCK = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[.,:][0-9]{1,9})?"
 YEAR = "(?:19|20)[0-9]{2}"
@@ -73,6 +73,11 @@ TIME = re.compile(
 NAME = re.compile(r'\b(?:devname|device_name|hostname|host)="?([^\s",=]{1,255})')
 ELEMENT = re.compile(r'\[([^\s=\]"\[]{1,255})')
 PARAM = re.compile(r' {0,4}([^\s=\]"]{1,255})="')
+
+
+def has_pri(data: bytes) -> bool:
+    """Return True if a frame that is not whole has the start of a record."""
+    return PRI.match(data[:LOOKED_AT].decode(errors="replace")) is not None
 
 
 def read_record(data: bytes) -> Parsed:

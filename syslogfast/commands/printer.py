@@ -3,11 +3,12 @@
 import os
 import re
 import sys
+from codecs import getincrementaldecoder
 from time import monotonic
 
-from syslogfast.commands.lenient import read_record
+from syslogfast.commands.lenient import has_pri, read_record
 from syslogfast.commands.parse import MalformedError, Parsed, parse_record
-from syslogfast.commands.render import escape
+from syslogfast.commands.render import SHOWN_SIZE, escape
 from syslogfast.transports.poll import wait_ready
 
 TYPE_CHECKING = False
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from syslogfast.commands.render import Renderer
 
 COUNT_INTERVAL = 1.0  # seconds from one line of counts to the next
+LARGE_SIZE = 1 << 20  # bytes of a record beyond which there can be text alone
+PIECE_SIZE = 1 << 16  # bytes of a large record that are written at a time
 REDRAW_INTERVAL = 0.1  # seconds until the counts stand again below what was written over them
 
 
@@ -110,6 +113,29 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def find_character(data: bytes, index: int) -> int:
+    """Return where the character begins that has the byte at `index`, if it is UTF-8."""
+    for start in range(index, max(index - 4, 0), -1):
+        if data[start] & 0xC0 != 0x80:
+            return start
+    return index
+
+
+def check_rest(record: Parsed, data: bytes, rest: memoryview) -> None:
+    """Raise MalformedError if what comes after the start of a large record's text is malformed."""
+    if record.protocol == "rfc5424" and not record.bom:
+        return  # RFC 5424 6.4, MSG-ANY
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(rest), PIECE_SIZE):
+        piece = rest[start : start + PIECE_SIZE]
+        held = len(decoder.getstate()[0])
+        try:
+            decoder.decode(piece, start + PIECE_SIZE >= len(rest))
+        except UnicodeDecodeError as error:
+            where = len(data) + start - held + error.start
+            raise MalformedError("a record must be UTF-8", where) from None
+
+
 class Printer:
     """Writes and counts what arrives."""
 
@@ -123,27 +149,60 @@ class Printer:
         self.left_out = 0
 
     def add(self, data: bytes, peer: str) -> None:
+        rest = memoryview(b"")
+        if len(data) > LARGE_SIZE:
+            start = find_character(data, LARGE_SIZE)
+            data, rest = data[:start], memoryview(data)[start:]
         malformed = None
         try:
             record = parse_record(data)
+            if rest:
+                check_rest(record, data, rest)
         except MalformedError as error:
-            malformed = error
+            malformed = error.with_traceback(None)  # it would keep texts in memory
+            if rest and malformed.offset == len(data):
+                malformed.what = f"HEADER and STRUCTURED-DATA must end within {LARGE_SIZE:,} bytes"
             record = read_record(data)
             self.malformed += 1
         else:
             self.records += 1
         if self.wanted and not self.wanted.takes(record, data, peer):
             self.left_out += 1
-            return
-        self.lines.append(self.renderer.render(record, peer, malformed, data))
+        elif rest:
+            self._write_large(record, malformed, data, rest, peer)
+        else:
+            self.lines.append(self.renderer.render(record, peer, malformed, data))
+
+    def _write_large(
+        self,
+        record: Parsed,
+        malformed: MalformedError | None,
+        data: bytes,
+        rest: memoryview,
+        peer: str,
+    ) -> None:
+        """Write a record of megabytes in pieces, so that it is not in memory as a text."""
+        self.flush()
+        self.clear()
+        decoder = getincrementaldecoder("utf-8")("surrogateescape")
+        render = self.renderer.render_piece
+        before, after = self.renderer.render_around(record, peer, malformed, data)
+        write_all(1, (before + render(record.message)).encode())
+        for start in range(0, len(rest), PIECE_SIZE):
+            write_all(1, render(decoder.decode(rest[start : start + PIECE_SIZE])).encode())
+        write_all(1, (render(decoder.decode(b"", True)) + after + "\n").encode())
 
     def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
-        """Take the bytes of a frame that is none."""
+        """Take the bytes of a frame that is none, or not whole; the start of a record is read."""
         self.malformed += 1
-        if self.wanted and not self.wanted.takes(None, data, peer):
+        error.with_traceback(None)
+        record = read_record(data[:SHOWN_SIZE]) if has_pri(data) else None
+        if self.wanted and not self.wanted.takes(record, data[:SHOWN_SIZE], peer):
             self.left_out += 1
-            return
-        self.lines.append(self.renderer.render_broken(error, data, peer))
+        elif record:
+            self.lines.append(self.renderer.render(record, peer, error, data))
+        else:
+            self.lines.append(self.renderer.render_broken(error, data, peer))
 
     def flush(self) -> None:
         """Write what was added. OSError: it could not be written."""

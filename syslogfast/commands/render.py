@@ -18,12 +18,19 @@ if TYPE_CHECKING:
             self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
         ) -> str: ...
 
+        def render_around(
+            self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+        ) -> tuple[str, str]: ...
+
+        def render_piece(self, text: str) -> str: ...
+
         def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str: ...
 
 
 SHOWN_SIZE = 1 << 16  # bytes that are shown of a frame that is no record
 EXCERPT_SIZE = 24  # bytes that are shown of the place where a record is malformed
 MAX_WIDTH = 32  # of a column; a longer field stands out
+STEADY = ("peer", "timestamp")  # columns that have it on any terminal: all lines have the same
 WIDE_ENOUGH = 160  # columns of a terminal on which columns may have that width
 
 FACILITY_NAMES = {code: name for name, code in reversed(FACILITIES.items())}
@@ -102,6 +109,15 @@ class TextRenderer:
         malformed: MalformedError | None = None,
         data: bytes = b"",
     ) -> str:
+        before, after = self.render_around(record, peer, malformed, data)
+        if record.message or after:
+            return before + escape(record.message) + after
+        return before.rstrip(" ")
+
+    def render_around(
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+    ) -> tuple[str, str]:
+        """Return what stands before the message of a record, and what is wrong with it."""
         procid = f"[{record.procid}]" if record.procid else ""
         severity = SEVERITY_NAMES[record.severity]
         columns = [
@@ -115,23 +131,26 @@ class TextRenderer:
         padded = []
         for index, column in enumerate(columns):
             shown = escape(column)
-            if self.widths[index] < len(shown) <= self.max_width:
+            limit = MAX_WIDTH if index < len(STEADY) else self.max_width
+            if self.widths[index] < len(shown) <= limit:
                 self.widths[index] = len(shown)
             padded.append(shown.ljust(self.widths[index]))
         if self.coloured and record.severity in COLOURS:
             colour = COLOURS[record.severity]
             padded[2] = padded[2].replace(f".{severity}", f".{colour}{severity}{PLAIN}")
-        if not self.widths[0]:
+        if not padded[0]:
             del padded[0]
-        if malformed:
-            mark = show_place(malformed, data) + ":"
-            padded.append(f"{RED}{mark}{PLAIN}" if self.coloured else mark)
         padded += [render_element(sd_id, pairs) for sd_id, pairs in record.structured_data]
-        if record.message:
-            padded.append(escape(record.message))
-        elif not (malformed or record.structured_data):
-            return "  ".join(padded).rstrip(" ")
-        return "  ".join(padded)
+        before = "  ".join(padded) + "  "
+        if not malformed:
+            return before, ""
+        mark = show_place(malformed, data)
+        space = "  " if record.message else ""
+        return before, space + (f"{RED}{mark}{PLAIN}" if self.coloured else mark)
+
+    def render_piece(self, text: str) -> str:
+        """Return a part of a message."""
+        return escape(text)
 
     def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str:
         mark = f"MALFORMED at byte {malformed.offset}: {malformed.what}:"
@@ -167,6 +186,11 @@ class JsonRenderer:
         malformed: MalformedError | None = None,
         data: bytes = b"",
     ) -> str:
+        return self.dump(self.list_fields(record, peer, malformed, data))
+
+    def list_fields(
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+    ) -> dict[str, object]:
         facility = FACILITY_NAMES.get(record.facility, str(record.facility))
         named: dict[str, object] = {
             "protocol": record.protocol,
@@ -184,7 +208,19 @@ class JsonRenderer:
         shown = {key: show_text(v) if isinstance(v, str) else v for key, v in named.items()}
         if malformed:
             shown.update(show_malformed(malformed, data))
-        return self.dump(shown)
+        return shown
+
+    def render_around(
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+    ) -> tuple[str, str]:
+        """Return what stands before the message of a record and after it."""
+        fields = self.list_fields(record, peer, malformed, data)
+        del fields["message"]
+        return self.dump(fields)[:-1] + ', "message": "', '"}'
+
+    def render_piece(self, text: str) -> str:
+        """Return a part of a message."""
+        return self.dump(show_text(text))[1:-1]
 
     def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str:
         return self.dump({**show_malformed(malformed, data), "peer": show_text(peer)})

@@ -39,9 +39,10 @@ MAX_CONNECTIONS = 2000  # at a time, of all sockets together
 RESERVED_DESCRIPTORS = 48  # what else a process has open
 MAX_HELD = 16 << 20  # bytes of unfinished records, of all connections together
 MAX_ANSWERS = 1 << 16  # bytes of answers that a peer may leave unread before it is not read either
-ACCEPT_PAUSE = 0.25  # seconds until connections are accepted again if that failed
-MIN_IDLE = 0.5  # seconds after which a connection may have to give way to a new one
+ACCEPT_PAUSE = 0.1  # seconds until connections are accepted again if that failed
+MIN_IDLE = 0.1  # seconds after which a silent connection may have to give way to a new one
 MIN_IDLE_SHORT = 2.0  # the same, where the system has no descriptor left
+MIN_IDLE_KNOWN = 5.0  # the same of one that has brought records
 SHAKING_TIME = 10.0  # seconds that the start of TLS may take
 UNFINISHED_TIME = 60.0  # seconds without a byte in the middle of a record
 CHECK_INTERVAL = 1.0  # seconds from one look at the idle ones to the next
@@ -216,15 +217,17 @@ class Server:
 
         One that has brought no record yet goes first.
         """
-        latest = time.monotonic() - min_idle
+        now = time.monotonic()
         quietest = None
         for stream, peer in self.peers.items():
-            if peer.active > latest:
+            quiet = now - peer.active
+            if quiet < min_idle:
                 break
             if not peer.connection.records:
                 quietest = stream
                 break
-            quietest = quietest or stream
+            if quietest is None and quiet >= MIN_IDLE_KNOWN:
+                quietest = stream
         if quietest is None:
             return False
         self._close(quietest)

@@ -1,16 +1,19 @@
 """TLS for `syslogfast listen`: with a certificate that is given, or one made on the spot."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
 
+from syslogfast._options import is_address
 from syslogfast.commands.sockets import UnboundError
 
 FOLDER = "syslogfast-"  # what the name of a folder with a certificate begins with
 DAYS = "30"
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 COMMAND_TIMEOUT = 60  # seconds that openssl may take
 WITHOUT_OPENSSL = (
     "--cert must be given, with --key, where there is no command openssl to make a certificate:"
@@ -99,7 +102,9 @@ def name_hosts(hosts: list[str]) -> str:
     names = {"localhost", socket.gethostname(), *hosts}
     shown = {"IP:127.0.0.1": None, "IP:::1": None}
     for name in sorted(names):
-        if name and name.isascii() and name.isprintable() and not set(name) & set(", \\\"'$#;"):
-            is_address = ":" in name or name.replace(".", "").isdigit()
-            shown[f"{'IP' if is_address else 'DNS'}:{name}"] = None
+        address = name.partition("%")[0]  # without the zone of IPv6
+        if is_address(address):
+            shown[f"IP:{address}"] = None
+        elif HOST_NAME.fullmatch(name):
+            shown[f"DNS:{name}"] = None
     return ",".join(shown)

@@ -23,6 +23,7 @@ from support.listeners import COMMAND, Listener, listen, make_environment
 import syslogfast
 from syslogfast.commands import printer as printers
 from syslogfast.commands import server, sockets
+from syslogfast.commands.certificate import name_hosts
 from syslogfast.commands.parse import MalformedError
 from syslogfast.commands.printer import Filter, Printer
 from syslogfast.commands.render import JsonRenderer, TextRenderer
@@ -125,6 +126,16 @@ def test_a_certificate_made_on_the_spot(tls_listener: Listener) -> None:
             count = len(tls_listener.output.splitlines()) + 1
             opened.sendall((RECORD + b"x" * 15_000 + b"\n") * 20)  # more than a record of TLS has
             tls_listener.wait_for_lines(count + 19)
+
+
+def test_the_names_in_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that OpenSSL takes: a host may have a name of digits, or one that is none."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "123456")
+    names = name_hosts(["192.0.2.1", "::1", "web1.example.com", "a,b", "fe80::1%eth0", ""])
+    start = (
+        "IP:127.0.0.1,IP:::1,DNS:123456,IP:192.0.2.1,IP:fe80::1,DNS:localhost,DNS:web1.example.com"
+    )
+    assert names == start
 
 
 def test_tls_that_fails_is_told(tls_listener: Listener) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import sys
 from codecs import getincrementaldecoder
 from time import monotonic
@@ -70,7 +71,10 @@ class CountLine:
     """A terminal's last line, on standard error: how many records there were, and in a second."""
 
     def __init__(self) -> None:
-        self.is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        # What a pipe leads to may write to the same terminal.
+        is_pipe = stat.S_ISFIFO(os.fstat(1).st_mode)
+        can_show = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_shown = can_show and not is_pipe
         self.is_standing = False
         self.text = ""
         self.counted = monotonic()

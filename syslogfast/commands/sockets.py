@@ -53,17 +53,24 @@ def open_socket(scheme: str, address: "Address") -> socket.socket:
             raise
     except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
         reason = getattr(error, "strerror", None) or error
+        hint = propose(error, isinstance(address, str))
         url = f"{scheme}://{show_address(address)}"
-        raise UnboundError(f"cannot listen on {url}: {reason}{propose(error)}") from None
+        raise UnboundError(f"cannot listen on {url}: {reason}{hint}") from None
     opened.setblocking(False)
     return opened
 
 
-def propose(error: Exception) -> str:
+def propose(error: Exception, is_path: bool) -> str:
     """Return what to try, where there is something."""
     number = getattr(error, "errno", None)
+    if is_path:
+        return "; a folder of one's own may be tried" if number == errno.EACCES else ""
     if number == errno.EACCES:
-        return "; ports below 1024 and such folders are root's, 5514 is anybody's"
+        return "; ports from 1024 on, such as 5514, need no right"
+    if number == errno.EADDRINUSE:
+        return "; port 0 is any that is free"
+    if number == errno.EADDRNOTAVAIL:
+        return "; it must be an address of this host, or 0.0.0.0 or [::] for all of them"
     return ""
 
 

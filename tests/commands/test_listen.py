@@ -569,7 +569,8 @@ def test_an_address_in_use_is_an_error() -> None:
             result = run("--udp", "0", f"--{scheme}", place)
         assert (result.returncode, result.stdout) == (1, "")
         assert result.stderr == (
-            f"syslogfast listen: cannot listen on {scheme}://{place}: Address already in use\n"
+            f"syslogfast listen: cannot listen on {scheme}://{place}: Address already in use;"
+            " port 0 is any that is free\n"
         )
 
 
@@ -578,7 +579,8 @@ def test_a_host_that_is_not_here_is_an_error() -> None:
     assert result.returncode == 1
     assert result.stderr == (
         "syslogfast listen: cannot listen on tcp://192.0.2.1:5514:"
-        " Cannot assign requested address\n"
+        " Cannot assign requested address; it must be an address of this host, or 0.0.0.0 or [::]"
+        " for all of them\n"
     )
     for host in ("no-such-host.invalid", "x" * 70):
         result = run("--tcp", f"{host}:1")

@@ -264,6 +264,13 @@ def test_vsock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sockets.show_address((3, 5140)) == "3:5140"
 
 
+def test_what_to_try() -> None:
+    denied = PermissionError(13, "Permission denied")
+    assert sockets.propose(denied, is_path=True) == "; a folder of one's own may be tried"
+    assert "5514" in sockets.propose(denied, is_path=False)
+    assert sockets.propose(UnicodeError("x"), is_path=False) == ""
+
+
 @try_each(
     "arguments, expected",
     [
@@ -398,6 +405,34 @@ def test_a_terminal_has_the_counts(term: str) -> None:
         process.kill()
         process.wait()
         os.close(reading)
+
+
+@pytest.mark.parametrize("output", ["pipe", "file"])
+def test_counts_beside_another_output(output: str, tmp_path: pathlib.Path) -> None:
+    """A file leaves the terminal to them; what a pipe leads to may write there itself."""
+    reading, writing = pty.openpty()
+    with open(tmp_path / "records", "wb") as file:
+        process = subprocess.Popen(
+            [*COMMAND, "--udp", "0"],
+            env=make_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if output == "pipe" else file,
+            stderr=writing,
+        )
+    os.close(writing)
+    said = b""
+    try:
+        while b"0 records, 0 malformed, 0 a second" not in said:
+            if b"listening on" in said and output == "pipe":
+                process.send_signal(signal.SIGTERM)
+            said += os.read(reading, 1 << 16)
+            if output == "pipe" and b"0 records, 0 malformed" in said:
+                break
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(reading)
+    assert (b"a second" in said) == (output == "file")
 
 
 def test_columns_of_a_narrow_terminal() -> None:

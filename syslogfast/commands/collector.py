@@ -82,7 +82,7 @@ class Collector:
         else:
             self.received += 1
 
-    def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
+    def add_malformed(self, error: MalformedError, data: bytes | bytearray, peer: str) -> None:
         self.malformed += 1
 
 

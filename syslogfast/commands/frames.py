@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
         def add(self, data: bytes, peer: str) -> None: ...
 
-        def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None: ...
+        def add_malformed(
+            self, error: MalformedError, data: bytes | bytearray, peer: str
+        ) -> None: ...
 
 
 MAX_FRAME = 10 << 20  # bytes of one frame of a stream
@@ -129,9 +131,9 @@ class Connection:
         if self.rest and not malformed:
             rule = "where its MSG-LEN says" if is_counted(self.rest) else "with LF or NUL"
             malformed = MalformedError(f"a record must end {rule}", len(self.rest))
+        rest, self.rest = self.rest, bytearray()
         if malformed:
-            self.receiver.add_malformed(malformed, bytes(self.rest), self.peer)
-        self.rest.clear()
+            self.receiver.add_malformed(malformed, rest, self.peer)  # megabytes: not a copy
 
 
 def has_delimiter(data: bytes) -> bool:

@@ -196,12 +196,13 @@ class Printer:
             write_all(1, render(decoder.decode(rest[start : start + PIECE_SIZE])).encode())
         write_all(1, (render(decoder.decode(b"", True)) + after + "\n").encode())
 
-    def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
+    def add_malformed(self, error: MalformedError, data: bytes | bytearray, peer: str) -> None:
         """Take the bytes of a frame that is none, or not whole; the start of a record is read."""
         self.malformed += 1
         error.with_traceback(None)
-        record = read_record(data[:SHOWN_SIZE]) if has_pri(data) else None
-        if self.wanted and not self.wanted.takes(record, data[:SHOWN_SIZE], peer):
+        start = bytes(data[:SHOWN_SIZE])
+        record = read_record(start) if has_pri(start) else None
+        if self.wanted and not self.wanted.takes(record, start, peer):
             self.left_out += 1
         elif record:
             self.lines.append(self.renderer.render(record, peer, error, data))

@@ -88,6 +88,6 @@ class RelpConnection:
             malformed = MalformedError(
                 "a RELP frame must end where its DATALEN says", len(self.rest)
             )
+        rest, self.rest = self.rest, bytearray()
         if malformed:
-            self.receiver.add_malformed(malformed, bytes(self.rest[:MAX_FRAME]), self.peer)
-        self.rest.clear()
+            self.receiver.add_malformed(malformed, rest, self.peer)

@@ -15,16 +15,26 @@ if TYPE_CHECKING:
         """Renders what arrives as a line."""
 
         def render(
-            self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+            self,
+            record: Parsed,
+            peer: str,
+            malformed: MalformedError | None,
+            data: bytes | bytearray,
         ) -> str: ...
 
         def render_around(
-            self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+            self,
+            record: Parsed,
+            peer: str,
+            malformed: MalformedError | None,
+            data: bytes | bytearray,
         ) -> tuple[str, str]: ...
 
         def render_piece(self, text: str) -> str: ...
 
-        def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str: ...
+        def render_broken(
+            self, malformed: MalformedError, data: bytes | bytearray, peer: str
+        ) -> str: ...
 
 
 SHOWN_SIZE = 1 << 16  # bytes that are shown of a frame that is no record
@@ -71,7 +81,7 @@ def escape(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.translate(ESCAPES)
 
 
-def show_octets(data: bytes, size: int = SHOWN_SIZE) -> str:
+def show_octets(data: bytes | bytearray, size: int = SHOWN_SIZE) -> str:
     """Return octets as text: what is not UTF-8 as \\xff, and no more than `size` of them."""
     text = data[:size].decode(errors="backslashreplace")
     more = len(data) - size
@@ -85,7 +95,7 @@ def show_text(text: str) -> str:
     return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def show_place(malformed: MalformedError, data: bytes) -> str:
+def show_place(malformed: MalformedError, data: bytes | bytearray) -> str:
     """Return what is wrong with a record, where, and what stands there."""
     end = malformed.offset + EXCERPT_SIZE
     found = data[malformed.offset : end]
@@ -107,7 +117,7 @@ class TextRenderer:
         record: Parsed,
         peer: str,
         malformed: MalformedError | None = None,
-        data: bytes = b"",
+        data: bytes | bytearray = b"",
     ) -> str:
         before, after = self.render_around(record, peer, malformed, data)
         if record.message or after:
@@ -115,7 +125,7 @@ class TextRenderer:
         return before.rstrip(" ")
 
     def render_around(
-        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes | bytearray
     ) -> tuple[str, str]:
         """Return what stands before the message of a record, and what is wrong with it."""
         procid = f"[{record.procid}]" if record.procid else ""
@@ -152,7 +162,7 @@ class TextRenderer:
         """Return a part of a message."""
         return escape(text)
 
-    def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str:
+    def render_broken(self, malformed: MalformedError, data: bytes | bytearray, peer: str) -> str:
         mark = f"MALFORMED at byte {malformed.offset}: {malformed.what}:"
         if self.coloured:
             mark = f"{RED}{mark}{PLAIN}"
@@ -184,12 +194,12 @@ class JsonRenderer:
         record: Parsed,
         peer: str,
         malformed: MalformedError | None = None,
-        data: bytes = b"",
+        data: bytes | bytearray = b"",
     ) -> str:
         return self.dump(self.list_fields(record, peer, malformed, data))
 
     def list_fields(
-        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes | bytearray
     ) -> dict[str, object]:
         facility = FACILITY_NAMES.get(record.facility, str(record.facility))
         named: dict[str, object] = {
@@ -211,7 +221,7 @@ class JsonRenderer:
         return shown
 
     def render_around(
-        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes
+        self, record: Parsed, peer: str, malformed: MalformedError | None, data: bytes | bytearray
     ) -> tuple[str, str]:
         """Return what stands before the message of a record and after it."""
         fields = self.list_fields(record, peer, malformed, data)
@@ -222,11 +232,11 @@ class JsonRenderer:
         """Return a part of a message."""
         return self.dump(show_text(text))[1:-1]
 
-    def render_broken(self, malformed: MalformedError, data: bytes, peer: str) -> str:
+    def render_broken(self, malformed: MalformedError, data: bytes | bytearray, peer: str) -> str:
         return self.dump({**show_malformed(malformed, data), "peer": show_text(peer)})
 
 
-def show_malformed(malformed: MalformedError, data: bytes) -> dict[str, object]:
+def show_malformed(malformed: MalformedError, data: bytes | bytearray) -> dict[str, object]:
     return {
         "malformed": malformed.what,
         "offset": malformed.offset,

@@ -217,13 +217,13 @@ def test_relp() -> None:
     ],
 )
 def test_malformed_relp(stream: bytes, offset: int, shown: str) -> None:
-    found: list[tuple[MalformedError, bytes]] = []
+    found: list[tuple[MalformedError, bytes | bytearray]] = []
 
     class Receiver:
         def add(self, data: bytes, peer: str) -> None:
             raise AssertionError(data)
 
-        def add_malformed(self, error: MalformedError, data: bytes, peer: str) -> None:
+        def add_malformed(self, error: MalformedError, data: bytes | bytearray, peer: str) -> None:
             found.append((error, data))
 
     for size in (1, len(stream)):

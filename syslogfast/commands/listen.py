@@ -85,6 +85,17 @@ def make_printer(options: "Namespace") -> Printer:
     return Printer(renderer, wanted)
 
 
+def bind_all(
+    server: Server, wanted: "list[tuple[str, Address]]", certificate: "Certificate | None"
+) -> None:
+    """Listen on all addresses, and say so of each; UnboundError: on none."""
+    urls = [server.listen(*address) for address in wanted]
+    for url in urls:
+        is_ours = certificate and certificate.folder and url.startswith(("tls:", "relps:"))
+        query = f"?ca={certificate.path}" if certificate and is_ours else ""
+        sys.stderr.write(f"listening on {url}{query}\n")
+
+
 def show_records(options: "Namespace") -> int:
     """Do what `syslogfast listen` says; return the exit status."""
     prog = options.parser.prog
@@ -99,11 +110,7 @@ def show_records(options: "Namespace") -> int:
         if certificate:
             server.use_tls(certificate.context)
         ending = Ending()
-        urls = [server.listen(*address) for address in wanted]
-        for url in urls:
-            is_ours = certificate and certificate.folder and url.startswith(("tls:", "relps:"))
-            query = f"?ca={certificate.path}" if certificate and is_ours else ""
-            sys.stderr.write(f"listening on {url}{query}\n")
+        bind_all(server, wanted, certificate)
         printer.count_line = CountLine()
         server.run(ending)
     except UnboundError as error:

@@ -30,15 +30,14 @@ class RelpConnection:
     def take(self, data: bytes) -> None:
         """Hand over the records that are now complete; MalformedError if one cannot become so."""
         self.rest += data
-        used = 0
-        try:
-            while not self.has_closed:
-                end = self._take_frame(used)
-                if end == used:
-                    return
-                used = end
-        finally:
-            del self.rest[:used]
+        while not self.has_closed and self._take_first():
+            pass
+
+    def _take_first(self) -> bool:
+        """Take the first frame off what has come; return False if it is not whole."""
+        end = self._take_frame(0)
+        del self.rest[:end]
+        return end > 0
 
     def _take_frame(self, start: int) -> int:
         """Take the frame that begins at `start`; return its end, or `start` if it is not whole."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096  # connections that wait to be accepted; the kernel has a limit of its own
 RECEIVE_BUFFER = 4 << 20  # bytes that the kernel is asked to keep of datagrams
-ANY = 0xFFFFFFFF  # vsock(7): VMADDR_CID_ANY, VMADDR_PORT_ANY
+ANY_NUMBER = 0xFFFFFFFF  # vsock(7): VMADDR_CID_ANY, VMADDR_PORT_ANY
 DATAGRAMS = ("udp", "unix")
 UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 
@@ -30,7 +30,7 @@ def show_address(address: "Any") -> str:
     if isinstance(address, str):
         return address
     host, port = address[:2]
-    if host == ANY:
+    if host == ANY_NUMBER:
         host = "any"
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
@@ -100,7 +100,7 @@ def open_vsock(address: "Any") -> socket.socket:
     cid, port = address
     opened = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
     try:
-        opened.bind((cid, port or ANY))
+        opened.bind((cid, port or ANY_NUMBER))
     except OSError:
         opened.close()
         raise

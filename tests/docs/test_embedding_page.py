@@ -251,6 +251,24 @@ def check_interpreters(section: Section, stage: Stage) -> None:
     assert (guest.rpartition(b" - ")[2], main) == (b"backend python", b"c")
 
 
+WITHOUT_A_FILE = (
+    *("by hand", "by nobody", "the README's second", "the same"),
+    "`python -Im pytest -m versions`",
+)
+
+
+def test_platforms(root: pathlib.Path) -> None:
+    """Each row has the command that proves it, of files that are there."""
+    table = PAGE.sections["Other platforms, and wheels"].text.partition("| last |")[2]
+    rows = [line.split(" | ") for line in table.partition("\n\n")[0].splitlines()[2:]]
+    assert len(rows) >= 12
+    for *_, command, last in rows:
+        paths = re.findall(r"[\w./-]*/[\w./-]+", command)
+        assert all((root / path).is_file() for path in paths), command
+        assert paths or command in WITHOUT_A_FILE
+        assert re.fullmatch(r"each change \||20\d\d-\d\d \||never \|", last)
+
+
 SECTIONS = [
     pytest.param(heading, marks=pytest.mark.surroundings) if heading.startswith("PyPy") else heading
     for heading in PAGE.list_headings()

@@ -1,6 +1,7 @@
 """Run a component of WASI, as `wasmtime run` does, with the grants that are asked for.
 
 usage: python3 host.py COMPONENT [--grant] [NAME=VALUE...]      --grant: sockets; NAME: variables
+       python3 host.py COMPONENT --compile                      no more than that
 """
 
 import pathlib
@@ -47,6 +48,9 @@ if __name__ == "__main__":
     path, *words = sys.argv[1:] or sys.exit(__doc__)
     is_granted = words[:1] == ["--grant"]
     try:
-        run(pathlib.Path(path), configure(is_granted, words[is_granted:]))
+        if words == ["--compile"]:
+            load(Engine(), pathlib.Path(path))
+        else:
+            run(pathlib.Path(path), configure(is_granted, words[is_granted:]))
     except WasmtimeError as error:
         sys.exit(f"{path}: {str(error).splitlines()[0]}")

@@ -1,10 +1,12 @@
 """Make a component of WASI out of shop.py and this package, and run it.
 
 It takes componentize-py and wasmtime, which are downloaded from PyPI into build/wasi of this
-repository, or the folder that SYSLOGFAST_WASI names.
+repository, or the folder that SYSLOGFAST_WASI names. The component is kept there, too, under a name
+that changes with its sources.
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import shutil
@@ -15,7 +17,6 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-COMPONENT = ROOT / "build" / "shop.wasm"
 # With wasmtime 50.0.1 one can grant addresses from Python, but no sockets.
 PACKAGES = ("componentize-py==0.25.1", "wasmtime==47.0.1")
 
@@ -29,15 +30,24 @@ def prepare(parts: pathlib.Path) -> None:
 
 
 def list_sources() -> list[pathlib.Path]:
-    return [*(ROOT / "syslogfast").rglob("*.py"), HERE / "shop.py", HERE / "shop.wit"]
+    return [*sorted((ROOT / "syslogfast").rglob("*.py")), HERE / "shop.py", HERE / "shop.wit"]
 
 
-def make(parts: pathlib.Path) -> None:
+def name_component(parts: pathlib.Path) -> pathlib.Path:
+    """Return where the component of these sources is, or is to be."""
+    digest = hashlib.sha256(repr(PACKAGES).encode())
+    for source in list_sources():
+        digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes())
+    return parts / f"shop-{digest.hexdigest()[:16]}.wasm"
+
+
+def make(parts: pathlib.Path) -> pathlib.Path:
     """Make the component: Python, the package's Python files and shop.py, after their imports."""
-    made = COMPONENT.stat().st_mtime if COMPONENT.exists() else 0.0
-    if all(source.stat().st_mtime < made for source in list_sources()):
-        return
-    COMPONENT.parent.mkdir(exist_ok=True)
+    component = name_component(parts)
+    if component.exists():
+        return component
+    for former in parts.glob("shop-*wasm"):
+        former.unlink()
     with tempfile.TemporaryDirectory() as folder:
         for source in list_sources():
             base = HERE if source.parent == HERE else ROOT
@@ -45,10 +55,12 @@ def make(parts: pathlib.Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
         command = [parts / "bin" / "componentize-py", "-d", "shop.wit", "-w", "shop"]
-        command += ["componentize", "-o", COMPONENT, "shop"]
+        command += ["componentize", "-o", component.with_suffix(".part"), "shop"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
+    component.with_suffix(".part").rename(component)
+    return component
 
 
 def main() -> int:
@@ -56,14 +68,13 @@ def main() -> int:
     parser.add_argument("--to", metavar="URL", help="where it sends; default: standard output")
     parser.add_argument("--grant", action="store_true", help="grant it sockets")
     parser.add_argument("--crash", action="store_true", help="have an exception end it")
-    parser.add_argument("--prepare", action="store_true", help="download what it takes, no more")
+    parser.add_argument("--prepare", action="store_true", help="make and compile it, no more")
     options = parser.parse_args()
     parts = pathlib.Path(os.environ.get("SYSLOGFAST_WASI") or ROOT / "build" / "wasi").resolve()
     prepare(parts)
+    command = [parts / "bin" / "python", HERE / "host.py", make(parts)]
     if options.prepare:
-        return 0
-    make(parts)
-    command = [parts / "bin" / "python", HERE / "host.py", COMPONENT]
+        return subprocess.run([*command, "--compile"]).returncode
     command += ["--grant"] * options.grant
     command += [f"SYSLOGFAST_URL={options.to}"] if options.to else []
     command += ["BOOKS=0"] * options.crash

@@ -32,7 +32,7 @@ import syslogfast._platform as platform
 from syslogfast.constants import AT_ONCE, FOREVER, GATHER_TIME, LONGEST_WAIT
 from syslogfast.transports import expect_end
 from syslogfast.transports.poll import await_lock, sleep
-from syslogfast.transports.threads import Thread, make_lock
+from syslogfast.transports.threads import Thread, has_greenlets, make_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,9 +170,14 @@ class Worker:
         lock.acquire()
         self._waiting.append(lock)
         try:
-            if not self.wake(is_urgent=True) and self._sender.retry_policy.is_due():
+            has_thread = self.wake(is_urgent=True)
+            if not has_thread and self._sender.retry_policy.is_due():
                 self.open(deadline)
-            await_lock(lock, min(max(0.0, deadline - monotonic()), POLL_INTERVAL))
+            delay = min(max(0.0, deadline - monotonic()), POLL_INTERVAL)
+            if has_thread or has_greenlets():
+                await_lock(lock, delay)
+            else:
+                sleep(delay)  # a lock would be waited for by a loop, on WASI
         finally:
             self._waiting.remove(lock)
         return True

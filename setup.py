@@ -93,4 +93,9 @@ def check_cython() -> None:
 is_pure = os.environ.get("SYSLOGFAST_PURE") or sys.implementation.name != "cpython"
 if not is_pure:
     check_cython()
-setup(ext_modules=[] if is_pure else modules)
+# Windows runs no script that has no .exe, which pip makes of an entry point.
+if sys.platform == "win32":
+    command = {"entry_points": {"console_scripts": ["syslogfast = syslogfast.cli:run"]}}
+else:
+    command = {"scripts": ["scripts/syslogfast"]}
+setup(ext_modules=[] if is_pure else modules, **command)

@@ -1,5 +1,11 @@
 """`python -m syslogfast` is the command `syslogfast`."""
 
-from syslogfast.cli import main
+import _signal  # type: ignore[import-not-found]
 
-raise SystemExit(main())
+# Until there is a command to end, Ctrl-C ends the process without a traceback.
+if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+from syslogfast.cli import run
+
+run()

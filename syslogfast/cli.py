@@ -1,67 +1,25 @@
 """The command `syslogfast`: sends lines as syslog records, and shows records that arrive."""
 
-import argparse
 import os
-import stat
+import sys
 
 from syslogfast._backend import BACKEND
-from syslogfast._validation import check_facility, check_severity, describe
-from syslogfast.constants import PROTOCOLS, VERSION
-from syslogfast.transports.url import SCHEMES, Url, parse_url
+from syslogfast._validation import check_severity, describe
+from syslogfast.commands.arguments import ArgumentError, Parser, Values, ask
+from syslogfast.constants import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing alone would take a tenth of the time that a command does
     import re
-    from typing import NoReturn
+    from collections.abc import Sequence
+    from typing import TypeAlias
 
-    Commands = argparse._SubParsersAction["OneLineParser"]
+    Commands: TypeAlias = "dict[str, Parser]"
 
-
+PROG = "syslogfast"
+WHAT = "send lines as syslog records, and show records that arrive"
 # docs/performance.md has the ratio.
 ENCODERS = {"c": "compiled encoder", "python": "encoder in Python, 13 times slower"}
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one line, as other tools do."""
-
-    def error(self, message: str) -> "NoReturn":
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def parse_priority(text: str) -> tuple[int, int]:
-    """Return facility and severity of "local0.notice"; "notice" alone means user.notice."""
-    facility, dot, severity = text.partition(".")
-    if not dot:
-        facility, severity = "user", text
-    try:
-        return check_facility(facility), check_severity(severity)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-
-
-def parse_element(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return SD-ID and parameters of 'shop@32473 order=17 note="two words"'."""
-    import shlex
-
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-    sd_id, pairs = (words[0], words[1:]) if words else ("", [])
-    parameters = []
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise argparse.ArgumentTypeError(f"{text!r}: {pair!r} is not NAME=VALUE")
-        parameters.append((name, value))
-    return sd_id, parameters
-
-
-def parse_target(text: str) -> Url:
-    try:
-        return parse_url(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -73,7 +31,7 @@ def parse_address(text: str) -> tuple[str, int]:
     is_host = host.isprintable() and not set(host) & set(forbidden)
     is_port = port.isdigit() and port.isascii() and len(port) <= 5 and int(port) < 65536
     if not (is_host and is_port):
-        raise argparse.ArgumentTypeError(f"ADDR must be HOST:PORT, got {describe(text)}")
+        raise ArgumentError(f"ADDR must be HOST:PORT, got {describe(text)}")
     return host or "127.0.0.1", int(port)
 
 
@@ -83,16 +41,14 @@ def parse_context(text: str) -> tuple[int, int]:
     numbers = [cid, port] if colon else [port]
     highest = 0xFFFFFFFF
     if not all(n.isdigit() and n.isascii() and len(n) <= 10 and int(n) <= highest for n in numbers):
-        raise argparse.ArgumentTypeError(f"ADDR must be PORT or CID:PORT, got {describe(text)}")
+        raise ArgumentError(f"ADDR must be PORT or CID:PORT, got {describe(text)}")
     return int(cid) if colon else highest, int(port)
 
 
 def parse_path(text: str) -> str:
     # unix(7): the kernel's limit, with the NUL at its end
     if not text or "\0" in text or len(os.fsencode(text)) > 107:
-        raise argparse.ArgumentTypeError(
-            f"PATH must be 1 to 107 bytes, without NUL, got {describe(text)}"
-        )
+        raise ArgumentError(f"PATH must be 1 to 107 bytes, without NUL, got {describe(text)}")
     return text
 
 
@@ -100,7 +56,7 @@ def parse_level(text: str) -> int:
     try:
         return check_severity(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise ArgumentError(str(error)) from None
 
 
 def parse_pattern(text: str) -> "re.Pattern[str]":
@@ -109,7 +65,7 @@ def parse_pattern(text: str) -> "re.Pattern[str]":
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(
+        raise ArgumentError(
             f"PATTERN must be a regular expression, got {describe(text)}: {error}"
         ) from None
 
@@ -120,99 +76,37 @@ def parse_seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError(
-            f"SECONDS must be a number above 0, such as 600, got {describe(text)}"
-        )
+        raise ArgumentError(f"SECONDS must be a number above 0, such as 600, got {describe(text)}")
     return seconds
 
 
-def check_readable(path: str) -> str:
-    """Refuse a wrong FILE before anything is sent."""
-    if path != "-":
-        try:
-            if stat.S_ISDIR(os.stat(path).st_mode):
-                raise argparse.ArgumentTypeError(f"{path}: it is a directory")
-        except OSError as error:
-            raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
-        if not os.access(path, os.R_OK):
-            raise argparse.ArgumentTypeError(f"{path}: it may not be read")
-    return path
-
-
-def make_formatter(prog: str) -> argparse.HelpFormatter:
-    """Fit help to the terminal, without the import of shutil that argparse would do for it."""
-    try:
-        width = os.get_terminal_size().columns
-    except OSError:
-        width = 100
-    return argparse.HelpFormatter(prog, width=width - 2)
-
-
 def add_command(
-    commands: "Commands", name: str, what: str, epilog: str | None = None
-) -> OneLineParser:
+    commands: "Commands",
+    name: str,
+    what: str,
+    epilog: str = "",
+    examples: "Sequence[tuple[str, str]]" = (),
+) -> Parser:
     """Return the parser of a command that does what `what` says."""
-    parser = commands.add_parser(
-        name,
-        allow_abbrev=False,
-        formatter_class=make_formatter,
-        help=what,
-        description=f"{what[0].upper()}{what[1:]}.",
-        epilog=epilog,
-    )
-    parser.set_defaults(parser=parser)
+    parser = commands[name] = Parser(f"{PROG} {name}", what, epilog, examples)
     return parser
 
 
-def describe_schemes() -> str:
-    """Return the form of the URLs of each transport."""
-    forms = []
-    for name, scheme in SCHEMES.items():
-        port = f"[:{scheme.port}]" if scheme.port else ""
-        framings = "|".join([framing for framing in scheme.framings if framing])
-        options = [f"framing={framings}"] if framings else []
-        options += [f"{option}=..." for option in scheme.options]
-        query = f"[?{'&'.join(options)}]" if options else ""
-        forms.append(f"{name}://{scheme.address}{port}{query}")
-    return ", ".join(forms)
-
-
 def add_send(commands: "Commands") -> None:
-    send = add_command(commands, "send", "send one record a line, from files or standard input")
-    add = send.add_argument
-    add("files", nargs="*", type=check_readable, metavar="FILE", help="default: -, standard input")
-    add(
-        "--to",
-        type=parse_target,
-        metavar="URL",
-        help=f"{describe_schemes()}; default: $SYSLOGFAST_URL, else standard output",
+    from syslogfast.commands.send_options import EXAMPLES, STATUSES, add_options
+
+    send = add_command(
+        commands,
+        "send",
+        "send one record a line, from files or standard input",
+        STATUSES,
+        EXAMPLES,
     )
-    add("-m", "--message", metavar="TEXT", help="send one record with this text")
-    add(
-        "-p",
-        "--priority",
-        type=parse_priority,
-        default=(1, 5),
-        metavar="[FACILITY.]SEVERITY",
-        help="keywords, such as local0.notice; default: user.notice",
-    )
-    add("-t", "--tag", "--app-name", dest="app_name", default="syslogfast", metavar="NAME")
-    add("-i", "--id", action="store_true", help="write the process number of this command")
-    add("--hostname", metavar="NAME", help="default: this host's")
-    add("--msgid", metavar="ID")
-    add(
-        "--sd",
-        action="append",
-        type=parse_element,
-        default=[],
-        metavar="'ID NAME=VALUE ...'",
-        help="an element of structured data; may be repeated",
-    )
-    add("--protocol", choices=PROTOCOLS, help="default: rfc5424, or local to unix://")
+    add_options(send)
     send.set_defaults(run=run_send)
 
 
-def run_send(options: argparse.Namespace) -> int:
+def run_send(options: Values) -> int:
     from syslogfast.commands.send import send_lines
 
     return send_lines(options)
@@ -226,6 +120,11 @@ def add_listen(commands: "Commands") -> None:
         epilog="ADDR is HOST:PORT, [IPV6]:PORT, :PORT or PORT; the host is 127.0.0.1 if none is"
         " given, and port 0 is any that is free. What says where to listen may be repeated; without"
         " any of it there are UDP and TCP on 127.0.0.1:5514. SIGINT or SIGTERM ends it.",
+        examples=[
+            ("syslogfast listen", "what programs of this host send, by UDP or TCP"),
+            ("syslogfast listen --udp 0.0.0.0:514 --level warning", "what matters, of a network"),
+            ("syslogfast listen --unix /tmp/log --json", "what /dev/log would get, for a program"),
+        ],
     )
     add = listen.add_argument
     for name, read, metavar, what in (
@@ -275,7 +174,7 @@ def add_listen(commands: "Commands") -> None:
     listen.set_defaults(run=run_listen)
 
 
-def run_listen(options: argparse.Namespace) -> int:
+def run_listen(options: Values) -> int:
     from syslogfast.commands.listen import show_records
 
     return show_records(options)
@@ -283,7 +182,7 @@ def run_listen(options: argparse.Namespace) -> int:
 
 def parse_count(text: str) -> int:
     if not (text.isdigit() and text.isascii() and 0 < int(text) <= 10_000_000):
-        raise argparse.ArgumentTypeError(f"must be in 1..10000000, got {describe(text)}")
+        raise ArgumentError(f"must be in 1..10000000, got {describe(text)}")
     return int(text)
 
 
@@ -295,38 +194,105 @@ def add_demo(commands: "Commands") -> None:
         epilog="Each emitter has its own HOSTNAME and APP-NAME, boots, works and ends. What arrives"
         " is counted at a collector that is started in a second process, unless --to names another,"
         " which cannot be asked. Exit status 1 if a record was lost or malformed.",
+        examples=[
+            ("syslogfast demo --emitters 10000 --records 10", "many, with short lives"),
+            ("syslogfast demo --to udp://192.0.2.1", "to a collector of yours"),
+        ],
     )
+    from syslogfast.transports.url import parse_url
+
     add = demo.add_argument
     add("--emitters", type=parse_count, default=1000, metavar="N", help="default: 1000")
     add("--records", type=parse_count, default=100, metavar="N", help="of each; default: 100")
-    add("--to", type=parse_target, metavar="URL", help="as for send")
+    add("--to", type=parse_url, metavar="URL", help="as for send")
     demo.set_defaults(run=run_demo)
 
 
-def run_demo(options: argparse.Namespace) -> int:
+def run_demo(options: Values) -> int:
     from syslogfast.commands.demo import demonstrate
 
     return demonstrate(options)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog="syslogfast",
-        description=__doc__,
-        allow_abbrev=False,
-        formatter_class=make_formatter,
+def add_manual(commands: "Commands") -> None:
+    manual = add_command(
+        commands,
+        "manual",
+        "write the man page, or what has a shell complete the command",
+        examples=[
+            ("syslogfast manual | man -l -", "reads it"),
+            (
+                "syslogfast manual >/usr/local/share/man/man1/syslogfast.1",
+                "has man find it",
+            ),
+            (
+                "syslogfast manual --completion bash"
+                " >/usr/share/bash-completion/completions/syslogfast",
+                "has bash complete its options",
+            ),
+        ],
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {VERSION} ({ENCODERS[BACKEND]})"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_send(commands)
-    add_listen(commands)
-    add_demo(commands)
-    return parser
+    manual.add_argument("--completion", choices=("bash", "zsh", "fish"), metavar="SHELL")
+    manual.set_defaults(run=run_manual)
+
+
+def run_manual(options: Values) -> int:
+    from syslogfast.commands.manual import write_manual
+
+    return write_manual(make_parsers(), options.completion, WHAT)
+
+
+COMMANDS = {"send": add_send, "listen": add_listen, "demo": add_demo, "manual": add_manual}
+
+
+def make_parsers() -> "Commands":
+    """Return the parser of each command, by name."""
+    commands: Commands = {}
+    for add in COMMANDS.values():
+        add(commands)
+    return commands
+
+
+def describe_version() -> str:
+    return f"{PROG} {VERSION} ({ENCODERS[BACKEND]})"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments, or the process's; return the exit status."""
-    options = make_parser().parse_args(arguments)
-    return options.run(options)  # type: ignore[no-any-return]
+    words = sys.argv[1:] if arguments is None else arguments
+    name = words[0] if words else ""
+    if name in COMMANDS:  # the parsers of the others are not made
+        commands: Commands = {}
+        COMMANDS[name](commands)
+        options = commands[name].parse_args(words[1:])
+        return options.run(options)  # type: ignore[no-any-return]
+    parser = Parser(PROG, WHAT)
+    parser.add_argument("--version", action="store_true", help="tell the version, and end")
+    if name in ("-h", "--help"):
+        from syslogfast.commands.manual import print_overview
+
+        return print_overview(parser, make_parsers())
+    if parser.parse_args(words[:1] if name[:1] == "-" else []).version:
+        from syslogfast.commands.manual import write
+
+        return write([describe_version()])
+    known = ", ".join(COMMANDS)
+    shown = f"got {describe(name)}{ask(name, COMMANDS)}" if words else f"see {PROG} --help"
+    return parser.error(f"COMMAND must be one of {known}, {shown}")
+
+
+def run() -> None:
+    """Run the command as all of a process, which ends here.
+
+    Nothing is left to be done then. What Python does at its end takes a tenth of the time of
+    `send -m`.
+    """
+    status = main()
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        from syslogfast.commands.manual import tell_of_output
+
+        status = tell_of_output(error) or status
+    os._exit(status)

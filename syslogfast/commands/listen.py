@@ -11,9 +11,9 @@ from syslogfast.commands.sockets import UnboundError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
     from types import FrameType
 
+    from syslogfast.commands.arguments import Values
     from syslogfast.commands.certificate import Certificate
     from syslogfast.commands.sockets import Address
 
@@ -48,7 +48,7 @@ class Ending:
         self.came = True
 
 
-def list_addresses(options: "Namespace") -> "list[tuple[str, Address]]":
+def list_addresses(options: "Values") -> "list[tuple[str, Address]]":
     """Return where to listen, as the options say."""
     wanted = [
         (scheme, address)
@@ -59,7 +59,7 @@ def list_addresses(options: "Namespace") -> "list[tuple[str, Address]]":
 
 
 def make_certificate(
-    options: "Namespace", wanted: "list[tuple[str, Address]]"
+    options: "Values", wanted: "list[tuple[str, Address]]"
 ) -> "Certificate | None":
     """Return what TLS needs, if an address is for it."""
     hosts = [str(address[0]) for scheme, address in wanted if scheme in TLS_SCHEMES]
@@ -74,7 +74,7 @@ def make_certificate(
     return Certificate(hosts, options.cert, options.key)
 
 
-def make_printer(options: "Namespace") -> Printer:
+def make_printer(options: "Values") -> Printer:
     is_terminal = os.isatty(1)
     can_colour = is_terminal and os.environ.get("TERM") != "dumb"
     coloured = can_colour and not os.environ.get("NO_COLOR")
@@ -96,7 +96,7 @@ def bind_all(
         sys.stderr.write(f"listening on {url}{query}\n")
 
 
-def show_records(options: "Namespace") -> int:
+def show_records(options: "Values") -> int:
     """Do what `syslogfast listen` says; return the exit status."""
     prog = options.parser.prog
     wanted = list_addresses(options)

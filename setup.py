@@ -97,5 +97,5 @@ if not is_pure:
 if sys.platform == "win32":
     command = {"entry_points": {"console_scripts": ["syslogfast = syslogfast.cli:run"]}}
 else:
-    command = {"scripts": ["scripts/syslogfast"]}
+    command = {"scripts": ["syslogfast/commands/bin/syslogfast"]}
 setup(ext_modules=[] if is_pure else modules, **command)

@@ -128,18 +128,25 @@ def run_lives(
         log.child(hostname=f"vm-{number:05d}", app_name=f"service-{number % 100:02d}")
         for number in range(1, emitters + 1)
     ]
-    offered = 0
     try:
-        for step in range(records):
-            for child in children:
-                emit_step(child, step, records)
-                offered += 1
-                if interruption.number:
-                    return True
-                if not watch.look(offered):
-                    return False
+        return emit_steps(children, records, watch, interruption)
     finally:
         watch.end()
+
+
+def emit_steps(
+    children: list[Emitter], records: int, watch: ProgressWatch, interruption: Interruption
+) -> bool:
+    """Let all of them live; False if the collector has died or takes nothing."""
+    offered = 0
+    for step in range(records):
+        for child in children:
+            emit_step(child, step, records)
+            offered += 1
+            if interruption.number:
+                return True
+            if not watch.look(offered):
+                return False
     return True
 
 

@@ -147,6 +147,17 @@ def read_data(fd: int, interruption: "Interruption") -> "Iterator[bytes]":
         yield data
 
 
+def take_lines(
+    fd: int, cutter: LineCutter, check: TextCheck, interruption: "Interruption"
+) -> "Iterator[bytes]":
+    """Yield the lines that what is read completes, many at a time."""
+    for data in read_data(fd, interruption):
+        lines = cutter.take(data)
+        if lines:
+            check.look(lines)
+        yield lines
+
+
 def read_lines(
     path: str, cutter: LineCutter, check: TextCheck, interruption: "Interruption"
 ) -> "Iterator[bytes]":
@@ -158,11 +169,7 @@ def read_lines(
     try:
         if path != "-":
             fd = open_input(path, interruption)
-        for data in read_data(fd, interruption):
-            lines = cutter.take(data)
-            if lines:
-                check.look(lines)
-            yield lines
+        yield from take_lines(fd, cutter, check, interruption)
     except OSError as error:
         name = STANDARD_INPUT if path == "-" else path
         raise UnreadableError(f"cannot read {name}: {error.strerror}") from None

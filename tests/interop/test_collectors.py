@@ -68,7 +68,7 @@ def test_lines_of_real_daemons_arrive_intact_and_in_order(
     host, port = collector.address(f"tcp-{framing}")
     result = send(
         backend,
-        *["--to", f"tcp://{host}:{port}?framing={framing}", "-p", "local3.warning"],
+        *["-v", "--to", f"tcp://{host}:{port}?framing={framing}", "-p", "local3.warning"],
         *["--hostname", "web1.example.com", "-t", "fail2ban", "--msgid", "LINE"],
         *["--sd", 'shop@32473 order=17 note="a \\"b\\" ]c" order=18'],
         *map(str, daemon_logs),

@@ -419,6 +419,11 @@ def check_celery(section: Section, stage: Stage) -> None:
             with Server(stage, sys.executable, *command) as server:
                 succeeded = functools.partial(count_texts, sink, r"Task tasks\.\w+\[.*\] succeeded")
                 assert wait_until(lambda done=succeeded: done() == SENT + 1, START), server.read()
+                if pool == "short-lived":
+                    replaced = functools.partial(count_texts, sink, "goodbye")
+                    assert wait_until(lambda done=replaced: done() >= SENT // 20 - 1, START)
+                    # Celery does not always end while it replaces a process, which takes 1 s.
+                    time.sleep(1.5)
                 assert server.end() == 0
             time.sleep(0.1)  # for what is on its way
         ended = {path.name.rpartition("-")[2] for path in stage.folder.glob(f"{pool}-[0-9]*")}

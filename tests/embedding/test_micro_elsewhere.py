@@ -60,7 +60,7 @@ def replay(interpreter: str, folder: pathlib.Path) -> None:
     assert int(count) > 700
 
 
-@pytest.mark.parametrize("interpreter", ["pypy", "pyodide", "micropython", "micropython-unix"])
+@pytest.mark.parametrize("interpreter", ["pypy", "micropython", "micropython-unix"])
 def test_vectors(interpreter: str, device: pathlib.Path) -> None:
     replay(interpreter, device)
 

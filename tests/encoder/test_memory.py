@@ -354,7 +354,7 @@ def list_steady_calls(encoder: object) -> dict[str, Callable[[], object]]:
         "many, held": lambda: many(held, 6, texts),
         "many, no list": lambda: many(buffer, 6, iter(texts)),
         "bad option": lambda: encoder.replace(structured_data=LARGE_BAD),
-        "unknown option": lambda: encoder.replace(colour=1),
+        "unknown option": lambda: encoder.replace(x=1),
     }
 
 

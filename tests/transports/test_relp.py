@@ -687,6 +687,7 @@ def test_back_to_the_first_url_under_load(connect: Callable, peer: RelpPeer) -> 
             for _ in range(100):
                 emitter.info("%d", count)
                 count += 1
+            time.sleep(0.002)  # less than an answer takes
         wait_for_sent(emitter, count)
         assert other.last.texts + peer.last.texts == numbers(*range(count))
 

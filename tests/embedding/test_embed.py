@@ -41,12 +41,10 @@ print(json.dumps({
 
 
 def list_pythons() -> list[str]:
-    """Return the system's Python, if it is one of the same version, and else this.
-
-    A static library that was made for optimization by the linker takes ten seconds to link.
-    """
+    """Return this Python and, if it is another of the same version, the system's."""
     system = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
-    return [system if os.path.exists(system) else sys.executable]
+    is_other = os.path.exists(system) and not os.path.samefile(system, sys.executable)
+    return [sys.executable, system] if is_other else [sys.executable]
 
 
 class Embedded:

@@ -48,7 +48,7 @@ def preload() -> "dict[str, str]":
     up what they see of the file system. Where nothing is asked of it, it costs memory and time.
 
     The values are the reasons: without `ssl`, as on WASI, there are no transports with TLS. The
-    command's modules are left out, and asyncio, which who uses it has imported.
+    command's modules are left out, and asyncio, which its users have imported already.
     """
     ours = (*MODULES, *(COMPILED if BACKEND == "c" else TWIN))
     missing = {}

@@ -46,7 +46,7 @@ HOSTNAME_WORDS = ("hostname", "systemd.hostname")
 MAX_EVENTS = 1000  # events that are taken as one
 
 # What says that a process has no sockets of a kind at all, where others say what is missing yet.
-REFUSALS = ("EACCES", "EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT")
+NO_SOCKETS = ("EACCES", "EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT")
 # Nothing is sent there: RFC 5737, RFC 3849.
 UNUSED_ADDRESSES = ((_socket.AF_INET, "192.0.2.1"), (_socket.AF_INET6, "2001:db8::1"))
 
@@ -364,12 +364,12 @@ def is_refused(family: int, target: str) -> bool:
     try:
         datagrams = _socket.socket(family, _socket.SOCK_DGRAM)
     except OSError as error:
-        return name_error(error) in REFUSALS
+        return name_error(error) in NO_SOCKETS
     try:
         datagrams.connect((target, 9))
         return False
     except OSError as error:
-        return name_error(error) in REFUSALS
+        return name_error(error) in NO_SOCKETS
     finally:
         datagrams.close()
 

@@ -23,25 +23,24 @@ def find_node_modules(name: str) -> pathlib.Path:
     return folder
 
 
+def find_command(variable: str, command: str, name: str) -> str:
+    """Return the path of a program, which a variable may name; skip where there is none."""
+    path = os.environ.get(variable) or shutil.which(command)
+    if path is None:
+        pytest.skip(f"{name} is not on this machine")
+    return path
+
+
 def find_pypy() -> str:
-    pypy = os.environ.get("SYSLOGFAST_PYPY") or shutil.which("pypy3")
-    if pypy is None:
-        pytest.skip("PyPy is not on this machine")
-    return pypy
+    return find_command("SYSLOGFAST_PYPY", "pypy3", "PyPy")
 
 
 def find_unix_port() -> str:
-    micropython = os.environ.get("SYSLOGFAST_MICROPYTHON_UNIX") or shutil.which("micropython")
-    if micropython is None:
-        pytest.skip("MicroPython's unix port is not on this machine")
-    return micropython
+    return find_command("SYSLOGFAST_MICROPYTHON_UNIX", "micropython", "MicroPython's unix port")
 
 
 def find_mpy_cross() -> str:
-    mpy_cross = os.environ.get("SYSLOGFAST_MPY_CROSS") or shutil.which("mpy-cross")
-    if mpy_cross is None:
-        pytest.skip("mpy-cross is not on this machine")
-    return mpy_cross
+    return find_command("SYSLOGFAST_MPY_CROSS", "mpy-cross", "mpy-cross")
 
 
 def run_in_interpreter(

@@ -8,10 +8,12 @@ Another Cython than 3.3 ends the build, optional or not: see syslogfast/_c/cytho
 """
 
 import os
+import subprocess
 import sys
 import sysconfig
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 is_linux = sys.platform == "linux"
 is_small = bool(os.environ.get("SYSLOGFAST_SMALL"))
@@ -70,6 +72,28 @@ modules = [
 ]
 
 
+class build_side_by_side(build_ext):  # noqa: N801, as its like
+    """Translates all modules at once, then compiles them at once: half of the time on two cores."""
+
+    def build_extensions(self) -> None:
+        # What fails here, or was not tried, is done again by the class above, with its errors.
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "cython", "--module-name", module.name]
+                + [f"-I{folder}" for folder in module.include_dirs]
+                + module.sources,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for module in self.extensions
+            if not any(os.path.exists(os.path.splitext(path)[0] + ".c") for path in module.sources)
+        ]
+        for process in processes:
+            process.wait()
+        self.parallel = self.parallel or len(self.extensions)
+        super().build_extensions()
+
+
 def check_cython() -> None:
     """End the build if Cython is not one whose internals cython_internals.h knows.
 
@@ -98,4 +122,8 @@ if sys.platform == "win32":
     command = {"entry_points": {"console_scripts": ["syslogfast = syslogfast.cli:run"]}}
 else:
     command = {"scripts": ["syslogfast/commands/bin/syslogfast"]}
-setup(ext_modules=[] if is_pure else modules, **command)
+setup(
+    ext_modules=[] if is_pure else modules,
+    cmdclass={"build_ext": build_side_by_side},
+    **command,
+)

@@ -56,7 +56,7 @@ def handle(*_):
 
 signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, float(interval), float(interval))
-end = time.monotonic() + 1
+end = time.monotonic() + 0.5
 while time.monotonic() < end:
     for size in (1, 60, 300):
         say("M %d " + "m" * size, main)

@@ -49,6 +49,14 @@ cdef extern from "cython_internals.h":
     pass
 
 
+cdef extern from *:
+    """
+    /* The docstrings of functions that only this package calls stay in the source. */
+    #undef PyDoc_STR
+    #define PyDoc_STR(text) ""
+    """
+
+
 cdef extern from "Python.h":
     PyObject *PY_TRUE "Py_True"     # `<PyObject *>True` would be the number 1
     PyObject *PY_FALSE "Py_False"

@@ -35,11 +35,16 @@ cdef extern from *:
     #endif
         return 1;
     }
-    /* Make an object of a class without arguments, that has these attributes. */
-    static inline PyObject *syslogfast_new_object(PyObject *type, PyObject *none, PyObject *dict) {
-        PyObject *object = PyBaseObject_Type.tp_new((PyTypeObject *)type, none, NULL);
-        if (object != NULL && syslogfast_original_dict->set(
-                object, dict, syslogfast_original_dict->closure) < 0)
+    /* Make an object of a class in Python that has these attributes. What the class would do for it
+       begins with a place for each attribute, of which the first use of `__dict__` makes a dict. */
+    static inline PyObject *syslogfast_new_object(PyObject *kind, PyObject *dict) {
+        PyTypeObject *type = (PyTypeObject *)kind;
+        PyObject *object = PyObject_GC_New(PyObject, type);
+        if (object == NULL)
+            return NULL;
+        memset(object + 1, 0, (size_t)type->tp_basicsize - sizeof(PyObject));
+        PyObject_GC_Track(object);
+        if (syslogfast_original_dict->set(object, dict, syslogfast_original_dict->closure) < 0)
             Py_CLEAR(object);
         return object;
     }
@@ -49,7 +54,7 @@ cdef extern from *:
     bint reckon "syslogfast_reckon"(
         timespec *now, PyObject *start, double *created, double *msecs, double *relative
     )
-    object new_object "syslogfast_new_object"(PyObject *type, tuple none, dict attributes)
+    object new_object "syslogfast_new_object"(PyObject *type, dict attributes)
     PyObject *PyImport_GetModuleDict()
     dict PyDict_Copy(object items)
     int PyDict_SetItem(dict items, object key, object value) except -1
@@ -58,6 +63,7 @@ cdef extern from *:
     void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
     object call_without_arguments "PyObject_CallNoArgs"(PyObject *function)
     object PyObject_GenericGetAttr(object thing, object name)
+    unsigned long get_thread_number "PyThread_get_thread_ident"()
     bint is_dict "SYSLOGFAST_IS_DICT"(PyObject *thing)
     bint gets_plainly "SYSLOGFAST_GETS_PLAINLY"(PyObject *type)
 
@@ -77,6 +83,7 @@ cdef enum:
     CURRENT_THREAD = 6      # of `threading`, as it is known; else None
     THREAD_NAME = 7         # the property of a Thread
     THREAD_TYPES = 8        # of the two classes that have no other
+    GET_IDENT = 10          # of `_thread`
     MOST_PATHS = 1024       # that are kept; then they are forgotten
     # Of record_names.
     CALL = 0
@@ -118,14 +125,9 @@ cdef inline object get_item(PyObject *items, Py_ssize_t index):
     return <object>PyTuple_GET_ITEM(<object>items, index)
 
 
-cdef int set_items(dict attributes, Py_ssize_t first, tuple values) except -1:
-    """Set attributes whose names follow each other in record_names."""
-    cdef Py_ssize_t i
-    for i in range(PyTuple_GET_SIZE(values)):
-        PyDict_SetItem(
-            attributes, get_item(record_names, first + i), get_item(<PyObject *>values, i)
-        )
-    return 0
+cdef int set_item(dict attributes, Py_ssize_t index, object value) except -1:
+    """Set the attribute whose name has this place in record_names."""
+    return PyDict_SetItem(attributes, get_item(record_names, index), value)
 
 
 cdef inline int set_name(dict attributes, Py_ssize_t module) except -1:
@@ -157,6 +159,8 @@ cdef object call_thread(str function):
     cdef PyObject *found = PyDict_GetItemWithError(<object>threading_names, function)
     if found == NULL:
         raise NameError(function)
+    if found == PyTuple_GET_ITEM(<object>record_functions, GET_IDENT):
+        return get_thread_number()
     return call_without_arguments(found)
 
 
@@ -243,21 +247,25 @@ cdef bint log_record(
         process = get_process()
         place = (<object>path, file, module, line, <object>function, thread_name, process)
         # From here to the copy nothing is made, and so no other thread goes on amid it.
-        set_items(template, PLACE, place)
+        for i in range(PyTuple_GET_SIZE(place)):
+            set_item(template, PLACE + i, get_item(<PyObject *>place, i))
         known.path = path
         known.function = function
         known.line = line
         known.thread_name = <PyObject *>thread_name
         known.process = process
     attributes = PyDict_Copy(template)
-    set_items(
-        attributes, CALL,
-        (<object>args[first], arguments, created, msecs, relative, exc_info, thread),
-    )
+    set_item(attributes, CALL, <object>args[first])
+    set_item(attributes, CALL + 1, arguments)
+    set_item(attributes, CALL + 2, created)
+    set_item(attributes, CALL + 3, msecs)
+    set_item(attributes, CALL + 4, relative)
+    set_item(attributes, CALL + 5, exc_info)
+    set_item(attributes, CALL + 6, thread)
     for i in range(PyTuple_GET_SIZE(<object>module_names)):
         set_name(attributes, i)
     if extra is not None:
         PyDict_Update(attributes, extra)
-    record = new_object(record_type, (), attributes)
+    record = new_object(record_type, attributes)
     get_item(<PyObject *>plan.record_parts, PART_ENTRY_POINTS + method)(self, record)
     return True

@@ -136,13 +136,15 @@ def add_exception(text: "str | bytes", exc_info: object) -> str:
 
 
 def list_thread_parts() -> "tuple[Any, ...]":
-    """Return what finds the name of a thread, and classes that change nothing of that.
+    """Return what finds the name of a thread, classes that change nothing of that, and what finds
+    the number of this one.
 
-    Nones, where this Python's do otherwise than is known.
+    Nones, where this Python's do otherwise than is known, or have been replaced.
     """
     function, name = threading.current_thread, vars(threading.Thread).get("name")
     main = type(threading.main_thread())
     find = getattr(name, "fget", None)
+    number = threading.get_ident if is_of_thread(threading.get_ident) else None
     if (
         type(function) is not FUNCTION
         or type(find) is not FUNCTION
@@ -150,8 +152,14 @@ def list_thread_parts() -> "tuple[Any, ...]":
         or find.__code__.co_names[:2] != ("_initialized", "_name")
         or len(find.__code__.co_names) > 2 + ("AssertionError" in find.__code__.co_names)
     ):
-        return (None,) * 4
-    return function, name, threading.Thread, main
+        return None, None, None, None, number
+    return function, name, threading.Thread, main, number
+
+
+def is_of_thread(function: "Any") -> bool:
+    """Return True if this is `_thread.get_ident`; gevent has one of its own in that place."""
+    module = getattr(function, "__self__", None)
+    return type(function) is type(len) and module is sys.modules.get("_thread")
 
 
 def find_process_name() -> "Any":

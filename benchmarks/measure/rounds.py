@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 from pytest_benchmark.fixture import BenchmarkFixture
 
 CALLS = 1000  # of a function in a round, where it is called again and again
@@ -153,5 +153,4 @@ def tabulate(
         Column(f"against {yardstick}", "x"),
         Column("spread", "range"),
     ]
-    plot = Plot("bars", ["time"])
-    return Table(name, title, columns, rows, note, plot, remarks or {})
+    return Table(name, title, columns, rows, note, remarks or {})

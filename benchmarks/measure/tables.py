@@ -3,8 +3,6 @@
 Figures are kept in base units, and are written in what suits their size: 1,250 ns as "1.25 us".
 """
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from itertools import compress
 
@@ -30,20 +28,6 @@ class Column:
 
 
 @dataclass
-class Plot:
-    """How a table is drawn.
-
-    kind: "bars": a bar for each row, of the first of `columns`;
-        "lines": the table's first column is the x axis, each of `columns` is a line;
-        "profiles": each row is a line, `columns` are the ticks of the x axis.
-    columns: headings.
-    """
-
-    kind: str
-    columns: list[str]
-
-
-@dataclass
 class Table:
     """name: for files and for those who look a figure up; the first cell names its row."""
 
@@ -52,7 +36,6 @@ class Table:
     columns: list[Column]
     rows: list[list[Cell]]
     note: str = ""
-    plot: "Plot | None" = None
     remarks: dict[str, str] = field(default_factory=dict)  # of rows, by name
 
     def __post_init__(self) -> None:
@@ -77,15 +60,10 @@ class Table:
     def dump(self) -> dict[str, object]:
         return asdict(self)
 
-    def digest(self) -> str:
-        """Return what a picture of just this table says of itself."""
-        return hashlib.sha256(json.dumps(self.dump(), sort_keys=True).encode()).hexdigest()
-
 
 def load_table(data: dict) -> Table:
     columns = [Column(**column) for column in data["columns"]]
-    plot = Plot(**data["plot"]) if data["plot"] else None
-    return Table(**{**data, "columns": columns, "plot": plot})
+    return Table(**{**data, "columns": columns})
 
 
 def write_figure(figure: float) -> str:

@@ -159,14 +159,14 @@ BUDGETS = [
         why="the rest is the timestamp, the call, and the look at a record that may be any.",
     ),
     Budget(
-        "`Formatter.format`, no arguments",
+        "`Formatter.format`, no arguments, one record time after time",
         "syslog-rfc5424-formatter",
         find_times_faster("format", FORMATTER, "syslog-rfc5424-formatter", "again"),
         least=20,
         why=RECORDS,
     ),
     Budget(
-        "`encode_record`",
+        "`encode_record`, no arguments, one record time after time",
         "`build_msg` of rfc5424-logging-handler",
         find_times_faster("build", BUILDER, "rfc5424-logging-handler", "again"),
         least=40,
@@ -293,7 +293,7 @@ BUDGETS = [
     ),
     *[
         Budget(
-            f"records over TCP: {what}",
+            f"records over TCP to a receiver that only reads: {what}",
             competitor,
             find("tcp-receiver", row, f"against {competitor}"),
             least=least,
@@ -309,7 +309,15 @@ BUDGETS = [
     ],
     *[
         Budget(
-            f"records over UDP, batched: {what}",
+            f"records over TCP that {kind} stores: `emit_many` with no option",
+            "loggen",
+            find_times_faster(f"collector-{kind}", "tcp: loggen", "tcp: emit_many", "stored"),
+        )
+        for kind in ("rsyslog", "syslog-ng")
+    ],
+    *[
+        Budget(
+            f"records over UDP into a buffer that holds all, batched: {what}",
             "one `send` for each record",
             find(table, row, "against send"),
             least=least,

@@ -65,7 +65,7 @@ from measure import strict
 from measure.log_calls import LOG_CALLS, TEMPLATE, Idle, LogCall, Nowhere, make_logger
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, compare, pause_collection, pin, repeat_call, tabulate
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 from receivers.arrivals import Arrivals, run_arrivals
 from receivers.receiver import Receiver, run_receiver
 
@@ -454,9 +454,8 @@ def test_lines(rounds: Rounds, publish: Publish, leave_out: LeaveOut, content: s
         Column(f"all threads, against {OurInstalled.name}", "x"),
         Column("spread", "range"),
     ]
-    plot = Plot("bars", ["all threads"])
     title = f"Lines to a file, {content}"
-    publish(Table(LINES[content], title, columns, cells, "", plot, write_remarks(adapters)))
+    publish(Table(LINES[content], title, columns, cells, remarks=write_remarks(adapters)))
 
 
 # --- until it arrives ----------------------------------------------------------------------------

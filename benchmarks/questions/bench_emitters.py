@@ -36,7 +36,7 @@ from adapters import many_emitters
 from adapters.many_emitters import MESSAGE, PROCID, RECORDS, name_emitters
 from adapters.many_processes import CODES, FOLDER, count_affordable, run_processes
 from measure.rounds import TIMED, Rounds
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 
 import syslogfast
 
@@ -122,7 +122,6 @@ def test_cost(rounds: Rounds, publish: Publish) -> None:
             [*columns, Column("syslogfast, against one emitter", "x")],
             cells,
             f"Medians of rounds of {RECORDS:,} records.",
-            Plot("lines", list(KINDS)),
         )
     )
 
@@ -199,7 +198,6 @@ def test_memory(rounds: Rounds, publish: Publish) -> None:
             ],
             rounds.benchmark.pedantic(measure_all, rounds=1),
             "" if most >= counts[-1] else f"This machine allows a process {most} sockets.",
-            Plot("lines", heads[:4]),
         )
     )
 
@@ -304,8 +302,7 @@ def test_processes(rounds: Rounds, publish: Publish) -> None:
             if row == "bare interpreter":
                 cells[-1][5:] = None, None
         title = f"{number:,} processes, {scheme.upper()}: each of them"
-        plot = Plot("bars", ["proportional memory"])
-        publish(Table(name, title, columns, cells, plot=plot))
+        publish(Table(name, title, columns, cells))
     publish(
         Table(
             "processes-growth",
@@ -315,6 +312,5 @@ def test_processes(rounds: Rounds, publish: Publish) -> None:
                 [number, *(figures["udp", number, row].proportional for row in CODES)]
                 for number in numbers
             ],
-            plot=Plot("lines", list(CODES)),
         )
     )

@@ -42,7 +42,7 @@ from measure.instructions import KEPT, MODULE, describe_toolchain, load_counts, 
 from measure.missing import MissingError, find_program, is_installed, require_compiler
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import Rounds, repeat_call, tabulate
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 
 Publish = Callable[[Table], None]
 LeaveOut = Callable[[str], None]
@@ -226,7 +226,6 @@ def test_small(rounds: Rounds, publish: Publish, builds: dict[str, pathlib.Path]
         counts = measure_instructions(builds[cells[0]])
         cells += [float(measure_stripped(builds[cells[0]]))]
         cells += [counts[call].own for call in calls]
-    table.plot = Plot("bars", ["compiled, stripped"])
     publish(table)
 
 
@@ -275,8 +274,7 @@ def test_allocations(publish: Publish, leave_out: LeaveOut, allocations_module: 
     assert seen["encode"][0] == 1
     columns = [Column(""), Column("allocations", "count"), Column("memory", "bytes")]
     rows: list[list[Cell]] = [[row, *counts] for row, counts in seen.items()]
-    plot = Plot("bars", ["allocations"])
-    publish(Table("allocations", "Heap allocations of one record", columns, rows, plot=plot))
+    publish(Table("allocations", "Heap allocations of one record", columns, rows))
 
 
 def test_instructions(publish: Publish) -> None:
@@ -291,10 +289,9 @@ def test_instructions(publish: Publish) -> None:
     ]
     headings = ("our module", "kept", "whole process")
     columns = [Column(""), *[Column(heading, "count") for heading in headings]]
-    plot = Plot("bars", ["our module"])
     title = "Instructions of one record"
     note = f"Compiled for {toolchain}."
-    publish(Table("instructions", title, columns, rows, note, plot))
+    publish(Table("instructions", title, columns, rows, note))
     if kept is None:
         raise MissingError(f"{KEPT.name} has no counts for {toolchain}")
     assert set(kept) == set(seen), how_to_keep()

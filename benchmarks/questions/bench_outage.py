@@ -34,7 +34,7 @@ from time import perf_counter_ns
 import pytest
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import Rounds, pause_collection
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 
 import syslogfast
 
@@ -260,9 +260,7 @@ def test_away(
             f"Latency of a call, over {name}",
             [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
             cells,
-            "",
-            Plot("profiles", list(QUANTILES)),
-            contest.remarks,
+            remarks=contest.remarks,
         )
     )
 
@@ -285,8 +283,6 @@ def test_memory(rounds: Rounds, publish: Callable[[Table], None]) -> None:
             "Latency of a call, where there is no more memory",
             [Column(""), *(Column(heading, "ns") for heading in QUANTILES)],
             [["nothing", *summarize(nothing)], [row, *summarize(timed)]],
-            "",
-            Plot("profiles", list(QUANTILES)),
-            {row: f"{dropped:,} dropped"},
+            remarks={row: f"{dropped:,} dropped"},
         )
     )

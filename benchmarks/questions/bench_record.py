@@ -38,7 +38,7 @@ from measure.cases import CASES, LONG, LONG_CASES, Case
 from measure.record import IDENTITY, MESSAGE
 from measure.rounds import CALLS, Rounds, Run, Times, compare, repeat_call, tabulate
 from measure.strict import expect_now
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 from receivers.receiver import run_receiver
 
 import syslogfast
@@ -313,7 +313,7 @@ def test_emit_record(rounds: Rounds, publish: Publish) -> None:
     ]
     note = f"{RECORDS_QUEUED} times the same record into an empty queue, as above."
     title = "emit_record into the queue of a TCP connection"
-    publish(Table("emit_record", title, columns, cells, note, Plot("bars", ["emit_record"])))
+    publish(Table("emit_record", title, columns, cells, note))
 
 
 ARGUMENTS = {  # of emit: by template
@@ -377,8 +377,7 @@ def test_arguments(rounds: Rounds, publish: Publish) -> None:
         "`emit` formats, encodes and queues; nothing is sent. The last two are left to Python's "
         "own `%`, as all is that is neither a text, a number nor None."
     )
-    plot = Plot("bars", ["against % alone"])
-    publish(Table("arguments", "emit with %-arguments", columns, cells, note, plot))
+    publish(Table("arguments", "emit with %-arguments", columns, cells, note))
 
 
 # --- sizes and contents --------------------------------------------------------------------------
@@ -417,8 +416,7 @@ def test_sizes(rounds: Rounds, publish: Publish, floor_module: ModuleType) -> No
         ]
         for size in SIZES
     ]
-    plot = Plot("lines", headings)
-    publish(Table("sizes", "encode, by the size of the message", columns, cells, plot=plot))
+    publish(Table("sizes", "encode, by the size of the message", columns, cells))
 
 
 @pytest.mark.parametrize(
@@ -448,7 +446,7 @@ def test_contents(
         cells.append([row, compiled, compiled / base, twin])
     note = f"Each message is {size} bytes long, or up to three less."
     title = "encode, by content and form" if cases is CASES else f"encode, {size} bytes by content"
-    publish(Table(name, title, columns, cells, note, Plot("bars", [ENCODE])))
+    publish(Table(name, title, columns, cells, note))
 
 
 # --- records of logging --------------------------------------------------------------------------
@@ -515,9 +513,8 @@ def compare_adapters(rounds: Rounds, adapters: list[Adapter], name: str, title: 
         columns += [Column(content, "ns"), Column(f"{lead}against {ours}", "x")]
         columns.append(Column(f"{lead}spread", "range"))
     columns += [Column(content, "ns") for content in CONTENTS[1:]]
-    plot = Plot("bars", [CONTENTS[0]])
     note = f'The records are new, as their logger has left them; "{AGAIN}": one, time after time.'
-    return Table(name, title, columns, cells, note, plot, write_remarks(adapters))
+    return Table(name, title, columns, cells, note, write_remarks(adapters))
 
 
 def test_format(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> None:
@@ -583,7 +580,7 @@ def test_header_attributes(rounds: Rounds, publish: Publish) -> None:
         Column(TWIN, "ns"),
     ]
     title = f"header_attributes: encode_record for {LOGGERS} loggers, in turn"
-    publish(Table("header_attributes", title, columns, cells, plot=Plot("bars", ["encode_record"])))
+    publish(Table("header_attributes", title, columns, cells))
 
 
 def emit_records(adapter: Adapter) -> Run:

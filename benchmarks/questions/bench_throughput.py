@@ -50,7 +50,7 @@ from adapters.senders import (
 from measure.missing import MissingError, find_one
 from measure.record import MESSAGE
 from measure.rounds import Rounds, Run, Times, compare
-from measure.tables import Cell, Column, Plot, Table
+from measure.tables import Cell, Column, Table
 from receivers.collectors import Collector, Rsyslog, SyslogNg, run_collector
 from receivers.receiver import Receiver, run_receiver
 
@@ -99,7 +99,7 @@ def tabulate_rates(
         for cells in rows:
             _, ratio, low, high = compared[str(cells[0])]
             cells += [1 / ratio, [1 / high, 1 / low]]
-    return Table(name, title, columns, rows, "", Plot("bars", ["records"]), remarks)
+    return Table(name, title, columns, rows, remarks=remarks)
 
 
 def read_lines() -> list[bytes]:
@@ -197,15 +197,12 @@ def test_transports(rounds: Rounds, publish: Publish, leave_out: LeaveOut) -> No
         for transport in receivers
     ]
     columns = [Column(""), *(Column(name, "per second") for name in OPTIONS)]
-    plot = Plot("bars", list(OPTIONS))
     publish(
         Table(
             "transports",
             "Other transports, to a receiver that only reads",
             columns,
             table,
-            "",
-            plot,
         )
     )
 
@@ -303,5 +300,4 @@ def test_collector(
         Column("doubled", "count"),
     ]
     remarks = {name: PLAIN for name in watches if "standard" in name}
-    plot = Plot("bars", ["stored"])
-    publish(Table(f"collector-{kind.name}", f"To {kind.name}", columns, rows, "", plot, remarks))
+    publish(Table(f"collector-{kind.name}", f"To {kind.name}", columns, rows, remarks=remarks))

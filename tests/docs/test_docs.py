@@ -99,7 +99,7 @@ def check_sketches(section: Section, stage: Stage) -> None:
 PERFORMANCE = Page("performance.md")
 
 
-@PERFORMANCE.check("")
+@PERFORMANCE.check("Your figures")
 def check_benchmarks(section: Section, stage: Stage) -> None:
     """It takes too long for a test; .ci/run runs its quick form."""
     assert section.take("sh").endswith(" && .venv/bin/python -m benchmarks\n")
@@ -177,8 +177,8 @@ def test_every_page_is_run() -> None:
     """Each that has blocks stands in a file here; an sdist without pages would leave none."""
     sources = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py"))
     pages = {
-        page.name
-        for page in DOCS.glob("*.md")
+        page.relative_to(DOCS).as_posix()
+        for page in DOCS.rglob("*.md")
         if any(section.left for section in read_sections(page).values())
     }
     assert len(pages) > 5

@@ -26,54 +26,121 @@ def results(root: pathlib.Path, report: ModuleType) -> object:
     )
 
 
+@pytest.fixture
+def topics(root: pathlib.Path, report: ModuleType) -> dict[str, str]:
+    """The pages of docs/performance, by topic."""
+    return {
+        topic: (root / report.FOLDER / f"{topic}.md").read_text(encoding="utf-8")
+        for topic in report.TOPICS
+    }
+
+
+MOST_LINES = 400  # of a page
+MOST_PICTURES = 16
+
+
 def test_pages(root: pathlib.Path, report: ModuleType, results: object) -> None:
-    """docs/performance.md, and the tables of other pages, are as the results make them."""
+    """docs/performance.md, its folder, and the tables of other pages, are as results make them."""
     pages = report.write_pages(results, root)
-    assert len(pages) == 4
+    assert len(pages) == 9
     for path, text in pages.items():
         assert (root / path).read_text(encoding="utf-8") == text, path
         assert report.MISSING not in text, path
+        assert len(text.splitlines()) <= MOST_LINES, path
+    written = {path for path in pages if path.parent == report.FOLDER}
+    kept = {path.relative_to(root) for path in (root / report.FOLDER).glob("*.md")}
+    assert kept == written
 
 
-def test_pictures(root: pathlib.Path, report: ModuleType, results: object) -> None:
-    """Each was drawn from a table of these results, names its rows, and none is left over."""
-    tables = report.list_drawn(results)
-    pictures = {path.stem: path for path in (root / "docs/performance").glob("*.svg")}
-    assert len(tables) > 20
-    assert sorted(pictures) == sorted(table.name for table in tables)
-    page = (root / "docs/performance.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"\(performance/(.*)\.svg\)", page)) == sorted(pictures)
-    for table in tables:
-        picture = ET.parse(pictures[table.name]).getroot()
-        text = "".join(picture.itertext())
-        assert table.digest() in text, table.name
-        labels = table.plot.columns if table.plot.kind == "lines" else list_measured(table)
-        for label in [table.title, *labels]:
-            assert label in text, (table.name, label)
+def test_pictures(
+    root: pathlib.Path, report: ModuleType, results: "Any", topics: dict[str, str]
+) -> None:
+    """Each was drawn from these results, names its rows and what is better, and none is left."""
+    listed = importlib.import_module("pages.pictures")
+    drawn = listed.list_pictures(results)
+    names = sorted(picture.name for picture, _ in drawn)
+    assert len(drawn) == len(listed.PICTURES) <= MOST_PICTURES
+    pictures = {path.stem: path for path in (root / report.FOLDER).glob("*.svg")}
+    assert sorted(pictures) == names
+    assert sorted(re.findall(r"\]\(([\w-]+)\.svg\)", "".join(topics.values()))) == names
+    tables = listed.find_tables(results)
+    for picture, panels in drawn:
+        assert set(picture.list_tables()) <= set(tables), picture.name
+        text = "".join(ET.parse(pictures[picture.name]).getroot().itertext())
+        assert listed.digest(picture, panels) in text, picture.name
+        assert text.count(" is better") == len(panels)
+        labels = [name.strip("`") for drawn in panels for name, _ in drawn.rows]
+        for label in [picture.title, *labels]:
+            assert label in text, (picture.name, label)
 
 
-def list_measured(table: "Any") -> list[str]:
-    """Return the names of the rows that have a figure in the picture."""
-    headings = [column.heading for column in table.columns]
-    places = [headings.index(heading) for heading in table.plot.columns]
-    return [row[0] for row in table.rows if any(row[place] is not None for place in places)]
+def test_rows_are_sorted(report: ModuleType, results: object) -> None:
+    """The best is at the top, whether that is the least or the most."""
+    listed = importlib.import_module("pages.pictures")
+    compared = set()
+    for _, panels in listed.list_pictures(results):
+        for drawn in panels:
+            if not drawn.panel.along:
+                firsts = [listed.read_first(row) for row in drawn.rows]
+                assert firsts == sorted(firsts, reverse=drawn.panel.best == "more")
+                compared.add(drawn.panel.best)
+    assert compared == {"less", "more"}
 
 
-def test_questions(root: pathlib.Path, report: ModuleType, results: object) -> None:
-    """Each question has a file of its own, an answer, and a place in the page."""
+def test_loss_is_drawn(root: pathlib.Path, report: ModuleType, results: "Any") -> None:
+    """A rate beside which records were lost says so in the picture."""
+    picture = (root / report.FOLDER / "collectors.svg").read_text(encoding="utf-8")
+    tables = importlib.import_module("pages.pictures").find_tables(results)
+    losses = [
+        f"{row[3]:.0f}% lost"
+        for kind in ("rsyslog", "syslog-ng")
+        for row in tables[f"collector-{kind}"].rows
+        if row[3]
+    ]
+    assert len(losses) == 3
+    assert sorted(re.findall(r"\d+% lost", picture)) == sorted(losses)
+
+
+def test_questions(
+    root: pathlib.Path, report: ModuleType, results: object, topics: dict[str, str]
+) -> None:
+    """Each question has a file of its own, an answer, and a place in the pages and contents."""
     files = {
         path.stem.removeprefix("bench_")
         for path in (root / "benchmarks/questions").glob("bench_*.py")
     }
     assert files == set(report.PARTS) == set(results.parts)
-    page = (root / "docs/performance.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
-    assert headings == ["The budget", *(results.parts[part].question for part in report.PARTS)]
+    placed = [part for _, parts in report.TOPICS.values() for part in parts]
+    assert sorted(placed) == sorted(report.PARTS)
+    index = (root / report.PAGE).read_text(encoding="utf-8")
+    for topic, (title, parts) in report.TOPICS.items():
+        headings = re.findall("^#{1,2} (.*)$", topics[topic], re.MULTILINE)
+        assert headings == [title, *(results.parts[part].question for part in parts)]
+        for question in headings[1:]:
+            anchor = report.make_anchor(question)
+            assert f"[{question}](performance/{topic}.md#{anchor})" in index
+            assert f"[{question}](#{anchor})" in topics[topic]
+
+
+def test_users(root: pathlib.Path, report: ModuleType, results: object) -> None:
+    """The index has a table for each user, in which no figure lacks, and the budget after it."""
+    users = importlib.import_module("pages.users").list_users(results)
+    index = (root / report.PAGE).read_text(encoding="utf-8")
+    headings = re.findall("^#{2,3} (.*)$", index, re.MULTILINE)
+    assert headings == [
+        "For each user",
+        *(user.who for user in users),
+        *("The budget", "How it is measured", "Your figures"),
+    ]
+    for user in users:
+        assert user.page in report.TOPICS
+        assert len(user.rows) >= 3
+        assert report.MISSING not in str(user.rows)
 
 
 def test_budget(root: pathlib.Path, report: ModuleType, results: object) -> None:
     """What is missed says why."""
-    page = (root / "docs/performance.md").read_text(encoding="utf-8")
+    page = (root / report.PAGE).read_text(encoding="utf-8")
     for budget in importlib.import_module("pages.budgets").BUDGETS:
         assert len(budget.why) > 20 or budget.least is budget.most is None
         figure = budget.find(results)
@@ -151,9 +218,10 @@ def test_missing(root: pathlib.Path, report: ModuleType, results: "Any", missing
     assert leave_out(results, missing)
     results.parts["record"].left_out.append(f"{missing} is not on this machine")
     pages = report.write_pages(results, root)
-    page = pages[report.PAGE]
-    assert f"\nLeft out: {missing} is not on this machine.\n" in page
-    gone = [line for line in whole[report.PAGE].splitlines() if line not in page]
+    records = pages[report.FOLDER / "records.md"]
+    assert f"\nLeft out: {missing} is not on this machine.\n" in records
+    text = "".join(pages.values())
+    gone = [line for line in "".join(whole.values()).splitlines() if line not in text]
     assert 0 < len(gone) < 300
     assert pages.keys() == whole.keys()
 
@@ -163,7 +231,7 @@ def test_missing_part(root: pathlib.Path, report: ModuleType, results: "Any", pa
     """Nor does a page need a part of which nothing at all was measured."""
     question = results.parts.pop(part).question
     pages = report.write_pages(results, root)
-    assert question not in pages[report.PAGE]
+    assert not any(question in page for page in pages.values())
     assert any(report.MISSING in page for page in pages.values())
 
 

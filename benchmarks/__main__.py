@@ -17,6 +17,7 @@ from measure.results import (  # noqa: E402
     BUSY,
     PARTS,
     Results,
+    Watch,
     describe_machine,
     describe_versions,
     load_results,
@@ -25,6 +26,7 @@ from measure.results import (  # noqa: E402
 ROOT = FOLDER.parent
 RESULTS = FOLDER / "data" / "results.json"
 ASIDE = ROOT / ".benchmarks"  # results and pages that are not published
+LOOK = 2.0  # seconds: how long a machine is looked at before it is called quiet
 NEEDED = ("syslogfast", "pytest_benchmark", "Cython")  # else nothing is measured
 
 
@@ -37,10 +39,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--publish",
         action="store_true",
-        help=f"keep the figures in {RESULTS.relative_to(ROOT)}, and draw the project's pages",
+        help=f"keep the figures in {RESULTS.relative_to(ROOT)}, and draw the project's pages; "
+        "refused on a busy machine",
     )
     parser.add_argument(
-        "--draw", action="store_true", help="measure nothing; draw the project's pages anew"
+        "--draw",
+        action="store_true",
+        help="measure nothing: draw what was measured last, with --publish the project's pages",
     )
     arguments = parser.parse_args()
     for part in arguments.part:
@@ -48,6 +53,8 @@ def parse_arguments() -> argparse.Namespace:
             parser.error(f"part must be one of {', '.join(PARTS)}, got {part!r}")
     if arguments.publish and arguments.quick:
         parser.error("publish must not be given with quick, whose figures say nothing")
+    if arguments.draw and (arguments.quick or arguments.part):
+        parser.error("draw must be given without quick and parts: it measures nothing")
     needed = [*NEEDED, "matplotlib"] if arguments.publish or arguments.draw else NEEDED
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
@@ -99,14 +106,25 @@ def publish(fresh: pathlib.Path) -> list[str]:
     return results.list_left_out()
 
 
-def say_what_was_busy(parts: list[str], results: Results) -> None:
-    for part in (results.parts[name] for name in parts if name in results.parts):
-        if part.busy > BUSY:
-            print(f"the machine was busy: others took {part.busy:.0%} of its CPUs in {part.name}")
+def look_for_others() -> float:
+    """Return the share of its CPUs that others take on this machine now."""
+    watch = Watch()
+    time.sleep(LOOK)
+    return watch.measure_share()
+
+
+def list_busy(parts: list[str], results: Results) -> list[str]:
+    """Return in which of the parts that were measured now the machine was busy, in words."""
+    measured = [results.parts[name] for name in parts if name in results.parts]
+    return [
+        f"the machine was busy: others took {part.busy:.0%} of its CPUs in {part.name}"
+        for part in measured
+        if part.busy > BUSY
+    ]
 
 
 def measure_and_draw(arguments: argparse.Namespace, directory: pathlib.Path) -> int:
-    """Do what was asked for; return pytest's status."""
+    """Do what was asked for; return pytest's status, or 1 if what was asked for is refused."""
     from pages import report
 
     parts = [part for part in PARTS if part in arguments.part or not arguments.part]
@@ -120,6 +138,7 @@ def measure_and_draw(arguments: argparse.Namespace, directory: pathlib.Path) -> 
         return status
     results = load_results(fresh)
     left_out = results.list_left_out()
+    busy = [] if arguments.quick else list_busy(parts, results)
     if status:
         print("not all went well: nothing is drawn")
     elif arguments.quick:
@@ -127,25 +146,43 @@ def measure_and_draw(arguments: argparse.Namespace, directory: pathlib.Path) -> 
             left_out = report.draw_copy(results, directory)
     elif not arguments.publish:
         left_out = show_aside(fresh)
-    elif arguments.part and not joins:
-        print(f"{RESULTS.name} is of another machine, or of other versions: nothing is published")
+    elif busy or (arguments.part and not joins):
+        other = f"{RESULTS.name} is of another machine, or of other versions"
+        print(f"nothing is published: {busy[0] if busy else other}")
         left_out = show_aside(fresh)
+        status = 1
     else:
         left_out = publish(fresh)
-    if not arguments.quick:
-        say_what_was_busy(parts, results)
+    for what in busy:
+        print(what)
     for what in left_out:
         print(f"left out: {what}")
     return status
 
 
+def draw(for_all: bool) -> int:
+    """Draw what was measured last: the project's results, or those aside."""
+    from pages import report
+
+    kept = RESULTS if for_all else ASIDE / RESULTS.name
+    if not kept.exists():
+        print(f"{kept} must be there, which a run without --publish writes")
+        return 1
+    if for_all:
+        report.draw_pages(load_results(kept), ROOT)
+    else:
+        report.draw_copy(load_results(kept), ASIDE)
+    return 0
+
+
 def main() -> int:
     arguments = parse_arguments()
     if arguments.draw:
-        from pages import report
-
-        report.draw_pages(load_results(RESULTS), ROOT)
-        return 0
+        return draw(arguments.publish)
+    if arguments.publish and (share := look_for_others()) > BUSY:
+        print(f"nothing is measured: others take {share:.0%} of this machine's CPUs, and a busy")
+        print("machine's figures are not published")
+        return 1
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         status = measure_and_draw(arguments, pathlib.Path(directory))

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -292,33 +293,44 @@ def test_namespace(
     assert not is_installed("nosuchpackage.handler")
 
 
-@pytest.mark.parametrize("arguments", [[], ["timestamp"], ["--quick"]])
-@pytest.mark.parametrize("publishes", [False, True], ids=["", "publish"])
-def test_published(
-    root: pathlib.Path,
-    report: ModuleType,
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    publishes: bool,
-) -> None:
-    """The project's results and pages are not written but for --publish."""
+def load_command(root: pathlib.Path) -> "Any":
     spec = importlib.util.spec_from_file_location("command", root / "benchmarks/__main__.py")
     assert spec is not None
     assert spec.loader is not None
     command = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(command)
-    published = []
-    measured = (root / "benchmarks/data/results.json").read_text(encoding="utf-8")
+    return command
 
-    def measure(parts: list[str], results: pathlib.Path, quick: bool) -> int:
-        results.write_text(measured, encoding="utf-8")
+
+@pytest.mark.parametrize("busy", ["never", "before", "meanwhile"])
+@pytest.mark.parametrize("arguments", [[], ["timestamp"], ["--quick"]])
+@pytest.mark.parametrize("publishes", [False, True], ids=["", "publish"])
+def test_published(
+    root: pathlib.Path,
+    report: ModuleType,
+    results: "Any",
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    publishes: bool,
+    busy: str,
+) -> None:
+    """The project's results and pages are not written but for --publish on a quiet machine."""
+    command = load_command(root)
+    published: list[pathlib.Path] = []
+    save = importlib.import_module("measure.results").save_results
+    for part in results.parts.values():
+        part.busy = 0.11 if (part.name, busy) == ("timestamp", "meanwhile") else 0.09
+
+    def measure(parts: list[str], fresh: pathlib.Path, quick: bool) -> int:
+        save(results, fresh)
         return 0
 
     monkeypatch.setattr(command, "measure", measure)
+    monkeypatch.setattr(command, "look_for_others", lambda: 0.11 if busy == "before" else 0.09)
     monkeypatch.setattr(command, "ASIDE", tmp_path / "aside")
     monkeypatch.setattr(command, "is_of_this_machine", lambda path: True)
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(command, "publish", lambda fresh: published.append(root) or [])
     monkeypatch.setattr(report, "is_installed", lambda name: False)  # no pictures
     extra = ["--publish"] if publishes else []
@@ -328,10 +340,33 @@ def test_published(
         with pytest.raises(SystemExit):
             command.main()
     else:
-        assert command.main() == 0
-    assert published == ([root] if publishes and not is_quick else [])
+        assert command.main() == (publishes and busy != "never")
+    assert published == ([root] if publishes and not is_quick and busy == "never" else [])
     drawn = [tmp_path / "aside/results.json", tmp_path / "aside" / report.PAGE]
-    assert all(path.exists() is not (publishes or is_quick) for path in drawn)
+    is_aside = not is_quick and (not publishes or busy == "meanwhile")
+    assert all(path.exists() is is_aside for path in drawn)
+
+
+@pytest.mark.parametrize("publishes", [False, True], ids=["", "publish"])
+def test_drawn_again(
+    root: pathlib.Path,
+    report: ModuleType,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    publishes: bool,
+) -> None:
+    """--draw measures nothing, and leaves the project's pages alone without --publish."""
+    command = load_command(root)
+    drawn = []
+    monkeypatch.setattr(command, "ASIDE", tmp_path)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(report, "draw_pages", lambda results, folder: drawn.append(folder))
+    monkeypatch.setattr(report, "draw_copy", lambda results, folder: drawn.append(folder))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--draw", *["--publish"] * publishes])
+    assert command.main() == (not publishes)  # nothing was measured aside
+    shutil.copy(root / "benchmarks/data/results.json", tmp_path)
+    assert command.main() == 0
+    assert set(drawn) == {root if publishes else tmp_path}
 
 
 def test_command(root: pathlib.Path) -> None:

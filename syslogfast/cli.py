@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # typing alone would take a tenth of the time that a command 
 
 PROG = "syslogfast"
 WHAT = "send lines as syslog records, and show records that arrive"
-# docs/performance.md has the ratio.
+# docs/performance/records.md has the ratio.
 ENCODERS = {"c": "compiled encoder", "python": "encoder in Python, 13 times slower"}
 
 

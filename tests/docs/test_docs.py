@@ -183,3 +183,40 @@ def test_every_page_is_run() -> None:
     }
     assert len(pages) > 5
     assert pages == set(re.findall(r' = Page\("(.*?)"\)', sources))
+
+
+MOST_LINES = 400
+
+
+def test_no_page_is_long() -> None:
+    """A page above that is two: a reader looks for one answer."""
+    lengths = {
+        page.relative_to(DOCS).as_posix(): len(page.read_text(encoding="utf-8").splitlines())
+        for page in DOCS.rglob("*.md")
+    }
+    assert [page for page, lines in lengths.items() if lines > MOST_LINES] == []
+
+
+def list_links(page: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
+    """Return where a page links to, and the heading there."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    links = re.findall(r"\]\((?!https?://)([^()#\s]*)(?:#([\w-]+))?\)", text)
+    return [((page.parent / path).resolve() if path else page, anchor) for path, anchor in links]
+
+
+def list_anchors(page: pathlib.Path) -> list[str]:
+    headings = re.findall("^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [
+        re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    ]
+
+
+def test_links_lead_somewhere() -> None:
+    """Each link of a page is to a file of the repository, and to a heading of it, if any."""
+    seen = 0
+    for page in DOCS.rglob("*.md"):
+        for path, anchor in list_links(page):
+            assert path.exists(), f"{page}: {path}"
+            assert not anchor or anchor in list_anchors(path), f"{page}: {path}#{anchor}"
+            seen += 1
+    assert seen > 50

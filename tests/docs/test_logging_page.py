@@ -1,4 +1,4 @@
-"""What docs/logging.md shows is true: formatter and handler in every setting."""
+"""What docs/logging.md and its folder show is true: formatter and handler in every setting."""
 
 import json
 import logging
@@ -25,6 +25,15 @@ from support.page_sections import (
 import syslogfast
 
 PAGE = Page("logging.md")
+CONFIGURATION = Page("logging/configuration.md")
+RECORDS = Page("logging/records.md")
+OTHERS = Page("logging/other-loggers.md")
+PAGES = {
+    "logging": PAGE,
+    "configuration": CONFIGURATION,
+    "records": RECORDS,
+    "other-loggers": OTHERS,
+}
 
 
 @PAGE.check("To a stream")
@@ -88,7 +97,7 @@ def check_divided(section: Section, stage: Stage) -> None:
     assert re.search(rb" x+ \.\.\. \(30\d\d octets truncated\)$", last)
 
 
-@PAGE.check("With dictConfig")
+@CONFIGURATION.check("With dictConfig")
 def check_dict_config(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))
     (record,) = stage.receive(1)
@@ -106,7 +115,7 @@ def check_dict_config(section: Section, stage: Stage) -> None:
         configurator.configure_formatter({"()": "syslogfast.Formatter", "facility": "none"})
 
 
-@PAGE.check("With fileConfig")
+@CONFIGURATION.check("With fileConfig")
 def check_file_config(section: Section, stage: Stage) -> None:
     stage.write("shop_logging.py", section.take("python", "shop_logging.py"))
     stage.write("logging.ini", stage.listen(section.take("ini", "logging.ini")))
@@ -117,7 +126,7 @@ def check_file_config(section: Section, stage: Stage) -> None:
     run.check(record, "warning", "card refused", facility=LOCAL0)
 
 
-@PAGE.check("Behind a queue")
+@CONFIGURATION.check("Behind a queue")
 def check_queue(section: Section, stage: Stage) -> None:
     program = section.take("python")
     run = stage.run_quiet(program)
@@ -133,17 +142,17 @@ def check_queue(section: Section, stage: Stage) -> None:
     run.check(record, "err", "#012".join(lines))
 
 
-@PAGE.check("MSGID and structured data")
+@RECORDS.check("MSGID and structured data")
 def check_structured_data(section: Section, stage: Stage) -> None:
     stage.run_quiet(section.take("python")).compare(section.take("text"))
 
 
-@PAGE.check("Header fields of a record")
+@RECORDS.check("Header fields of a record")
 def check_header_fields(section: Section, stage: Stage) -> None:
     stage.run_quiet(section.take("python")).compare(section.take("text"))
 
 
-@PAGE.check("Levels")
+@RECORDS.check("Levels")
 def check_levels(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))
     records = stage.receive(3)
@@ -164,7 +173,7 @@ def check_levels(section: Section, stage: Stage) -> None:
         assert parse_rfc5424(record).priority == USER + SEVERITIES.index(name)
 
 
-@PAGE.check("structlog")
+@OTHERS.check("structlog")
 def check_structlog(section: Section, stage: Stage) -> None:
     pytest.importorskip("structlog", reason="structlog is not installed")
     run = stage.run_quiet(
@@ -193,7 +202,7 @@ def check_structlog(section: Section, stage: Stage) -> None:
     run.check(last, "err", message, structured_data=order)
 
 
-@PAGE.check("picologging")
+@OTHERS.check("picologging")
 def check_picologging(section: Section, stage: Stage) -> None:
     reason = "picologging is not installed: it has no wheel for CPython 3.13 and later"
     pytest.importorskip("picologging", reason=reason)
@@ -226,7 +235,7 @@ def check_picologging(section: Section, stage: Stage) -> None:
     run.check(last, "err", message)
 
 
-@PAGE.check("loguru")
+@OTHERS.check("loguru")
 def check_loguru(section: Section, stage: Stage) -> None:
     pytest.importorskip("loguru", reason="loguru is not installed")
     run = stage.run_quiet(
@@ -253,7 +262,7 @@ def check_loguru(section: Section, stage: Stage) -> None:
     run.check(last, "err", message, structured_data=order)
 
 
-@PAGE.check("asyncio")
+@OTHERS.check("asyncio")
 def check_asyncio(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(section.take("python"))
     records = split_frames(run.out, "lf")
@@ -285,7 +294,7 @@ FIELDS = {
 }
 
 
-@PAGE.check("What becomes of bad input")
+@RECORDS.check("What becomes of bad input")
 def check_bad_input(section: Section, stage: Stage) -> None:
     """Each row of the table is logged; its last cell is `FIELD value`, or the record's size."""
     rows = section.list_rows()
@@ -338,13 +347,14 @@ def test_nothing_in_a_record_raises(name: str) -> None:
 
 
 # There is no picologging for the newest Python.
-HEADINGS = [
-    pytest.param(heading, marks=pytest.mark.surroundings) if heading == "picologging" else heading
-    for heading in PAGE.list_headings()
+SECTIONS = [
+    pytest.param(name, heading, marks=pytest.mark.surroundings if heading == "picologging" else ())
+    for name, page in PAGES.items()
+    for heading in page.list_headings()
 ]
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
-def test_section(heading: str, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(("name", "heading"), SECTIONS)
+def test_section(name: str, heading: str, tmp_path: pathlib.Path) -> None:
     """Each section with blocks has a check here."""
-    PAGE.run(heading, tmp_path)
+    PAGES[name].run(heading, tmp_path)

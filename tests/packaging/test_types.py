@@ -39,7 +39,7 @@ def copy_programs(root: pathlib.Path, folder: pathlib.Path) -> list[str]:
     """Write all programs into a folder, each block of a page as one; return their names."""
     for path in PROGRAMS.glob("*.py"):
         shutil.copy(path, folder)
-    for page in (root / "README.md", *root.glob("docs/*.md")):
+    for page in (root / "README.md", *root.glob("docs/**/*.md")):
         for number, block in enumerate(list_blocks(page, "python")):
             if not re.search("structlog|logging.handlers.*priority_map", block, re.DOTALL):
                 (folder / f"{page.stem}_{number}.py").write_text(block)

@@ -131,7 +131,7 @@ def test_the_address_of_the_repository(hooks: "Any", tmp_path: pathlib.Path) -> 
 def test_the_build_is_strict(root: pathlib.Path) -> None:
     """A warning is an error; mkdocs does not count those that --quiet hides."""
     script = (root / ".ci/site").read_text(encoding="utf-8")
-    (build,) = re.findall(r"bin/mkdocs\" build (.*?) -f", script)
+    (build,) = re.findall(r"^mkdocs build (.*?) -f", script, re.MULTILINE)
     assert build == "--strict --clean"
     settings = yaml.safe_load((root / PAGES / "mkdocs.yml").read_text(encoding="utf-8"))
     assert set(settings["validation"].values()) == {"warn"}

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 import yaml
 from support.grammar import split_frames
-from support.page_sections import DOCS, Page, Section, Stage, check_session, read_sections
+from support.page_sections import (
+    DOCS,
+    RUN_SESSION,
+    Page,
+    Section,
+    Stage,
+    check_session,
+    read_sections,
+)
 from support.receivers import Sink, url_of, wait_until
 
 import syslogfast
@@ -64,7 +72,18 @@ asyncio.run(serve())
 # --- emitter.md -----------------------------------------------------------------------------------
 
 EMITTER = Page("emitter.md")
-EMITTER.check("Records")(check_session)
+
+
+@EMITTER.check("Records")
+@EMITTER.check("Texts of several lines, and long ones")
+def check_emitter(section: Section, stage: Stage) -> None:
+    """The page is one session, which closes at its end what it has opened at its begin."""
+    blocks = [block for each in EMITTER.sections.values() for block in each.left]
+    assert {block.language for block in blocks} == {"pycon"}
+    session = "".join(block.text for block in blocks)
+    stage.run_quiet(RUN_SESSION.format(session, session.count(">>> ")))
+    section.left.clear()
+
 
 # --- scale.md -------------------------------------------------------------------------------------
 
@@ -158,6 +177,7 @@ SERVICES.check("Another place")(check_session)
 HERE = pathlib.Path(__file__).parent
 PAGES = {
     "delivery.md": DELIVERY,
+    "emitter.md": EMITTER,
     "scale.md": SCALE,
     "performance.md": PERFORMANCE,
     "services.md": SERVICES,

@@ -5,9 +5,14 @@ SYSLOGFAST_REQUIRE_C=1 makes that an error. SYSLOGFAST_SMALL=1 makes it smaller 
 slower: without docstrings and, by gcc, without its own lines in tracebacks.
 
 Another Cython than 3.3 ends the build, optional or not: see syslogfast/_c/cython_internals.h.
+
+README.md is the page of a package index, too. Its links lead to files of the repository, which an
+index does not have: there a link is its text alone, which is the name of the file.
 """
 
 import os
+import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -113,6 +118,12 @@ def check_cython() -> None:
         )
 
 
+def read_page() -> str:
+    """Return README.md without links to files; those to elsewhere stay."""
+    text = (pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
+
+
 # Other interpreters run the twin.
 is_pure = os.environ.get("SYSLOGFAST_PURE") or sys.implementation.name != "cpython"
 if not is_pure:
@@ -125,5 +136,7 @@ else:
 setup(
     ext_modules=[] if is_pure else modules,
     cmdclass={"build_ext": build_side_by_side},
+    long_description=read_page(),
+    long_description_content_type="text/markdown",
     **command,
 )

@@ -1,4 +1,4 @@
-"""Syslog records (RFC 5424, RFC 3164), encoded straight into your buffer."""
+"""Syslog records (RFC 5424, RFC 3164) of what a program logs, and their delivery."""
 
 from syslogfast._backend import BACKEND, Encoder, format_timestamp
 from syslogfast.constants import VERSION

@@ -1,6 +1,6 @@
 """Facilities, severities and limits as plain numbers, each with the section that sets it."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 # RFC 5424 6.2.1, table 1. The keywords are those of syslog.h and logger(1); 12 to 15 have no
 # keyword there, so each has the one that is most used and the standard library's beside it.

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 # RFC 5424 6.2.1: the keywords of each number, as in constants.py.
 SEVERITIES = "emerg,emergency,panic alert crit,critical err,error warning,warn notice info debug"

@@ -183,7 +183,7 @@ def check_micro(package: pathlib.Path, stage: Stage, program: str, shown: list[b
             assert elements["runtime@32473"]["kernel"].startswith("linux ")
             for text in (record.message or "", expected.message or ""):
                 assert re.match(r"booted and awake \d+\.\d{3} s after boot: ", text)
-                end = r", micropython [\d.]+, syslogfast 0\.1\.0 micro; reset cause WDT_RESET"
+                end = r", micropython [\d.]+, syslogfast 0\.2\.0 micro; reset cause WDT_RESET"
                 assert re.search(f"{end}$", text)
             for found in (elements, stated):
                 assert found["runtime@32473"].pop("python").startswith("micropython 1.")

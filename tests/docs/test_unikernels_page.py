@@ -79,7 +79,7 @@ def check_life(section: Section, stage: Stage) -> None:
         'File "shop.py"': f'File "{path}"',
         "Linux 6.1.0 x86_64": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpython 3.11.2": f"{sys.implementation.name} {platform.python_version()}",
-        "0.1.0 c": f"{syslogfast.__version__} {syslogfast.BACKEND}",
+        "0.2.0 c": f"{syslogfast.__version__} {syslogfast.BACKEND}",
         "vm-7 shop 1 ": f"vm-7 shop {run.pid} ",
         'pid="1"': f'pid="{run.pid}"',
         "PID 1;": f"PID {run.pid};",

@@ -105,7 +105,7 @@ class Embedded:
         for old, new in {
             "Linux 6.1.0 x86_64": "KERNEL",
             "cpython 3.11.2": "PYTHON",
-            "0.1.0 c": "VERSION",
+            "0.2.0 c": "VERSION",
         }.items():
             assert shown.count(old) == 2
             shown = shown.replace(old, new)

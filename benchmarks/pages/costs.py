@@ -1,4 +1,6 @@
-"""README's table: what people ask for first, from the results."""
+"""README's table: the forms that the pages recommend, beside what programs use today."""
+
+from typing import NamedTuple
 
 from measure.results import MISSING, Results
 from measure.tables import write_cell, write_figure
@@ -7,7 +9,7 @@ from measure.tables import write_cell, write_figure
 class Figures:
     """Looks figures up, and writes them.
 
-    `show` writes one as its table does, `divide` the ratio of two rows, as a bare number.
+    `show` writes one as its table does, `divide` the ratio of two cells of one table.
     """
 
     def __init__(self, results: Results) -> None:
@@ -19,180 +21,126 @@ class Figures:
         except KeyError:
             return MISSING
 
-    def divide(self, table: str, row: str, other: str, heading: str = "time") -> str:
+    def divide(self, table: str, more: tuple[str, str], less: tuple[str, str]) -> str:
+        """Return how many times the second figure is in the first: row and heading of each."""
         try:
             find = self.results.find
-            return write_figure(find(table, row, heading) / find(table, other, heading))
+            return f"{write_figure(find(table, *more) / find(table, *less))} x"
         except KeyError:
             return MISSING
 
 
+class Comparison(NamedTuple):
+    """A row of the table: both figures are of one table, of what ours and theirs took.
+
+    ours, theirs: row and heading there; is_rate: the larger figure is the better one.
+    """
+
+    what: str
+    table: str
+    ours: tuple[str, str]
+    rival: str
+    theirs: tuple[str, str]
+    unit: str = "ns"
+    is_rate: bool = False
+
+    def write(self, figures: Figures) -> str:
+        ours = figures.show(self.table, *self.ours, self.unit)
+        theirs = figures.show(self.table, *self.theirs, self.unit)
+        more, less = (self.ours, self.theirs) if self.is_rate else (self.theirs, self.ours)
+        ratio = figures.divide(self.table, more, less)
+        return f"| {self.what} | {ours} | {self.rival} | {theirs} | {ratio} |\n"
+
+
+HANDLER = "the standard library's `SysLogHandler`"
+COMPARISONS = (
+    Comparison(
+        "`logger.info` after `loggers.install()`, over TCP, CPU time of all threads",
+        "loggers-tcp",
+        ("over TCP, CPU time of all threads", "after install()"),
+        HANDLER,
+        ("over TCP, CPU time of all threads", "standard library"),
+    ),
+    Comparison(
+        "`logger.info` with a `SysLogHandler` that has a URL, over TCP",
+        "call-tcp",
+        ("syslogfast SysLogHandler, URL", "time"),
+        HANDLER,
+        ("standard library", "time"),
+    ),
+    Comparison(
+        "`logger.info` with a `Formatter`, nothing being sent",
+        "call-stubbed",
+        ("syslogfast Formatter", "time"),
+        "syslog-rfc5424-formatter",
+        ("syslog-rfc5424-formatter", "time"),
+    ),
+    Comparison(
+        "`info` of an emitter, over TCP",
+        "call-tcp",
+        ("syslogfast Emitter", "time"),
+        f"structlog, by {HANDLER}",
+        ("structlog", "time"),
+    ),
+    Comparison(
+        "the start: import, `connect` by UDP, one record",
+        "start",
+        ("syslogfast", "time"),
+        "`logging.handlers`",
+        ("logging.handlers", "time"),
+    ),
+    Comparison(
+        "a record of one of 10,000 emitters, in turn",
+        "emitters-cost",
+        ("10,000", "syslogfast"),
+        f"10,000 loggers, by {HANDLER}",
+        ("10,000", "standard library"),
+    ),
+    Comparison(
+        "records that rsyslog stores, over TCP, by `emit_many`",
+        "collector-rsyslog",
+        ("tcp: emit_many", "stored"),
+        HANDLER,
+        ("tcp: standard SysLogHandler", "stored"),
+        "per second",
+        is_rate=True,
+    ),
+    Comparison(
+        "`Encoder.encode`",
+        "encode",
+        ("syslogfast encode", "time"),
+        "an f-string with `datetime.isoformat`",
+        ("naive", "time"),
+    ),
+)
+
+
 def write_costs(results: Results) -> str:
-    """Return the table."""
+    """Return the table, what it does not show, and where it was measured."""
     figures = Figures(results)
-    head = "| operation | time | against |\n|---|--:|---|\n"
-    rows = "".join(
-        f"| {operation} | {time} | {against} |\n"
-        for operation, time, against in [
-            *list_encoding(figures),
-            *list_logging(figures),
-            *list_sending(figures),
-            *list_hosting(figures),
-        ]
-    )
-    return f"{head}{rows}\nMedians, on {results.describe()}.\n"
-
-
-Rows = list[tuple[str, str, str]]
-
-
-def list_encoding(figures: Figures) -> Rows:
     show, divide = figures.show, figures.divide
-    encode, into, utc = "syslogfast encode", "syslogfast encode_into", "timestamp-rfc5424-utc"
-    return [
-        (
-            "`encode`",
-            show("encode", encode),
-            f"{divide('encode', encode, 'floor')} x an empty method that reads the clock and "
-            "returns ready bytes of that length",
-        ),
-        (
-            "`encode_into` a bytearray",
-            show("encode_into", into),
-            f"{divide('encode_into', into, 'floor')} x the same that copies a ready record",
-        ),
-        (
-            "`encode_many_into`, per record",
-            show("encode_into", "syslogfast encode_many_into"),
-            f"{divide('encode_into', 'syslogfast encode_many_into', 'floor')} x that",
-        ),
-        (
-            "`encode` of the Python twin",
-            show("twin", "syslogfast twin"),
-            f"{divide('twin', 'naive', 'syslogfast twin')} x faster than an f-string with "
-            "`datetime.isoformat`",
-        ),
-        (
-            "`format_timestamp`",
-            show(utc, "format_timestamp"),
-            f"{divide(utc, 'isoformat', 'format_timestamp')} x faster than `datetime.isoformat`; "
-            f"the clock is {show(utc, 'clock, from C')} of it",
-        ),
+    head = "| what | syslogfast | what programs use today | its figure | |\n|---|--:|---|--:|--:|\n"
+    rows = "".join(each.write(figures) for each in COMPARISONS)
+    encode, twin = ("syslogfast encode", "time"), ("syslogfast twin", "time")
+    many, loggen = "tcp: emit_many", "tcp: loggen"
+    lost = show("collector-rsyslog", "udp: emit_many", "lost, %", "count")
+    remarks = [
+        f"Without the compiled core `encode` takes {show('encode', *twin)}, "
+        f"{divide('encode', twin, encode)} the time.",
+        "The start takes "
+        f"{show('start', 'syslogfast', 'memory', 'bytes')} of memory, not "
+        f"{show('start', 'logging.handlers', 'memory', 'bytes')}; one of the 10,000 emitters "
+        f"{show('emitters-memory', '10,000', 'syslogfast', 'bytes')} beside its names, not "
+        f"{show('emitters-memory', '10,000', 'standard library', 'bytes')}, and no descriptor.",
+        "From `loggen`, which only generates load, rsyslog stores "
+        f"{show('collector-rsyslog', loggen, 'stored', 'per second')}; syslog-ng stores "
+        f"{show('collector-syslog-ng', loggen, 'stored', 'per second')} from it, and "
+        f"{show('collector-syslog-ng', many, 'stored', 'per second')} from `emit_many`.",
+        f"Of what `emit_many` sends by UDP at full speed rsyslog loses {lost} %.",
+        "[docs/performance.md](docs/performance.md) has all figures, and what misses its goal.",
     ]
-
-
-def list_logging(figures: Figures) -> Rows:
-    show, divide = figures.show, figures.divide
-    formatter, competitor = "syslogfast Formatter", "syslog-rfc5424-formatter"
-    encode_record, builder = "syslogfast encode_record", "rfc5424-logging-handler"
-
-    def compare_lines(first: str, *others: str) -> str:
-        factor, *factors = [
-            divide("lines", name, "after install()", "all threads") for name in (first, *others)
-        ]
-        rest = [f"{each} x than {name}" for each, name in zip(factors, others, strict=True)]
-        return f"{factor} x faster than {first}, {', '.join(rest)}"
-
-    return [
-        (
-            "`Formatter.format` of a log record",
-            show("format", formatter, "again"),
-            f"{divide('format', competitor, formatter, 'again')} x faster than {competitor}",
-        ),
-        (
-            "`Encoder.encode_record`",
-            show("build", encode_record, "again"),
-            f"{divide('build', builder, encode_record, 'again')} x faster than `build_msg` of "
-            f"{builder}",
-        ),
-        (
-            "a whole `logger.info` with the same handler, sends stubbed",
-            show("call-stubbed", formatter),
-            f"{divide('call-stubbed', competitor, formatter)} x faster than with {competitor}; "
-            f"`logging` itself takes {show('call-stubbed', 'floor: an empty handler')}",
-        ),
-        (
-            "a whole `logger.info` over TCP, `SysLogHandler` with a URL and no option",
-            show("call-tcp", "syslogfast SysLogHandler, URL"),
-            f"{show('call-tcp', 'syslogfast SysLogHandler, URL', 'against standard library', 'x')} "
-            "the standard library's over TCP",
-        ),
-        (
-            "the same call after `loggers.install()`, into its queue",
-            show("loggers", "no arguments", "after install()"),
-            f"{show('loggers', 'no arguments', 'standard library, against it', 'x')} as fast as "
-            "with the standard library's handler, sends stubbed",
-        ),
-        (
-            "the same call to a file, CPU time of all threads until it is written",
-            show("lines", "after install()", "all threads"),
-            compare_lines("bqlog", "pyfastlogging", "logust", "picologging"),
-        ),
-        (
-            "`Emitter.emit` into its queue",
-            show("emit", "syslogfast emit"),
-            f"{divide('emit', 'syslogfast emit', 'syslogfast encode_into')} x `encode_into`",
-        ),
-    ]
-
-
-def list_sending(figures: Figures) -> Rows:
-    show, divide = figures.show, figures.divide
-
-    def compare_stream(row: str) -> tuple[str, str]:
-        loggen, logger = (
-            divide("tcp-receiver", row, competitor, "records")
-            for competitor in ("loggen", "logger")
-        )
-        against = f"{loggen} x faster than `loggen`, {logger} x than `logger -f`"
-        return show("tcp-receiver", row, "a record"), against
-
-    def compare_datagrams(table: str, row: str) -> str:
-        return f"{divide(table, row, 'send', 'records')} x faster than one `send` each"
-
-    many, any_order = "emit_many", "emit_many, order=any"
-    return [
-        ("over TCP: a loop over `emit` with no option", *compare_stream("emit")),
-        ("the same by `emit_many`", *compare_stream("emit_many")),
-        ("the same by `syslogfast send FILE`", *compare_stream("syslogfast send")),
-        (
-            "over UDP, by `emit_many`, datagrams of one size",
-            show("udp-equal", many, "a record"),
-            compare_datagrams("udp-equal", many),
-        ),
-        (
-            "the same, lines of four guests' logs, in their order",
-            show("udp-guests", many, "a record"),
-            compare_datagrams("udp-guests", many),
-        ),
-        (
-            "the same with `order=any`",
-            show("udp-guests", any_order, "a record"),
-            compare_datagrams("udp-guests", any_order),
-        ),
-    ]
-
-
-def list_hosting(figures: Figures) -> Rows:
-    show, divide = figures.show, figures.divide
-    ours, handlers = "syslogfast", "logging.handlers"
-
-    def show_memory(row: str) -> str:
-        return show("emitters-memory", "10,000", row, "bytes")
-
-    return [
-        (
-            "a record of one of 10,000 emitters in a process",
-            show("emitters-cost", "10,000", ours),
-            f"{divide('emitters-cost', '10,000', '1', ours)} x one emitter's; each takes "
-            f"{show_memory(ours)} beside its names, not {show_memory('standard library')}, and "
-            "no descriptor",
-        ),
-        (
-            "`import syslogfast`, `connect` by UDP, one record",
-            show("start", ours),
-            f"{divide('start', handlers, ours)} x faster than with `{handlers}`; "
-            f"{show('start', ours, 'memory', 'bytes')} of memory, not "
-            f"{show('start', handlers, 'memory', 'bytes')}",
-        ),
-    ]
+    machine = results.machine
+    dates = sorted({part.date for part in results.parts.values()})
+    place = f"{machine['CPU']}, {machine['cores']} cores, {machine['system']}; {dates[-1]}"
+    text = " ".join([f"Times of one record, medians, on {place}.", *remarks])
+    return f"{head}{rows}\n{text}\n"

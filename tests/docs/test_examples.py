@@ -50,7 +50,7 @@ def ask_by_readme(folder: pathlib.Path, port: int) -> list[str]:
 
 def start_service(folder: pathlib.Path, url: str, backend: str) -> "subprocess.Popen[str]":
     """Start the service by the page's command, but for the ports and the interpreter's options."""
-    variable, python, *arguments = list_blocks(folder / "README.md", "sh")[1].split()
+    variable, python, *arguments = list_blocks(folder / "README.md", "sh")[2].split()
     assert variable == "SYSLOGFAST_URL=udp://127.0.0.1:5514"
     assert (python, arguments) == (
         "python3",
@@ -206,3 +206,50 @@ def test_service_over_tcp(backend: str, folder: pathlib.Path, sink: Sink) -> Non
     assert wait_until(lambda: "ENDED" in [record.msgid for record in sink.read_records()])
     assert len(sink.connections) == 1
     check_account(sink.read_records(), folder, backend, ran, (started, time.time()))
+
+
+def test_demonstration(folder: pathlib.Path) -> None:
+    """The page's command shows the life of the service, and what its clients have got."""
+    *_, command = list_blocks(folder / "README.md", "sh")[0].splitlines()
+    assert command.split() == [".venv/bin/python", "examples/service/demo.py"]
+    result = subprocess.run(
+        [sys.executable, "-Is", str(folder / "demo.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    lines = result.stdout.splitlines()
+    records = [parse_rfc5424(line.encode()) for line in lines if line.startswith("<")]
+    answers = [line for line in lines if not line.startswith("<")]
+    assert answers == ["ACME: buy", "OLDCO: no answer"]
+    ids = [record.msgid for record in records if record.msgid not in NETWORK]
+    assert ids == ["BOOTED", "LISTENING", "RECOMMENDED", "ASKED", "ASKED", "CRASHED", "ENDED"]
+
+
+# --- all of them ---------------------------------------------------------------------------------
+
+
+def test_each_has_one_command(root: pathlib.Path) -> None:
+    """`examples/run` runs all, by the first block of each page; `.ci/run` does that."""
+    folders = {path.name for path in (root / "examples").iterdir() if path.is_dir()}
+    script = (root / "examples" / "run").read_text(encoding="utf-8")
+    (names,) = re.findall(r"\|\| set -- (.*)$", script, re.MULTILINE)
+    assert sorted(names.split()) == sorted(folders)
+    page = (root / "examples" / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| \[(\w+)\]\(\1\) \|", page, re.MULTILINE)) == sorted(folders)
+    for name in folders:
+        commands = list_blocks(root / "examples" / name / "README.md", "sh")[0]
+        for line in commands.splitlines():
+            for file in re.findall(r"examples/[\w/]+\.py", line):
+                assert (root / file).exists()
+    assert 'bash "$work/examples/examples/run"\n' in (root / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("name", ["nosuch", "../tests", ""])
+def test_no_such_example(root: pathlib.Path, name: str) -> None:
+    command = ["bash", str(root / "examples" / "run"), name or "README.md"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert result.stderr.startswith("examples/run: no example is called ")

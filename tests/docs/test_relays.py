@@ -107,7 +107,7 @@ def test_the_readme(folder: pathlib.Path, relays: ModuleType) -> None:
     text = (folder / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     python, script, *arguments = shlex.split(block.splitlines()[-1])
-    assert (python, script) == ("python3", "examples/relays/relays.py")
+    assert (python, script) == (".venv/bin/python", "examples/relays/relays.py")
     result = subprocess.run(
         [sys.executable, "-I", str(folder / "relays.py"), *arguments],
         capture_output=True,

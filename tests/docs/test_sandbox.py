@@ -33,8 +33,8 @@ def folder(root: pathlib.Path) -> pathlib.Path:
 
 def run(folder: pathlib.Path, end: str, status: int) -> tuple[list[Rfc5424Record], str]:
     """Return the records that have arrived, but for the one by TCP, and what standard error has."""
-    command = list_blocks(folder / "README.md", "sh")[0].splitlines()[1].split()
-    assert command == ["python3", "examples/sandbox/sandbox.py", "segv"]
+    command = list_blocks(folder / "README.md", "sh")[0].splitlines()[-1].split()
+    assert command == [".venv/bin/python", "examples/sandbox/sandbox.py", "segv"]
     started = time.time()
     result = subprocess.run(
         [sys.executable, "-Is", str(folder / "sandbox.py"), end], capture_output=True, timeout=60

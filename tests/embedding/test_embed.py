@@ -70,8 +70,8 @@ class Embedded:
         for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(root / name, tree)
         self.tree = tree
-        install, self.start = list_blocks(tree / "examples" / "embed" / "README.md", "sh")
-        self.install, build = install.splitlines()
+        (commands,) = list_blocks(tree / "examples" / "embed" / "README.md", "sh")
+        self.install, build, self.start = commands.splitlines()
         # Cython and setuptools are those of this Python: there is no need to install any.
         environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
         environment["CFLAGS"] = "-O0 -g0"

@@ -14,7 +14,7 @@ from pages.budgets import write_budgets
 from pages.costs import write_costs
 from pages.embedding import write_budget, write_small
 from pages.pictures import Picture, list_pictures
-from pages.scale import write_losses, write_scale
+from pages.scale import write_growth, write_losses, write_scale
 from pages.users import write_users
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -30,7 +30,11 @@ TOPICS = {  # pages of the folder: title and parts
 QUOTES = {
     pathlib.Path("README.md"): {"costs": write_costs},
     pathlib.Path("docs/embedding.md"): {"small": write_small, "embedding": write_budget},
-    pathlib.Path("docs/scale.md"): {"scale": write_scale, "relays": write_losses},
+    pathlib.Path("docs/scale.md"): {
+        "scale": write_scale,
+        "growth": write_growth,
+        "relays": write_losses,
+    },
 }
 COMMAND = "python -m benchmarks"
 INTRODUCTION = f"""\

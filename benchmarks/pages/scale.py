@@ -5,13 +5,14 @@ import math
 
 from measure.record import IDENTITY, MESSAGE
 from measure.results import MISSING, Results
-from measure.tables import Column, Table, write_markdown
+from measure.tables import Cell, Column, Table, write_figure, write_markdown
 
 import syslogfast
 
 EACH = (1, 10, 100)  # records a second of an emitter
 SITES = {"host": 1000, "rack": 40_000, "fleet": 4_000_000}  # emitters
 RESERVE = 0.5  # the share of what was measured that is planned with
+GROWTH = (1_000, 10_000, 100_000, 1_000_000)  # emitters, of a record a second each
 QUEUE = 1 << 20  # bytes: queue_bytes, unless it is given
 OUTAGE = 60.0  # seconds
 # A transport to a collector: the figure's table, row and heading.
@@ -34,6 +35,22 @@ def write_scale(results: Results) -> str:
     return "\n".join(f"{table.title}:\n\n{write_markdown(table)}" for table in tables)
 
 
+def write_growth(results: Results) -> str:
+    """Return the table of emitters up to a million, and how straight the lines in it are."""
+    size = len(syslogfast.Encoder(**IDENTITY).encode("info", MESSAGE)) + 1
+    table = extrapolate(results, size)
+    try:
+        most = results.find("emitters-cost", "10,000", "syslogfast, against one emitter")
+        told = f"{write_figure(most)} x"
+    except KeyError:
+        told = MISSING
+    measured = (
+        "Measured are a record of one of 10,000 emitters in a process, which takes "
+        f"{told} the time of a single emitter's, and 1,000 processes at once.\n"
+    )
+    return f"{table.title}:\n\n{write_markdown(table)}\n{measured}"
+
+
 def write_losses(results: Results) -> str:
     """Return what was lost when a relay died."""
     tables = results.parts["relays"].tables if "relays" in results.parts else []
@@ -41,6 +58,45 @@ def write_losses(results: Results) -> str:
         if table.name == "relays":
             return f"{table.title}:\n\n{write_markdown(table)}"
     return f"Relays: {MISSING}.\n"
+
+
+def extrapolate(results: Results, size: int) -> Table:
+    """Return what so many emitters take, each a record a second: multiples of what one takes."""
+
+    def find(*figure: str) -> float | None:
+        try:
+            return results.find(*figure)
+        except KeyError:
+            return None
+
+    each = [  # of an emitter, or of its one record a second
+        find("emitters-memory", "10,000", "syslogfast"),
+        find("emitters-cost", "10,000", "syslogfast"),
+        find("processes", "syslogfast", "proportional memory"),
+        find("processes", "syslogfast", "record, CPU"),
+    ]
+    stored = find(*COLLECTORS["rsyslog, TCP"])
+    rows: list[list[Cell]] = []
+    for emitters in GROWTH:
+        taken = [MISSING if figure is None else figure * emitters for figure in each]
+        collectors = math.ceil(emitters / (stored * RESERVE)) if stored else MISSING
+        hosts = math.ceil(emitters / SITES["host"])
+        rows.append([emitters, emitters * size, *taken, hosts, collectors])
+    return Table(
+        "scale-growth",
+        "Emitters of a record a second, on hosts of 1,000",
+        [
+            Column("emitters", "count"),
+            Column("bytes a second", "bytes"),
+            Column("as children: memory", "bytes"),
+            Column("CPU a second", "ns"),
+            Column("as processes: memory", "bytes"),
+            Column("CPU, a second", "ns"),
+            Column("connections, one a host", "count"),
+            Column("rsyslogs, TCP", "count"),
+        ],
+        rows,
+    )
 
 
 def size_queues(size: int) -> Table:

@@ -1,6 +1,7 @@
 """What the pages in docs show is true: the shorter pages, and that none is left out."""
 
 import contextlib
+import importlib
 import pathlib
 import re
 import socket
@@ -100,17 +101,42 @@ def check_relays(section: Section, stage: Stage) -> None:
         b"relp://relay2:2514",
     ]
     folder = pathlib.Path(__file__).parents[2] / "examples" / "relays"
-    for file in folder.glob("*.conf"):
-        assert section.take("", file.name) == file.read_text(encoding="utf-8")
+    for name in ("relay-relp.conf", "relay-tcp.conf", "central.conf"):
+        assert section.take("", name) == (folder / name).read_text(encoding="utf-8")
 
 
 @SCALE.check("The fleet")
-def check_sketches(section: Section, stage: Stage) -> None:
-    """What nothing here can run says so itself."""
-    while section.left:
-        name = section.left[0].name
-        assert "NOT TESTED" in section.take("", name).splitlines()[0]
-    assert "**No test runs them**" in section.text
+def check_store(section: Section, stage: Stage) -> None:
+    """The statements and the configuration are run by test_postgresql.py; the file is that one."""
+    name = "central-postgresql.conf"
+    path = pathlib.Path(__file__).parents[2] / "examples" / "relays" / name
+    assert section.take("", name) == path.read_text(encoding="utf-8")
+    assert [section.take("sql").split()[0] for _ in range(2)] == ["CREATE", "SELECT"]
+
+
+def test_growth(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell is by the formula above the table, of what was measured for one emitter."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    tables = importlib.import_module("measure.tables")
+    load_results = importlib.import_module("measure.results").load_results
+    find = load_results(root / "benchmarks/data/results.json").find
+    stored = find("collector-rsyslog", "tcp: emit_many", "stored")
+    text = SCALE.sections["The arithmetic"].text.partition("<!-- figures: growth -->")[2]
+    rows = re.findall(r"^\| ([\d,]+) \|(.*)\|$", text, re.MULTILINE)
+    assert [int(number.replace(",", "")) for number, _ in rows] == [10**n for n in (3, 4, 5, 6)]
+    for number, cells in rows:
+        emitters = int(number.replace(",", ""))
+        assert [cell.strip() for cell in cells.split("|")] == [
+            tables.write_cell(177 * emitters, "bytes"),
+            tables.write_cell(find("emitters-memory", "10,000", "syslogfast") * emitters, "bytes"),
+            tables.write_cell(find("emitters-cost", "10,000", "syslogfast") * emitters, "ns"),
+            tables.write_cell(
+                find("processes", "syslogfast", "proportional memory") * emitters, "bytes"
+            ),
+            tables.write_cell(find("processes", "syslogfast", "record, CPU") * emitters, "ns"),
+            f"{emitters // 1000:,}",
+            str(-int(-emitters // (stored / 2))),
+        ]
 
 
 # --- performance.md -------------------------------------------------------------------------------

@@ -9,21 +9,22 @@ import datetime
 import itertools
 import os
 import pathlib
-import platform
 import re
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import pytest
 from support.certificates import Certificates
 from support.crashes import (
+    CRASHED,
+    FATAL,
     LIVE,
     SEVERITIES,
     TRANSPORTS,
     Death,
+    Program,
     Stream,
     collect_crashes,
     die,
@@ -45,21 +46,10 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there are no signals to die of"),
 ]
 
-CRASHED = ("CRASHED", SEVERITIES["crit"])
 UNCAUGHT = ("UNCAUGHT", SEVERITIES["err"])
 TERMINATED = ("TERMINATED", SEVERITIES["notice"])
 ENDED = ("ENDED", SEVERITIES["notice"])
 ENDS = ("CRASHED", "TERMINATED", "ENDED")  # what says that a process has come to its end
-
-# An instruction that no processor knows.
-UNKNOWN_CODE = {"x86_64": b"\x0f\x0b", "aarch64": b"\0\0\0\0"}.get(platform.machine(), b"")
-
-
-class Program(NamedTuple):
-    code: str
-    status: int
-    end: "list[tuple[str, int]]"  # MSGID and severity of what follows BOOTED and NETWORK-UP
-
 
 ORDERLY = {
     "clean end": Program("LIVE", 0, [ENDED]),
@@ -147,53 +137,6 @@ ORDERLY = {
         "LIVE\nimport signal\nsignal.raise_signal(signal.SIGKILL)", -signal.SIGKILL, []
     ),
 }
-
-FATAL = {
-    "SIGSEGV": Program("LIVE\nimport ctypes\nctypes.string_at(0)", -signal.SIGSEGV, [CRASHED]),
-    "SIGSEGV in a thread": Program(
-        "LIVE\nimport ctypes, threading, time\n"
-        "threading.Thread(target=lambda: (time.sleep(0.2), ctypes.string_at(0))).start()\n"
-        "time.sleep(60)",
-        -signal.SIGSEGV,
-        [CRASHED],
-    ),
-    "SIGSEGV, sent": Program(
-        "LIVE\nimport os, signal, time\nos.kill(os.getpid(), signal.SIGSEGV)\ntime.sleep(60)",
-        -signal.SIGSEGV,
-        [CRASHED],
-    ),
-    "SIGABRT": Program("LIVE\nimport os\nos.abort()", -signal.SIGABRT, [CRASHED]),
-    "SIGFPE": Program(
-        "LIVE\nimport os, signal\nos.kill(os.getpid(), signal.SIGFPE)", -signal.SIGFPE, [CRASHED]
-    ),
-    "SIGBUS": Program(
-        "LIVE\nimport mmap, tempfile\nfile = tempfile.TemporaryFile()\nfile.truncate(4096)\n"
-        "memory = mmap.mmap(file.fileno(), 4096)\nfile.truncate(0)\nmemory[0]",
-        -signal.SIGBUS,
-        [CRASHED],
-    ),
-    "stack overflow": Program(
-        "LIVE\nimport faulthandler\nfaulthandler._stack_overflow()", -signal.SIGSEGV, [CRASHED]
-    ),
-    "fatal error of Python": Program(
-        "LIVE\nimport ctypes\nctypes.pythonapi.Py_FatalError(b'no')",
-        -signal.SIGABRT,
-        [CRASHED],
-    ),
-}
-if platform.machine() in ("x86_64", "AMD64"):  # others divide by zero without a word
-    FATAL["division by zero in C"] = Program(
-        "LIVE\nimport ctypes\nctypes.CDLL(None).div(1, 0)", -signal.SIGFPE, [CRASHED]
-    )
-if UNKNOWN_CODE:
-    FATAL["SIGILL"] = Program(
-        "LIVE\nimport ctypes, mmap\n"
-        "page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)\n"
-        f"page.write({UNKNOWN_CODE!r})\n"
-        "ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
-        -signal.SIGILL,
-        [CRASHED],
-    )
 
 
 def check_life(records: "list[Rfc5424Record]", death: Death, end: "list[tuple[str, int]]") -> None:

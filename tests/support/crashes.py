@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import os
+import platform
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from support.grammar import Rfc5424Record
 from support.receivers import LIMIT, Sink, wait_until
 
 SEVERITIES = {"crit": 2, "err": 3, "warning": 4, "notice": 5}  # RFC 5424 6.2.1
+CRASHED = ("CRASHED", SEVERITIES["crit"])
 # What each program begins with. Without a URL it is the control: the same, without the package.
 # It is told to go on, and whether its first records have arrived: then it lets its worker come to
 # rest, for a record that the worker is sending just then would keep a signal's from the transport.
@@ -38,6 +41,64 @@ class Death(NamedTuple):
     status: int
     stdout: str
     stderr: str
+
+
+# An instruction that no processor knows.
+UNKNOWN_CODE = {"x86_64": b"\x0f\x0b", "aarch64": b"\0\0\0\0"}.get(platform.machine(), b"")
+
+
+class Program(NamedTuple):
+    code: str
+    status: int
+    end: "list[tuple[str, int]]"  # MSGID and severity of what follows BOOTED and NETWORK-UP
+
+
+FATAL = {
+    "SIGSEGV": Program("LIVE\nimport ctypes\nctypes.string_at(0)", -signal.SIGSEGV, [CRASHED]),
+    "SIGSEGV in a thread": Program(
+        "LIVE\nimport ctypes, threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), ctypes.string_at(0))).start()\n"
+        "time.sleep(60)",
+        -signal.SIGSEGV,
+        [CRASHED],
+    ),
+    "SIGSEGV, sent": Program(
+        "LIVE\nimport os, signal, time\nos.kill(os.getpid(), signal.SIGSEGV)\ntime.sleep(60)",
+        -signal.SIGSEGV,
+        [CRASHED],
+    ),
+    "SIGABRT": Program("LIVE\nimport os\nos.abort()", -signal.SIGABRT, [CRASHED]),
+    "SIGFPE": Program(
+        "LIVE\nimport os, signal\nos.kill(os.getpid(), signal.SIGFPE)", -signal.SIGFPE, [CRASHED]
+    ),
+    "SIGBUS": Program(
+        "LIVE\nimport mmap, tempfile\nfile = tempfile.TemporaryFile()\nfile.truncate(4096)\n"
+        "memory = mmap.mmap(file.fileno(), 4096)\nfile.truncate(0)\nmemory[0]",
+        -signal.SIGBUS,
+        [CRASHED],
+    ),
+    "stack overflow": Program(
+        "LIVE\nimport faulthandler\nfaulthandler._stack_overflow()", -signal.SIGSEGV, [CRASHED]
+    ),
+    "fatal error of Python": Program(
+        "LIVE\nimport ctypes\nctypes.pythonapi.Py_FatalError(b'no')",
+        -signal.SIGABRT,
+        [CRASHED],
+    ),
+}
+if platform.machine() in ("x86_64", "AMD64"):  # others divide by zero without a word
+    FATAL["division by zero in C"] = Program(
+        "LIVE\nimport ctypes\nctypes.CDLL(None).div(1, 0)", -signal.SIGFPE, [CRASHED]
+    )
+if UNKNOWN_CODE:
+    FATAL["SIGILL"] = Program(
+        "LIVE\nimport ctypes, mmap\n"
+        "page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)\n"
+        f"page.write({UNKNOWN_CODE!r})\n"
+        "ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
+        -signal.SIGILL,
+        [CRASHED],
+    )
 
 
 class Datagrams:

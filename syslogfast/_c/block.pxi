@@ -40,7 +40,9 @@
 #                          How many, `sent_now` says, or will soon, if the sender is in C;
 #   pinned == CRASH_OWNED  the handler sends. By count_sent() it moves `first` and `position`, and
 #                          back to 0 if all was sent and the process may live on. A sender waits
-#                          for its end, then takes the queue again.
+#                          for its end, then takes the queue again. Threads that need no GIL of the
+#                          crashed one go on to emit: the handler leaves alone what came after it
+#                          began, and nobody drops or empties meanwhile.
 # So a sender swaps, too (pin_oldest, and `sort`, which moves bytes); and where it is through,
 # `pinned` becomes 0 last, when `first`, `position` and `ends` are right again: from then on a
 # handler may read them. It looks at `oldest` alone, and not behind a record that was dropped. Who

@@ -3,7 +3,8 @@
 
 cdef enum:
     CRASH_OWNED = -1        # of Queue.pinned
-    CRASH_WAIT_MS = 100     # for somebody else's crash to end the process
+    CRASH_WAIT_MS = 100     # for somebody else's crash to end the process, or not,
+    CRASH_WAITS = 50        # so often: LAST_WORDS, a STALL_MS, pauses, and what a send takes
     NOT_SENDING = -1        # of Queue.sent_now; see sending.pxi
     IN_KERNEL = -2
     ACCOUNTING = -3

@@ -119,7 +119,7 @@ cdef void finish_crash(int signal) noexcept nogil:
 cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogil:
     """Send the record of a signal, and have the signal come again, to whoever had it before."""
     global crashing, dumped_for, errno, stack_size
-    cdef int error = errno, signal = 0
+    cdef int error = errno, signal = 0, tries = 0
     # What the processor has found comes again by itself, when this returns.
     cdef bint was_sent = cause.si_code <= 0 or number == SIGABRT
     while signals[signal] != number:
@@ -130,7 +130,9 @@ cdef void on_fatal_signal(int number, Cause *cause, void *context) noexcept nogi
         return
     if not swap(&handling_crash, 0, 1):
         if crashing != &errno:
-            poll(NULL, 0, CRASH_WAIT_MS)    # another thread is at it
+            while handling_crash and tries < CRASH_WAITS:   # another thread is at it
+                poll(NULL, 0, CRASH_WAIT_MS)
+                tries += 1
         elif was_sent:
             errno = error   # one more of those that this thread is at already
             return

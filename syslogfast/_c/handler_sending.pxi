@@ -82,15 +82,16 @@ cdef bint send_whole(int fd, const char *start, Py_ssize_t size, int64_t last) n
 
 
 cdef bint send_block(
-    Queue queue, Block block, int fd, bint is_datagram, int64_t last
+    Queue queue, Block block, Py_ssize_t count, int fd, bint is_datagram, int64_t last
 ) noexcept nogil:
+    """Send the records of a block before index `count`; False if not all of them could be sent."""
     cdef Py_ssize_t end, sent
-    while block.first < block.count:
+    while block.first < count:
         if is_dropped(block, block.first):
             block.position = find_end(block, block.first)
             block.first += 1
             continue
-        end = block.first + 1 if is_datagram else find_contiguous_end(block)
+        end = block.first + 1 if is_datagram else min(find_contiguous_end(block), count)
         sent = send_part(fd, block.start + block.position, block.ends[end - 1] - block.position)
         count_sent(queue, block, sent, end)     # the process may live on
         if not sent and not await_space(fd, last):
@@ -99,13 +100,20 @@ cdef bint send_block(
 
 
 cdef bint send_backlog(Queue queue, int fd, int64_t last) noexcept nogil:
-    """Send what waits in a queue, which is CRASH_OWNED; False if not all of it could be sent."""
+    """Send what waits in a queue, which is CRASH_OWNED; False if not all of it could be sent.
+
+    That is what waits now: threads that need no GIL of this one's may go on to emit without end.
+    """
     cdef PyObject *block = <PyObject *>queue.oldest
+    cdef PyObject *newest = <PyObject *>queue.newest
+    cdef Py_ssize_t count = (<Block>newest).count
     cdef int kind = 0
     cdef socklen_t length = sizeof(kind)
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length)
-    while block != Py_None:
-        if not send_block(queue, <Block>block, fd, kind == SOCK_DGRAM, last):
+    while block != newest:
+        if not send_block(
+            queue, <Block>block, (<Block>block).count, fd, kind == SOCK_DGRAM, last
+        ):
             return False
         block = <PyObject *>(<Block>block).next
-    return True
+    return send_block(queue, <Block>newest, count, fd, kind == SOCK_DGRAM, last)

@@ -187,6 +187,8 @@ cdef class Queue:
     def drop_oldest(self, Py_ssize_t size):
         cdef Block block = self.oldest, before = None
         cdef Py_ssize_t index = block.first + max(0, self.pinned)
+        if self.pinned == CRASH_OWNED:
+            return  # a signal's handler may be sending any of them
         if not self.pinned and block.position > find_start(block, block.first):
             index += 1
         while block is not None and size > self.limit - self.size:
@@ -311,9 +313,13 @@ cdef Block pin_oldest(Queue queue):
     None: there is nothing. Until `make_view` says how much of it is pinned, nothing may run that
     could drop a record.
     """
+    cdef int tries
     if not swap(&queue.pinned, 0, 1) and queue.pinned == CRASH_OWNED:
         with nogil:
-            poll(NULL, 0, 10 * CRASH_WAIT_MS)   # a signal's handler has it: this is the end
+            for tries in range(CRASH_WAITS):    # a signal's handler has it: this is the end
+                poll(NULL, 0, CRASH_WAIT_MS)
+                if queue.pinned != CRASH_OWNED:
+                    break
         queue.pinned = 1    # or the process lives on
     queue.pinned_by = &errno
     advance_block(queue)
@@ -387,8 +393,8 @@ cdef char *claim(Queue queue, Py_ssize_t size, bint even_closed) noexcept:
     if size > queue.limit - queue.size or (queue.closed and not even_closed):
         return NULL
     if size > block.space - block.used or block.count == block.max_records:
-        if not block.live and block is not queue.oldest:  # all was dropped
-            empty_block(block)
+        if not block.live and block is not queue.oldest and queue.pinned >= 0:
+            empty_block(block)  # all was dropped, not sent by a signal's handler just now
         if size > block.space - block.used or block.count == block.max_records:
             try:
                 if queue.blocks:

@@ -34,6 +34,7 @@ from support.crashes import (
     list_crashes,
     list_msgids,
     list_parameters,
+    read_meanwhile,
     read_records,
     read_sequence_id,
 )
@@ -653,6 +654,48 @@ def test_threads_crash_at_once(needs_c: None, transport: str) -> None:
             check_life([*records[:3]], death, [CRASHED])
             numbers = [read_sequence_id(record) for record in [*records, *crashes]]
             assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+# C that needs no GIL crashes, while threads that have it go on to emit.
+WITHOUT_THE_LOCK = """
+import ctypes, threading, time
+LIVE
+def speak():
+    while True:
+        log.info("x" * 50)
+def crash():
+    barrier.wait()
+    libc.strlen(None)
+libc = ctypes.CDLL(None)
+barrier = threading.Barrier(COUNT)
+for _ in range(4):
+    threading.Thread(target=speak, daemon=True).start()
+time.sleep(0.01)
+for _ in range(COUNT):
+    threading.Thread(target=crash).start()
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("transport", [*TRANSPORTS, "unix"])
+def test_others_emit_during_the_crash(
+    needs_c: None, transport: str, count: int, tmp_path: pathlib.Path
+) -> None:
+    """The handler sends what waited when it came: not what keeps coming, and nothing twice."""
+    place = str(tmp_path / "log") if transport == "unix" else transport
+    code = WITHOUT_THE_LOCK.replace("COUNT", str(count))
+    with collect_crashes(place) as collector:
+        with read_meanwhile(collector):
+            death = die(code, collector.url, collector=collector, protocol="rfc5424")
+        records = read_records(collector)
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    numbers = [read_sequence_id(record) for record in records]
+    assert len(set(numbers)) == len(numbers)
+    ends = [index for index, record in enumerate(records) if record.msgid == "CRASHED"]
+    assert len(ends) == 1
+    assert count > 1 or ends[0] == len(records) - 1
 
 
 # SIGPIPE ends a process, unless it is ignored as Python does at first.

@@ -7,13 +7,11 @@ import pathlib
 import re
 import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from support.backends import load_backend
-from support.crashes import Collector, collect_crashes, die, leave_out_stack
+from support.crashes import Collector, collect_crashes, die, leave_out_stack, read_meanwhile
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 
 pytestmark = [
@@ -48,25 +46,6 @@ ENDS = {
     "dump": ("log.dump(); log.notice('dumped', msgid='DUMPED')", "DUMPED", 0),
 }
 IN_C = ("SIGSEGV", "SIGSEGV in a thread", "SIGSEGV, sent", "abort")
-
-
-@contextlib.contextmanager
-def read_meanwhile(collector: Collector) -> Iterator[None]:
-    """Take datagrams as they come: a socket has no space for so many."""
-    has_ended = threading.Event()
-
-    def read() -> None:
-        while not has_ended.is_set():
-            collector.count(b"")
-            time.sleep(0.0005)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
-        yield
-    finally:
-        has_ended.set()
-        thread.join()
 
 
 def read_all(collector: Collector) -> list[Rfc5424Record]:

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -173,6 +175,25 @@ def collect_crashes(transport: str, host: str = "127.0.0.1") -> "Iterator[Collec
         collector = Datagrams("" if transport == "udp" else transport, host)
     with contextlib.closing(collector):
         yield collector
+
+
+@contextlib.contextmanager
+def read_meanwhile(collector: Collector) -> Iterator[None]:
+    """Take datagrams as they come: a socket has no space for so many."""
+    has_ended = threading.Event()
+
+    def read() -> None:
+        while not has_ended.is_set():
+            collector.count(b"")
+            time.sleep(0.0005)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
 
 
 def read_records(collector: Collector) -> list[Rfc5424Record]:

@@ -223,22 +223,15 @@ class Lifecycle:
             self._terminate(number, has_space)
             return
         if not has_space:
-            sender.flush()
-            self._report(terminated, "SIGTERM")
+            self._report(terminated, "SIGTERM", is_crowded=True)
         if callable(self._former):
             self._former(number, frame)
 
     def _terminate(self, number: int, is_reported: bool) -> None:
         """End the process; what is emitted meanwhile neither delays that nor takes the space."""
-        sender = self.emitter._sender
         if not is_reported:
-            was_closed, sender.queue.closed = sender.queue.closed, True
-            try:
-                sender.flush()
-            finally:
-                sender.queue.closed = was_closed
-            self._report(terminated, "SIGTERM")
-        sender.close()
+            self._report(terminated, "SIGTERM", is_crowded=True)
+        self.emitter._sender.close()
         if HAS_C:
             end_by_signal(number)  # others may have records that linger
         else:

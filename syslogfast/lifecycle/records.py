@@ -7,7 +7,7 @@ from syslogfast._options import this_program
 from syslogfast._rare_validation import check_error
 from syslogfast._structured_data import add_number as _  # noqa: F401  # `numbers` will need it
 from syslogfast._validation import check_field
-from syslogfast.constants import MAX_SEVERITY
+from syslogfast.constants import MAX_SEVERITY, NO_SPACE
 from syslogfast.emitter import Child, Sequence, name_own_element
 from syslogfast.lifecycle.clock import describe_quality, list_time_quality, read_quality
 from syslogfast.lifecycle.host import describe_times, list_meta, list_runtime, read_times
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NOTICE, WARNING, ERR, CRIT = "notice", "warning", "err", "crit"  # RFC 5424 6.2.1
 MAX_SOFTWARE, MAX_VERSION = 48, 32  # characters: RFC 5424 7.2.3, 7.2.4
+ENDS = ("CRASHED", "TERMINATED")  # what there has to be space for
 WIDE = 1 << 30  # octets: more than the elements of any exception take
 META_SPACE = 64  # octets: more than sysUpTime and sequenceId take
 
@@ -114,10 +115,11 @@ def crashed(emitter: "Emitter", error: BaseException | None = None) -> None:
         send_error(emitter, CRIT, "CRASHED", "about to crash", type(error), error, trace)
 
 
-def terminated(emitter: "Emitter", signal: str) -> None:
+def terminated(emitter: "Emitter", signal: str, *, is_crowded: bool = False) -> None:
     """Send a record that says which signal asks the program to end."""
     elements = {name_own_element(emitter._get_encoder(), "signal"): {"name": signal}}
-    send_record(emitter, NOTICE, "TERMINATED", f"about to end: {signal}", elements)
+    text = f"about to end: {signal}"
+    send_record(emitter, NOTICE, "TERMINATED", text, elements, is_crowded=is_crowded)
 
 
 def ended(emitter: "Emitter", reason: str = "") -> None:
@@ -141,15 +143,45 @@ def send_record(
     elements: "dict[str, Any]",
     origin: "list[tuple[str, Any]] | None" = None,
     times: "Times | None" = None,
+    is_crowded: bool = False,
 ) -> None:
-    """Send a record of this module's, with RFC 5424 7.2 and 7.3."""
+    """Send a record of this module's, with RFC 5424 7.2 and 7.3.
+
+    is_crowded: other threads may leave no space for it.
+    """
     data: Any = {**({"origin": origin} if origin else {}), "meta": list_meta(times), **elements}
     if emitter._sequence is None:
         data = numbers.number(data)
     if emitter._level < MAX_SEVERITY:  # that is for what a program says, not for what happens to it
         encoder, queue, sequence = emitter._get_encoder(), emitter._queue, emitter._sequence
         emitter = Child(encoder, queue, emitter._sender, sequence, MAX_SEVERITY, emitter._fields)
-    emitter._emit_whole(severity, text, msgid=msgid, structured_data=data)
+    queue = emitter._queue
+    is_crowded = is_crowded or 2 * queue.size > queue.limit or queue.drops_since > 0
+    if msgid in ENDS and is_crowded and not queue.closed:
+        send_past_others(emitter, severity, msgid, text, data)
+    else:
+        emitter._emit_whole(severity, text, msgid=msgid, structured_data=data)
+
+
+def send_past_others(
+    emitter: "Emitter", severity: str, msgid: str, text: str, data: "dict[str, Any]"
+) -> None:
+    """Send a record of the program's end where other threads leave it no space.
+
+    What waits goes first. What they emit meanwhile is dropped, or it would take that space, too.
+    """
+    queue, sender = emitter._queue, emitter._sender
+    queue.closed = True
+    try:
+        sender.flush()
+        numbered: Any = emitter._sequence.number(data) if emitter._sequence else data
+        encoder = emitter._get_encoder()
+        frame = encoder.encode(severity, text, msgid=msgid, structured_data=numbered)
+        if queue.put(frame, False, True) == NO_SPACE:
+            queue.drop("full")
+    finally:
+        queue.closed = sender.is_closed()
+    sender.pump()
 
 
 def send_error(

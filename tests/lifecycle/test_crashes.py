@@ -688,7 +688,9 @@ def test_others_emit_during_the_crash(
     code = WITHOUT_THE_LOCK.replace("COUNT", str(count))
     with collect_crashes(place) as collector:
         with read_meanwhile(collector):
-            death = die(code, collector.url, collector=collector, protocol="rfc5424")
+            # A unix socket takes so few at a time that no more would go before the end.
+            options = {"protocol": "rfc5424", "queue_bytes": 1 << (15 if place[0] == "/" else 20)}
+            death = die(code, collector.url, collector=collector, **options)
         records = read_records(collector)
     assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
     numbers = [read_sequence_id(record) for record in records]
@@ -902,6 +904,34 @@ def test_sigterm_of_a_program_that_does_nothing_but_log(backend: str) -> None:
         assert (death.status, death.stderr) == (-signal.SIGTERM, "")
         data = b"".join(collector.list_connections())
         assert data.count(b" TERMINATED ") == 1
+
+
+# Others emit without a pause, when the main thread has an exception that nobody catches.
+FLOODED = """LIVE
+import threading, time
+def speak():
+    while True: log.info("x" * 1000)
+for _ in range(3): threading.Thread(target=speak, daemon=True).start()
+while not log.stats["dropped"] and log.stats["offered"] < 30_000: time.sleep(0.001)
+raise LookupError("no")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_an_exception_while_others_leave_no_space(transport: str, backend: str) -> None:
+    """The record that tells why the program ends has space, whatever others emit meanwhile."""
+    for _ in range(3):
+        with collect_crashes(transport) as collector:
+            with read_meanwhile(collector):
+                options = {"queue_bytes": 1 << 16, "on_failure": False}
+                death = die(FLOODED, collector.url, collector=collector, backend=backend, **options)
+            if transport == "udp":
+                data = b"".join(collector.list_frames())
+            else:
+                data = b"".join(collector.list_connections())
+        assert death.status == 1
+        assert data.count(b" CRASHED ") == 1
 
 
 def test_nothing_at_all_has_been_sent(needs_c: None) -> None:

@@ -15,7 +15,9 @@ import threading
 import time
 
 import syslogfast
+from syslogfast.transports import stream
 
+stream.SEND_BUFFER = 4096  # bytes, so that it runs full when the collector does not read
 MARKS = 20
 FORK_PAUSE = 9.0  # seconds
 PATIENCE = 90.0  # seconds that a flush may take: outages included
@@ -25,7 +27,7 @@ WORDS = "basket", "sold", "Bücher", "☃", 'a "quote"', "back\\slash", "[x]", "
 def make_text(process: int, thread: int, number: int) -> str:
     """Return the text of a record: the same in the process that emits it and in who checks it."""
     chance = random.Random(f"{process} {thread} {number}")
-    most = 1200 if chance.random() < 0.03 else 120
+    most = 1200 if chance.random() < 0.1 else 120
     words = [f"{process} {thread} {number}"]
     while sum(map(len, words)) < most * chance.random():
         words.append(chance.choice(WORDS))

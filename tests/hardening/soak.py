@@ -495,7 +495,7 @@ def account(
             totals["told"] += int(found_lost[1])
         elif not re.match("syslogfast: .*; records waiting: ", line):
             findings.append(f"{name}: standard error: {line}")
-    # A record that tells of drops may be lost with a connection, or be dropped itself as the oldest.
+    # A record that tells of drops may be lost with a connection, or be dropped as the oldest.
     is_exact = road.options.get("overflow") != "drop-oldest" and (
         road.is_sure or not totals["lost"]
     )

@@ -5,7 +5,7 @@ None of them shows what stands before "@", or the value of an option that may be
 
 from syslogfast._name_errors import ask, find_nearest
 from syslogfast._rare_validation import describe_url, hide_secrets
-from syslogfast._validation import describe, is_a
+from syslogfast._validation import describe, is_a, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ OTHER_SCHEMES = {
     "tcp+tls": "tls",
     "tcps": "tls",
 }
+MAX_PORT = (1 << 32) - 1  # of vsock, which has the most
 SEVERAL = ", each of several an argument of its own"
 SPACES = "have spaces between its URLs"
 
@@ -118,7 +119,9 @@ def reject_address(url: "str", address: "str") -> "NoReturn":
         near = drop_credentials(url)
         reject_url("have no user and no password, which no collector asks for", url, near)
     if not address or address[0] == ":" or address[:2] == "[]":
-        reject_url(f"have a host, as in {scheme}://127.0.0.1{address.lstrip('[]')}", url)
+        port = address.lstrip("[]")
+        port = port if is_number(port[1:], MAX_PORT) else ""  # it may be any text
+        reject_url(f"have a host, as in {scheme}://127.0.0.1{port}", url)
     if "," in address:
         reject_several(url)
     host = address.strip().lstrip("/").partition("/")[0].partition("#")[0]

@@ -116,6 +116,27 @@ def test_a_wrong_url_is_refused_by_name(text: str, rule: str) -> None:
     assert message.partition(f", got {text!r}")[2].partition("'")[0] in ("", ". Did you mean ")
 
 
+@pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("tcp://:514", "tcp://127.0.0.1:514"),
+        ("tcp://[]:514", "tcp://127.0.0.1:514"),
+        ("vsock://:4294967295", "vsock://127.0.0.1:4294967295"),
+        ("tcp://:514\x1b[2J", "tcp://127.0.0.1"),
+        ("tcp://:\ud800", "tcp://127.0.0.1"),
+        ("tcp://:" + "5" * 9000, "tcp://127.0.0.1"),
+    ],
+)
+def test_the_example_of_a_host_has_no_more_than_the_port(text: str, example: str) -> None:
+    """What stands after the host may be anything: it is shown as a repr alone, and cut."""
+    with pytest.raises(ValueError, match=r"^url must have a host") as caught:
+        parse_url(text)
+    message = str(caught.value)
+    assert message.startswith(f"url must have a host, as in {example}, got '")
+    assert message.isprintable()
+    assert len(message) < 200
+
+
 def test_options_of_a_transport(tmp_path: pathlib.Path) -> None:
     """What stands after "?", but for the framing, is the transport's to read."""
     ca = tmp_path / "ca.pem"

@@ -22,7 +22,7 @@ from given import Given
 from syslogfast import _encoder_c, _encoder_py
 
 FORMATTERS = (_encoder_c.format_timestamp, _encoder_py.format_timestamp)
-METHODS = ["encode", "encode", "into", "many", "header", "record", "timestamp"]
+METHODS = ["encode", "encode", "into", "many", "header", "record", "timestamp", "replace"]
 SIZES = [0, 1, 40, 120, 300, 2000, 9000]
 
 
@@ -144,6 +144,19 @@ def call_timestamp(given: Given, encoders: list[Any], options: dict[str, Any]) -
     compare(lambda i: FORMATTERS[i](time_ns, **wanted))
 
 
+def call_replace(given: Given, encoders: list[Any], options: dict[str, Any]) -> None:
+    changes = choose_options(given)
+    for name in ("protocol", "framing", "hostname", "app_name", "procid"):
+        if given.flag():
+            del changes[name]
+
+    def call(i: int) -> tuple[str, bytes]:
+        changed = encoders[i].replace(**changes)
+        return repr(changed), changed.encode(6, "a text\n", time_ns=0)
+
+    compare(call)
+
+
 CALLS = {
     "encode": call_encode,
     "into": call_into,
@@ -151,4 +164,5 @@ CALLS = {
     "header": call_header,
     "record": call_record,
     "timestamp": call_timestamp,
+    "replace": call_replace,
 }

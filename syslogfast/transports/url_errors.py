@@ -27,6 +27,8 @@ OTHER_SCHEMES = {
     "tcps": "tls",
 }
 MAX_PORT = (1 << 32) - 1  # of vsock, which has the most
+LONGEST_PROPOSED = 1000  # characters; nobody has meant more, and each part may have the scheme
+MOST_PROPOSED = 20
 SEVERAL = ", each of several an argument of its own"
 SPACES = "have spaces between its URLs"
 
@@ -37,8 +39,8 @@ def drop_credentials(url: "str") -> "str":
 
 
 def ask_for_url(url: "str") -> "str":
-    """Return the end of a message that proposes a URL; empty if that has a secret."""
-    return ask(url if hide_secrets(url) == url else "")
+    """Return the end of a message that proposes a URL; empty if that has a secret, or is long."""
+    return ask(url if len(url) <= LONGEST_PROPOSED and hide_secrets(url) == url else "")
 
 
 def reject_url_kind(value: "Any") -> "NoReturn":
@@ -105,10 +107,13 @@ def propose_url(url: "str", names: "Collection[str]") -> "str":
 
 def reject_several(url: "str") -> "NoReturn":
     """Refuse several URLs in one text; if there is a secret in it, they are not shown again."""
-    parts = url.replace(",", " ").replace(";", " ").split()
-    scheme = url.partition("://")[0]
-    near = ", ".join([describe(part if "://" in part else f"{scheme}://{part}") for part in parts])
-    end = f". Did you mean {near}?" if hide_secrets(url) == url and len(parts) > 1 else ""
+    end = ""
+    if len(url) <= LONGEST_PROPOSED and hide_secrets(url) == url:
+        parts = url.replace(",", " ").replace(";", " ").split()
+        scheme = url.partition("://")[0]
+        near = [describe(part if "://" in part else f"{scheme}://{part}") for part in parts]
+        if 1 < len(parts) <= MOST_PROPOSED:
+            end = f". Did you mean {', '.join(near)}?"
     raise ValueError(f"url must be one URL{SEVERAL}, got {describe_url(url)}{end}")
 
 

@@ -117,6 +117,24 @@ def test_a_wrong_url_is_refused_by_name(text: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a words " * 20_000 + "://x://y",
+        "udp://web1 " * 21,
+        "udp://" + "web1," * 21,
+        "udp:" + "x" * 2000,
+        "udp://" + "x" * 2000 + "/path",
+        "tcp://user@" + "x" * 2000,
+    ],
+)
+def test_a_message_has_its_bound(text: str) -> None:
+    """What is proposed for a text of any length takes neither megabytes nor their time."""
+    with pytest.raises(ValueError, match=r"^url must ") as caught:
+        parse_url(text)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
     ("text", "example"),
     [
         ("tcp://:514", "tcp://127.0.0.1:514"),

@@ -9,6 +9,7 @@ from syslogfast.constants import FRAMINGS
 from syslogfast.transports import url as urls
 
 SECRET = "s3cr3T"
+LONGEST_MESSAGE = 5000
 TOKENS = [
     *["udp://", "tcp://", "tls://", "unix://", "vsock://", "relp://", "relps://", "fd://"],
     *[
@@ -84,6 +85,7 @@ def judge_error(field: str, error: Exception) -> None:
     assert text.startswith(f"{field} must "), f"{text!r} is no rule of {field}"
     assert SECRET not in text, f"{text!r} shows a secret"
     text.encode()  # which a lone surrogate would prevent
+    assert len(text) < LONGEST_MESSAGE, f"{len(text)} characters: {text[:300]!r}"
 
 
 def check_parts(url: Any, text: str) -> None:

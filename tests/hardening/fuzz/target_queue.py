@@ -16,7 +16,7 @@ from support.scripted_emitters import Twin
 from syslogfast import _bound
 
 MODULES = [load_emitter_module(name) for name in ("c", "python")]
-LIMITS = [1, 300, 1000, 5000, 1 << 18]
+LIMITS = [5000, 300, 1000, 1 << 18, 1]
 SIZES = [-1, 1000, 1 << 20]
 REASONS = ["gone", "error"]
 FIELD_NAMES = ["order", "by", "a b", "", "\u00e9", "n" * 40, "message", "severity", "self", "a=]"]
@@ -128,7 +128,7 @@ def choose_step(given: Given) -> tuple[Any, ...]:
     if form < 216:
         return given.pick(["drop", "drop_first"]), given.pick(REASONS)
     if form < 224:
-        return "drop_oldest", choose_size(given)
+        return "drop_oldest", 1 << 20 if given.flag() else choose_size(given)
     if form < 228:
         return "clear", given.pick(["closed", "gone"])
     if form < 236:

@@ -35,7 +35,7 @@ TOKENS = [
 def choose_url(given: Given) -> str:
     """Return a text of tokens and of others."""
     pieces = []
-    for _ in range(given.octet() % 14):
+    for _ in range(given.octet() % 20):
         token = given.pick(TOKENS)
         pieces.append(token or given.text())
     return "".join(pieces)

@@ -102,43 +102,45 @@ def choose_record(given: Given) -> tuple[Any, ...]:
 
 def choose_step(given: Given) -> tuple[Any, ...]:
     form = given.octet()
-    if form < 64:
+    if form < 48:
         return ("emit", choose_severity(given), choose_text(given), choose_arguments(given),
                 choose_own(given))  # fmt: skip
-    if form < 80:
+    if form < 56:
         return ("level", given.pick(LEVELS), choose_text(given), choose_arguments(given),
                 choose_own(given))  # fmt: skip
-    if form < 96:
+    if form < 68:
         messages = [choose_message(given) for _ in range(given.octet() % 6)]
         return "emit_many", choose_severity(given), messages, given.pick("ltgr")
-    if form < 120:
+    if form < 88:
         return "emit_record", choose_record(given), given.pick([None, None, choose_text(given)])
-    if form < 128:
+    if form < 94:
         return "lines", choose_severity(given), given.octets() * 3, given.octet() % 101 - 1
-    if form < 160:
+    if form < 110:
         return "take", choose_size(given)
-    if form < 176:
+    if form < 118:
         return given.pick(["bind", "bound"]), choose_fields(given)
-    if form < 192:
+    if form < 134:
         return "consume", choose_size(given), given.octet()
-    if form < 200:
+    if form < 146:
         return "peek_run", choose_size(given), 1 + given.octet() % 9, choose_size(given)
-    if form < 208:
+    if form < 162:
         return "put", given.octets(), given.flag(), given.flag()
-    if form < 216:
+    if form < 172:
         return given.pick(["drop", "drop_first"]), given.pick(REASONS)
-    if form < 224:
+    if form < 192:
         return "drop_oldest", 1 << 20 if given.flag() else choose_size(given)
-    if form < 228:
+    if form < 196:
         return "clear", given.pick(["closed", "gone"])
-    if form < 236:
+    if form < 206:
         wanted = ["keep", "drop oldest", "send", "close", "raise", "emit"]
         return "overflow", given.pick(wanted)
-    if form < 240:
+    if form < 210:
         return "threshold", given.size()
-    if form < 244:
+    if form < 216:
         return "closed", given.octet() % 4 == 3
-    return (given.pick(["peek", "peek_records", "rewind", "boundary", "reset", "sort"]),)
+    if form < 240:
+        return (given.pick(["peek", "peek_records"]),)
+    return (given.pick(["rewind", "boundary", "reset", "sort"]),)
 
 
 def try_input(data: bytes) -> None:

@@ -214,7 +214,6 @@ def fit_handler(kind):
 
 
 def release_handler(kind):
-    del kind.__setattr__, kind.__delattr__
     hide_dict(kind)
 
 

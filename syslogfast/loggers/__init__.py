@@ -60,15 +60,20 @@ def install() -> None:
     with logging._lock:  # type: ignore[attr-defined]
         if is_installed or find_refusal():
             return
-        has_watchers = compiled.activate(list_watched_dicts(), list_watched_types())
-        if not has_watchers:
-            return
-        compiled.fit_handler(SysLogHandler)
-        is_installed = True
-        if logging.getLoggerClass() is logging.Logger:
-            logging.setLoggerClass(Logger)
-        convert_all((logging.Logger, Logger), (logging.RootLogger, RootLogger))
-        compiled.note()
+        is_installed = True  # as long as a part of it may be: what fails half way is undone
+        try:
+            has_watchers = compiled.activate(list_watched_dicts(), list_watched_types())
+            if not has_watchers:
+                is_installed = False
+                return
+            compiled.fit_handler(SysLogHandler)
+            if logging.getLoggerClass() is logging.Logger:
+                logging.setLoggerClass(Logger)
+            convert_all((logging.Logger, Logger), (logging.RootLogger, RootLogger))
+            compiled.note()
+        except BaseException:
+            uninstall()
+            raise
 
 
 def uninstall() -> None:
@@ -77,12 +82,21 @@ def uninstall() -> None:
     with logging._lock:  # type: ignore[attr-defined]
         if not is_installed:
             return
-        is_installed = False
         if logging.getLoggerClass() is Logger:
             logging.setLoggerClass(logging.Logger)
         convert_all((Logger, logging.Logger), (RootLogger, logging.RootLogger))
-        compiled.release_handler(SysLogHandler)
+        release_handler()
         compiled.deactivate(list_caches())
+        is_installed = False  # at last: what fails before, for want of memory, can be tried again
+
+
+def release_handler() -> None:
+    """Have the class of handlers tell of changes no more, as far as it does."""
+    for name in ("__setattr__", "__delattr__"):
+        if name in vars(SysLogHandler):
+            delattr(SysLogHandler, name)
+    if "__dict__" in vars(SysLogHandler):
+        compiled.release_handler(SysLogHandler)
 
 
 def explain(name: str | None = None) -> str:

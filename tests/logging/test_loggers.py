@@ -215,6 +215,78 @@ print(type(logging.root) is logging.RootLogger, loggers.explain())
     )
 
 
+UNFINISHED = """
+import logging, sys
+from syslogfast import SysLogHandler, loggers
+
+def leave_unfinished(call, name):
+    step = getattr(loggers.compiled, name)
+    def fail(*arguments):
+        if sys.argv[2] == "begun":
+            step(*arguments)
+        raise MemoryError
+    setattr(loggers.compiled, name, fail)
+    try:
+        call()
+    except MemoryError:
+        pass
+    setattr(loggers.compiled, name, step)
+
+def check_that_nothing_is_left():
+    assert loggers.explain() == "install() has not been called"
+    assert type(logging.root) is logging.RootLogger
+    assert logging.getLoggerClass() is logging.Logger
+    assert dict(vars(SysLogHandler)) == before
+
+before = dict(vars(SysLogHandler))
+for _ in range(100):  # more than there is space for
+    leave_unfinished(loggers.install, sys.argv[1])
+    check_that_nothing_is_left()
+loggers.install()
+assert type(logging.root) is loggers.RootLogger
+leave_unfinished(loggers.uninstall, "release_handler")
+leave_unfinished(loggers.uninstall, "deactivate")
+loggers.uninstall()
+check_that_nothing_is_left()
+"""
+
+
+@pytest.mark.parametrize("progress", ["begun", "none"])
+@pytest.mark.parametrize("step", ["fit_handler", "note"])
+def test_what_fails_half_way_is_undone(run_python: Any, step: str, progress: str) -> None:
+    """For want of memory both may raise anywhere, and can be called again."""
+    result = run_python(UNFINISHED, step, progress)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+WITHOUT_MEMORY = """
+import _testcapi
+from syslogfast import loggers
+
+loggers.install()
+found = loggers.explain()
+for number in range(200):
+    loggers.install()
+    _testcapi.set_nomemory(number, number + 1)
+    try:
+        loggers.explain()
+    except MemoryError:
+        pass
+    finally:
+        _testcapi.remove_mem_hooks()
+    loggers.uninstall()
+loggers.install()
+assert loggers.explain() == found, (loggers.explain(), found)
+"""
+
+
+def test_explain_without_memory(run_python: Any) -> None:
+    """Nothing is left undone, and no exception is left behind."""
+    pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
+    result = run_python(WITHOUT_MEMORY)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_the_fallback(run_python: Any) -> None:
     """The same names; nothing changes, and `explain` says so."""
     code = """

@@ -154,8 +154,10 @@ cdef extern from *:
         if (!syslogfast_is_changed())
             return 1;
         name = PyUnicode_FromString("handle");
-        if (name == NULL)
+        if (name == NULL) {
+            PyErr_Clear();
             return 0;
+        }
         syslogfast_generation++;
         for (i = 0; i < syslogfast_dict_count; i++)
             syslogfast_dict_versions[i] = syslogfast_get_levels(syslogfast_dicts[i]);

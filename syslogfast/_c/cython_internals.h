@@ -2,8 +2,8 @@
 
    The module asks Cython for a state of its own in each interpreter (setup.py defines
    CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: three parts
-   of its code are overridden here, by name, before it uses them; and a fourth, for its size, in
-   the small build. Names that begin with __Pyx are private to Cython and may change with any minor
+   of its code are overridden here, by name, before it uses them; a fourth, for its size, in the
+   small build; and a fifth, for want of memory, on Python 3.11. Names that begin with __Pyx are private to Cython and may change with any minor
    version: so the build fails with one that is not known here, below and in setup.py.
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and
@@ -53,6 +53,14 @@
       Without: the small module is a tenth larger, 136 KB and not 124 with gcc 12.
       Proof: tests/packaging/test_package.py::test_small_build.
       It can go at any time, for its price in bytes.
+
+   5. AN ERROR WITHOUT AN EXCEPTION, ON PYTHON 3.11. A function in Python that raises may return
+      with no exception set: CPython clears it where there is no memory for the frame of a caller
+      (`take_ownership` in Python/frame.c). `__Pyx_GetException`, which `finally` and `except` begin
+      with, then gives a traceback to an exception that is NULL. It is given a MemoryError.
+      Without: a wrong argument of Encoder, where one allocation fails, ends the process (SIGSEGV).
+      Proof: tests/encoder/test_memory.py::test_an_exception_is_lost.
+      It can go: with Python 3.11.
 
    A new minor version of Cython: change the number here, in setup.py and in pyproject.toml (a test
    compares them), look up in the C that it generates the names above, run the tests above and the
@@ -235,6 +243,13 @@ static syslogfast_place *syslogfast_get_place(void) {
 #pragma GCC diagnostic ignored "-Wattributes"
 static void __Pyx_AddTraceback(const char *, int, int, const char *) __attribute__((pure));
 #endif
+#endif
+
+/* 5: an error without an exception, on Python 3.11. */
+
+#if PY_VERSION_HEX < 0x030C0000
+#define PyException_SetTraceback(value, trace) \
+    ((value) ? (PyException_SetTraceback)(value, trace) : (PyErr_NoMemory(), -1))
 #endif
 
 /* Our own functions. What calls syslogfast_cold_path() first is compiled for size; the others are

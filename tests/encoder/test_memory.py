@@ -411,3 +411,35 @@ def test_nothing_leaks(compiled, name) -> None:
     assert min(growths) < 4000, growths
     BYTEARRAY.append(0)  # fails if a message is still held
     BYTEARRAY[:] = content
+
+
+LOST = """
+import _testcapi, sys, syslogfast
+encoder = syslogfast.Encoder(hostname="h", app_name="a", procid=1)
+wrong = object()
+calls = (
+    lambda: syslogfast.Encoder(structured_data=wrong),
+    lambda: encoder.encode(6, "x", structured_data=wrong),
+    lambda: encoder.encode(6, wrong),
+)
+for call in calls:
+    for number in [None, None, *range(200)]:
+        if number is not None:
+            _testcapi.set_nomemory(number, number + 1)
+        try:
+            call()
+        except (MemoryError, TypeError):
+            pass
+        except SystemError as error:  # Python 3.11, where none of our frames is between
+            assert sys.version_info < (3, 12) and "without" in str(error), error
+        finally:
+            _testcapi.remove_mem_hooks()
+"""
+
+
+@pytest.mark.versions
+def test_an_exception_is_lost(compiled, run_python) -> None:
+    """Python 3.11 loses an exception where a frame finds no memory; the process lives on."""
+    pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
+    result = run_python(LOST)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -47,7 +47,7 @@ static SYSLOGFAST_COLD PyObject *syslogfast_socket_close(PyObject *self, PyObjec
 
 static SYSLOGFAST_COLD void syslogfast_socket_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    syslogfast_socket_close(self, NULL);
+    Py_DECREF(syslogfast_socket_close(self, NULL));
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -172,3 +172,11 @@ def test_connecting_is_audited() -> None:
     datagram.DatagramSocket(("127.0.0.1", 9)).close()
     is_watching.clear()
     assert events == [("127.0.0.1", 9)]
+
+
+def test_references_are_given_back() -> None:
+    """A socket that goes leaves none behind, not of None either."""
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        datagram.DatagramSocket(("127.0.0.1", 9))
+    assert sys.getrefcount(None) - before < 500

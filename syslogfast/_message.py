@@ -74,6 +74,8 @@ def read_template(template: "Any") -> "tuple[str, dict[str, object]] | None":
 
 def print_value(value: "object") -> "str":
     """Return str(value), or UTF-8 as text; what stands for it if it cannot be printed."""
+    if type(value) is str:
+        return value  # which needs no memory
     found = read_template(value) if HAS_TEMPLATES else None
     if found:
         return found[0]

@@ -558,3 +558,29 @@ def test_exc_info(module: ModuleType) -> None:
         assert parse_rfc5424(take_one(emitter)).message == "100%"
     emitter.error("100%", exc_info=True)
     assert parse_rfc5424(take_one(emitter)).message == "100%#012NoneType: None"
+
+
+def test_bind_without_memory(module: ModuleType) -> None:
+    """Whichever allocation fails: a MemoryError, or the text itself, not that it was unprintable.
+
+    A child has its fields for good.
+    """
+    api = pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
+    emitter = make_emitter(module)
+    emitter.bind(request="r-17")
+    bound = 0
+    for number in range(800):
+        api.set_nomemory(number, number + 1)
+        try:
+            child = emitter.bind(request="r-17")
+        except MemoryError:
+            continue
+        except SystemError as error:  # CPython 3.11's own
+            assert "without" in str(error)
+            continue
+        finally:
+            api.remove_mem_hooks()
+        child.info("sold")
+        assert parse_rfc5424(take_one(child)).structured_data == [(SD_ID, [("request", "r-17")])]
+        bound += 1
+    assert bound > 100

@@ -259,6 +259,8 @@ def clean_pairs(parameters: "object") -> "list[tuple[str, str]]":
                 name, value = "value", pair
             if value is not None:
                 pairs.append((clean_sd_name(name), print_value(value)))
+    except MemoryError:
+        raise
     except Exception as error:
         pairs.append(("value", describe_unprintable(parameters, error)))
     return pairs
@@ -272,6 +274,8 @@ def clean_elements(structured_data: "object", enterprise_id: "str") -> "Elements
             for sd_id, parameters in list(structured_data.items()):  # type: ignore[attr-defined]
                 sd_id = clean_sd_id(sd_id, enterprise_id)
                 elements.setdefault(sd_id, []).extend(clean_pairs(parameters))
+    except MemoryError:
+        raise  # else a child of `bind` would lack its fields for good
     except Exception:
         pass  # what can be read of it has been
     return elements or None

@@ -573,10 +573,7 @@ def test_bind_without_memory(module: ModuleType) -> None:
         api.set_nomemory(number, number + 1)
         try:
             child = emitter.bind(request="r-17")
-        except MemoryError:
-            continue
-        except SystemError as error:  # CPython 3.11's own
-            assert "without" in str(error)
+        except (MemoryError, SystemError):  # the latter is CPython 3.11's own
             continue
         finally:
             api.remove_mem_hooks()

@@ -91,10 +91,14 @@ class Sweep:
         sys.unraisablehook = self.note_unraisable
 
     def note_unraisable(self, given: Any) -> None:
-        """What a thread of ours, or an object's end, cannot raise: for want of memory alone."""
+        """What an object's end, or the start of a thread, cannot raise: for want of memory alone.
+
+        A worker that has begun survives it.
+        """
         name = given.exc_type.__name__
         self.unraisable[name] = self.unraisable.get(name, 0) + 1
-        if not is_known(given.exc_value or given.exc_type()):
+        functions = [frame.f_code.co_name for frame, _ in traceback.walk_tb(given.exc_traceback)]
+        if "_do_next" in functions or not is_known(given.exc_value or given.exc_type()):
             self.findings.append(f"{self.where}: ignored {given.exc_value!r} in {given.object!r}")
             print(self.findings[-1], flush=True)
 

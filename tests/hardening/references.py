@@ -52,7 +52,7 @@ TASKS = {
     "unix": ("calls", "unix", 0, 100),
     "relp": ("calls", "relp", 0, 100),
     "children": ("children", "udp", 100_000, 1_000_000),
-    "TCP": ("reconnects", "hanging up", 1000, 3000),
+    "TCP": ("reconnects", "hanging up", 300, 1000),
     "TLS": ("reconnects", "hanging up with TLS", 100, 1000),
     "interpreters": ("interpreters", "udp", 10, 200),
 }

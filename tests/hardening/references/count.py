@@ -87,11 +87,13 @@ def find_growth(growth: dict[str, int], rounds: int) -> list[str]:
     return [what for what in limits if growth[what] > limits[what]]
 
 
-def check_growth(name: str, call: Callable[[], object], rounds: int) -> dict[str, int]:
+def check_growth(
+    name: str, call: Callable[[], object], rounds: int, confirmation: int = 2
+) -> dict[str, int]:
     """Return the growth of a call; AssertionError: it leaks, which more rounds confirm."""
     growth = measure(call, rounds)
     if find_growth(growth, 0):
-        rounds *= CONFIRMATION
+        rounds *= confirmation
         growth = measure(call, rounds)
         over = find_growth(growth, rounds)
         assert not over, f"{name}: {over} grow by {growth} in {rounds} rounds"
@@ -112,7 +114,7 @@ def count_calls(url: str, scratch: str, rounds: int) -> dict[str, Any]:
 
         began = time.monotonic()
         try:
-            growth = check_growth(each.name, call, rounds)
+            growth = check_growth(each.name, call, rounds, CONFIRMATION)
         except AssertionError as finding:
             findings.append(str(finding))
             continue

@@ -74,7 +74,11 @@ cdef class Queue:
             return None
         end = find_contiguous_end(block)
         data = make_view(self, end)
-        return data, [block.ends[index] - block.position for index in range(block.first, end)]
+        ends = []
+        for index in range(block.first, end):
+            # No comprehension: where the list cannot grow, Cython 3.3 frees what it appends twice.
+            ends.append(block.ends[index] - block.position)
+        return data, ends
 
     @cython.critical_section
     def peek_run(self, Py_ssize_t longest, Py_ssize_t most, Py_ssize_t space, /):

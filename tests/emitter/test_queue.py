@@ -9,6 +9,7 @@ import itertools
 import random
 import signal
 import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from types import ModuleType
@@ -16,7 +17,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from support.backends import load_backend
+from support.backends import load_backend, load_emitter_module
 from support.each import try_each
 
 from syslogfast.transports import queue_py
@@ -1500,3 +1501,29 @@ def test_no_memory_for_more(run_python, backend: str) -> None:
     """A record that would need more is dropped at once, for that reason; later ones are queued."""
     result = run_python(WITHOUT_MEMORY, "1000", backend=backend)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.native
+@pytest.mark.versions
+def test_records_are_peeked_without_memory(backend: str) -> None:
+    """Whichever allocation fails, nothing is freed twice: not the numbers where records end."""
+    api = pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
+    queue = load_emitter_module(backend).Queue(1 << 20)
+    for _ in range(5):  # for which a list grows twice
+        queue.put(b"x" * 40)
+    ends = [40, 80, 120, 160, 200]
+    before = [sys.getrefcount(end) for end in ends]
+    failed = 0
+    for number in range(1000):
+        api.set_nomemory(number % 20, number % 20 + 1)
+        try:
+            queue.peek_records()
+        except (MemoryError, SystemError):  # the latter is CPython 3.11's own
+            failed += 1
+        finally:
+            api.remove_mem_hooks()
+        queue.rewind()
+    assert failed > 50
+    after = [sys.getrefcount(end) for end in ends]
+    assert all(abs(b - a) < 20 for a, b in zip(after, before, strict=True)), (before, after)
+    assert queue.peek_records()[1] == ends

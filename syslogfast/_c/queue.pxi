@@ -118,8 +118,10 @@ cdef class Queue:
         offsets = <Py_ssize_t *>PyMem_Calloc(2 * (longest + 1) * sizeof(Py_ssize_t) + used, 1)
         if offsets == NULL:
             return  # in the order in which they came, then
-        if not swap(&self.pinned, 0, 1):
-            PyMem_Free(offsets)  # a signal's handler has them
+        if not swap(&self.pinned, 0, 1) or block.first != first:
+            if self.pinned > 0:
+                self.pinned = 0
+            PyMem_Free(offsets)  # a signal's handler has them, or had them meanwhile
             return
         tails = offsets + longest + 1
         scratch = <char *>(tails + longest + 1)
@@ -382,6 +384,7 @@ cdef int advance_block(Queue queue) noexcept:
             return 0
         if block.next is None:
             empty_block(block)
+            queue.size = queue.count = 0    # whatever a signal's handler has come amid
             return 0
         emptied = block
         queue.oldest = block = block.next

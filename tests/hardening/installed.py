@@ -10,7 +10,7 @@ MARK = "SYSLOGFAST_HARDENING_RUNS_IN"
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def run_in_build(name: str = "plain", packages: tuple[str, ...] = ("pytest",)) -> None:
+def run_in_build(name: str = "plain", packages: tuple[str, ...] = ("pytest", "setuptools")) -> None:
     """Go on in an environment with the package as it is here, compiled as usual.
 
     What is in tests/support can be imported from then on.

@@ -1,6 +1,6 @@
-"""Emitters of the fallback, a sender and its worker at a time, over a transport that is scripted."""
+"""Emitters of the fallback, a sender and its worker at a time; the transport is scripted."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from schedules.queues import Work
 from schedules.scheduler import Scheduler
@@ -47,8 +47,8 @@ class SenderScenario:
     overflow = "drop-newest"
     queue_bytes = 10_000
     padding = 0
-    options: dict[str, Any] = {}
-    script_at_first: list[Any] = []
+    options: ClassVar[dict[str, Any]] = {}
+    script_at_first: ClassVar[list[Any]] = []
     opens_first = True  # the transport is open before the threads begin
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -189,13 +189,13 @@ class Connect(EmitTogether):
 class Full(EmitTogether):
     """The transport takes nothing, then a part, then all."""
 
-    script_at_first = [0.5, 0.0, 0.3]
+    script_at_first: ClassVar = [0.5, 0.0, 0.3]
 
 
 class Break(SenderScenario):
     """It breaks amid a record, which goes over the next connection as a whole."""
 
-    script_at_first = [OSError(104, "reset")]
+    script_at_first: ClassVar = [OSError(104, "reset")]
 
     def list_emitting(self) -> list[Work]:
         return [
@@ -205,7 +205,7 @@ class Break(SenderScenario):
 
 
 class Flush(SenderScenario):
-    script_at_first = [0.5]
+    script_at_first: ClassVar = [0.5]
 
     def flush(self) -> None:
         self.emit("b")
@@ -239,7 +239,7 @@ class Block(SenderScenario):
     overflow = "block"
     queue_bytes = 300
     padding = 150
-    script_at_first = [0.0, 0.5]
+    script_at_first: ClassVar = [0.0, 0.5]
 
     def list_emitting(self) -> list[Work]:
         return [
@@ -252,7 +252,7 @@ class DropOldest(SenderScenario):
     overflow = "drop-oldest"
     queue_bytes = 300
     padding = 150
-    script_at_first = [0.0, 0.5]
+    script_at_first: ClassVar = [0.0, 0.5]
 
     def list_emitting(self) -> list[Work]:
         return [
@@ -267,7 +267,7 @@ class DropOldest(SenderScenario):
 class Dump(SenderScenario):
     """Two dump what is recorded, while one records."""
 
-    options = {"level": "info", "recorder_bytes": 1 << 17, "dump_level": "alert"}
+    options: ClassVar = {"level": "info", "recorder_bytes": 1 << 17, "dump_level": "alert"}
 
     def list_emitting(self) -> list[Work]:
         return [

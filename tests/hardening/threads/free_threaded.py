@@ -1,15 +1,11 @@
-"""CPythons without the GIL, built from Debian's sources, and the package compiled for them."""
+"""CPythons without the GIL, built from Debian's sources."""
 
 import os
-import runpy
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import builds
 
@@ -25,20 +21,19 @@ LEFT_OUT = (
     *("_zstd", "readline"),
 )
 CONFIGURE = ("--disable-gil", "--disable-test-modules", "--without-ensurepip", "-q")
-SANITIZE = "-fsanitize=thread"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """There is no such Python to be had now; it says why."""
 
 
 def fetch_source(folder: Path) -> Path:
-    """Return the archive of the newest source, fetched by apt-get with a configuration of its own."""
+    """Return the archive of the newest source, which apt-get has fetched."""
     mirror = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True
     ).stdout.split("\n")[0]
     if not mirror:
-        raise Unavailable("apt-get has no mirror")
+        raise UnavailableError("apt-get has no mirror")
     (folder / "lists/partial").mkdir(parents=True)
     sources = folder / "sources.list"
     configuration = folder / "apt.conf"
@@ -61,7 +56,7 @@ def fetch_source(folder: Path) -> Path:
             if done.returncode == 0 and found:
                 return found[0]
             said = (done.stderr.strip().splitlines() or [said])[0]
-    raise Unavailable(f"Debian gives no source of Python {' or '.join(VERSIONS)}: {said}")
+    raise UnavailableError(f"Debian gives no source of Python {' or '.join(VERSIONS)}: {said}")
 
 
 def build_python(sanitizes: bool) -> Path:
@@ -86,58 +81,9 @@ def build_python(sanitizes: bool) -> Path:
                     command, cwd=source, env=environ, capture_output=True, text=True
                 )
                 if done.returncode:
-                    raise Unavailable(f"{command[0]} failed:\n{done.stderr[-2000:]}")
+                    raise UnavailableError(f"{command[0]} failed:\n{done.stderr[-2000:]}")
             for name in ("suppressions", "suppressions_free_threading"):
                 shutil.copy(source / f"Tools/tsan/{name}.txt", folder)
         seal.touch()
     (interpreter,) = folder.glob("bin/python3.[0-9]*t")
     return interpreter
-
-
-def read_extensions(tree: Path) -> list[Any]:
-    """Return the extensions of setup.py, without building them."""
-    found: list[Any] = []
-    before = Path.cwd()
-    os.chdir(tree)
-    try:
-        with mock.patch("setuptools.setup", lambda **given: found.extend(given["ext_modules"])):
-            runpy.run_path("setup.py")
-    finally:
-        os.chdir(before)
-    return found
-
-
-def compile_package(interpreter: Path, sanitizes: bool) -> Path:
-    """Return a folder with the package, compiled for this interpreter from the C that there is.
-
-    Cython has made that for another one: it is the same for all, and would take long here.
-    """
-    tree = builds.FOLDER / "plain/tree"
-    target = interpreter.parents[1] / "package"
-    digest = (tree.parent / "digest").read_text()
-    seal = target / "digest"
-    if seal.exists() and seal.read_text() == digest:
-        return target
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(tree / "syslogfast", target / "syslogfast")
-    asked = "import sysconfig as s; print(s.get_path('include'), s.get_config_var('EXT_SUFFIX'))"
-    include, suffix = subprocess.run(
-        [interpreter, "-c", asked],
-        env=os.environ | {"TSAN_OPTIONS": "report_bugs=0"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    flags = ["-O1", "-g", SANITIZE] if sanitizes else []
-    for extension in read_extensions(tree):
-        name = extension.name.rpartition(".")[2]
-        command = [
-            *("gcc", "-shared", "-fPIC", *extension.extra_compile_args, *flags),
-            *(f"-D{macro}={value}" for macro, value in extension.define_macros),
-            *(f"-I{tree / folder}" for folder in extension.include_dirs),
-            *(f"-I{include}", str(tree / f"syslogfast/_c/{name}.c")),
-            *("-o", str(target / f"syslogfast/{name}{suffix}")),
-        ]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-    seal.write_text(digest)
-    return target

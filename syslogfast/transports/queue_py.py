@@ -340,16 +340,20 @@ class Queue:
     def count_all(self) -> "Counts":
         """Return what became of all records: offered == sent + queued + dropped."""
         with self._lock:
+            sent = self._sent
             dropped = dict(self._dropped)
-            queued = self.count
-            return {
-                "offered": self._sent + queued + sum(dropped.values()),
-                "sent": self._sent,
+            queued = len(self._frames)
+            counts: Counts = {
+                "offered": sent + queued + sum(dropped.values()),
+                "sent": sent,
                 "queued": queued,
                 "dropped": dropped,
                 "truncated": self._truncated + self.truncations,
                 "bytes": self._sent_bytes,
             }
+            if sent == self._sent and dropped == self._dropped:
+                return counts
+        return self.count_all()  # what has interrupted this has changed them
 
     def _list_oldest(self, most: "int") -> "list[bytes]":
         """Return the oldest records, ALL pinned: as many as go together, one in any case."""

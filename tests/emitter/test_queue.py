@@ -312,6 +312,24 @@ def test_queue_is_used_again(backend: str) -> None:
         tracemalloc.stop()
 
 
+def test_an_account_that_is_interrupted() -> None:
+    """A signal's handler that comes amid it may send: what it has sent is counted once."""
+    queue = queue_py.Queue(1000)
+
+    class Interrupting(int):
+        def __radd__(self, other: int) -> int:
+            if queue.peek() is not None:
+                queue.consume(10)
+            return other + int(self)
+
+    queue.put(b"x" * 10)
+    queue.drop("full")
+    queue._dropped["full"] = Interrupting(1)
+    counts = queue.count_all()
+    assert (counts["offered"], counts["sent"], counts["queued"]) == (2, 1, 0)
+    assert counts["dropped"] == {"full": 1}
+
+
 # --- the transport breaks
 # -----------------------------------------------------------------------------
 

@@ -243,7 +243,9 @@ class Datagrams(Flow):
 
 
 class Stream(Flow):
-    """TCP: a thread connects; block waits for it."""
+    """TCP: a thread connects; block waits for it, but not amid what it has interrupted."""
+
+    may_drop = True
 
     options: ClassVar = {"linger": 0, "overflow": "block", "queue_bytes": 700}
     sink: Sink | None = None

@@ -219,14 +219,15 @@ def main(hooks: str, seconds: float) -> None:
     singles = doubles = places = pairs = 0
     for operation in OPERATIONS:
         for halves in (False, True) if operation.kind == socket.SOCK_STREAM else (False,):
-            end = time.monotonic() + seconds / (2 * len(OPERATIONS))
+            share = seconds / (2 * len(OPERATIONS))
+            end = time.monotonic() + share
             most, _ = runner.run(operation, 0, NEVER, False, halves)
             assert most, f"{operation.name}: the core has no hooks"
             order = [(first, itself) for first in range(1, most + 1) for itself in (True, False)]
             pick.shuffle(order)
             lengths = {}
             for first, itself in order:
-                if singles and time.monotonic() > end:
+                if lengths and time.monotonic() > end - share / 2:
                     break
                 count = runner.run(operation, first, NEVER, itself, halves)[1]
                 singles += 1

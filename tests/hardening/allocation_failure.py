@@ -17,8 +17,12 @@ import tempfile
 import time
 from typing import Any
 
-from receiving import TRANSPORTS, receive
-from report import run_job
+from installed import run_in_build
+
+run_in_build()
+
+from receiving import TRANSPORTS, receive  # noqa: E402
+from report import run_job  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).with_suffix("")
 SHORT, LONG = 70.0, 1800.0

@@ -7,24 +7,22 @@ tells of the crash is where docs/unikernels.md says: on the wire, or else on sta
 
 import collections
 import itertools
-import pathlib
 import random
 import re
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from report import run_job, use_package
+from installed import run_in_build
+from report import run_job
 
-use_package("deaths", packages=("pytest",))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+run_in_build()
 
 from support.crashes import (  # noqa: E402
     FATAL,

@@ -14,7 +14,7 @@ if __name__ == "__main__":
 
 from properties.modules import load_modules
 from properties.operations import Pair
-from properties.roads import try_roads
+from properties.transports import try_transports
 
 OPERATIONS = 300
 MODEL_SHARE = 0.4  # of the time; the transports have the rest
@@ -39,7 +39,7 @@ def job(seconds: float) -> dict[str, object]:
             operations += try_pair(name, runs)
         runs += 1
     figures: dict[str, object] = {"model runs": 2 * runs, "model operations": operations}
-    figures.update(try_roads((1 - MODEL_SHARE) * seconds))
+    figures.update(try_transports((1 - MODEL_SHARE) * seconds))
     return figures
 
 

@@ -7,23 +7,11 @@ it to `.ci/harden`.
 """
 
 import argparse
-import importlib.util
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import builds
-
-
-def use_package(name: str, *, packages: tuple[str, ...] = ()) -> None:
-    """Go on in an environment `name` that has the package, where this interpreter has it not."""
-    needed = ("syslogfast", *packages)
-    if any(importlib.util.find_spec(package) is None for package in needed):
-        interpreter = builds.build(name, packages=packages)
-        os.execv(interpreter, [str(interpreter), *sys.argv])
 
 
 def run_job(job: Callable[[float], dict[str, object]], *, short: float, long: float) -> None:

@@ -28,11 +28,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from report import run_job, use_package
+from installed import run_in_build
+from report import run_job
 
-use_package("soak", packages=("pytest",))
+run_in_build()
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE / "soak")]
+sys.path.insert(0, str(HERE / "soak"))
 
 from emitting import MARKS, make_text  # noqa: E402
 from support.certificates import Certificates, make_certificates  # noqa: E402
@@ -54,7 +55,7 @@ CLONE_NEWNS = 0x20000  # <linux/sched.h>
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000  # <linux/if_tun.h>
 
 
-class Road(NamedTuple):
+class Transport(NamedTuple):
     """A way to the collector, and what is promised of it.
 
     is_sure: nothing is lost that was sent. is_stream: only breaks lose something.
@@ -66,21 +67,21 @@ class Road(NamedTuple):
     is_stream: bool = True
 
 
-ROADS = {
-    "udp": Road("udp://{far}:5141?retry=1", {}, is_stream=False),
-    "tcp-lf": Road("tcp://{far}:5142?framing=lf&{tries}", {"queue_bytes": 1 << 26}),
-    "tcp-octet": Road(
+TRANSPORTS = {
+    "udp": Transport("udp://{far}:5141?retry=1", {}, is_stream=False),
+    "tcp-lf": Transport("tcp://{far}:5142?framing=lf&{tries}", {"queue_bytes": 1 << 26}),
+    "tcp-octet": Transport(
         "tcp://{far}:5142?framing=octet&{tries}",
         {"queue_bytes": 1 << 14, "overflow": "drop-oldest"},
     ),
-    "tls": Road("tls://{far}:5143?ca={ca}&name=localhost&{tries}", {"linger": 0.05}),
-    "relp": Road("relp://{far}:5144?{tries}", {"queue_bytes": 1 << 26}, is_sure=True),
-    "relp-oldest": Road(
+    "tls": Transport("tls://{far}:5143?ca={ca}&name=localhost&{tries}", {"linger": 0.05}),
+    "relp": Transport("relp://{far}:5144?{tries}", {"queue_bytes": 1 << 26}, is_sure=True),
+    "relp-oldest": Transport(
         "relp://{far}:5144?{tries}",
         {"queue_bytes": 1 << 14, "overflow": "drop-oldest"},
         is_sure=True,
     ),
-    "relp-newest": Road("relp://{far}:5144?{tries}", {"queue_bytes": 1 << 14}, is_sure=True),
+    "relp-newest": Transport("relp://{far}:5144?{tries}", {"queue_bytes": 1 << 14}, is_sure=True),
 }
 CONFIGURATION = """
 global(workDirectory="%(folder)s" maxMessageSize="64k" net.enableDNS="off"
@@ -327,15 +328,15 @@ class World:
 
 
 class Program:
-    """A process of soak/emitting.py on one road."""
+    """A process of soak/emitting.py on one transport."""
 
     def __init__(self, name: str, folder: pathlib.Path, ca: pathlib.Path, seed: int) -> None:
         self.name = name
-        self.road = ROADS[name]
+        self.transport = TRANSPORTS[name]
         self.folder = folder / name
         self.folder.mkdir()
-        url = self.road.url.format(far=FAR, ca=ca, tries="retry=2&keepalive=15")
-        options = {"hostname": "here", "app_name": name, **self.road.options}
+        url = self.transport.url.format(far=FAR, ca=ca, tries="retry=2&keepalive=15")
+        options = {"hostname": "here", "app_name": name, **self.transport.options}
         program = [sys.executable, "-I", str(HERE / "soak/emitting.py"), url, json.dumps(options)]
         arguments = [str(THREADS), str(PAUSE), f"{seed} {name}", str(self.folder)]
         self.stderr = self.folder / "stderr"
@@ -442,8 +443,8 @@ def count_runs(numbers: collections.Counter[int], offered: int) -> int:
 def account(
     program: Program, answer: dict[str, Any], stored: dict[str, Stored], breaks: list[float]
 ) -> tuple[dict[str, int], list[str]]:
-    """Return the figures of a road, and the findings."""
-    name, road = program.name, program.road
+    """Return the figures of a transport, and the findings."""
+    name, transport = program.name, program.transport
     findings: list[str] = []
     children = [json.loads(path.read_text()) for path in program.folder.glob("child-*")]
     if len(children) != answer["children"] or answer["failed"]:
@@ -475,10 +476,10 @@ def account(
         totals["told"] += sum(found.told.values())
         totals["lost"] += max(0, lost)
         totals["doubled"] += found.numbers.total() - len(+found.numbers)
-        if road.is_sure and lost > 0:
+        if transport.is_sure and lost > 0:
             missing = [n for n in range(1, stats["offered"] + 1) if not found.numbers[n]]
             findings.append(f"{name}: lost {lost}, with those dropped {missing[:20]}; {stats}")
-        if road.is_stream and given is answer:
+        if transport.is_stream and given is answer:
             reconnects = stats["reconnects"]
             size = stats["bytes"] // max(1, stats["sent"])
             if lost * size > reconnects * HELD:
@@ -486,7 +487,7 @@ def account(
             runs = count_runs(found.numbers, stats["offered"])
             if not dropped and runs > reconnects:
                 findings.append(f"{name}: lost {lost} in {runs} parts by {reconnects} breaks")
-        elif road.is_stream and lost:
+        elif transport.is_stream and lost:
             broke = [moment for moment in breaks if -30 < moment - given["time"] + 60 < 90]
             if not broke:
                 findings.append(f"{name}: a fork lost {lost}, and nothing broke: {stats}")
@@ -496,12 +497,12 @@ def account(
         elif not re.match("syslogfast: .*; records waiting: ", line):
             findings.append(f"{name}: standard error: {line}")
     # A record that tells of drops may be lost with a connection, or be dropped as the oldest.
-    is_exact = road.options.get("overflow") != "drop-oldest" and (
-        road.is_sure or not totals["lost"]
+    is_exact = transport.options.get("overflow") != "drop-oldest" and (
+        transport.is_sure or not totals["lost"]
     )
     if totals["told"] > totals["dropped"] or (is_exact and totals["told"] < totals["dropped"]):
         findings.append(f"{name}: dropped {totals['dropped']}, told of {totals['told']}")
-    if not road.is_stream and totals["lost"] > 0.75 * totals["offered"]:
+    if not transport.is_stream and totals["lost"] > 0.75 * totals["offered"]:
         findings.append(f"{name}: lost {totals['lost']} of {totals['offered']}")
     return dict(totals), findings
 
@@ -565,7 +566,7 @@ def soak(seconds: float) -> dict[str, object]:
         collector = Collector(folder, networks, certificates)
         stack.callback(subprocess.run, ["umount", "-l", str(collector.disk)], check=True)
         stack.callback(collector.kill)
-        programs = [Program(name, folder, certificates.ca, seed) for name in ROADS]
+        programs = [Program(name, folder, certificates.ca, seed) for name in TRANSPORTS]
         for program in programs:
             stack.callback(program.close)
         world = World(networks, collector, chance)

@@ -21,7 +21,7 @@ IDENTITY: dict[str, Any] = {"hostname": "h", "app_name": "a", "procid": 1}
 RECORD = re.compile(rb"<\d+>1 \S+ h (?:a|child) 1 - (?:-|\[.*?\]) (\d+) (\d+) x*")
 
 
-class Road:
+class Transport:
     """A collector of one kind, and the emitter that sends there."""
 
     def __init__(self, kind: str, folder: str, **options: Any) -> None:
@@ -116,14 +116,16 @@ def encode(shared: dict[str, Any], thread: int, pick: random.Random) -> None:
     assert record.endswith(text.encode()), record
 
 
-def work(thread: int, roads: list[Road], shared: dict[str, Any], end: float, seed: int) -> None:
+def work(
+    thread: int, transports: list[Transport], shared: dict[str, Any], end: float, seed: int
+) -> None:
     pick = random.Random(seed * THREADS + thread)
-    children = [road.log.child(app_name="child") for road in roads]
+    children = [transport.log.child(app_name="child") for transport in transports]
     elements = shared["elements"]
     while time.monotonic() < end:
-        index = pick.randrange(len(roads))
-        road = roads[index]
-        log = road.log
+        index = pick.randrange(len(transports))
+        transport = transports[index]
+        log = transport.log
         what = pick.randrange(24)
         if what == 0:
             log.flush(0.01)
@@ -137,8 +139,8 @@ def work(thread: int, roads: list[Road], shared: dict[str, Any], end: float, see
         elif what < 7:
             encode(shared, thread, pick)
         else:
-            road.numbers[thread] += 1
-            number = road.numbers[thread]
+            transport.numbers[thread] += 1
+            number = transport.numbers[thread]
             size = pick.choice([0, 10, 300, 5000])
             if what < 10:
                 log.info("%d %d %s", thread, number, "x" * size)
@@ -149,7 +151,7 @@ def work(thread: int, roads: list[Road], shared: dict[str, Any], end: float, see
             elif what < 16:
                 log.warning(f"{thread} {number} ", structured_data=elements)
             elif what < 17:
-                road.numbers[thread] += 1
+                transport.numbers[thread] += 1
                 log.emit_many(6, [f"{thread} {number} ", f"{thread} {number + 1} x"])
             else:
                 log.info(f"{thread} {number} xx")
@@ -165,13 +167,13 @@ def main(seconds: float, seed: int) -> None:
     failures: list[BaseException] = []
     with tempfile.TemporaryDirectory() as folder:
         common = [{"overflow": "drop-oldest"}, {"overflow": "block"}, {}]
-        roads = []
+        transports = []
         for kind in ("udp", "tcp", "unix", "fd"):
             options = dict(pick.choice(common))
             options["linger"] = pick.choice([None, 0, 0.005])
             options["queue_bytes"] = pick.choice([20_000, 1 << 20])
             options["sequence_ids"] = pick.random() < 0.5
-            roads.append(Road(kind, folder, **options))
+            transports.append(Transport(kind, folder, **options))
         null = os.open(os.devnull, os.O_WRONLY)
         shared = {
             "encoder": syslogfast.Encoder(**IDENTITY),
@@ -186,7 +188,7 @@ def main(seconds: float, seed: int) -> None:
 
         def begin(thread: int) -> None:
             try:
-                work(thread, roads, shared, end, seed)
+                work(thread, transports, shared, end, seed)
             except BaseException as error:
                 failures.append(error)
 
@@ -199,8 +201,8 @@ def main(seconds: float, seed: int) -> None:
         if failures:
             raise failures[0]
         shared["recorded"].close()
-        came = sum(road.check() for road in roads)
-    emitted = sum(sum(road.numbers) for road in roads)
+        came = sum(transport.check() for transport in transports)
+    emitted = sum(sum(transport.numbers) for transport in transports)
     has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     print(json.dumps({"emitted": emitted, "came": came, "gil": has_gil}))
 

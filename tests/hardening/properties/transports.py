@@ -214,8 +214,8 @@ class Pipe:
 class Traffic:
     """One emitter, what was emitted by it, and two threads that do anything with it."""
 
-    def __init__(self, name: str, road: Any, seed: int, options: dict[str, object]) -> None:
-        self.name, self.road = name, road
+    def __init__(self, name: str, transport: Any, seed: int, options: dict[str, object]) -> None:
+        self.name, self.transport = name, transport
         self.random = random.Random(seed)
         self.overflow = self.random.choice(OVERFLOWS)
         self.linger = self.random.choice([None, 0, 0.01])
@@ -223,9 +223,9 @@ class Traffic:
         self.numbers = [0, 0]
         self.failures: list[BaseException] = []
         self.log = load_emitter(name).connect(
-            road.url + ("&" if "?" in road.url else "?") + "retry=0.1"
-            if not road.url.startswith("fd")
-            else road.url,
+            transport.url + ("&" if "?" in transport.url else "?") + "retry=0.1"
+            if not transport.url.startswith("fd")
+            else transport.url,
             overflow=self.overflow,
             linger=self.linger,
             queue_bytes=self.random.choice([500, 5000, 100_000]),
@@ -282,7 +282,7 @@ class Traffic:
         """Close it, and return how many records have come."""
         if self.failures:
             raise AssertionError(f"{self}: {self.failures[0]!r}") from self.failures[0]
-        self.road.settle()
+        self.transport.settle()
         self.log.flush(2)
         self.log.close(2)
         stats = self.check()
@@ -291,7 +291,7 @@ class Traffic:
         assert emitted <= stats["offered"] <= emitted + self.reports, (
             f"{self}: {emitted} were emitted, and {self.reports} reports rendered: {stats}"
         )
-        came = self.road.close()
+        came = self.transport.close()
         seen = set()
         for frame in came:
             try:
@@ -302,9 +302,11 @@ class Traffic:
                 thread, number, _ = record.message.split(" ", 2)
                 key = (thread, int(number))
                 assert int(number) <= self.numbers[int(thread)], f"{self}: {key} was not emitted"
-                assert self.road.is_at_least_once or key not in seen, f"{self}: {key} came twice"
+                assert self.transport.is_at_least_once or key not in seen, (
+                    f"{self}: {key} came twice"
+                )
                 seen.add(key)
-        assert len(came) <= stats["sent"] or self.road.is_at_least_once, (
+        assert len(came) <= stats["sent"] or self.transport.is_at_least_once, (
             f"{self}: {len(came)} came, more than {stats}"
         )
         return len(came)
@@ -314,7 +316,7 @@ def make_traffic(name: str, seed: int, folder: Path, certificates: Any) -> list[
     unix = folder / name
     unix.mkdir()
     tls_url = "tls://127.0.0.1:{port}?framing=lf&ca=" + str(certificates.ca)
-    roads = [
+    transports = [
         Datagrams(None),
         Datagrams(unix),
         Streams(PlainAt, "tcp://127.0.0.1:{port}?framing=lf"),
@@ -322,8 +324,14 @@ def make_traffic(name: str, seed: int, folder: Path, certificates: Any) -> list[
         Streams(lambda port: TlsAt(port, certificates), tls_url),
         Pipe(),
     ]
-    options = [{"protocol": "rfc5424"} if road.url.startswith("unix") else {} for road in roads]
-    return [Traffic(name, road, seed + index, options[index]) for index, road in enumerate(roads)]
+    options = [
+        {"protocol": "rfc5424"} if transport.url.startswith("unix") else {}
+        for transport in transports
+    ]
+    return [
+        Traffic(name, transport, seed + index, options[index])
+        for index, transport in enumerate(transports)
+    ]
 
 
 def try_round(seed: int, certificates: Any) -> tuple[int, int, int]:
@@ -344,7 +352,7 @@ def try_round(seed: int, certificates: Any) -> tuple[int, int, int]:
         for thread in threads:
             thread.start()
         while time.monotonic() < end:
-            pick.choice(traffic).road.disturb(pick)
+            pick.choice(traffic).transport.disturb(pick)
             time.sleep(pick.uniform(0, 0.03))
         for thread in threads:
             thread.join(20)
@@ -353,7 +361,7 @@ def try_round(seed: int, certificates: Any) -> tuple[int, int, int]:
     return sum(sum(one.numbers) for one in traffic), came, sum(one.looks for one in traffic)
 
 
-def try_roads(seconds: float) -> dict[str, object]:
+def try_transports(seconds: float) -> dict[str, object]:
     end = time.monotonic() + seconds
     emitted = came = looks = rounds = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """Environments with the package built otherwise: with sanitizers, counters, a debug Python."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -54,19 +55,32 @@ def build(
     folder = FOLDER / name
     interpreter = folder / "venv/bin/python"
     seal = folder / "digest"
-    if seal.exists() and seal.read_text() == digest.hexdigest():
-        return interpreter
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:  # two jobs may want the same one
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not seal.exists() or seal.read_text() != digest.hexdigest():
+            install(folder, interpreter, python, sources, environ or {}, packages)
+            seal.write_text(digest.hexdigest())
+    return interpreter
+
+
+def install(
+    folder: Path,
+    interpreter: Path,
+    python: str,
+    sources: list[Path],
+    environ: dict[str, str],
+    packages: tuple[str, ...],
+) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for source in sources:
         (folder / "tree" / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / source, folder / "tree" / source)
     subprocess.run([python, "-m", "venv", folder / "venv"], check=True)
-    install = [interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip = [interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     subprocess.run(
-        [*install, ".", *packages],
+        [*pip, ".", *packages],
         cwd=folder / "tree",
-        env=os.environ | {"SYSLOGFAST_REQUIRE_C": "1"} | (environ or {}),
+        env=os.environ | {"SYSLOGFAST_REQUIRE_C": "1"} | environ,
         check=True,
     )
-    seal.write_text(digest.hexdigest())
-    return interpreter

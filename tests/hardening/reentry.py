@@ -41,7 +41,7 @@ class Flow:
 
         self.log._sender._render_report = count_report
 
-    # --- the transport --------------------------------------------------------------------------------
+    # --- the transport ---------------------------------------------------------------------------
 
     def open(self) -> str:
         self.reader, self.writer = os.pipe()

@@ -1,0 +1,280 @@
+"""Which lines of the package no test runs: in C by gcov, in Python by coverage.py.
+
+Both kinds of counters are there in every process that a test starts, and are written before a
+signal ends it: see coverage/counters.py and coverage/counters.h. The lines that may stay unrun are
+in coverage/unrun.toml, each with its reason; a line that is unrun and not there is a finding, and
+so is one that is there and has been run. The short form only looks whether those lines still exist.
+"""
+
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import builds
+from report import run_job
+from source_lines import Line, list_lines
+
+DATA = Path(__file__).parent / "coverage"
+PACKAGE = builds.ROOT / "syslogfast"
+# Of real collectors and other interpreters, and of pages: they run no line that no other test runs.
+TESTS = "not (slow and surroundings)"
+# They refuse memory to whoever wants some, and so to Python's counters.
+WITHOUT_PYTHON = ["tests/encoder/test_memory.py"]
+LEAST_BRANCHES = 95  # per cent
+
+# A line of the C that Cython makes of an own `if`, `and`, `while` or `for`. Where it looks for an
+# error itself, the condition is wrapped in `unlikely` or `likely`.
+OWN_BRANCH = re.compile(r"\s*(\} else )?(if|while|for|switch) \((?!.*likely\()")
+MARKER = re.compile(r'\s*/\* "(.+)":(\d+)$')
+
+
+class Counted(NamedTuple):
+    """How often each line of a file has been run, and each branch."""
+
+    lines: dict[int, int]
+    branches: dict[tuple[int, int], int]
+
+
+# C.
+
+
+def find_verbatim(tree: Path, c: list[str]) -> dict[int, tuple[str, int]]:
+    """Return which lines of the C that Cython has made are C of the package, taken as it is."""
+    places = {}
+    for path in sorted((tree / "syslogfast").rglob("*.p[yx]*")):
+        if path.suffix not in (".pyx", ".pxi", ".pxd"):
+            continue
+        text = path.read_text("utf-8")
+        for block in re.finditer(r'cdef extern from \*:\n +"""\n(.*?)"""', text, re.S):
+            first = text.count("\n", 0, block.start(1)) + 1
+            lines = block[1].replace("\\\\", "\\").splitlines()
+            stripped = [line.strip() for line in lines if line.strip()]
+            for start in range(len(c)):
+                if c[start].strip() == stripped[0]:
+                    own = [line.strip() for line in c[start : start + len(lines)]]
+                    if [line for line in own if line][:3] == stripped[:3]:
+                        for offset in range(len(lines)):
+                            places[start + offset + 1] = (
+                                str(path.relative_to(tree)),
+                                first + offset,
+                            )
+                        break
+    return places
+
+
+def map_lines(tree: Path, c: list[str]) -> dict[int, tuple[str, int]]:
+    """Return the lines of the package that lines of Cython's C were made of, by its comments."""
+    places = find_verbatim(tree, c)
+    here = None
+    for number, line in enumerate(c, 1):
+        marker = MARKER.match(line)
+        if marker:
+            is_ours = marker[1].startswith("syslogfast/")
+            here = (marker[1], int(marker[2])) if is_ours else None
+        elif line.strip() == "/* function exit code */" or line.startswith(
+            ("/* #### Code section", "PyMODINIT_FUNC", "/* --- Runtime")
+        ):
+            here = None
+        elif here:
+            places.setdefault(number, here)
+    return places
+
+
+def count_c(tree: Path) -> dict[str, Counted]:
+    """Return what gcov says of the files that the compiled modules are made of."""
+    files: dict[str, Counted] = collections.defaultdict(lambda: Counted({}, {}))
+    for data in sorted((tree / "build").rglob("*.gcda")):
+        command = ["gcov", "--json-format", "--stdout", "--branch-probabilities", str(data)]
+        report = subprocess.run(command, cwd=tree, capture_output=True, check=True).stdout
+        for file in json.loads(report)["files"]:
+            name = os.path.normpath(file["file"])
+            if not name.startswith("syslogfast/"):
+                continue
+            is_own = name.endswith(".h")
+            c = (tree / name).read_text("utf-8").splitlines()
+            places = {} if is_own else map_lines(tree, c)
+            for line in file["lines"]:
+                number = line["line_number"]
+                place = (name, number) if is_own else places.get(number)
+                if place is None:
+                    continue
+                counted = files[place[0]]
+                counted.lines[place[1]] = max(counted.lines.get(place[1], 0), line["count"])
+                if OWN_BRANCH.match(c[number - 1]):
+                    text = c[number - 1].strip()
+                    for index, branch in enumerate(line["branches"]):
+                        key = (place[1], hash((text, index)))
+                        counted.branches[key] = max(counted.branches.get(key, 0), branch["count"])
+    return dict(files)
+
+
+# Python.
+
+
+def count_python(interpreter: Path, counted: Path, package: Path) -> dict[str, Counted]:
+    """Return what coverage.py says, of all processes together."""
+    command = [str(interpreter), "-Im", "coverage"]
+    data = f"--data-file={counted / 'python'}"
+    subprocess.run([*command, "combine", "-q", data, str(counted)], cwd=counted, check=True)
+    subprocess.run(
+        [*command, "json", "-q", "--fail-under=0", data, "-o", str(counted / "python.json")],
+        cwd=counted,
+        check=True,
+    )
+    files = {}
+    for name, file in json.loads((counted / "python.json").read_text())["files"].items():
+        path = Path(os.path.normpath(counted / name))
+        lines = dict.fromkeys(file["executed_lines"], 1) | dict.fromkeys(file["missing_lines"], 0)
+        taken, left = (map(tuple, file[f"{what}_branches"]) for what in ("executed", "missing"))
+        branches = dict.fromkeys(taken, 1) | dict.fromkeys(left, 0)
+        files["syslogfast/" + str(path.relative_to(package))] = Counted(lines, branches)
+    return files
+
+
+# What may stay unrun.
+
+
+def read_kept() -> "collections.Counter[Line]":
+    """Return the lines that may stay unrun; the text "*" stands for all of a function."""
+    kept: collections.Counter[Line] = collections.Counter()
+    for entry in tomllib.loads((DATA / "unrun.toml").read_text("utf-8"))["unrun"]:
+        assert entry["reason"], entry
+        for text in entry["lines"]:
+            kept[Line(entry["file"], entry.get("function", ""), text)] += 1
+    return kept
+
+
+def list_missing(kept: "collections.Counter[Line]") -> list[str]:
+    """Return the kept lines that the sources do not have, or not as often."""
+    missing = []
+    for line, count in kept.items():
+        path = builds.ROOT / line.file
+        lines = list_lines(line.file) if path.exists() else []
+        if line.text == "*":
+            found = any(other.function == line.function for other in lines)
+        else:
+            found = lines.count(line) >= count
+        if not found:
+            missing.append(f"listed, but not in the sources: {line}")
+    return missing
+
+
+def compare(files: dict[str, Counted], kept: "collections.Counter[Line]") -> list[str]:
+    """Return what is unrun and not kept, and what is kept and run."""
+    unrun: collections.Counter[Line] = collections.Counter()
+    numbers: dict[Line, list[int]] = {}
+    run = set()
+    for file, counted in sorted(files.items()):
+        lines = list_lines(file)
+        for number, count in sorted(counted.lines.items()):
+            line = lines[number]
+            everything = line._replace(text="*")
+            if everything in kept:
+                line = everything
+            if count:
+                run.add(line)
+            else:
+                unrun[line] += 1
+                numbers.setdefault(line, []).append(number)
+    findings = []
+    for line, count in unrun.items():
+        allowed = kept[line]
+        if line.text != "*" and count > allowed:
+            where = ",".join(map(str, numbers[line]))
+            findings.append(f"unrun: {line.file}:{where}: {line.function}: {line.text}")
+    for line, count in kept.items():
+        if line.text == "*":
+            began = [other for other in list_lines(line.file) if other.function == line.function]
+            if line in run and not began[0].text.startswith(("def ", "cdef ", "@", "class ")):
+                findings.append(f"listed, but some of it is run: {line}")
+            if line not in unrun:
+                findings.append(f"listed, but all of it is run: {line}")
+        elif unrun[line] < count:
+            findings.append(f"listed, but run: {line}")
+    return findings
+
+
+def say_share(files: dict[str, Counted], which: int) -> tuple[int, int]:
+    counts = [count for counted in files.values() for count in counted[which].values()]
+    return sum(map(bool, counts)), len(counts)
+
+
+def run_tests(interpreter: Path, tests: list[str], seconds: float) -> None:
+    """Run the tests with all counters on, and say how they have ended: that is others' finding."""
+    folder = next(interpreter.parents[1].glob("lib/python*/site-packages"))
+    counted = folder / "counted"
+    shutil.rmtree(counted, ignore_errors=True)
+    counted.mkdir()
+    for data in (interpreter.parents[2] / "tree/build").rglob("*.gcda"):
+        data.unlink()
+    command = ["nice", "-n", "10", str(interpreter), "-Im", "pytest", "-q", "-n", "4"]
+    command += ["-p", "no:cacheprovider", "-o", "addopts=--benchmark-disable", "-rfE"]
+    environ = os.environ | {"SYSLOGFAST_EXAMPLES": "300", "SYSLOGFAST_REQUIRE_C": "1"}
+    ignored = [f"--ignore={test}" for test in WITHOUT_PYTHON]
+    runs = [[*command, "-m", TESTS, *ignored, *tests]]
+    if not tests:
+        runs.append([*command, *WITHOUT_PYTHON])
+    pth = folder / "syslogfast_counters.pth"
+    shutil.copy(DATA / "counters.py", folder / "syslogfast_counters.py")
+    pth.write_text("import syslogfast_counters\n")
+    for number, run in enumerate(runs):
+        began = time.monotonic()
+        with (counted / f"pytest{number}.log").open("w") as log:
+            try:
+                subprocess.run(
+                    run,
+                    cwd=builds.ROOT,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=seconds,
+                )
+            finally:
+                pth.unlink(missing_ok=True)
+        output = Path(log.name).read_text("utf-8", "replace")
+        print(*re.findall(r"^(?:FAILED|ERROR) .*", output, re.M), sep="\n")
+        print(output.strip().rpartition("\n")[2], f"{time.monotonic() - began:.0f} s", flush=True)
+
+
+def measure(seconds: float) -> dict[str, object]:
+    kept = read_kept()
+    missing = list_missing(kept)
+    assert not missing, "\n".join(missing)
+    if seconds < 60:
+        return {"lines that may stay unrun": kept.total()}
+    header = DATA / "counters.h"
+    flags = f"-O0 -g0 --coverage -include {header}"
+    interpreter = builds.build(
+        "coverage",
+        environ={"CFLAGS": flags, "LDFLAGS": "--coverage"},
+        packages=(".[test]", "coverage>=7.10"),
+    )
+    tests = os.environ.get("SYSLOGFAST_COVERAGE_TESTS", "").split()
+    if tests != ["none"]:
+        run_tests(interpreter, tests, seconds)
+    folder = next(interpreter.parents[1].glob("lib/python*/site-packages"))
+    c = count_c(interpreter.parents[2] / "tree")
+    python = count_python(interpreter, folder / "counted", folder / "syslogfast")
+    figures: dict[str, object] = {}
+    for name, files in (("C", c), ("Python", python)):
+        for index, what in enumerate(("lines", "branches")):
+            run, count = say_share(files, index)
+            figures[f"{name} {what}"] = count
+            figures[f"{name} {what}, %"] = round(100 * run / max(count, 1), 1)
+    findings = compare(c | python, kept)
+    print(json.dumps(figures, indent=1))
+    print(*findings, sep="\n")
+    assert not findings, f"{len(findings)} lines, see above"
+    return figures
+
+
+if __name__ == "__main__":
+    run_job(measure, short=10, long=1500)

@@ -1,0 +1,357 @@
+"""Faults are put into the sources, one at a time: the tests have to find each of them.
+
+Which faults there are is said by mutants.py; which tests are tried first, by mutation/tests.toml,
+then those that are not slow. The fault is in an environment of its own, and so are its processes: a
+namespace of theirs ends with the test run. `mutation/found.json` keeps which test has found which
+fault: the short form tries eight of these, others for each commit. `mutation/survivors.toml` has
+those that no test finds, each with the reason why none has to.
+
+SYSLOGFAST_MUTATION_KEEP=1 writes found.json anew; SYSLOGFAST_MUTATION_ONLY=TEXT tries only the
+faults with that text in their names.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+import builds
+import mutants
+from mutants import Mutant
+from report import run_job
+
+DATA = Path(__file__).parent / "mutation"
+COUNT = 150
+OF_A_COMMIT = 8
+SLOTS = 2
+MODULES = ("_encoder_c", "_lifecycle_c", "_logger_c")
+MEMORY = 8 << 20  # KiB, of each process: a fault may have one ask for more and more
+# A test that fails now and then has found nothing: what has failed has to fail again.
+CONFIRM = 1
+
+Verdict = dict[str, str]  # "verdict": found, survived, same; "by": the test
+
+
+class Slot:
+    """An environment, and a tree to build its package from, for one fault at a time."""
+
+    def __init__(self, origin: Path, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(origin / "venv", folder / "venv", symlinks=True, copy_function=os.link)
+        self.python = folder / "venv/bin/python"
+        self.package = next((folder / "venv").glob("lib/python*/site-packages/syslogfast"))
+        self.tree = folder / "tree"
+        for name in ("syslogfast", "setup.py"):
+            source = origin / "tree" / name
+            if source.is_dir():
+                shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("*.c"))
+            else:
+                shutil.copy(source, self.tree / name)
+        shutil.rmtree(self.package)
+        shutil.copytree(
+            next(origin.glob("venv/lib/python*/site-packages/syslogfast")), self.package
+        )
+        script = folder / "venv/bin/syslogfast"
+        text = script.read_text("utf-8").replace(str(origin / "venv"), str(folder / "venv"))
+        script.unlink()
+        script.write_text(text, "utf-8")
+        script.chmod(0o755)
+
+    def put(self, file: str, text: str) -> None:
+        """Have a file of the package be so; what is compiled of it is another matter."""
+        (self.tree / file).write_text(text, "utf-8")
+        installed = self.package / Path(file).relative_to("syslogfast")
+        if installed.exists():
+            installed.write_text(text, "utf-8")
+            for stale in installed.parent.glob(f"__pycache__/{installed.stem}.*"):
+                stale.unlink()
+
+    def compile(self, module: str, flags: list[str], folder: Path) -> tuple[Path, str]:
+        """Return the library, and what is wrong with the source, if it is."""
+        suffix = next(self.package.glob("_encoder_c.*.so")).name.removeprefix("_encoder_c")
+        c, library = self.tree / f"{module}.c", self.tree / f"{module}{suffix}"
+        source = f"syslogfast/_c/{module}.pyx"
+        command = [str(self.python), "-Im", "cython", "-3", "-I.", source, "-o", str(c)]
+        command += ["--module-name", f"syslogfast.{module}"]
+        result = subprocess.run(command, cwd=self.tree, capture_output=True, text=True)
+        if result.returncode:
+            return library, result.stderr
+        # What only comments tell apart is compiled once.
+        code = re.sub(r"/\*.*?\*/", "", c.read_text("utf-8"), flags=re.S)
+        kept = folder / f"{hashlib.sha256(code.encode()).hexdigest()}.so"
+        if not kept.exists():
+            command = ["gcc", "-O0", "-g0", "-w", "-fPIC", "-shared", *flags, "-o", str(library)]
+            result = subprocess.run(
+                [*command, str(c)], cwd=self.tree, capture_output=True, text=True
+            )
+            if result.returncode:
+                return library, result.stderr
+            shutil.copy(library, kept)
+        return kept, ""
+
+    def install(self, module: str, library: Path) -> None:
+        place = next(self.package.glob(f"{module}.*.so"))
+        place.unlink()
+        shutil.copy(library, place)
+
+    def run(self, tests: list[str], seconds: float, *options: str) -> tuple[int | None, str]:
+        """Run tests up to the first that fails; None: they did not end in time."""
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        command += ["nice", "-n", "10", "sh", "-c", f'ulimit -v {MEMORY} -c 0; exec "$@"', "sh"]
+        command += [str(self.python), "-Im", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["-o", "addopts=--benchmark-disable", "-rfE", "--hypothesis-seed=0"]
+        environ = os.environ | {
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(self.tree / "hypothesis"),
+            "SYSLOGFAST_REQUIRE_C": "1",
+        }
+        with subprocess.Popen(
+            [*command, *options, *tests],
+            cwd=builds.ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            try:
+                output = process.communicate(timeout=seconds)[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return None, process.communicate()[0]
+        return process.returncode, output
+
+
+def read_flags(tree: Path, python: Path) -> list[str]:
+    """Return what setup.py has the compiler told, but for how to optimize."""
+    program = (
+        "import json, runpy, setuptools, sysconfig\n"
+        "def take(ext_modules, **rest):\n"
+        "    module = ext_modules[0]\n"
+        "    print(json.dumps([f'-D{n}={v}' for n, v in module.define_macros]"
+        " + [f'-I{f}' for f in [*module.include_dirs, sysconfig.get_path('include')]]"
+        " + module.extra_compile_args + module.extra_link_args))\n"
+        "setuptools.setup = take\n"
+        "runpy.run_path('setup.py')\n"
+    )
+    result = subprocess.run(
+        [str(python), "-c", program], cwd=tree, capture_output=True, text=True, check=True
+    )
+    return [flag for flag in json.loads(result.stdout) if not flag.startswith("-O")]
+
+
+def list_parts(module: str) -> set[str]:
+    """Return the files that a compiled module is made of."""
+    package = builds.ROOT / "syslogfast"
+    parts: set[str] = set()
+    left = [package / f"_c/{module}.pyx"]
+    while left:
+        path = left.pop()
+        name = str(path.relative_to(builds.ROOT))
+        if name in parts or not path.exists():
+            continue
+        parts.add(name)
+        text = path.read_text("utf-8")
+        left += [path.parent / found for found in re.findall(r'^include "(.+)"', text, re.M)]
+        left += [package / "_c" / found for found in re.findall(r'from "(\w+\.h)"', text)]
+        for found in re.findall(r"from syslogfast\.([\w.]+) cimport", text):
+            left.append(package / (found.replace(".", "/") + ".pxd"))
+    return parts
+
+
+def list_tests(file: str) -> list[str]:
+    """Return the test files that are tried first."""
+    rows = tomllib.loads((DATA / "tests.toml").read_text("utf-8"))
+    row = rows["c" if mutants.is_c(file) else "python"]
+    while file not in row:
+        file = file.rpartition("/")[0]
+    return [f"tests/{test}.py" for test in row[file]]
+
+
+class Trial:
+    """What the faults of a run have in common."""
+
+    def __init__(self, slots: list[Slot], folder: Path) -> None:
+        self.slots: queue.Queue[Slot] = queue.Queue()
+        for slot in slots:
+            self.slots.put(slot)
+        self.parts = {module: list_parts(module) for module in MODULES}
+        self.flags = read_flags(slots[0].tree, slots[0].python)
+        self.folder = folder
+        self.libraries = {}
+        for module in MODULES:
+            library, wrong = slots[0].compile(module, self.flags, folder)
+            assert not wrong, wrong
+            self.libraries[module] = library
+            for slot in slots:
+                slot.install(module, library)
+        self.normal: dict[str, tuple[float, list[str]]] = {}
+
+    def look_up(self, slot: Slot, test: str) -> tuple[float, list[str]]:
+        """Return how long a test file takes without a fault, and which of its tests fail then."""
+        if test not in self.normal:
+            began = time.monotonic()
+            _, output = slot.run([test], 600, "--maxfail=1000", "-m", "not slow", "-n", "2")
+            failing = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.M)
+            self.normal[test] = time.monotonic() - began, failing
+        return self.normal[test]
+
+    def try_tests(self, slot: Slot, tests: list[str]) -> str:
+        """Return the test that finds what is in the slot, if one does."""
+        for test in tests:
+            seconds, failing = self.normal.get(test, (120, []))
+            leave_out = [part for name in failing for part in ("--deselect", name)]
+            bound = 60 + 4 * seconds
+            status, output = slot.run([test], bound, "-m", "not slow", "-n", "2", *leave_out)
+            if status in (0, 5):
+                continue
+            found = re.search(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.M)
+            by = found[1] if found else test
+            if status is None or status < 0 or not found:
+                return f"{test} (does not end)" if status is None else test
+            for _ in range(CONFIRM):
+                again, output = slot.run([by], bound)
+                if again == 0:
+                    break
+            else:
+                return by
+            print(f"  not found again: {by}", flush=True)
+        return ""
+
+    def try_one(self, mutant: Mutant, first: list[str], last: list[list[str]]) -> Verdict:
+        """Try `first`, one test or file after the other, then all of each of `last` together."""
+        slot = self.slots.get()
+        file = mutant.line.file
+        concerned = [module for module in MODULES if file in self.parts[module]]
+        before = (slot.tree / file).read_text("utf-8")
+        try:
+            for test in first:
+                if "::" not in test and last:
+                    self.look_up(slot, test)
+            slot.put(file, mutants.apply(mutant))
+            is_same = bool(concerned)
+            for module in concerned:
+                library, wrong = slot.compile(module, self.flags, self.folder)
+                if wrong:
+                    return {"verdict": "found", "by": "the compiler"}
+                is_same = is_same and library == self.libraries[module]
+                slot.install(module, library)
+            if is_same:
+                return {"verdict": "same", "by": ""}
+            by = self.try_tests(slot, first)
+            for tests in last if not by else []:
+                status, output = slot.run(tests, 1200, "-m", "quick", "-n", "4")
+                names = re.findall(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.M)
+                by = by or next((name for name in names if slot.run([name], 300)[0] != 0), "")
+                if status is None or status < 0:
+                    by = by or "the quick tests"
+            return {"verdict": "found" if by else "survived", "by": by}
+        finally:
+            slot.put(file, before)
+            for module in concerned:
+                slot.install(module, self.libraries[module])
+            self.slots.put(slot)
+
+
+def read_survivors() -> dict[str, str]:
+    entries = tomllib.loads((DATA / "survivors.toml").read_text("utf-8"))["survivor"]
+    assert all(entry["reason"] for entry in entries)
+    return {entry["fault"]: entry["reason"] for entry in entries}
+
+
+def try_faults(seconds: float) -> dict[str, object]:
+    is_short = seconds < 600
+    only = os.environ.get("SYSLOGFAST_MUTATION_ONLY", "")
+    found: dict[str, str] = json.loads((DATA / "found.json").read_text("utf-8"))
+    survivors = read_survivors()
+    if is_short or only:
+        by_name = {
+            str(mutant): mutant
+            for file in mutants.list_sources()
+            for mutant in mutants.list_mutants(file)
+        }
+    if only:
+        chosen = [mutant for name, mutant in by_name.items() if only in name]
+    elif is_short:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=builds.ROOT, capture_output=True, text=True
+        ).stdout
+        names = [name for name, by in found.items() if name in by_name and "::" in by]
+        names.sort(key=lambda name: hashlib.sha256((commit + name).encode()).digest())
+        chosen = [by_name[name] for name in names[:OF_A_COMMIT]]
+        assert len(chosen) == OF_A_COMMIT
+    else:
+        chosen = mutants.choose(COUNT)
+    interpreter = builds.build(
+        "mutation",
+        environ={"CFLAGS": "-O0"},
+        packages=(
+            *("cython>=3.3,<3.4", "hypothesis>=6.100", "pytest>=8", "pytest-benchmark>=4"),
+            *("pytest-xdist>=3.6", "setuptools>=77.0.3"),
+        ),
+    )
+    origin = interpreter.parents[2]
+    folder = builds.FOLDER / "mutation-libraries"
+    folder.mkdir(exist_ok=True)
+    trial = Trial([Slot(origin, origin / f"slot{i}") for i in range(SLOTS)], folder)
+    log = builds.FOLDER / "mutation.log"
+    digest = (origin / "digest").read_text()
+    known: dict[str, Verdict] = {}
+    if os.environ.get("SYSLOGFAST_MUTATION_RESUME") and log.exists():
+        for line in log.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            if row["digest"] == digest:
+                known[row["fault"]] = row
+    verdicts: dict[str, Verdict] = {}
+
+    def try_and_tell(mutant: Mutant) -> None:
+        name = str(mutant)
+        began = time.monotonic()
+        if name in known:
+            verdicts[name] = known[name]
+            return
+        by = found.get(name, "")
+        tests = list_tests(mutant.line.file)
+        first = [by] * ("::" in by) + tests
+        last = [["tests"]] * (not is_short and name not in survivors)
+        verdicts[name] = verdict = trial.try_one(mutant, first, last)
+        took = round(time.monotonic() - began)
+        print(f"{took:4} s {verdict['verdict']:8} {name}  [{verdict['by']}]", flush=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"fault": name, "digest": digest, **verdict}) + "\n")
+
+    with concurrent.futures.ThreadPoolExecutor(SLOTS) as pool:
+        for future in [pool.submit(try_and_tell, mutant) for mutant in chosen]:
+            future.result()
+    counts = {
+        what: sum(verdict["verdict"] == what for verdict in verdicts.values())
+        for what in ("found", "survived", "same")
+    }
+    if os.environ.get("SYSLOGFAST_MUTATION_KEEP"):
+        new = {name: v["by"] for name, v in sorted(verdicts.items()) if v["verdict"] == "found"}
+        (DATA / "found.json").write_text(json.dumps(new, indent=1) + "\n", "utf-8")
+    findings = [
+        f"no test finds: {name}"
+        for name, verdict in verdicts.items()
+        if verdict["verdict"] == "survived" and name not in survivors
+    ]
+    findings += [
+        f"listed as a survivor, but found by {verdict['by']}: {name}"
+        for name, verdict in verdicts.items()
+        if verdict["verdict"] == "found" and name in survivors
+    ]
+    print(*findings, sep="\n")
+    assert not findings, f"{len(findings)}, see above"
+    return {"faults": len(verdicts), **counts}
+
+
+if __name__ == "__main__":
+    run_job(try_faults, short=60, long=2400)

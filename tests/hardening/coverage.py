@@ -32,6 +32,7 @@ LEAST_BRANCHES = 95  # per cent
 # A line of the C that Cython makes of an own `if`, `and`, `while` or `for`. Where it looks for an
 # error itself, the condition is wrapped in `unlikely` or `likely`.
 OWN_BRANCH = re.compile(r"\s*(\} else )?(if|while|for|switch) \((?!.*likely\()")
+VERBATIM = re.compile(r'cdef extern from \*:\n +"""\n(.*?)"""', re.S)
 MARKER = re.compile(r'\s*/\* "(.+)":(\d+)$')
 
 
@@ -47,25 +48,32 @@ class Counted(NamedTuple):
 
 def find_verbatim(tree: Path, c: list[str]) -> dict[int, tuple[str, int]]:
     """Return which lines of the C that Cython has made are C of the package, taken as it is."""
+    stripped = [line.strip() for line in c]
     places = {}
     for path in sorted((tree / "syslogfast").rglob("*.p[yx]*")):
         if path.suffix not in (".pyx", ".pxi", ".pxd"):
             continue
         text = path.read_text("utf-8")
-        for block in re.finditer(r'cdef extern from \*:\n +"""\n(.*?)"""', text, re.S):
-            first = text.count("\n", 0, block.start(1)) + 1
-            lines = block[1].replace("\\\\", "\\").splitlines()
-            stripped = [line.strip() for line in lines if line.strip()]
-            for start in range(len(c)):
-                if c[start].strip() == stripped[0]:
-                    own = [line.strip() for line in c[start : start + len(lines)]]
-                    if [line for line in own if line][:3] == stripped[:3]:
-                        for offset in range(len(lines)):
-                            places[start + offset + 1] = (
-                                str(path.relative_to(tree)),
-                                first + offset,
-                            )
-                        break
+        for block in VERBATIM.finditer(text):
+            number = text.count("\n", 0, block.start(1)) + 1
+            own: list[tuple[int, str]] = []  # lines that end with a backslash are one
+            is_continued = False
+            for line in block[1].splitlines():
+                is_whole = not re.search(r"(?<!\\)(\\\\)*\\$", line)
+                plain = line.removesuffix("" if is_whole else "\\").replace("\\\\", "\\")
+                if is_continued:
+                    own[-1] = (own[-1][0], own[-1][1] + plain)
+                else:
+                    own.append((number, plain))
+                is_continued = not is_whole
+                number += 1
+            texts = [plain.strip() for _, plain in own]
+            size = len(texts)
+            for start in range(len(c) - size):
+                if stripped[start] == texts[0] and stripped[start : start + size] == texts:
+                    for offset, (line_number, _) in enumerate(own):
+                        places[start + offset + 1] = (str(path.relative_to(tree)), line_number)
+                    break
     return places
 
 
@@ -112,6 +120,17 @@ def count_c(tree: Path) -> dict[str, Counted]:
                     for index, branch in enumerate(line["branches"]):
                         key = (place[1], hash((text, index)))
                         counted.branches[key] = max(counted.branches.get(key, 0), branch["count"])
+    verbatim = set()
+    for path in (tree / "syslogfast/_c").glob("*.c"):
+        verbatim |= {
+            name for name, _ in find_verbatim(tree, path.read_text().splitlines()).values()
+        }
+    missing = [
+        str(path)
+        for path in (tree / "syslogfast/_c").glob("*.p*")
+        if VERBATIM.search(path.read_text("utf-8")) and str(path.relative_to(tree)) not in verbatim
+    ]
+    assert not missing, f"their C is not in Cython's: {missing}"
     return dict(files)
 
 

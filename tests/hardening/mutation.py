@@ -1,10 +1,11 @@
 """Faults are put into the sources, one at a time: the tests have to find each of them.
 
 Which faults there are is said by mutants.py; which tests are tried first, by mutation/tests.toml,
-then those that are not slow. The fault is in an environment of its own, and so are its processes: a
-namespace of theirs ends with the test run. `mutation/found.json` keeps which test has found which
-fault: the short form tries eight of these, others for each commit. `mutation/survivors.toml` has
-those that no test finds, each with the reason why none has to.
+then all that are not slow. What has failed has to fail again, and to pass without the fault. The
+fault is in an environment of its own, and so are the processes: a namespace of theirs ends with the
+test run. `mutation/found.json` keeps which test has found which fault: the short form tries eight
+of these, others for each commit. `mutation/survivors.toml` has those that no test finds, each with
+the reason why none has to.
 
 SYSLOGFAST_MUTATION_KEEP=1 writes found.json anew; SYSLOGFAST_MUTATION_ONLY=TEXT tries only the
 faults with that text in their names.
@@ -18,6 +19,7 @@ import queue
 import re
 import shutil
 import subprocess
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -33,8 +35,9 @@ OF_A_COMMIT = 8
 SLOTS = 2
 MODULES = ("_encoder_c", "_lifecycle_c", "_logger_c")
 MEMORY = 8 << 20  # KiB, of each process: a fault may have one ask for more and more
-# A test that fails now and then has found nothing: what has failed has to fail again.
-CONFIRM = 1
+ALL = [f"tests/{area}" for area in ("encoder", "emitter", "transports", "lifecycle", "logging")]
+ALL += [f"tests/{area}" for area in ("commands", "embedding", "packaging")]
+BOUND = 600.0  # seconds for tests that go on for ever
 
 Verdict = dict[str, str]  # "verdict": found, survived, same; "by": the test
 
@@ -101,13 +104,21 @@ class Slot:
         place.unlink()
         shutil.copy(library, place)
 
-    def run(self, tests: list[str], seconds: float, *options: str) -> tuple[int | None, str]:
-        """Run tests up to the first that fails; None: they did not end in time."""
+    def run(self, tests: list[str], seconds: float, *options: str) -> tuple[int | None, list[str]]:
+        """Return the exit status, None if they did not end in time, and which have failed."""
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command += ["nice", "-n", "10", "sh", "-c", f'ulimit -v {MEMORY} -c 0; exec "$@"', "sh"]
-        command += [str(self.python), "-Im", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        command += ["-o", "addopts=--benchmark-disable", "-rfE", "--hypothesis-seed=0"]
+        command += [str(self.python), "-Im", "pytest", "-q", "-p", "no:cacheprovider"]
+        command += [
+            "-o",
+            "addopts=--benchmark-disable",
+            "-p",
+            "note_failures",
+            "--hypothesis-seed=0",
+        ]
+        self.failures.write_text("")
         environ = os.environ | {
+            "SYSLOGFAST_FAILURES": str(self.failures),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.tree / "hypothesis"),
             "SYSLOGFAST_REQUIRE_C": "1",
         }
@@ -116,18 +127,17 @@ class Slot:
             cwd=builds.ROOT,
             env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as process:
             try:
-                output = process.communicate(timeout=seconds)[0]
+                status: int | None = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
-                return None, process.communicate()[0]
-        return process.returncode, output
+                status = None
+        names = [json.loads(line) for line in self.failures.read_text("utf-8").splitlines()]
+        return status, list(dict.fromkeys(names))
 
 
 def read_flags(tree: Path, python: Path) -> list[str]:
@@ -193,71 +203,88 @@ class Trial:
             self.libraries[module] = library
             for slot in slots:
                 slot.install(module, library)
-        self.normal: dict[str, tuple[float, list[str]]] = {}
+        self.lock = threading.Lock()
+        self.has_run_all = False
+        self.passing: set[str] = set()
+        self.failing: set[str] = set()  # without a fault, as they are in this environment
 
-    def look_up(self, slot: Slot, test: str) -> tuple[float, list[str]]:
-        """Return how long a test file takes without a fault, and which of its tests fail then."""
-        if test not in self.normal:
-            began = time.monotonic()
-            _, output = slot.run([test], 600, "--maxfail=1000", "-m", "not slow", "-n", "2")
-            failing = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.M)
-            self.normal[test] = time.monotonic() - began, failing
-        return self.normal[test]
+    def leave_out(self) -> list[str]:
+        """Return the options that leave out what fails in this environment without a fault."""
+        return [
+            part
+            for name in sorted(self.failing)
+            for part in (("--deselect", name) if "::" in name else ("--ignore", name))
+        ]
 
-    def try_tests(self, slot: Slot, tests: list[str]) -> str:
-        """Return the test that finds what is in the slot, if one does."""
-        for test in tests:
-            seconds, failing = self.normal.get(test, (120, []))
-            leave_out = [part for name in failing for part in ("--deselect", name)]
-            bound = 60 + 4 * seconds
-            status, output = slot.run([test], bound, "-m", "not slow", "-n", "2", *leave_out)
-            if status in (0, 5):
-                continue
-            found = re.search(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.M)
-            by = found[1] if found else test
-            if status is None or status < 0 or not found:
-                return f"{test} (does not end)" if status is None else test
-            for _ in range(CONFIRM):
-                again, output = slot.run([by], bound)
-                if again == 0:
-                    break
-            else:
+    def try_tests(self, slot: Slot, tests: list[str], *options: str) -> str:
+        """Return the test that finds the fault which is in the slot, if one does."""
+        options += ("-x", *self.leave_out())
+        status, names = slot.run(tests, BOUND, *options)
+        if status in (0, 5):  # 5: there is no such test
+            return ""
+        if status is None:
+            return f"{tests[0]}, which does not end"
+        for by in names:
+            if slot.run([by], BOUND)[0] not in (0, 4, 5):
                 return by
             print(f"  not found again: {by}", flush=True)
-        return ""
+        return "" if names else tests[0]
 
-    def try_one(self, mutant: Mutant, first: list[str], last: list[list[str]]) -> Verdict:
-        """Try `first`, one test or file after the other, then all of each of `last` together."""
-        slot = self.slots.get()
+    def run_all(self, slot: Slot) -> None:
+        """Find out which of all tests fail without a fault."""
+        with self.lock:
+            if not self.has_run_all:
+                _, names = slot.run(ALL, 4 * BOUND, "-m", "not slow", "-n", "4")
+                self.failing.update(names)
+                print(f"  without a fault fail: {sorted(self.failing)}", flush=True)
+                self.has_run_all = True
+
+    def passes(self, slot: Slot, by: str) -> bool:
+        """Return True if a test passes without a fault."""
+        if by not in self.passing:
+            if slot.run([by], BOUND)[0] == 0:
+                self.passing.add(by)
+            else:
+                self.failing.add(by)
+                print(f"  fails without a fault: {by}", flush=True)
+        return by in self.passing
+
+    def put_and_try(self, slot: Slot, mutant: Mutant, tests: list[list[str]]) -> Verdict:
+        """Put a fault into the slot, try these lists of tests, and take it out."""
         file = mutant.line.file
-        concerned = [module for module in MODULES if file in self.parts[module]]
+        concerned = [module for module in MODULES if file in self.parts[module]][:1]
         before = (slot.tree / file).read_text("utf-8")
         try:
-            for test in first:
-                if "::" not in test and last:
-                    self.look_up(slot, test)
             slot.put(file, mutants.apply(mutant))
-            is_same = bool(concerned)
             for module in concerned:
                 library, wrong = slot.compile(module, self.flags, self.folder)
                 if wrong:
                     return {"verdict": "found", "by": "the compiler"}
-                is_same = is_same and library == self.libraries[module]
+                if library == self.libraries[module]:
+                    return {"verdict": "same", "by": ""}
                 slot.install(module, library)
-            if is_same:
-                return {"verdict": "same", "by": ""}
-            by = self.try_tests(slot, first)
-            for tests in last if not by else []:
-                status, output = slot.run(tests, 1200, "-m", "quick", "-n", "4")
-                names = re.findall(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.M)
-                by = by or next((name for name in names if slot.run([name], 300)[0] != 0), "")
-                if status is None or status < 0:
-                    by = by or "the quick tests"
-            return {"verdict": "found" if by else "survived", "by": by}
+            for some in tests:
+                by = self.try_tests(slot, some, *("-m", "not slow", "-n", "4") * (some == ALL))
+                if by:
+                    return {"verdict": "found", "by": by}
+            return {"verdict": "survived", "by": ""}
         finally:
             slot.put(file, before)
             for module in concerned:
                 slot.install(module, self.libraries[module])
+
+    def try_one(self, mutant: Mutant, tests: list[list[str]], is_thorough: bool) -> Verdict:
+        slot = self.slots.get()
+        try:
+            while True:
+                verdict = self.put_and_try(slot, mutant, tests)
+                if "::" in verdict["by"] and not self.passes(slot, verdict["by"]):
+                    continue
+                if verdict["verdict"] != "survived" or tests == [ALL] or not is_thorough:
+                    return verdict
+                self.run_all(slot)
+                tests = [ALL]
+        finally:
             self.slots.put(slot)
 
 
@@ -319,10 +346,9 @@ def try_faults(seconds: float) -> dict[str, object]:
             verdicts[name] = known[name]
             return
         by = found.get(name, "")
-        tests = list_tests(mutant.line.file)
-        first = [by] * ("::" in by) + tests
-        last = [["tests"]] * (not is_short and name not in survivors)
-        verdicts[name] = verdict = trial.try_one(mutant, first, last)
+        tests = [[by]] * ("::" in by) + [list_tests(mutant.line.file)]
+        is_thorough = not is_short and name not in survivors
+        verdicts[name] = verdict = trial.try_one(mutant, tests, is_thorough)
         took = round(time.monotonic() - began)
         print(f"{took:4} s {verdict['verdict']:8} {name}  [{verdict['by']}]", flush=True)
         with log.open("a", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ nowhere whose queue is read.
 import gc
 import inspect
 import json
+import math
 import os
 import pathlib
 import socket
@@ -133,6 +134,11 @@ class Text(str):
         ("no place", ("a",), "no place <TypeError: ('a',)>"),
         ("%s %s", ("a",), "%s %s <TypeError: ('a',)>"),
         ("%d", ("a",), "%d <TypeError: ('a',)>"),
+        ("%d", (-7.9,), "-7"),
+        ("%d", (1e18,), "1000000000000000000"),
+        ("%d %s", (-1e19, "x"), "-10000000000000000000 x"),
+        ("%d", (math.nan,), "%d <ValueError: (nan,)>"),
+        ("%d", (math.inf,), "%d <OverflowError: (inf,)>"),
         ("%", ("a",), "% <ValueError: ('a',)>"),
         ("%(n)d", ({"m": 3},), "%(n)d <KeyError: {'m': 3}>"),
         ("%s", (Unprintable(),), "%s <KeyError: ("),
@@ -145,6 +151,16 @@ def test_arguments(module: ModuleType, template: object, args: tuple, expected: 
     emitter.emit("info", template, *args)
     text = take_text(emitter)
     assert text.startswith(expected) if expected.endswith("(") else text == expected
+
+
+@try_each("template", ["%s", "a %s", "%s b", "%-99s|", "%99s|", "%s%s", "%r"])
+def test_arguments_about_as_long_as_the_space(module: ModuleType, template: str) -> None:
+    """What is formatted without Python has 1024 octets; a longer text is formatted as well."""
+    emitter = make_emitter(module)
+    for size in (*range(780, 800), *range(860, 1140, 3)):
+        args = ("x" * size,) * template.count("%")
+        emitter.emit("info", template, *args)
+        assert take_text(emitter) == template % args
 
 
 def release_view() -> memoryview:
@@ -377,6 +393,26 @@ def test_emit_many_reads_the_clock_after_a_send(module: ModuleType) -> None:
     emitter._sender.pump = lambda: time.sleep(0.001)
     emitter.emit_many("err", ["x"] * 3)
     assert len({parse_rfc5424(record).timestamp for record in take(emitter)}) == 3
+
+
+@pytest.mark.parametrize("message", ["x" * 200, "\u20ac" * 100])
+def test_emit_many_reads_the_clock_after_a_drop(module: ModuleType, message: str) -> None:
+    """To find no space may have taken time, too."""
+    import time
+
+    def give() -> Iterator[str]:
+        yield "first"
+        yield message
+        time.sleep(0.001)
+        yield "last"
+
+    emitter = make_emitter(module, 200)
+    emitter._queue.threshold = 1 << 62
+    emitter.emit_many("info", give())
+    first, last = map(parse_rfc5424, take(emitter))
+    assert (first.message, last.message) == ("first", "last")
+    assert first.timestamp < last.timestamp
+    assert emitter.stats["dropped"] == {"too large": 1}
 
 
 def test_emit_many_of_a_failing_generator(module: ModuleType) -> None:

@@ -422,6 +422,17 @@ def test_drop_first_needs_a_peek(backend: str) -> None:
     assert line.drain() == last
 
 
+def test_no_more_is_taken_than_was_offered(backend: str) -> None:
+    """What a transport says beyond that is of no record."""
+    line = make_line(backend, 1000)
+    frames = [line.emit(100), line.emit(100)]
+    assert line.peek(True) == frames[0]
+    line.taken += frames[0]
+    line.queue.consume(150)
+    assert (line.queue.size, line.queue.count, line.stats["bytes"]) == (100, 1, 100)
+    assert line.drain() == frames[1]
+
+
 def test_clear(backend: str) -> None:
     """All goes, also what is held and partly sent, under one reason; then there is space."""
     line = make_line(backend, 3 * BLOCK)
@@ -477,6 +488,17 @@ def test_too_large(backend: str) -> None:
     assert line.drain() == kept
     assert line.emit(500)
     assert line.stats["dropped"] == {"too large": 2}
+
+
+def test_as_large_as_the_queue(backend: str) -> None:
+    """A record that the queue can hold, but not now, is not too large."""
+    line = make_line(backend, 500)
+    kept = line.emit(100)
+    line.emit(500)
+    assert line.stats["dropped"] == {"full": 1}
+    line.emit(501)
+    assert line.stats["dropped"] == {"full": 1, "too large": 1}
+    assert line.drain() == kept
 
 
 def test_closed(backend: str) -> None:

@@ -153,6 +153,24 @@ def test_arguments(module: ModuleType, template: object, args: tuple, expected: 
     assert text.startswith(expected) if expected.endswith("(") else text == expected
 
 
+@try_each(
+    "template, value",
+    [
+        *[(template, value) for template in ("%s", "%r") for value in (1.0, -2.0, 0.1, 1e15, 1e-5)],
+        *[("%s", value) for value in (123456789012345.6, 0.00012345678901234, 0.3000000000000004)],
+        *[(template, -3) for template in ("%05d", "%-5d|", "%5d", "%05.1f", "%06x")],
+        *[("%f", value) for value in (1 << 60, -(1 << 60), 1 << 53, 2.5, 1e22, math.inf)],
+        *[("%.9f", 0.5), ("%.0f", 0.5), ("%.20f", 0.1), ("%5s|", "\u00fc"), ("%-9s|", "\u00fc")],
+    ],
+)
+def test_numbers_are_written_as_python_does(
+    module: ModuleType, template: str, value: object
+) -> None:
+    emitter = make_emitter(module)
+    emitter.emit("info", template, value)
+    assert take_text(emitter) == template % value
+
+
 @try_each("template", ["%s", "a %s", "%s b", "%-99s|", "%99s|", "%s%s", "%r"])
 def test_arguments_about_as_long_as_the_space(module: ModuleType, template: str) -> None:
     """What is formatted without Python has 1024 octets; a longer text is formatted as well."""

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import builds
 
-DEFINITION = re.compile(r"(?:cdef |cpdef |def |class |async )+(?:[^(=:]*?[ *])?(\w+)(?:\(|:)")
+DEFINITION = re.compile(
+    r"(?:cdef |cpdef |def |class |async )+(?:[^(=:]*?[ *])?(\w+)(?: \"\w+\")?(?:\(|:)"
+)
 C_DEFINITION = re.compile(r"(?:static|typedef|PyMODINIT)\b.*?(\w+)\(")
 
 

@@ -61,6 +61,8 @@ class Slot:
         shutil.copytree(
             next(origin.glob("venv/lib/python*/site-packages/syslogfast")), self.package
         )
+        shutil.copy(DATA / "note_failures.py", self.package.parent)
+        self.failures = folder / "failures"
         script = folder / "venv/bin/syslogfast"
         text = script.read_text("utf-8").replace(str(origin / "venv"), str(folder / "venv"))
         script.unlink()

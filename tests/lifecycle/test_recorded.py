@@ -11,7 +11,14 @@ import time
 
 import pytest
 from support.backends import load_backend
-from support.crashes import Collector, collect_crashes, die, leave_out_stack, read_meanwhile
+from support.crashes import (
+    Collector,
+    collect_crashes,
+    die,
+    leave_out_stack,
+    list_crashes,
+    read_meanwhile,
+)
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 
 pytestmark = [
@@ -153,6 +160,66 @@ def test_a_collector_that_does_not_read(needs_c: None, framing: str) -> None:
     records = [parse_rfc5424(frame) for frame in split_frames(received, framing)]
     assert records[-1].msgid == "CRASHED"
     assert find_recorded(records, "CRASHED")[-1] == LAST
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_pipe(needs_c: None, is_read: bool) -> None:
+    """What a pipe takes at once goes before the record of the crash, if somebody reads it."""
+    source, target = os.pipe()
+    received = bytearray()
+
+    def read() -> None:
+        while data := os.read(source, 1 << 16):
+            received.extend(data)
+
+    reader = threading.Thread(target=read)
+    options = {"level": "info", "recorder_bytes": RING, "parts": {"network": False}}
+    code = PROGRAM + "ctypes.string_at(0)"
+    if not is_read:  # full, but for what the kernel does not take at once
+        code = code.replace("log.flush()", f"log.flush(); os.set_blocking({target}, False)", 1)
+        code = code.replace(
+            "ctypes.string_at", f"os.write({target}, b'x' * 65536)\nctypes.string_at"
+        )
+    if is_read:
+        reader.start()
+    try:
+        death = die(code, f"fd://{target}", pass_fds=(target,), **options)
+    finally:
+        os.close(target)
+        if is_read:
+            reader.join()
+        else:
+            read()
+        os.close(source)
+    assert death.status == -signal.SIGSEGV
+    if is_read:
+        records = [parse_rfc5424(line) for line in bytes(received).splitlines()]
+        assert death.stderr == ""
+        assert find_recorded(records, "CRASHED")[-1] == LAST
+    else:
+        assert b"CRASHED" not in received
+        assert list_crashes(death.stderr)[-1].msgid == "CRASHED"
+
+
+def test_a_unix_stream_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) -> None:
+    """Its buffer has space for all that was recorded, and for the record of the crash."""
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "log"))
+        deaf.listen()
+        deaf.settimeout(5)
+        code = PROGRAM + "ctypes.string_at(0)"
+        options = {"level": "info", "recorder_bytes": 2 * RING, "protocol": "rfc5424"}
+        options["parts"] = {"network": False}
+        death = die(code, f"unix://{tmp_path}/log?framing=lf", **options)
+        connection, _ = deaf.accept()
+        with connection:
+            connection.settimeout(5)
+            received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    records = [parse_rfc5424(frame) for frame in split_frames(received, "lf")]
+    found = find_recorded(records, "CRASHED")
+    assert found[-1] == LAST
+    assert len(found) > 2 * RING // 200
 
 
 def test_a_unix_socket_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) -> None:

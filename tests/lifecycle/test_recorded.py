@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest

@@ -49,6 +49,8 @@ def read_path(parts: "Url", address: "str") -> "None":
     """Take a path, such as /dev/log."""
     if not address.startswith("/"):
         reject_url("have a path from / on", parts.text)
+    if "\0" in address:  # where the kernel takes it to end
+        reject_url("have a path without NUL", parts.text)
     try:
         address.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
     except UnicodeError:
@@ -271,8 +273,16 @@ def check_options(scheme: "str", options: "dict[str, str]", url: "str") -> "None
     if "key" in options and "cert" not in options:
         reject_url("have a cert for its key", url)
     for name in FILES:
-        if name in options and not system.access(options[name], system.R_OK):
+        if name in options and not can_read(options[name]):
             reject_url(f"have a {name} that is a file and can be read", url)
+
+
+def can_read(path: "str") -> "bool":
+    """Return True if there is such a file, and it is not kept from this process."""
+    try:
+        return system.access(path, system.R_OK)
+    except ValueError:  # a NUL, or half of a surrogate pair, which no path can have
+        return False
 
 
 def is_duration(text: "str") -> "bool":

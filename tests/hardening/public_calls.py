@@ -500,7 +500,7 @@ SENDERS: dict[str, dict[str, Any]] = {
     "split": {"oversize": "split", "multiline": "split", "max_size": 200},
     "mark": {"oversize": "mark", "max_size": 200},
     "numbered": {"sequence_ids": True, "structured_data": ELEMENTS},
-    "recording": {"level": "notice", "recorder_bytes": 1 << 14},
+    "recording": {"level": "notice", "recorder_bytes": 1 << 15},
     "traced": {"trace": True},
 }
 
@@ -577,7 +577,7 @@ def handler_with_formatter(world: World) -> Iterator[None]:
 
 @case("SysLogHandler.flush", "SysLogHandler.dump", sends=True)
 def handler_with_recorder(world: World) -> Iterator[None]:
-    handler = world.handle(linger=5.0, level="notice", recorder_bytes=1 << 14)
+    handler = world.handle(linger=5.0, level="notice", recorder_bytes=1 << 15)
     world.undo.callback(handler.close)
     handler.emit(world.record)
     yield

@@ -15,8 +15,12 @@ import tempfile
 from typing import Any
 
 import builds
-import receiving
+from installed import run_in_build
 from report import run_job
+
+run_in_build()
+
+import receiving  # noqa: E402
 
 PROGRAM = pathlib.Path(__file__).with_suffix("") / "count.py"
 PYTHON = "/usr/bin/python3.11-dbg"

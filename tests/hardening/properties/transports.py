@@ -40,7 +40,10 @@ class PlainAt(AtPort, Bound):
 
 
 class TlsAt(AtPort, TlsSink, Bound):
-    """As a TlsSink; but `reads` and `break_connections` are for its sessions, too."""
+    """As a TlsSink; but `reads` and `break_connections` are for its sessions, too.
+
+    `recv` of one that is shut down would give what was received as it came, encrypted.
+    """
 
     def read(self, connection: socket.socket, received: Any) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -50,7 +53,7 @@ class TlsAt(AtPort, TlsSink, Bound):
             self.sockets.append(session)
             session.settimeout(LIMIT)
             session.do_handshake()
-            while self.reads.wait() and (data := session.recv(1 << 16)):
+            while self.reads.wait() and (data := session.read(1 << 16)):
                 received += data
 
 

@@ -67,6 +67,21 @@ def test_8_2_control_characters_in_long_texts(encoder_module: ModuleType, size: 
             assert encoder.encode("info", text.encode(), time_ns=0) == expected
 
 
+@try_each(
+    "fill", ["x", "\u00e9", "\u0800", "\u65e5", "\U0001f600", "\x01", "\x85", "\u2028", "\ud800"]
+)
+def test_8_2_characters_at_each_place(encoder_module: ModuleType, fill: str) -> None:
+    """The last ones of a text, which do not fill a vector, are looked at as the others are."""
+    from syslogfast._encoder_py import Encoder
+
+    encoder, twin = encoder_module.Encoder(**IDENTITY), Encoder(**IDENTITY)
+    for size in (*range(1, 70), 127, 128, 129, 130, 255, 256, 257, 260, 511, 513):
+        for other in ("\x01", "\n", "\x7f", "\x85", "\u07ff", "\u0800", "\uffff", "\U00010000"):
+            for text in (fill * size + other, other + fill * size, fill * size + other * 3):
+                expected = twin.encode("info", text, time_ns=0)
+                assert encoder.encode("info", text, time_ns=0) == expected, (size, other)
+
+
 def test_8_2_escapes_as_literals(encoder_module: ModuleType) -> None:
     """LF is #012, ESC #033, DEL #177; NEL and LINE SEPARATOR are more than one octet."""
     assert encode_text(encoder_module, "a\nb\x1b[31m\x7f\x85\u2028\0") == (

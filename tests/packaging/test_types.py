@@ -21,7 +21,7 @@ from support.code_blocks import list_blocks
 from support.made_once import make_once
 
 import syslogfast
-from syslogfast import constants, handlers, services
+from syslogfast import constants, handlers, services, types
 from syslogfast._options import OPTIONS
 
 PACKAGE = pathlib.Path(syslogfast.__file__).parent
@@ -220,6 +220,13 @@ EXPECTED = {
     "TokenOptions": {*OPTIONS, *OF_CONNECT} - {"protocol", "prefix"},
     "HandlerOptions": {*OPTIONS, *handlers.DELIVERY, *handlers.OTHERS} - set(OF_HANDLER),
 }
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if hasattr(types, name)])
+def test_the_module_can_be_imported(name: str) -> None:
+    """A program may do so for its own signatures, and there they are the same."""
+    assert set(getattr(types, name).__annotations__) <= EXPECTED[name]
+    assert getattr(types, name).__optional_keys__ == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", EXPECTED)

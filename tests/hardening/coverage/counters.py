@@ -18,7 +18,6 @@ from typing import Any
 import coverage
 
 FOLDER = Path(__file__).with_name("counted")
-ENDS = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
 def begin() -> coverage.Coverage:
@@ -94,6 +93,7 @@ if is_main_interpreter():
     count_in_threads()
     for name in ("_exit", "abort", "execv", "execve"):
         write_before(os, name)
-    write_before(os, "kill", lambda process, number: process == os.getpid() and number in ENDS)
+    write_before(os, "kill", lambda process, _: process == os.getpid())
+    write_before(signal, "raise_signal")
     # Who waits to be told that a program is ready may well end it then.
     write_before(builtins, "print", lambda *_, **options: options.get("flush"))

@@ -37,7 +37,8 @@ def make_frames(count: int, size: int, start: int = 0) -> list[bytes]:
 
 class Operation:
     """What the first thread does. `loses`: it drops, so that the signal's handler may have sent
-    what is counted as dropped; else each record comes once, and is counted so."""
+    what is counted as dropped; else each record comes once, and is counted so. `counts`: it counts
+    a record, as the handler in another thread does, and neither has a lock: no second switch."""
 
     def __init__(
         self,
@@ -49,9 +50,10 @@ class Operation:
         limit: int = 1 << 16,
         is_ring: bool = False,
         loses: bool = False,
+        counts: bool = False,
     ) -> None:
         self.name, self.act, self.size, self.kind = name, act, size, kind
-        self.limit, self.is_ring, self.loses = limit, is_ring, loses
+        self.limit, self.is_ring, self.loses, self.counts = limit, is_ring, loses, counts
 
 
 class World:
@@ -160,8 +162,8 @@ OPERATIONS = [
     Operation("stream, one", lambda world: world.queue.send_stream(True)),
     Operation("stream, long", lambda world: world.queue.send_stream(False), size=3000),
     Operation("datagrams", lambda world: world.queue.send_datagrams(0), kind=socket.SOCK_DGRAM),
-    Operation("put and send", put_and_send),
-    Operation("put", lambda world: world.put(7), size=100),
+    Operation("put and send", put_and_send, counts=True),
+    Operation("put", lambda world: world.put(7), size=100, counts=True),
     Operation("peek and consume", lambda world: world.take_by_python()),
     Operation("peek one and consume", lambda world: world.take_by_python(one=True)),
     Operation("rewind", rewind),
@@ -227,13 +229,16 @@ def main(hooks: str, seconds: float) -> None:
             pick.shuffle(order)
             lengths = {}
             for first, itself in order:
-                if (lengths or operation.loses) and time.monotonic() > end - share / 2:
+                if (
+                    lengths or operation.loses or operation.counts
+                ) and time.monotonic() > end - share / 2:
                     break
                 count = runner.run(operation, first, NEVER, itself, halves)[1]
                 singles += 1
                 if not itself and not operation.loses:
                     assert count, f"{operation.name}: the handler has no hooks"
-                    lengths[first] = count
+                    if not operation.counts:
+                        lengths[first] = count
             places += len(order)
             others = [(first, other) for first in lengths for other in range(1, lengths[first] + 1)]
             pairs += len(others)

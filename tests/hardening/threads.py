@@ -101,7 +101,7 @@ def job(seconds: float) -> dict[str, object]:
     plain = [sys.executable]
     print_costs(plain, {}, 1.0, "as installed")
     try:
-        interpreter = build_python(sanitizes=True)
+        interpreter = build_python(sanitizes=True, may_build=is_long)
         folder = interpreter.parents[1]
         package = compile_package(interpreter, folder / "package", SANITIZE, SANITIZE[-1:])
         both = folder / "both.txt"
@@ -114,7 +114,7 @@ def job(seconds: float) -> dict[str, object]:
         environ = {"TSAN_OPTIONS": options, "PYTHONPATH": str(package), "PYTHON_GIL": "0"}
         name = f"{interpreter.name} under ThreadSanitizer"
         if is_long:
-            other = build_python(sanitizes=False)
+            other = build_python(sanitizes=False, may_build=is_long)
             compiled = {"PYTHONPATH": str(compile_package(other, other.parents[1] / "package"))}
             print_costs([str(other)], compiled, 1.0, f"{other.name} without the GIL")
     except UnavailableError as reason:

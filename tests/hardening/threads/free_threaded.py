@@ -59,10 +59,12 @@ def fetch_source(folder: Path) -> Path:
     raise UnavailableError(f"Debian gives no source of Python {' or '.join(VERSIONS)}: {said}")
 
 
-def build_python(sanitizes: bool) -> Path:
+def build_python(sanitizes: bool, may_build: bool) -> Path:
     """Return an interpreter without the GIL; it is kept, and used again."""
     folder = builds.FOLDER / ("free-threaded-tsan" if sanitizes else "free-threaded")
     seal = folder / "built"
+    if not seal.exists() and not may_build:
+        raise UnavailableError("none is kept, and the short form builds none")
     if not seal.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

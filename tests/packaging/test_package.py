@@ -529,4 +529,5 @@ def test_source_archive(tree: pathlib.Path) -> None:
     assert {name for name in members if name.endswith(".c")} == {
         *("examples/capi/heartbeat.c", "examples/embed/program.c", "tests/embedding/capi/in_c.c"),
         "examples/microvm/guest/kernel.c",
+        *("tests/hardening/schedules/hooks.c", "tests/hardening/signals/interrupt.c"),
     }

@@ -51,7 +51,7 @@ class Slot:
         self.python = folder / "venv/bin/python"
         self.package = next((folder / "venv").glob("lib/python*/site-packages/syslogfast"))
         self.tree = folder / "tree"
-        for name in ("syslogfast", "setup.py"):
+        for name in ("syslogfast", "setup.py", "README.md"):
             source = origin / "tree" / name
             if source.is_dir():
                 shutil.copytree(source, self.tree / name, ignore=shutil.ignore_patterns("*.c"))

@@ -35,15 +35,21 @@ cdef extern from *:
     #endif
         return 1;
     }
-    /* Make an object of a class in Python that has these attributes. What the class would do for it
+    /* Make an object of a class in Python that has these attributes. What CPython 3.11 does for it
        begins with a place for each attribute, of which the first use of `__dict__` makes a dict. */
-    static inline PyObject *syslogfast_new_object(PyObject *kind, PyObject *dict) {
+    static inline PyObject *syslogfast_new_object(PyObject *kind, PyObject *none, PyObject *dict) {
         PyTypeObject *type = (PyTypeObject *)kind;
+    #if PY_VERSION_HEX >= 0x030c0000
+        PyObject *object = PyBaseObject_Type.tp_new(type, none, NULL);
+        if (object == NULL)
+            return NULL;
+    #else
         PyObject *object = PyObject_GC_New(PyObject, type);
         if (object == NULL)
             return NULL;
         memset(object + 1, 0, (size_t)type->tp_basicsize - sizeof(PyObject));
         PyObject_GC_Track(object);
+    #endif
         if (syslogfast_original_dict->set(object, dict, syslogfast_original_dict->closure) < 0)
             Py_CLEAR(object);
         return object;
@@ -54,7 +60,7 @@ cdef extern from *:
     bint reckon "syslogfast_reckon"(
         timespec *now, PyObject *start, double *created, double *msecs, double *relative
     )
-    object new_object "syslogfast_new_object"(PyObject *type, dict attributes)
+    object new_object "syslogfast_new_object"(PyObject *type, tuple none, dict attributes)
     PyObject *PyImport_GetModuleDict()
     dict PyDict_Copy(object items)
     int PyDict_SetItem(dict items, object key, object value) except -1
@@ -266,6 +272,6 @@ cdef bint log_record(
         set_name(attributes, i)
     if extra is not None:
         PyDict_Update(attributes, extra)
-    record = new_object(record_type, attributes)
+    record = new_object(record_type, (), attributes)
     get_item(<PyObject *>plan.record_parts, PART_ENTRY_POINTS + method)(self, record)
     return True

@@ -3,7 +3,7 @@
    The module asks Cython for a state of its own in each interpreter (setup.py defines
    CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: three parts
    of its code are overridden here, by name, before it uses them; a fourth, for its size, in the
-   small build; and a fifth, for want of memory, on Python 3.11. Names that begin with __Pyx are private to Cython and may change with any minor
+   small build; and a fifth, for want of memory. Names that begin with __Pyx are private to Cython and may change with any minor
    version: so the build fails with one that is not known here, below and in setup.py.
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and
@@ -54,13 +54,14 @@
       Proof: tests/packaging/test_package.py::test_small_build.
       It can go at any time, for its price in bytes.
 
-   5. AN ERROR WITHOUT AN EXCEPTION, ON PYTHON 3.11. A function in Python that raises may return
-      with no exception set: CPython clears it where there is no memory for the frame of a caller
-      (`take_ownership` in Python/frame.c). `__Pyx_GetException`, which `finally` and `except` begin
-      with, then gives a traceback to an exception that is NULL. It is given a MemoryError.
+   5. AN ERROR WITHOUT AN EXCEPTION. A function in Python that raises may return with no exception
+      set: CPython clears it where there is no memory for the frame of a caller (3.11:
+      `take_ownership` in Python/frame.c; 3.13.0, too). `__Pyx_GetException`, which `finally` and
+      `except` begin with on 3.11, and `__Pyx_AddTraceback` on later ones then give a traceback to
+      an exception that is NULL. It is given a MemoryError.
       Without: a wrong argument of Encoder, where one allocation fails, ends the process (SIGSEGV).
       Proof: tests/encoder/test_memory.py::test_an_exception_is_lost.
-      It can go: with Python 3.11.
+      It can go: with Python 3.13.
 
    A new minor version of Cython: change the number here, in setup.py and in pyproject.toml (a test
    compares them), look up in the C that it generates the names above, run the tests above and the
@@ -245,11 +246,14 @@ static void __Pyx_AddTraceback(const char *, int, int, const char *) __attribute
 #endif
 #endif
 
-/* 5: an error without an exception, on Python 3.11. */
+/* 5: an error without an exception. */
 
 #if PY_VERSION_HEX < 0x030C0000
 #define PyException_SetTraceback(value, trace) \
     ((value) ? (PyException_SetTraceback)(value, trace) : (PyErr_NoMemory(), -1))
+#else
+#define PyTraceBack_Here(frame) \
+    (PyErr_Occurred() ? (PyTraceBack_Here)(frame) : (PyErr_NoMemory(), -1))
 #endif
 
 /* Our own functions. What calls syslogfast_cold_path() first is compiled for size; the others are

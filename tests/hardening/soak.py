@@ -392,7 +392,10 @@ def read_stored(data: bytes, findings: list[str]) -> dict[str, Stored]:
             record = parse_rfc5424(line)
         except ValueError as error:
             # rsyslog keeps what a connection has brought of a record until it broke.
-            if re.match(rb"<\d+>1 \S+ here tcp-lf ", line) or re.match(rb"<\d*>?[^ ]*$", line):
+            begun = re.match(rb"<\d+>1 \S+ (.*)", line, re.DOTALL)
+            names = b"here tcp-lf "
+            is_of_lf = begun and (begun[1].startswith(names) or names.startswith(begun[1]))
+            if is_of_lf or re.match(rb"<\d*>?[^ ]*( [^ ]*)?$", line):
                 stored["cut off"].cut.append(repr(line))
             else:
                 findings.append(f"not valid: {error}: {line!r}")

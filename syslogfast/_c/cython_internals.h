@@ -3,7 +3,8 @@
    The module asks Cython for a state of its own in each interpreter (setup.py defines
    CYTHON_USE_MODULE_STATE). Cython 3.3 supports that, but slowly, and not to the end: three parts
    of its code are overridden here, by name, before it uses them; a fourth, for its size, in the
-   small build; and a fifth, for want of memory. Names that begin with __Pyx are private to Cython and may change with any minor
+   small build; and a fifth, for want of memory.
+   Names that begin with __Pyx are private to Cython and may change with any minor
    version: so the build fails with one that is not known here, below and in setup.py.
 
    1. COST OF A CONSTANT. `__pyx_mstate_global`, which stands before every constant, global and

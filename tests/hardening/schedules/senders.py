@@ -248,17 +248,10 @@ class Block(SenderScenario):
         ]
 
 
-class DropOldest(SenderScenario):
-    overflow = "drop-oldest"
-    queue_bytes = 300
-    padding = 150
-    script_at_first: ClassVar = [0.0, 0.5]
+class DropOldest(Block):
+    """The same, but what is oldest makes the space."""
 
-    def list_emitting(self) -> list[Work]:
-        return [
-            ("emit a", lambda: self.emit("a", 2), False),
-            ("emit b", lambda: self.emit("b"), False),
-        ]
+    overflow = "drop-oldest"
 
     def check_drops(self, dropped: dict[str, int]) -> None:
         assert set(dropped) <= {"full"}, dropped

@@ -45,6 +45,7 @@ cdef extern from *:
             return NULL;
     #else
         PyObject *object = PyObject_GC_New(PyObject, type);
+        (void)none;
         if (object == NULL)
             return NULL;
         memset(object + 1, 0, (size_t)type->tp_basicsize - sizeof(PyObject));

@@ -536,8 +536,8 @@ def test_drop_oldest_spares_what_is_in_flight(connect: Callable, peer: RelpPeer)
     kept = 3000 - WINDOW - dropped
     assert kept > 0
     assert peer.count() == WINDOW
-    peer.break_connections()  # so what was in flight is needed once more
     peer.on_record = Session.acknowledge
+    peer.break_connections()  # so what was in flight is needed once more
     wait_for_sent(emitter, WINDOW + kept + 1)
     *texts, report = peer.last.records
     told = [parse_rfc5424(record).message for record in texts]

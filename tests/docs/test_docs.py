@@ -41,7 +41,7 @@ def check_transports(section: Section, stage: Stage) -> None:
 DELIVERY.check("The queue")(check_session)
 
 
-@DELIVERY.check("What is said when nothing can be sent")
+@DELIVERY.check("What standard error says when nothing can be sent")
 def check_failures(section: Section, stage: Stage) -> None:
     """Both lines stand on standard error: nobody listens at that port."""
     run = stage.run(section.take("python"))
@@ -49,7 +49,7 @@ def check_failures(section: Section, stage: Stage) -> None:
     assert run.err.decode() == section.take("text")
 
 
-@DELIVERY.check("What becomes of the records when ...")
+@DELIVERY.check("What happens to the records when ...")
 def check_events(section: Section, stage: Stage) -> None:
     """The application's shutdown sends what lingers: nothing else does at such an end."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:

@@ -85,7 +85,7 @@ def check_lines(section: Section, stage: Stage) -> None:
     assert text.count("\n") == 3
 
 
-@PAGE.check("A record a line, and long texts")
+@PAGE.check("A record for each line, and long texts")
 def check_divided(section: Section, stage: Stage) -> None:
     run = stage.run_quiet(stage.listen(section.take("python")))
     *lines, last = stage.receive(6)

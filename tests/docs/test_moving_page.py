@@ -64,7 +64,7 @@ for test, text in result.failures:
 def test_what_formatters_raise(run_python: Callable[..., Any]) -> None:
     """Of CPython's own tests of formatters, those fail that the page names, for that reason."""
     require_suite()
-    text = PAGE.sections["What one may add"].text.partition("tests of formatters (")[2]
+    text = PAGE.sections["Options that you can add"].text.partition("own tests")[2].partition("(")[2]
     named = re.findall(r"`(\w+)`", text.partition(")")[0])
     done = run_python(FORMATTER_TESTS)
     assert done.returncode == 0, done.stderr
@@ -92,7 +92,7 @@ def send_row(stage: Stage, address: str, options: str) -> bytes:
     return data
 
 
-@PAGE.check("What one may add")
+@PAGE.check("Options that you can add")
 def check_options(section: Section, stage: Stage) -> None:
     udp, tcp, had = section.text.split("|---|---|---|")[1:]
     addresses = {
@@ -203,12 +203,12 @@ def check_rfc5424_logging_handler(section: Section, stage: Stage) -> None:
     stage.sockets.pop().close()
 
     (attributes,) = re.findall("`header_attributes=({.*?procid.*?})`", section.text)
-    rows = list_differences(section, "| A record | Was sent | Is sent | Why |")
+    rows = list_differences(section, "| call | before | after | why |")
     statements, theirs, ours, _ = map(list, zip(*rows, strict=True))
     check_differences(stage, THEIR_HANDLER, "shop.till", statements, theirs)
     start = OUR_HANDLER.replace("ATTRIBUTES", attributes)
     check_differences(stage, start, "shop.till", statements, ours)
-    counts = list_differences(section, "| Tests of | Fail | Because |")
+    counts = list_differences(section, "| tests of | failures | reason |")
     assert sum(int(count) for _, count, _ in counts) == 23
 
 
@@ -227,7 +227,7 @@ def check_syslog_rfc5424_formatter(section: Section, stage: Stage) -> None:
         stage.sockets.pop().close()
 
     (attributes,) = re.findall('`header_attributes=({.*"name".*procid.*?})`, on', section.text)
-    rows = list_differences(section, "| One had | Was sent | One writes | Is sent |")
+    rows = list_differences(section, "| old | before | new | after |")
     had, theirs, written, ours = map(list, zip(*rows, strict=True))
     check_differences(stage, THEIR_FORMATTER, "shop", had, theirs)
     start = OUR_FORMATTER.replace("ATTRIBUTES", attributes)

@@ -118,7 +118,7 @@ def check_life(section: Section, stage: Stage) -> None:
     assert found == expected
 
 
-@PAGE.check("What led to a crash: the flight recorder")
+@PAGE.check("The flight recorder: records from before a crash")
 def check_recorder(section: Section, stage: Stage) -> None:
     """The last of what was recorded comes before the crash, as the page shows it."""
     program = stage.listen(section.take("python"))
@@ -157,7 +157,7 @@ PAGE.check("When the log service is away")(check_session)
 PAGE.check("Thousands on one host")(check_session)
 
 
-@PAGE.check("What a machine that dies can still send")
+@PAGE.check("What a machine can still send when it dies")
 def check_ends(section: Section, stage: Stage) -> None:
     """Each row is a way to end; what it leads to comes after what is sent at the beginning."""
     rows = section.list_rows()
@@ -188,7 +188,7 @@ def check_ends(section: Section, stage: Stage) -> None:
         assert parsed.structured_data == [("meta", [("sequenceId", "3")]), signal]
 
 
-@PAGE.check("How a collector tells a silent death")
+@PAGE.check("How a collector notices a silent death")
 def check_alive(section: Section, stage: Stage) -> None:
     """The record has the page's parts; the collectors are run by interop/test_silent_death.py."""
     program = stage.listen(section.take("python")).replace("heartbeat=60", "heartbeat=0.2")
@@ -232,7 +232,7 @@ def crash(stage: Stage, url: str, traceback: str) -> set[str]:
     return set(result.stdout.split())
 
 
-@PAGE.check("What it costs, and what goes into the image")
+@PAGE.check("Cost, and the files of an image")
 def check_image(section: Section, stage: Stage) -> None:
     """Without the files of the table all goes on; of Python's own, what is named is enough."""
     package = pathlib.Path(syslogfast.__file__).parent
@@ -246,7 +246,7 @@ def check_image(section: Section, stage: Stage) -> None:
             elif "c" in BACKENDS or not name.endswith("_py.py"):
                 path.unlink()
     listed = subprocess.run([sys.executable, "-IS", "-c", LIST_OS], capture_output=True, text=True)
-    sentence = section.text.partition("imports, until")[2].partition("A traceback")[0]
+    sentence = section.text.partition("package imports")[2].partition("`traceback`")[0]
     named = {*listed.stdout.split(), *re.findall("`([a-z_]+)`", sentence)}
     for scheme in ("udp", "tcp"):
         kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM

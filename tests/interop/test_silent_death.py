@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.surroundings, pytest.mark.slow]
 
 SILENCE = 3  # seconds, in the place of the page's 180
 PATIENCE = 30.0  # seconds for an alarm to come
-SECTION = read_sections(DOCS / "unikernels.md")["How a collector tells a silent death"]
+SECTION = read_sections(DOCS / "unikernels.md")["How a collector notices a silent death"]
 
 
 class Shown(Collector):

@@ -105,7 +105,7 @@ def test_statuses(tmp_path: pathlib.Path) -> None:
         "nobody reads standard output any more": "syslogfast send --rate 9 crlf crlf | :",
         "lines end in CRLF, a file begins with a BOM": "syslogfast send crlf",
         "a file is not UTF-8": "syslogfast send latin",
-        "it is UTF-16": "syslogfast send wide",
+        "a file is UTF-16": "syslogfast send wide",
         "a line is longer than `--max-size`": "syslogfast send long",
     }
     assert cases.keys() <= rows.keys()
@@ -227,7 +227,7 @@ def test_what_is_the_same(tmp_path: pathlib.Path, receivers: Receivers) -> None:
     logger = shutil.which("logger")
     if logger is None:
         pytest.skip("logger is not on this machine")
-    rows = [row[:2] for row in PAGE.sections["From logger"].list_rows()]
+    rows = [row[:2] for row in PAGE.sections["Compared with `logger`"].list_rows()]
     assert {name for name, how in rows if how == "same"} == SAME.keys()
     assert {how for _, how in rows} == {"same", "different", "missing"}
     (tmp_path / "lines").write_bytes(b"one\n\ntwo")
@@ -245,7 +245,7 @@ def test_no_option_of_logger_is_left_out() -> None:
     if logger is None:
         pytest.skip("logger is not on this machine")
     text = subprocess.run([logger, "--help"], capture_output=True, text=True, check=True).stdout
-    table = {word for row in PAGE.sections["From logger"].list_rows() for word in row[0].split("`")}
+    table = {word for row in PAGE.sections["Compared with `logger`"].list_rows() for word in row[0].split("`")}
     assert set(re.findall(r"^ +(?:-\w, +)?(--[\w-]+)", text, re.MULTILINE)) - table == set()
 
 

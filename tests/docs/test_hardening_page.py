@@ -42,7 +42,7 @@ def check_commands(section: Section, stage: Stage) -> None:
     assert " ".join(lines[0]) + "\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@HARDENING.check("`fuzz`: what comes in is malicious")
+@HARDENING.check("`fuzz`: malicious input")
 def check_fuzzing(section: Section, stage: Stage) -> None:
     """Each target of the table has its program and its corpus, and the commands name some."""
     targets = {row[0].strip("`") for row in section.list_rows()}

@@ -11,7 +11,7 @@ from measure.tables import write_cell
 
 STANDARD = "the standard library's handler, sends stubbed"
 WITHOUT = "the same without `install()`"
-EMITTED = "the call of `emit`, and on Python 3.11 a look whether any class has changed, are in it."
+EMITTED = "it has the call of `emit` and, on Python 3.11, a check whether any class has changed."
 
 
 @dataclass
@@ -76,7 +76,7 @@ def find_largest(table: str, rows: list[str], heading: str) -> Callable[[Results
 FORMATTER, BUILDER = "syslogfast Formatter", "syslogfast encode_record"
 TWIN = "syslogfast twin"
 RECORDED = "syslogfast debug, into the flight recorder"
-RECORDS = "most of it is to read the attributes of a LogRecord, whose cost differs with Python."
+RECORDS = "most of it is reading a LogRecord's attributes, which differs with Python's version."
 START = "import, connect by UDP, one record"
 BUDGETS = [
     Budget(
@@ -84,8 +84,8 @@ BUDGETS = [
         "an empty method that reads the clock and returns ready bytes of that length",
         find("encode", "syslogfast encode", "against floor"),
         most=1.2,
-        why="what is between the two is the timestamp, the look for control characters and the "
-        "copying, which together are the writer below, and the look at the arguments.",
+        why="the difference is the timestamp, the check for control characters and the copy, which "
+        "together are the writer below, and the check of the arguments.",
     ),
     *[
         Budget(
@@ -93,7 +93,7 @@ BUDGETS = [
             "the same of ASCII, the severity a number",
             find("forms", row, "against ASCII"),
             most=most,
-            why="the row of the table tells by how much; keywords are compared by their letters.",
+            why="keywords are compared letter by letter.",
         )
         for what, row, most in (
             ("the severity a keyword", "severity: keyword", 1.05),
@@ -107,7 +107,7 @@ BUDGETS = [
             f"{size} bytes of ASCII",
             find(table, row, "against ASCII"),
             most=most,
-            why="each character is measured, then written; a processor's wider vectors are unused.",
+            why="each character is measured, then written, without a processor's wider vectors.",
         )
         for size, table, mosts in (
             (102, "forms", (1.4, 3, 3)),
@@ -131,7 +131,7 @@ BUDGETS = [
             "an empty method that returns ready bytes of that length",
             find("sizes", f"{size} B", "encode, against floor"),
             most=most,
-            why="each byte is read once more than it takes to copy it.",
+            why="each byte is read once more than a copy needs.",
         )
         for size, most in (("8,192", 2), ("65,536", 2.5))
     ],
@@ -140,7 +140,7 @@ BUDGETS = [
         "`emit` into the queue",
         find_times_faster("emit", "syslogfast emit", RECORDED, "time"),
         most=0.8,
-        why="it is encoded likewise; what is saved is the look at what is to be sent.",
+        why="it is encoded in the same way; only the decision what to send is saved.",
     ),
     Budget(
         "the inner writer in C, clock excluded",
@@ -156,7 +156,7 @@ BUDGETS = [
         find_more("writer", "encode, from C", "memcpy", "time"),
         "ns",
         most=10,
-        why="the rest is the timestamp, the call, and the look at a record that may be any.",
+        why="the rest is the timestamp, the call, and the checks of a record of any kind.",
     ),
     Budget(
         "`Formatter.format`, no arguments, one record time after time",
@@ -278,7 +278,7 @@ BUDGETS = [
             ("a level that is disabled", 2.5, STANDARD, "the call itself is most of it."),
             (
                 *("an exception of 7 frames", 10, STANDARD),
-                "whether `traceback` is as it was, and each source, is looked at in Python.",
+                "Python code checks whether `traceback` and each source are unchanged.",
             ),
             ("another's handler that does nothing", 2.5, WITHOUT, "`Logger.handle` is in both."),
             ("a StreamHandler to a stub stream", None, WITHOUT, ""),
@@ -297,8 +297,8 @@ BUDGETS = [
             competitor,
             find("tcp-receiver", row, f"against {competitor}"),
             least=least,
-            why="the row of ready blocks shows how much one core sends at all, and by how much "
-            f"that varies; so does {competitor}.",
+            why="the row of ready blocks shows how much one core can send, and how much that "
+            f"varies; {competitor} varies, too.",
         )
         for what, row, leasts in (
             ("a loop over `emit` with no option", "emit", (5, 10)),
@@ -339,7 +339,7 @@ BUDGETS = [
                 "95 %, against linger=0",
             ),
             most=2,
-            why="neither is gathered: the rest is what else the machine did at the time.",
+            why="neither is gathered: the rest is other work of the machine at the time.",
         )
         for what, row in (("a record", "one"), ("two records", "two at a time"))
     ],
@@ -349,7 +349,7 @@ BUDGETS = [
         find("away-tcp", "syslogfast, stopped", "99.99 %"),
         "ns",
         most=1e6,
-        why="nothing in it waits: what the machine itself takes now and then is beside it.",
+        why="no part of it waits: the row of nothing has the machine's own pauses.",
     ),
     Budget(
         "`emit` where there is no more memory, median",
@@ -357,7 +357,7 @@ BUDGETS = [
         find("away-memory", "syslogfast, no memory", "median"),
         "ns",
         most=20_000,
-        why="each call asks for memory once more, and tries whether something can be sent first.",
+        why="each call first tries to send, and asks for memory again.",
     ),
     Budget(
         "memory of an emitter, of 10,000 in a process",
@@ -380,7 +380,7 @@ BUDGETS = [
         "of one emitter",
         find("emitters-cost", "10,000", "syslogfast, against one emitter"),
         most=1.3,
-        why="what ten thousand emitters keep does not fit into the CPU's first caches.",
+        why="the data of ten thousand emitters do not fit into the CPU's first caches.",
     ),
     Budget(
         f"{START}: time",
@@ -388,8 +388,8 @@ BUDGETS = [
         find("start", "syslogfast", "time"),
         "ns",
         most=2e6,
-        why="what is left is mostly a dozen Python modules, of which each takes some time before "
-        "its first line, and half of whose code is for what may go wrong later.",
+        why="most of it is a dozen Python modules: each takes some time before its first line, and "
+        "half of their code handles errors that may come later.",
     ),
     Budget(
         f"{START}: resident memory",
@@ -397,8 +397,8 @@ BUDGETS = [
         find("start", "syslogfast", "memory"),
         "bytes",
         most=800_000,
-        why="a third of it are pages of the compiled module, which all processes of a host share: "
-        "what a process has for itself is the next line.",
+        why="a third of it is pages of the compiled module, which all processes of a host share; "
+        "the next line has the memory of one process alone.",
     ),
     Budget(
         f"{START}: memory that is written",
@@ -446,5 +446,5 @@ def write_budgets(results: Results) -> str:
             reasons.append(f"- {budget.name()}: {budget.why}")
         lines.append(f"| {' | '.join([*cells, write_cell(figure, budget.unit), verdict])} |")
     if reasons:
-        lines += ["", "What is missed, and why:", "", *reasons]
+        lines += ["", "Goals that are missed, and why:", "", *reasons]
     return "\n".join(lines) + "\n"

@@ -119,7 +119,7 @@ def write_costs(results: Results) -> str:
     """Return the table, what it does not show, and where it was measured."""
     figures = Figures(results)
     show, divide = figures.show, figures.divide
-    head = "| what | syslogfast | what programs use today | its figure | |\n|---|--:|---|--:|--:|\n"
+    head = "| what | syslogfast | the usual choice | its figure | ratio |\n|---|--:|---|--:|--:|\n"
     rows = "".join(each.write(figures) for each in COMPARISONS)
     encode, twin = ("syslogfast encode", "time"), ("syslogfast twin", "time")
     many, loggen = "tcp: emit_many", "tcp: loggen"
@@ -128,16 +128,17 @@ def write_costs(results: Results) -> str:
         f"Without the compiled core `encode` takes {show('encode', *twin)}, "
         f"{divide('encode', twin, encode)} the time.",
         "The start takes "
-        f"{show('start', 'syslogfast', 'memory', 'bytes')} of memory, not "
-        f"{show('start', 'logging.handlers', 'memory', 'bytes')}; one of the 10,000 emitters "
-        f"{show('emitters-memory', '10,000', 'syslogfast', 'bytes')} beside its names, not "
-        f"{show('emitters-memory', '10,000', 'standard library', 'bytes')}, and no descriptor.",
+        f"{show('start', 'syslogfast', 'memory', 'bytes')} of memory, with `logging.handlers` "
+        f"{show('start', 'logging.handlers', 'memory', 'bytes')}. One of the 10,000 emitters takes "
+        f"{show('emitters-memory', '10,000', 'syslogfast', 'bytes')} beside its names and no "
+        "descriptor, one of the loggers "
+        f"{show('emitters-memory', '10,000', 'standard library', 'bytes')} and a descriptor.",
         "From `loggen`, which only generates load, rsyslog stores "
         f"{show('collector-rsyslog', loggen, 'stored', 'per second')}; syslog-ng stores "
-        f"{show('collector-syslog-ng', loggen, 'stored', 'per second')} from it, and "
+        f"{show('collector-syslog-ng', loggen, 'stored', 'per second')} from `loggen`, and "
         f"{show('collector-syslog-ng', many, 'stored', 'per second')} from `emit_many`.",
-        f"Of what `emit_many` sends by UDP at full speed rsyslog loses {lost} %.",
-        "[docs/performance.md](docs/performance.md) has all figures, and what misses its goal.",
+        f"By UDP at full speed rsyslog loses {lost} % of the records of `emit_many`.",
+        "[docs/performance.md](docs/performance.md) has all figures, and the missed goals.",
     ]
     machine = results.machine
     dates = sorted({part.date for part in results.parts.values()})

@@ -48,11 +48,11 @@ METHOD = """\
 
 Where a table has a spread, its rows are measured in interleaved rounds (A B C, A B C, ...), on one
 CPU, with garbage collection off, after a round that does not count. A time is the median of all
-rounds; "against" is the ratio of two medians, and "spread" are the quartiles of that ratio, round
-by round. What cannot be repeated so often (processes, memory, latencies, relays) is measured once
-or a few times, as its part says. What each competitor writes is parsed before it is timed; where
-that is not what the RFC wants, the table says so. Ratios travel from one machine to another, times
-do not. In the pictures the rows are sorted, the best at the top, and ours are green.
+rounds; "against" is the ratio of two medians, and "spread" has the quartiles of that ratio, round
+by round. Processes, memory, latencies and relays cannot be repeated so often: they are measured
+once or a few times, as their part says. The output of each competitor is parsed before it is timed;
+the table says where it breaks the RFC. Ratios hold on other machines, too, times do not. In the
+pictures the rows are sorted, the best at the top, and ours are green.
 """
 YOURS = f"""\
 ## Your figures
@@ -61,14 +61,15 @@ YOURS = f"""\
 python3 -m venv .venv && .venv/bin/pip install '.[test,bench]' && .venv/bin/{COMMAND}
 ```
 
-That takes less than a quarter of an hour; `{COMMAND} record timestamp` runs two of its parts, which
+This takes less than a quarter of an hour. `{COMMAND} record timestamp` runs two of the parts, which
 are {", ".join(PARTS[:-1])}
-and {PARTS[-1]}; `--quick` checks only that all of it works. Figures and pages go to `.benchmarks/`;
-with `--publish` they replace these, unless the machine was busy with something else. What a machine
-lacks (rsyslog, syslog-ng's `loggen`, valgrind, a competitor's package) is left out, and named at
-the end; on Debian 12 `.ci/install DIRECTORY` gets all of it, some into folders that the variables
-SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and SYSLOGFAST_FAIL2BAN (`DIRECTORY/fail2ban`, log
-files) have to name.
+and {PARTS[-1]}; `--quick` only checks that all parts work. Figures and pages go to `.benchmarks/`;
+with `--publish` they replace these, unless the machine was busy with something else.
+
+Rows for programs that the machine lacks (rsyslog, syslog-ng's `loggen`, valgrind, a competitor's
+package) are left out, and named at the end. On Debian 12 `.ci/install DIRECTORY` gets all programs.
+The variables SYSLOGFAST_SYSLOG_NG (`DIRECTORY/syslog-ng`) and SYSLOGFAST_FAIL2BAN
+(`DIRECTORY/fail2ban`, log files) have to name the folders of two of them.
 """
 QUOTED = "<!-- figures: {name} -->\n\n{text}\n<!-- end -->\n"
 
@@ -113,7 +114,7 @@ def list_measured(results: Results, parts: tuple[str, ...]) -> list[Part]:
 
 def write_topic(title: str, parts: list[Part], pictures: list[Picture]) -> str:
     links = "".join(f"- [{part.question}](#{make_anchor(part.question)})\n" for part in parts)
-    above = "On what machine, how, and what for: [performance](../performance.md).\n"
+    above = "The machine, the method and the goals: [performance](../performance.md).\n"
     sections = [write_part(part, pictures) for part in parts]
     return "\n".join([f"# {title}\n", above, links, *sections])
 
@@ -122,7 +123,7 @@ def write_contents(results: Results) -> str:
     """Return links to all pages and the questions that they answer."""
     lines = [
         "- [For each user](#for-each-user)",
-        "- [The budget](#the-budget): what was promised, what is met, what is missed and why",
+        "- [The budget](#the-budget): goals, those that are missed, and why",
     ]
     for name, (title, parts) in TOPICS.items():
         if measured := list_measured(results, parts):
@@ -141,7 +142,7 @@ def write_contents(results: Results) -> str:
 def write_index(results: Results) -> str:
     users = f"## For each user\n\n{write_users(results)}"
     budget = f"## The budget\n\n{write_budgets(results)}"
-    run = f"These are of {results.describe()}.\n"
+    run = f"These figures are from {results.describe()}.\n"
     return "\n".join([INTRODUCTION, write_contents(results), users, budget, METHOD, YOURS, run])
 
 

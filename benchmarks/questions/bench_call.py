@@ -1,36 +1,37 @@
 """What does a log call cost end to end?
 
-`logger.info(message)`, with a message of 102 bytes: all that the program waits for. First with the
-sends stubbed. The floor there is `logging` with a handler that does nothing: it makes a LogRecord
-and looks for the caller; the other floor is a logger that is set to a higher level. Then over UDP,
-a unix socket for datagrams, and TCP, to a process for each row that only reads; what got lost is
-counted. There the time ends when all 1,000 records of a round are sent, that is when the kernel has
-them: what still waits in a queue after the last call is part of every row's time. So is what its
-threads do, which run on the same CPU.
+The table has all the time for which the program waits, in `logger.info(message)` with a message of
+102 bytes. First the sends are stubbed. The floor there is `logging` with a handler that does
+nothing: it makes a LogRecord and looks for the caller. The other floor is a logger that is set to a
+higher level.
+
+Then over UDP, a unix socket for datagrams, and TCP, each row to a process that only reads and
+counts losses. There the time ends when the kernel has all 1,000 records of a round. So the time of
+each row contains the sending of records that still wait after the last call, and the work of
+threads, which run on the same CPU.
 
 The two formatters, structlog and loguru write to the standard library's handler. "syslogfast
-SysLogHandler, URL" is given a URL, and "syslogfast Emitter", which goes without `logging`, has one
-anyway: beside names neither has an option. So a flood, such as these calls are, is gathered; with
-`linger=0` each record is sent by its call. With sends stubbed they gather 250 records, which is
-less than makes them send, by a `linger` of an hour; the sends between are not timed. hat-syslog
-leaves all to a thread: with sends stubbed, that never sends; else its queue is looked at each
-millisecond, which adds up to 1 us a call.
+SysLogHandler, URL" has a URL and no option except names, and so does "syslogfast Emitter", which
+works without `logging`. So a flood, such as these calls are, is gathered; with `linger=0` each call
+sends its record. With sends stubbed they gather 250 records, too few to be sent, by a `linger` of
+an hour; the sends between are not timed. hat-syslog leaves all sending to a thread. With sends
+stubbed, that never sends; otherwise its queue is checked each millisecond, which adds up to 1 us a
+call.
 
-Then other calls than that one, by loggers of `logging` after `syslogfast.loggers.install()`, beside
-the standard library with its own handler, whose sends are stubbed; ours fills its queue, for a
-collector that refuses connections, and that is emptied untimed. The time is that of the CPU for the
-thread that logs, and the floor a compiled function that does nothing with its argument. Over TCP,
-it is the time for all threads of the process, in both.
+Then other calls, by loggers of `logging` after `syslogfast.loggers.install()`, beside the standard
+library with its own handler, whose sends are stubbed. Our handler fills its queue, for a collector
+that refuses connections, and the queue is emptied untimed. The time is the CPU time of the thread
+that logs, and the floor is a compiled function that does nothing with its argument. Over TCP, both
+have the CPU time of all threads of the process.
 
-Then beside loggers of other packages, which send no syslog, or to /dev/log only: so all of them
-write lines to a file. Each has a process of its own, and the time is that of the CPU, for the
-thread that logs, and for all threads until all is written. Ours writes the records of RFC 5424, PRI
-included; the standard library, picologging and logust have a format string that is as near to that
-as it gets, without PRI. None of them has structured data: logust writes a JSON object instead, and
-the others are left out.
+Then loggers of other packages, which send no syslog, or only to /dev/log: so all write lines to a
+file. Each has a process of its own. The time is CPU time, of the thread that logs, and of all
+threads until all is written. Ours writes records of RFC 5424, PRI included. The standard library,
+picologging and logust have a format string that comes as close to that as possible, without PRI.
+None of them has structured data: logust writes a JSON object instead, and the others are left out.
 
-Last, when a record is where it is wanted: from the begin of `emit` until another process has read
-it, for a record each 50 ms, and for two at a time. That is no flood: nothing is to be gathered.
+Last, the time from the begin of `emit` until another process has read the record, for one record
+each 50 ms, and for two at a time. That is no flood: nothing is to be gathered.
 """
 
 import logging

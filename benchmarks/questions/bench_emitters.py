@@ -6,15 +6,15 @@ library, each with a handler that names its host; each kind has a process of its
 for a transport: the emitters' queue is written to /dev/null, which is part of their time, and the
 handlers' sockets are stubs.
 
-Memory is what Python allocates for an emitter that has emitted once over UDP. The names that it is
-given are there before, and not counted. "Its strings" are its rendered header, a bytes object;
-"more than its strings" is all but that. Resident memory is what the process has grown by. What the
-kernel takes for a socket is in neither.
+Memory is that which Python allocates for an emitter that has emitted once over UDP. The names that
+it is given exist before, and are not counted. "Its strings" are its rendered header, a bytes
+object; "more than its strings" is all other memory. Resident memory is the growth of the process.
+The kernel's memory for a socket is in neither.
 
-As processes: each a Python interpreter of its own (-I -S) that sends 200 records to a collector on
-loopback, and waits. Of the proportional memory, what n processes share counts as an n-th for each.
-The start is all from the process's begin to its first record; over TCP, to when the kernel has it.
-As many start at a time as there are CPUs.
+As processes: each is a Python interpreter of its own (-I -S) that sends 200 records to a collector
+on loopback, and waits. In the proportional memory, memory that n processes share counts as an n-th
+for each. The start is the time from the begin of the process to its first record; over TCP, until
+the kernel has it. As many processes start at a time as there are CPUs.
 """
 
 import collections

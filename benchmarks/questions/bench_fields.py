@@ -1,6 +1,6 @@
 """What do fields cost?
 
-Each form into the queue of an emitter that lingers, 200 times.
+Each form goes into the queue of an emitter that lingers, 200 times.
 """
 
 import sys

@@ -1,24 +1,24 @@
 """What does a constrained runtime pay?
 
-**Start.** A fresh interpreter imports, connects by UDP and logs one record. Time and
-memory are those of the process itself, without the interpreter's own start. What is not written of
-its memory are pages of files, which processes share. The files are those that Python opens. Once
-without site (`-S`), as in a unikernel, and once with it.
+**Start.** A fresh interpreter imports, connects by UDP and logs one record. Time and memory are
+those of the process itself, without the interpreter's own start. Memory that is not written is
+pages of files, which processes share. The files are those that Python opens. The start is measured
+without site (`-S`), as in a unikernel, and with it.
 
 **Installed.** Files and bytes that an installation adds, with those of all packages that it needs.
-Metadata and commands are left out. A module is stripped of what only a debugger reads.
+Metadata and commands are left out. A stripped module has no debug information.
 
 **The small build** (`SYSLOGFAST_SMALL=1`), beside the usual one.
 
-**Allocations.** Each malloc, calloc and realloc that CPython's allocators get for one record. An
-int above 256, such as the end of a record further on in a buffer, is one of them; what Python keeps
-for reuse, such as small tuples and floats, is none. The queue takes a block of 128 KB for some 700
-records; that is left out.
+**Allocations.** Each malloc, calloc and realloc of CPython's allocators for one record. An int
+above 256, such as the end of a record further on in a buffer, is one of them; objects that Python
+keeps for reuse, such as small tuples and floats, are not. The queue's block of 128 KB for some 700
+records is left out.
 
 **Instructions.** Those of one record, counted by callgrind: in our compiled module alone, and in
 the whole process, which is mostly the interpreter. The former are the same in every run, however
 busy the machine, so they are kept in `benchmarks/data/instructions.json`, and one that grows by
-more than 5 % is an error. They do depend on compilers: where the kept ones come from others,
+more than 5 % is an error. They do depend on compilers: if the kept ones are of another compiler,
 nothing is compared. A record of January or February takes some five more.
 """
 

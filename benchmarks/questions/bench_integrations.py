@@ -1,10 +1,10 @@
 """What do records of other loggers cost?
 
-An event of structlog with three values, by our renderer, and as one writes it by hand: a processor
-that has `encode_record` make bytes of it. A message of loguru with three values, by our sink, by a
-sink of one line, and by one that does nothing. A message of picologging, whose logger has our
-handler as logging's has. Each into the queue of an emitter that lingers, 200 times. Then 200
-records that tasks of asyncio wait for: by `drain`, and by `flush` in another thread.
+An event of structlog with three values, by our renderer, and by hand: a processor that makes bytes
+of it with `encode_record`. A message of loguru with three values, by our sink, by a sink of one
+line, and by one that does nothing. A message of picologging, whose logger has our handler, beside
+one of logging. Each goes into the queue of an emitter that lingers, 200 times. Then 200 records for
+which tasks of asyncio wait: by `drain`, and by `flush` in another thread.
 """
 
 import asyncio

@@ -1,20 +1,20 @@
 """How long does `emit` keep its caller when the collector is away?
 
-Each of 100,000 calls is timed by itself: to a collector that is healthy, to one that is stopped in
-its tracks, its socket or connection open (SIGSTOP), and to none at all. They come without a pause,
-more than a collector in Python can take. Beside it the standard library's SysLogHandler over the
-same transport, with records that are ready. "nothing" is the same loop around an empty function, in
-between all the time: what the machine itself takes now and then.
+Each of 100,000 calls is timed by itself: to a collector that is healthy, to one that is stopped
+with its socket or connection open (SIGSTOP), and to none at all. The calls come without a pause,
+more than a collector in Python can take. Beside them stands the standard library's SysLogHandler
+over the same transport, with records that are ready. "nothing" is the same loop around an empty
+function, run in between: it shows the machine's own pauses.
 
-What does not return within one to two seconds is ended by a signal; its row goes no further.
-Emitters have no option but `linger` where a row says so: their queue of a megabyte drops the newest
-records when it is full, and what comes as fast as here is gathered; `linger=0` tries to send each
-record. Whatever becomes of the records, offered is sent + queued + dropped. Over UDP that is all
-that is known: what the kernel loses because nobody reads, it reports to nobody, and a refusal to
-whoever asks. Beside the 100,000 records there is one more, the first, which connects.
+A signal ends a call that does not return within one to two seconds; its row goes no further.
+Emitters have no option, except `linger` where a row says so. Their queue of a megabyte drops the
+newest records when it is full, and records as frequent as these are gathered; `linger=0` tries to
+send each record. In each row, offered is sent + queued + dropped. Over UDP no more is known: the
+kernel does not report records that it loses because nothing reads them, and it reports a refusal
+only to a sender that asks. Before the 100,000 records a first one connects.
 
-Last, where the process may have no more memory (RLIMIT_AS): a queue that may grow to a gigabyte,
-and no collector. What is timed are calls whose record is dropped for that reason.
+Last, the process may have no more memory (RLIMIT_AS): the queue may grow to a gigabyte, and there
+is no collector. The timed calls are those whose record is dropped for that reason.
 """
 
 import contextlib

@@ -1,13 +1,14 @@
 """What does one record cost?
 
-The record: RFC 5424, a message of 102 bytes, the clock read. The floor is a compiled method with
-the same arguments that reads the clock and returns ready bytes of the same length: no encoder that
-is called from Python can be faster. "naive" is what is written by hand, an f-string and `datetime`,
-without any of the safety; "syslogfast twin" is this package's encoder in Python.
+The record is one of RFC 5424 with a message of 102 bytes; the clock is read. The floor is a
+compiled method with the same arguments that reads the clock and returns ready bytes of the same
+length: no encoder that is called from Python can be faster. "naive" is code written by hand, an
+f-string and `datetime`, without any of the safety. "syslogfast twin" is this package's encoder in
+Python.
 
-Then records of `logging`: the time to make a text or bytes of one, or to emit one where nothing is
-sent. The two formatters work with the standard library's handler there. A blank cell: that one has
-no way to write this.
+Then records of `logging`: the time to make a text or bytes of one, or to emit one while nothing is
+sent. The two formatters are used with the standard library's handler there. A blank cell means that
+a package cannot write such a record.
 """
 
 import functools

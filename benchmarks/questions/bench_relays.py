@@ -1,15 +1,15 @@
 """What is lost when a relay dies?
 
 Eight emitters log 4,000 records a second to the first of two rsyslogs, which pass them on to a
-third one; the first is killed (SIGKILL) or terminated (SIGTERM), and comes back. Before that, it or
-the central collector may have hung for 0.3 s: then there is something to lose. The configurations
-are those of examples/relays; "queue in memory" has the one change that the relay for RELP has a
-queue. A record is known by its HOSTNAME and sequenceId. Doubled: stored twice by the central
-collector, late: after a later one of the same HOSTNAME. The longest silence is the longest time in
-which nothing arrived.
+third one. The first is killed (SIGKILL) or terminated (SIGTERM), and comes back. In some rows it or
+the central collector hangs for 0.3 s before: then there is something to lose. The configurations
+are those of examples/relays; in the row "queue in memory" the relay for RELP also has a queue.
+HOSTNAME and sequenceId identify a record. Doubled records are stored twice by the central
+collector, late ones after a later one of the same HOSTNAME. The longest silence is the longest time
+in which nothing arrived.
 
-The rates are those of one relay on this machine, beside its emitters, which have no option, and
-the central collector: medians of three runs, in which all records arrived.
+The rates are those of one relay on this machine, beside its emitters, which have no option, and the
+central collector: medians of three runs, in which all records arrived.
 """
 
 import importlib.util

@@ -1,26 +1,26 @@
 """How many records a second reach a collector?
 
-Records of a 102-character message, from one core: sender and receiver have a CPU each, where there
-are two. All that is sent was looked at before, and is counted.
+The records have a message of 102 characters and come from one core: sender and receiver have a CPU
+each, where there are two. All records were checked before, and are counted.
 
-- TCP: a million records in one connection, octet-counted, to a receiver that only reads. For all of
-  them the time is the receiver's: from the begin of the connection to its end. So `loggen`, which
-  looks only twice a second whether it is done, is not charged for that, nor a command for its
-  start. The slow send fewer records. The floor writes ready blocks of 64 KiB. `emit` is a Python
-  loop, `emit_many` one call, neither with an option but `overflow="block"`, so that all arrive;
-  with `linger=0` each record is sent at once. `syslogfast send` and `logger` send a file.
-- UDP: the receiver's buffer holds a whole round, and is read and checked after it: nobody reads
+- TCP: a million records in one connection, octet-counted, to a receiver that only reads. The time
+  is the receiver's, from the begin of the connection to its end. So `loggen`, which checks only
+  twice a second whether it is done, is not charged for that, nor a command for its start. Slow rows
+  send fewer records. The floor writes ready blocks of 64 KiB. `emit` is a Python loop, `emit_many`
+  one call, both with no option but `overflow="block"`, so that all arrive; with `linger=0` each
+  record is sent at once. `syslogfast send` and `logger` send a file.
+- UDP: the receiver's buffer holds a whole round, and is read and checked after it: nothing is read
   while the time is taken, and nothing is lost. The yardstick is a loop that encodes and sends one
-  record after the other. The mix are the lines of fail2ban's sample logs, as they follow each
-  other there; four guests are four such logs, line by line, as a host has them that speaks for
-  many.
+  record after the other. The mix is the lines of fail2ban's sample logs, in their order. Four
+  guests are four such logs, line by line, as on a host that speaks for many.
 - Other transports, each to a receiver that only reads: a loop over `emit`, as over TCP. With
-  `linger=0` each record is sent at once, but those that must wait for a full buffer go on together.
-- rsyslog and syslog-ng: 200,000 records with a number each, which the collector parses and writes
-  to a file. "Sent" goes to the return of the sender's last call, which `loggen` does not report;
-  "stored" to the collector's last write. Lost is what is then not in the file, doubled what is
-  there twice. Over UDP nothing holds back a sender that is faster than the collector, so it loses
-  what the receive buffer (4 MB) cannot hold.
+  `linger=0` each record is sent at once, but records that must wait for a full buffer go on
+  together.
+- rsyslog and syslog-ng: 200,000 numbered records, which the collector parses and writes to a file.
+  "Sent" is measured until the sender's last call returns, which `loggen` does not report; "stored"
+  until the collector's last write. Lost records are missing in the file then, doubled ones are
+  there twice. Over UDP nothing slows down a sender that is faster than the collector, so it loses
+  the records that the receive buffer (4 MB) cannot hold.
 """
 
 import os

@@ -1,11 +1,13 @@
 """What does a timestamp cost?
 
 `format_timestamp` reads the clock and returns a text. Beside it: the clock alone, from C and from
-Python; what is written by hand with `datetime.isoformat` and `time.strftime` (which knows no
-fraction, and for RFC 3164 writes the month in the language of the locale); and the Python twin.
-Local time is Berlin's. The C library is asked for its offset each time. A kept one would be wrong
-as soon as somebody changes the zone, which any C code may do without a word: `tzname`, `timezone`
-and `daylight` can be the same afterwards, and a zone may have changed its offset at any second.
+Python; code by hand with `datetime.isoformat` and `time.strftime` (which has no fraction, and for
+RFC 3164 writes the month in the language of the locale); and the Python twin. Local time is
+Berlin's.
+
+The C library is asked for its offset each time. A cached offset would be wrong as soon as the zone
+changes, which any C code may cause without notice: `tzname`, `timezone` and `daylight` can be the
+same afterwards, and a zone may change its offset at any second.
 """
 
 import time

@@ -245,7 +245,11 @@ def test_no_option_of_logger_is_left_out() -> None:
     if logger is None:
         pytest.skip("logger is not on this machine")
     text = subprocess.run([logger, "--help"], capture_output=True, text=True, check=True).stdout
-    table = {word for row in PAGE.sections["Compared with `logger`"].list_rows() for word in row[0].split("`")}
+    table = {
+        word
+        for row in PAGE.sections["Compared with `logger`"].list_rows()
+        for word in row[0].split("`")
+    }
     assert set(re.findall(r"^ +(?:-\w, +)?(--[\w-]+)", text, re.MULTILINE)) - table == set()
 
 

@@ -64,8 +64,8 @@ for test, text in result.failures:
 def test_what_formatters_raise(run_python: Callable[..., Any]) -> None:
     """Of CPython's own tests of formatters, those fail that the page names, for that reason."""
     require_suite()
-    text = PAGE.sections["Options that you can add"].text.partition("own tests")[2].partition("(")[2]
-    named = re.findall(r"`(\w+)`", text.partition(")")[0])
+    text = PAGE.sections["Options that you can add"].text.partition("CPython's own tests")[2]
+    named = re.findall(r"`(test_\w+)`", text.partition(")")[0])
     done = run_python(FORMATTER_TESTS)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(f"{name} True" for name in named)

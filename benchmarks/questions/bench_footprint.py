@@ -12,7 +12,7 @@ Metadata and commands are left out. A stripped module has no debug information.
 
 **Allocations.** Each malloc, calloc and realloc of CPython's allocators for one record. An int
 above 256, such as the end of a record further on in a buffer, is one of them; objects that Python
-keeps for reuse, such as small tuples and floats, are not. The queue's block of 128 KB for some 700
+keeps for reuse, such as small tuples and floats, are not. The queue's block of 128 KiB for some 700
 records is left out.
 
 **Instructions.** Those of one record, counted by callgrind: in our compiled module alone, and in

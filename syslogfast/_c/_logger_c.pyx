@@ -153,7 +153,7 @@ include "elements.pxi"
 include "calls.pxi"
 
 
-# What loggers.py calls.
+# What loggers.py calls. All by position: parameters with names would take 4 KB.
 
 def check_interpreter():
     """Return why nothing can be fast in this interpreter; None if it can."""
@@ -164,7 +164,7 @@ def check_interpreter():
     return None
 
 
-def fit_logger(kind, root, standard, standard_root, handler, functions, names):
+def fit_logger(kind, root, standard, standard_root, handler, functions, names, /):
     """Give the class of loggers its methods; `kind` and `root` are that of others and of root."""
     global logger_type, root_type, standard_type, standard_root_type, handler_type
     global find_plan, report_error, emit, reserved, method_names
@@ -193,7 +193,9 @@ def fit_logger(kind, root, standard, standard_root, handler, functions, names):
     show_dict(kind)
 
 
-def fit_record(kind, tuple names, tuple functions, dict threads, tuple modules, tuple processes):
+def fit_record(
+    kind, tuple names, tuple functions, dict threads, tuple modules, tuple processes, /
+):
     """Give what it takes to make a LogRecord, of the class `kind`."""
     global record_type, record_names, record_functions, threading_names, paths
     global module_names, process_names
@@ -207,17 +209,17 @@ def fit_record(kind, tuple names, tuple functions, dict threads, tuple modules, 
     note_forks()
 
 
-def fit_handler(kind):
+def fit_handler(kind, /):
     """Have the class of handlers tell of changes."""
     give(kind, handler_changes)
     show_dict(kind)
 
 
-def release_handler(kind):
+def release_handler(kind, /):
     hide_dict(kind)
 
 
-def activate(tuple watched_dicts, tuple watched_types):
+def activate(tuple watched_dicts, tuple watched_types, /):
     """Begin to watch these; False if CPython lets nobody else watch anything."""
     if not add_watchers():
         clear_watchers()
@@ -235,7 +237,7 @@ def activate(tuple watched_dicts, tuple watched_types):
     return True
 
 
-def deactivate(caches):
+def deactivate(caches, /):
     """Watch nothing any more, and forget all plans."""
     cdef int i
     (&is_active)[0] = False
@@ -258,7 +260,7 @@ def refresh():
     return refresh_versions()
 
 
-def mark(thing):
+def mark(thing, /):
     """Have changes of a logger or handler noticed from now on."""
     if mark_entry(<PyObject *>thing, FULL_CREDIT) == NULL:
         raise MemoryError
@@ -269,7 +271,7 @@ def note():
     count_change()
 
 
-def is_held(thing):
+def is_held(thing, /):
     """Return True if somebody else has the `__dict__` of a logger or handler, and may change it."""
     return is_dict_held(thing)
 
@@ -280,7 +282,7 @@ def count_calls():
     return fast_calls, muted_calls, slow_calls, plans_made, records_made
 
 
-def set_plan_cost(int calls):
+def set_plan_cost(int calls, /):
     """Have a plan made anew only for so many calls: for tests, which change things all the time."""
     global plan_cost
     plan_cost = calls

@@ -176,10 +176,11 @@ cdef inline object log_at(
     cdef Plan plan
     cdef char *end
     cdef bint is_ascii
-    cdef Py_ssize_t first = 1 if method == LOG else 0, more = count - first - 1, i, j
+    cdef Py_ssize_t first = 1 if method == LOG else 0, more = count - first - 1, i
     cdef int taker = 0
     cdef PyObject *extra = NULL         # the caller's, as all of args
     cdef PyObject *exc_info = NULL
+    cdef PyObject **handlers
     cdef Entry *entry = find_entry(<PyObject *>self)
     if entry != NULL and entry.plan != NULL and is_current(<Plan>entry.plan):
         plan = <Plan>entry.plan
@@ -252,17 +253,18 @@ cdef inline object log_at(
     items[3] = msgid
     items[4] = elements
     fast_calls += 1
-    handlers = None
+    handlers = plan.items
     # A signal's handler, or what prints an exception, may take one away.
     if PyTuple_GET_SIZE(<object>plan.targets[level]) > 2 or exc_info != NULL:
-        handlers = [<object>plan.items[j] for j in range(plan.item_count)]
+        kept_handlers = take_items(plan.items, plan.item_count)
+        handlers = get_items(kept_handlers)
     if exc_info != NULL:
         text = get_item(record_functions, ADD_EXCEPTION)(text, <object>exc_info)
         items[2] = <PyObject *>text
     for i in range(0, PyTuple_GET_SIZE(<object>plan.targets[level]), 2):
         while not plan.takers[level] >> taker & 1:
             taker += 1
-        handler = <object>plan.items[taker] if handlers is None else (<list>handlers)[taker]
+        handler = <object>handlers[taker]
         taker += 1
         items[0] = PyTuple_GET_ITEM(<object>plan.targets[level], i)
         items[1] = PyTuple_GET_ITEM(<object>plan.targets[level], i + 1)
@@ -271,8 +273,7 @@ cdef inline object log_at(
             Py_DECREF(<object>result)
         else:
             report(
-                self, handler, level, <object>args[first],
-                tuple([<object>args[first + 1 + j] for j in range(more)]),
+                self, handler, level, <object>args[first], take_items(args + first + 1, more)
             )
     return None
 

@@ -39,8 +39,6 @@ cdef extern from "template_strings.h":
 
 cdef extern from "Python.h":
     bytes print_octets "PyBytes_FromFormat"(const char *format, ...)
-    tuple new_tuple "PyTuple_New"(Py_ssize_t size)
-    void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
 
 
 # Of one record that finds no space.
@@ -224,16 +222,6 @@ cdef int emit_formatted(
     read_time(time_ns, &timestamp)
     put_record(emitter, severity, None, &text, &timestamp, msgid, structured_data, NULL)
     return 0
-
-
-cdef tuple take_items(PyObject **args, Py_ssize_t count):
-    cdef Py_ssize_t i
-    cdef tuple items = new_tuple(count)
-    cold_path()
-    for i in range(count):
-        Py_INCREF(<object>args[i])
-        set_new_item(items, i, <object>args[i])
-    return items
 
 
 cdef object format_any(object template, tuple args):

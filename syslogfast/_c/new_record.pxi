@@ -66,8 +66,6 @@ cdef extern from *:
     dict PyDict_Copy(object items)
     int PyDict_SetItem(dict items, object key, object value) except -1
     int PyDict_Update(dict items, object others) except -1
-    tuple new_tuple "PyTuple_New"(Py_ssize_t size)
-    void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
     object call_without_arguments "PyObject_CallNoArgs"(PyObject *function)
     object PyObject_GenericGetAttr(object thing, object name)
     unsigned long get_thread_number "PyThread_get_thread_ident"()
@@ -236,10 +234,7 @@ cdef bint log_record(
     if more == 1 and not is_simple(args[first + 1]):
         arguments = get_item(record_functions, CHOOSE_ARGUMENTS)(<object>args[first + 1])
     else:
-        arguments = new_tuple(more)
-        for i in range(more):
-            Py_INCREF(<object>args[first + 1 + i])
-            set_new_item(arguments, i, <object>args[first + 1 + i])
+        arguments = take_items(args + first + 1, more)
     if exc_info is not None:
         exc_info = get_item(record_functions, CHOOSE_EXCEPTION)(exc_info)
     thread = call_thread("get_ident")

@@ -13,7 +13,7 @@ cdef class Plan:
 
     cdef uint64_t generation, levels
     cdef object cache       # the logger's own, or None: what it says is not to be relied on
-    cdef tuple kept         # lists, emitters and severities
+    cdef list kept          # lists, emitters and severities
     cdef tuple record_parts     # what its LogRecords have in common, or None
     cdef Known known[LEVELS]    # what the template in that has of the last record; it keeps that
     cdef int off, on        # a bit for each level: the cache says so
@@ -151,12 +151,13 @@ cdef Plan make_plan(object logger, Entry *entry):
         return None     # such as too deep a recursion, which the method of `logging` has, too
     if not is_active:
         return None     # another thread has uninstalled: there are no watchers any more
-    plan.kept = ([items for items, snapshot in lists], [])
+    plan.kept = []
     plan.is_fast = True
     for items, snapshot in lists:
         if plan.list_count == MAX_LISTS or plan.item_count + len(snapshot) > MAX_ITEMS:
             ways = (None,) * LEVELS
             break
+        plan.kept.append(items)
         plan.lists[plan.list_count] = <PyObject *>items
         plan.sizes[plan.list_count] = len(snapshot)
         plan.list_count += 1
@@ -172,7 +173,7 @@ cdef Plan make_plan(object logger, Entry *entry):
         else:
             plan.takers[i], targets, pieces, parts = way
             plan.ways[i] = FAST
-            (<list>plan.kept[1]).extend((targets, pieces, parts))
+            plan.kept.extend((targets, pieces, parts))
             plan.targets[i] = <PyObject *>targets
             if pieces is not None:
                 plan.pieces[i] = <PyObject *>pieces

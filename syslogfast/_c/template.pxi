@@ -53,6 +53,8 @@ cdef extern from *:
     bint scale "syslogfast_scale"(double value, int precision, uint64_t *scaled) nogil
     double rint(double value) nogil
     bint signbit(double value) nogil
+    tuple new_tuple "PyTuple_New"(Py_ssize_t size)
+    void set_new_item "PyTuple_SET_ITEM"(tuple items, Py_ssize_t index, object item)
 
 
 cdef inline char *write_hexadecimal(char *dst, uint64_t value, int case_offset) noexcept nogil:
@@ -327,3 +329,12 @@ cdef object format_plainly(str template, tuple args):
     text = PyUnicode_New(end - space, 127)
     memcpy(PyUnicode_DATA(text), space, end - space)
     return text
+
+
+cdef tuple take_items(PyObject **args, Py_ssize_t count):
+    cdef Py_ssize_t i
+    cdef tuple items = new_tuple(count)
+    for i in range(count):
+        Py_INCREF(<object>args[i])
+        set_new_item(items, i, <object>args[i])
+    return items

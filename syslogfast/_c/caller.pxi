@@ -58,6 +58,7 @@ cdef extern from *:
                 return is_caller == 1 && *line > 0;
             frame = next;
         }
+        PyErr_Clear();      /* of a frame that found no memory; who is called next would raise it */
         return 0;
     }
     """

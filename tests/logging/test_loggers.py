@@ -335,6 +335,29 @@ def test_objects_are_kept_without_memory(
     assert all(0 <= a - b < 3 for a, b in zip(after, before, strict=True)), (before, after)
 
 
+@needs_compiled
+def test_a_caller_is_looked_for_without_memory(
+    log: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame that finds no memory leaves no error to what is called next, `logging` among that."""
+    api = pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    log.addHandler(logging.NullHandler())  # for which there is a LogRecord
+    adapter = logging.LoggerAdapter(log, {})  # whose frames are those of logging
+    raised = []
+    for number in range(60):
+        adapter.info("sold")
+        api.set_nomemory(number, number + 1)
+        try:
+            adapter.info("sold")
+        except Exception as error:
+            raised.append(error)
+        finally:
+            api.remove_mem_hooks()
+    assert len(raised) > 3
+    assert [error for error in raised if not isinstance(error, MemoryError)] == []
+
+
 def test_the_fallback(run_python: Any) -> None:
     """The same names; nothing changes, and `explain` says so."""
     code = """

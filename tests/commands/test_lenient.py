@@ -342,6 +342,25 @@ def test_elements(rest: bytes, elements: list[object], message: str) -> None:
     assert (record.structured_data, record.message) == (elements, message)
 
 
+@try_each(
+    "text, hostname, message",
+    [
+        (b"last message repeated 3 times", None, "last message repeated 3 times"),
+        (b"Message forwarded from web1: su: x", "web1", "x"),
+        (b"su: x", None, "x"),
+        (b"web1: x", None, "x"),
+        (b"web1: %ASA-3: x", "web1", "%ASA-3: x"),
+        (b"web1 x", "web1", "x"),
+        (b"INFO x", None, "INFO x"),
+        (b"%ASA-3: x", None, "%ASA-3: x"),
+    ],
+)
+def test_hosts_before_a_text(text: bytes, hostname: str | None, message: str) -> None:
+    """After a time that nothing else is wrong with but how its record goes on."""
+    record = read_record(b"<13>Oct 11 22:14:15 " + text)
+    assert (record.hostname, record.message) == (hostname, message)
+
+
 @pytest.mark.parametrize("prival", [192, 999])
 def test_priorities_that_there_are_not(prival: int) -> None:
     """Facilities above 23 have no name, and are shown as they are."""

@@ -1,6 +1,7 @@
 """`syslogfast listen` on TLS, RELP, unix sockets and vsock; what it leaves out; what it bears."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ from support.each import try_each
 from support.listeners import COMMAND, Listener, listen, make_environment
 
 import syslogfast
+from syslogfast import cli
 from syslogfast.commands import printer as printers
 from syslogfast.commands import server, sockets
 from syslogfast.commands.certificate import name_hosts
@@ -264,6 +266,66 @@ def test_vsock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sockets.show_address((3, 5140)) == "3:5140"
 
 
+@pytest.mark.parametrize("step", ["bind", "listen"])
+@pytest.mark.parametrize(
+    ("scheme", "address"), [("tcp", ("127.0.0.1", 0)), ("unix-stream", "log"), ("vsock", (2, 5))]
+)
+def test_a_socket_that_cannot_listen_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+    scheme: str,
+    address: tuple[object, int] | str,
+    step: str,
+) -> None:
+    opened: list[socket.socket] = []
+
+    class Refused(socket.socket):
+        def __init__(self, family: int, kind: int, protocol: int = 0) -> None:
+            super().__init__(socket.AF_INET if family == 40 else family, kind, protocol)
+            opened.append(self)
+
+        def bind(self, address: object) -> None:
+            if step == "bind":
+                raise OSError(errno.ENOBUFS, "No buffer space available")
+            super().bind(address if scheme != "vsock" else ("127.0.0.1", 0))
+
+        def listen(self, backlog: int = 0) -> None:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(socket, "AF_VSOCK", 40, raising=False)
+    monkeypatch.setattr(socket, "socket", Refused)
+    with pytest.raises(sockets.UnboundError, match="No buffer space available$"):
+        sockets.open_socket(scheme, address)  # type: ignore[arg-type]
+    assert [each.fileno() for each in opened] == [-1]
+
+
+def test_names_of_peers(tmp_path: pathlib.Path) -> None:
+    """The name of a socket, or the process, where the kernel tells of one."""
+    assert sockets.show_address(b"\0name\xff") == "@name\\xff"
+    bound = sockets.open_socket("unix", str(tmp_path / "log"))
+    with bound, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(str(tmp_path / "log"))
+        sender.send(b"a")
+        bound.setblocking(True)
+        assert sockets.receive(bound, 100) == (b"a", f"process {os.getpid()}")
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        sender.send(b"b")
+        assert sockets.receive(bound, 100) == (b"b", "unix")
+        sender.bind(str(tmp_path / "sender"))
+        sender.send(b"c")
+        assert sockets.receive(bound, 100) == (b"c", str(tmp_path / "sender"))
+    assert sockets.show_peer(bound, "") == "unix"  # it is closed by now
+
+
+def test_what_is_no_left_over_socket(tmp_path: pathlib.Path) -> None:
+    assert not sockets.is_left_over(str(tmp_path / "missing"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(str(tmp_path / "other"))
+        other.listen()
+        assert not sockets.is_left_over(str(tmp_path / "other"))
+
+
 def test_what_to_try() -> None:
     denied = PermissionError(13, "Permission denied")
     assert sockets.propose(denied, is_path=True) == "; a folder of one's own may be tried"
@@ -285,20 +347,35 @@ def test_what_to_try() -> None:
             ["--idle", "0"],
             "argument --idle: SECONDS must be a number above 0, such as 600, got '0'",
         ),
+        (
+            ["--idle", "x"],
+            "argument --idle: SECONDS must be a number above 0, such as 600, got 'x'",
+        ),
         (["--idle", "nan"], "argument --idle: SECONDS must be a number above 0, such as 600"),
         (["--cert", "x"], "--cert and --key must stand with --tls or --relps"),
         (["--tls", "0", "--key", "x"], "--key must stand with --cert"),
     ],
 )
 def test_wrong_options(arguments: list[str], expected: str) -> None:
-    from syslogfast import cli
-
     options = ["listen", "--tcp", "192.0.2.1:1", *arguments]
     with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(Collected()) as errors:
         cli.main(options)
     assert ended.value.code == 2
     assert errors.text.startswith(f"syslogfast listen: {expected}")
+
     assert errors.text.count("\n") == 1
+
+
+@try_each(
+    "text, expected",
+    [("5140", (0xFFFFFFFF, 5140)), ("2:5140", (2, 5140)), ("2:0", (2, 0))],
+)
+def test_contexts(text: str, expected: tuple[int, int]) -> None:
+    assert cli.parse_context(text) == expected
+
+
+def test_seconds() -> None:
+    assert cli.parse_seconds("0.5") == 0.5
 
 
 class Collected:

@@ -433,7 +433,8 @@ def test_elements_and_parameters_are_bounded() -> None:
     elements = [b"[a%d]" % number for number in range(most + 1)]
     parameters = [b' b=""'] * most
     assert len(parse_record(HEADER + b"".join(elements[:most])).structured_data) == most
-    for many in (b"".join(elements), b"[a%b][b]" % b"".join(parameters)):
+    given = b"".join(parameters)
+    for many in (b"".join(elements), b"[a%b][b]" % given, b'[a%b c=""]' % given):
         with pytest.raises(MalformedError, match=f"must be {most:,} at most"):
             parse_record(HEADER + many)
 

@@ -372,6 +372,12 @@ def test_standard_output_that_is_closed_is_an_error(backend: str) -> None:
         (["--to", "udp://h", "--to", "tcp://h"], "url must have no framing, as is asked for"),
         (["/"], "argument FILE: /: it is a directory"),
         (["--colour"], "unrecognized arguments: --colour"),
+        (["--sd-param", 'x="1"'], "--sd-param must have an --sd-id before it"),
+        (["--sd-id", "a@1", "--sd-param", "x"], "argument --sd-param: 'x' is not NAME=VALUE"),
+        (["--rfc5424=nohots"], "--rfc5424: must be of notq, notime, nohost, got 'nohots'"),
+        (["--rfc5424=notq,notime"], "a record has the time, and cannot do without; leave out"),
+        (["-P", "5514"], "--port must have --server, the host, too"),
+        (["--octet-count"], "--octet-count must have --server, the host, too"),
     ],
 )
 def test_bad_arguments_get_one_clear_line(

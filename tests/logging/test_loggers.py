@@ -833,6 +833,15 @@ class BoundProxy:
         return types.MethodType
 
 
+def object_getattribute(record: logging.LogRecord, name: str) -> Any:
+    return object.__getattribute__(record, name)
+
+
+def find_nothing(record: logging.LogRecord, name: str) -> Any:
+    raise AttributeError(name)
+
+
+WITH_ATTRIBUTES = make_handler(attributes={"a@32473": {"user": "user"}})
 OTHER_HANDLER = make_handler()
 OTHER_HANDLER.setFormatter(logging.Formatter("other: %(message)s"))
 HOOKS: dict[str, tuple[Callable[[pytest.MonkeyPatch, logging.Logger, Any], object], str]] = {
@@ -941,12 +950,65 @@ HOOKS: dict[str, tuple[Callable[[pytest.MonkeyPatch, logging.Logger, Any], objec
         ),
         "shop.cart is a ",
     ),
+    "propagate": (
+        lambda patch, log, handler: patch.setattr(log, "propagate", "yes"),
+        "propagate of logger shop.cart is 'yes'",
+    ),
+    "attributes of records": (
+        lambda patch, log, handler: patch.setattr(
+            logging.LogRecord, "__getattribute__", object_getattribute, raising=False
+        ),
+        "logging.LogRecord has a __getattribute__ of its own",
+    ),
+    "missing attributes of records": (
+        lambda patch, log, handler: patch.setattr(
+            logging.LogRecord, "__getattr__", find_nothing, raising=False
+        ),
+        "logging.LogRecord has a __getattr__ of its own",
+    ),
+    "a missing method": (
+        lambda patch, log, handler: patch.delattr(logging.LogRecord, "getMessage"),
+        "getMessage is missing",
+    ),
+    "another logger's method": (
+        lambda patch, log, handler: patch.setattr(log, "handle", logging.Logger("other").handle),
+        "handle of one object is logging.Logger.handle",
+    ),
+    "a facility that there is not": (
+        lambda patch, log, handler: patch.setattr(handler, "facility", 30),
+        "priority_map and facility make 247",
+    ),
+    "defaults of a format": (
+        lambda patch, log, handler: patch.setattr(
+            handler, "formatter", logging.Formatter("%(message)s", defaults={"user": "-"})
+        ),
+        "the style of a formatter has defaults",
+    ),
+    "surrogates in a format": (
+        lambda patch, log, handler: patch.setattr(
+            handler, "formatter", logging.Formatter("\ud800 %(message)s")
+        ),
+        "a formatter has more than names",
+    ),
+    "level of a handler": (
+        lambda patch, log, handler: patch.setattr(handler, "level", 9.5),
+        "the level of a handler is 9.5",
+    ),
+    "no header": (
+        lambda patch, log, handler: patch.setattr(handler, "_has_header", False),
+        "a handler writes no header",
+    ),
+    "attributes": (
+        lambda patch, log, handler: patch.setattr(log, "handlers", [WITH_ATTRIBUTES]),
+        "a handler takes attributes from records",
+    ),
 }
 
 
 SAME_TEXT = [
     *["two formats", "a handler beside it", "clock", "process", "class of the logger"],
-    "a handler's class",
+    *["a handler's class", "propagate", "attributes of records", "missing attributes of records"],
+    *["a missing method", "defaults of a format", "level of a handler"],
 ]
 
 

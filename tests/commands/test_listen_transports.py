@@ -295,7 +295,7 @@ def test_a_socket_that_cannot_listen_is_closed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(socket, "AF_VSOCK", 40, raising=False)
     monkeypatch.setattr(socket, "socket", Refused)
-    with pytest.raises(sockets.UnboundError, match="No buffer space available$"):
+    with pytest.raises(sockets.UnboundError, match=r"No buffer space available$"):
         sockets.open_socket(scheme, address)  # type: ignore[arg-type]
     assert [each.fileno() for each in opened] == [-1]
 

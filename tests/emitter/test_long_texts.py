@@ -1,6 +1,7 @@
 """`oversize` and `multiline`: texts that are marked or divided, of emitters and handlers."""
 
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -23,8 +24,9 @@ from support.strategies import elements
 
 import syslogfast
 from syslogfast import _bound, lifecycle
-from syslogfast.long_texts import MULTILINES, OVERSIZES, find_kind
+from syslogfast.long_texts import MULTILINES, OVERSIZES, find_kind, limits
 from syslogfast.long_texts.division import MOST_RECORDS
+from syslogfast.long_texts.limits import WIDE
 
 pytestmark = [pytest.mark.native, pytest.mark.versions]
 
@@ -848,3 +850,62 @@ def test_fast_loggers_do_without(handle: Callable[..., Any], receiver: socket.so
             syslogfast.loggers.uninstall()
         logger.removeHandler(handler)
         logger.propagate = True
+
+
+# --- what may be divided -------------------------------------------------------------------------
+
+
+@try_each(
+    "data, expected",
+    [
+        (None, 0),
+        (b"[a]", 3),
+        ([("a", {})], WIDE),
+        ({"a": [("b", "c")]}, WIDE),
+        ({"a": {"b": "c" * 10}}, 40 + 40 + 2 * 10 * 2),
+        ({"a": {"b": 1.5, "c": None, "d": True}}, 40 + 3 * 40 + 32),
+        ({"a": {"b": object()}}, 40 + WIDE),
+        ({"a": {"b": 1 << 63}}, 40 + WIDE),
+    ],
+)
+def test_an_estimate_is_enough(data: Any, expected: int) -> None:
+    """Of all that is quickly seen; the rest is rendered before it is known."""
+    found = limits.estimate_elements(data)
+    assert (found >= WIDE) == (expected >= WIDE)
+    if expected < WIDE:
+        assert found <= 2 * expected
+        encoder = syslogfast.Encoder(**IDENTITY)
+        rendered = limits.Limits(encoder).render(data)
+        assert len(rendered) <= found
+
+
+def test_elements_that_are_none(backend: str) -> None:
+    """They are left out, as a record with them is written."""
+    made = limits.Limits(load_emitter_module(backend).Encoder(**IDENTITY))
+    assert made.render(None) == b""
+    assert made.render("no elements") == b""
+    assert made.render({}) == b""
+
+
+@pytest.mark.parametrize("text", ["short", "long " * 1000])
+def test_records_that_dump_what_was_recorded(text: str) -> None:
+    """Of `logging`, too; those that were recorded come first."""
+    reading, writing = os.pipe()
+    log = syslogfast.connect(
+        f"fd://{writing}",
+        **{**IDENTITY, "procid": 5},
+        level="info",
+        recorder_bytes=1 << 16,
+        dump_level="error",
+        oversize="split",
+        max_size=480,
+    )
+    log.debug("before")
+    record = logging.LogRecord("shop", logging.ERROR, "", 0, text, (), None)
+    log.emit_record(record)
+    assert log.flush(5)
+    log.close(5)
+    written = os.read(reading, 1 << 20)
+    assert written.index(b"before") < written.index(text[:5].encode())
+    os.close(reading)
+    os.close(writing)

@@ -348,12 +348,9 @@ cdef inline Measure measure_each(
     measure.width = 0
     while True:
         next = find_needing_escape(src, end, rules)
-        if next - src > space:
-            next = src + space
-            while next > src and continues(next[0]):
-                next -= 1
-            space -= next - src
-            src = next
+        if next - src > space:  # of ASCII: all else needs care, or is kept otherwise
+            src += space
+            space = 0
             break
         space -= next - src
         src = next

@@ -160,6 +160,7 @@ def test_arguments(module: ModuleType, template: object, args: tuple, expected: 
         *[("%s", value) for value in (123456789012345.6, 0.00012345678901234, 0.3000000000000004)],
         *[(template, -3) for template in ("%05d", "%-5d|", "%5d", "%05.1f", "%06x")],
         *[("%f", value) for value in (1 << 60, -(1 << 60), 1 << 53, 2.5, 1e22, math.inf)],
+        *[("%.6f", 2.0**51 + 0.5), ("%.9f", 1e10), ("%.3f", 2.0**53)],
         *[("%.9f", 0.5), ("%.0f", 0.5), ("%.20f", 0.1), ("%5s|", "\u00fc"), ("%-9s|", "\u00fc")],
     ],
 )

@@ -118,7 +118,8 @@ def test_a_record_of_the_end_past_others(
     log.error("waits")
     if is_full:
         monkeypatch.setattr(log._sender, "flush", lambda *_: crowd(log))
-    records.send_past_others(log, "notice", "ENDED", "over", {})
+    records.send_past_others(log, "notice", "ENDED", "over" * 30, {})
+    monkeypatch.undo()
     assert log.stats["dropped"] == ({"full": 1} if is_full else {})
     assert log.flush(5)
     written = os.read(pipe[0], 10_000).decode()

@@ -7,6 +7,8 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -408,3 +410,33 @@ ctypes.string_at(0)
         crash = read_all(collector)[-1]
     assert death.status == -signal.SIGSEGV
     assert crash.message == "about to crash: SIGSEGV (Segmentation fault)"
+
+
+def test_a_stream_that_a_program_has_opened(needs_c: None) -> None:
+    """Its buffer is made as large as anybody may, for what led to the crash; nobody reads yet."""
+    code = """
+import ctypes, sys
+import syslogfast.lifecycle
+log = syslogfast.connect(
+    f"fd://{sys.argv[1]}?framing=lf", level="info", recorder_bytes=1 << 18, hostname="h"
+)
+syslogfast.lifecycle.install(log)
+for number in range(3000):
+    log.debug("%d in the basket of somebody", number)
+ctypes.string_at(0)
+"""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        options = {"pass_fds": [theirs.fileno()], "env": {**os.environ, "SYSLOGFAST_BACKEND": "c"}}
+        command = [sys.executable, "-Ic", code, str(theirs.fileno())]
+        result = subprocess.run(command, capture_output=True, timeout=60, **options)
+        assert result.returncode == -signal.SIGSEGV, result.stderr
+        theirs.close()
+        received = bytearray()
+        while data := ours.recv(1 << 16):
+            received += data
+    records = [parse_rfc5424(frame) for frame in split_frames(bytes(received), "lf")]
+    assert records[-1].msgid == "CRASHED"
+    found = find_recorded(records, "CRASHED")
+    assert found[-1] == 2999
+    assert len(received) > 150_000  # 5 of 8 of the usual buffer are 133,120

@@ -327,3 +327,20 @@ def test_fork(encoder_module: ModuleType) -> None:
     with open(reader, "rb") as stream:
         parsed = parse_rfc5424(stream.read())
     assert (parsed.app_name, parsed.procid) == ("desk", str(child))
+
+
+@pytest.mark.parametrize("name", ["user", "structured_data", "msgid"])
+def test_an_attribute_that_is_interrupted(encoder_module: ModuleType, name: str) -> None:
+    """What is no Exception goes on its way; another one is as if it was not there."""
+    raised: list[type[BaseException]] = [KeyboardInterrupt]
+
+    def find(record: logging.LogRecord) -> str:
+        raise raised[0]
+
+    kind = type("Interrupted", (logging.LogRecord,), {name: property(find)})
+    encoder = encoder_module.Encoder(**IDENTITY, header_attributes={"msgid": ["user", "other"]})
+    record = kind("shop", logging.INFO, "", 0, "sold out", (), None)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode_record(record)
+    raised[0] = LookupError
+    assert encoder.encode_record(record).endswith(b" sold out")

@@ -1,5 +1,6 @@
 """loggers.install: whose calls are fast, what makes them slow and fast again, and who gets what."""
 
+import _thread
 import collections
 import contextlib
 import copy
@@ -1446,3 +1447,111 @@ def test_debug_reaches_the_flight_recorder(log: logging.Logger) -> None:
         b'<15 M [a@1 b="c"][recorded@32473 number="3"] with more',
     ]
     recording.close()
+
+
+# --- what a plan cannot hold ---------------------------------------------------------------------
+
+
+def write_from(log: logging.Logger, template: str, *args: object) -> None:
+    log.info(template, *args)
+
+
+def write_in_thread(log: logging.Logger, template: str, *args: object) -> None:
+    """Call from a thread that has no frame of Python."""
+    done = threading.Event()
+
+    class Last:
+        def __str__(self) -> str:
+            done.set()
+            return ""
+
+    _thread.start_new_thread(log.info, (template + "%s", *args, Last()))
+    assert done.wait(20)
+    time.sleep(0.05)
+
+
+SURROGATES: dict[str, Any] = {}
+exec(
+    compile("def write(log, *args): log.info(*args)", "file \udc80", "exec"),
+    SURROGATES,
+)
+
+
+@needs_compiled
+@pytest.mark.parametrize("write", [write_from, write_in_thread, SURROGATES["write"]])
+@pytest.mark.parametrize("template", ["%(funcName)s %(lineno)d %(message)s", "%(message)s"])
+@pytest.mark.parametrize("size", [0, 2000, 2100, 2200, 3060, 3100, 5000])
+def test_formats_beyond_what_is_fast(
+    log: logging.Logger,
+    handler: syslogfast.SysLogHandler,
+    write: Callable[..., None],
+    template: str,
+    size: int,
+) -> None:
+    """They are those of `logging`: of a long text, and of callers that no frame tells."""
+    handler.setFormatter(logging.Formatter("x" * size + template))
+    found = []
+    for _ in range(2):
+        for _ in range(3):
+            write(log, "sold %d ", 5)
+        written = take(handler)
+        assert len(written) == 3
+        found.append(set(written))
+        loggers.uninstall()
+    assert found[0] == found[1]
+    loggers.install()
+
+
+@needs_compiled
+def test_a_key_of_the_cache_that_raises(
+    log: logging.Logger, handler: syslogfast.SysLogHandler
+) -> None:
+    """The error is its own; afterwards all is fast again."""
+
+    class Key:
+        def __hash__(self) -> int:
+            return logging.INFO
+
+        def __eq__(self, other: object) -> bool:
+            raise LookupError("compared")
+
+    assert become_fast(log)
+    log._cache.clear()  # type: ignore[attr-defined]
+    log._cache[Key()] = True  # type: ignore[attr-defined]
+    with pytest.raises(LookupError, match="compared"):
+        log.info("sold out")
+    log._cache.clear()  # type: ignore[attr-defined]
+    take(handler)
+    assert become_fast(log)
+    assert set(take(handler)) == {b"<12 - - sold out"}
+
+
+@needs_compiled
+def test_a_part_of_a_formatter_that_goes(
+    log: logging.Logger, handler: syslogfast.SysLogHandler
+) -> None:
+    """The format is still written; a formatter is no plain one without it."""
+    formatter: Any = logging.Formatter("%(name)s: %(message)s")
+    handler.setFormatter(formatter)
+    assert become_fast(log)
+    take(handler)
+    del formatter.datefmt
+    for _ in range(3):
+        log.warning("sold out")
+    assert take(handler) == [b"<12 - - shop.cart: sold out"] * 3
+    assert "a formatter has another style" in loggers.explain_logger(log)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    assert become_fast(log)
+
+
+@needs_compiled
+@pytest.mark.parametrize("depth", [3, 100])
+def test_a_tall_tree(log: logging.Logger, handler: syslogfast.SysLogHandler, depth: int) -> None:
+    """Lists of more handlers than a plan has space for are left to `logging`."""
+    lowest = log.manager.getLogger("shop.cart" + ".a" * depth)
+    for number in range(1, depth):
+        log.manager.getLogger("shop.cart" + ".a" * number)
+    assert become_fast(lowest) == (depth < 10)
+    take(handler)
+    lowest.warning("sold out")
+    assert take(handler) == [b"<12 - - sold out"]

@@ -180,3 +180,38 @@ def test_references_are_given_back() -> None:
     for _ in range(1000):
         datagram.DatagramSocket(("127.0.0.1", 9))
     assert sys.getrefcount(None) - before < 500
+
+
+def test_wrong_arguments(kind: Any) -> None:
+    """They are TypeErrors, and nothing stays open."""
+    with receive("127.0.0.1") as receiver:
+        for given in ((), (5,), (("127.0.0.1",),), ((5, "127.0.0.1"),)):
+            with pytest.raises(TypeError):
+                kind(*given)
+        sender = kind(receiver.getsockname())
+        with pytest.raises(TypeError):
+            sender.getsockopt("SOL_SOCKET", "SO_ERROR")
+        sender.close()
+
+
+AUDITED = """
+import sys
+from syslogfast.transports import datagram, datagram_socket
+
+def refuse(event, given):
+    if event == "socket.connect":
+        raise PermissionError(event)
+
+sys.addaudithook(refuse)
+for kind in (datagram.DatagramSocket, datagram_socket.DatagramSocket):
+    try:
+        kind(("127.0.0.1", 9))
+    except PermissionError as error:
+        print(error)
+"""
+
+
+def test_a_connection_that_an_audit_hook_refuses(run_python: Any) -> None:
+    """As one of CPython's own sockets: PEP 578."""
+    result = run_python(AUDITED)
+    assert (result.stdout, result.stderr) == ("socket.connect\nsocket.connect\n", "")

@@ -324,6 +324,16 @@ def test_what_is_no_left_over_socket(tmp_path: pathlib.Path) -> None:
         other.bind(str(tmp_path / "other"))
         other.listen()
         assert not sockets.is_left_over(str(tmp_path / "other"))
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(str(tmp_path / "busy"))
+        busy.listen(0)
+        for _ in range(3):  # until it takes no more: EAGAIN
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(str(tmp_path / "busy"))
+        assert not sockets.is_left_over(str(tmp_path / "busy"))
 
 
 def test_what_to_try() -> None:

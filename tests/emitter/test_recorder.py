@@ -384,3 +384,18 @@ def test_texts_that_are_divided(
     assert [record.message for record in records[:4]] == ["one#012two", "three 4", "five", "six"]
     assert records[4].message.startswith("seven")
     log.close()
+
+
+def test_lines_are_recorded(backend: str, receiver: socket.socket) -> None:
+    """Those that `send` has of a file, as any others; without a recorder they are left out."""
+    log = open_recorder(backend, receiver)
+    assert log._emit_lines("debug", b"one\ntwo\n") == 8
+    assert log.stats["recorder"]["queued"] == 2
+    assert is_quiet(receiver)
+    assert log.dump() == 2
+    assert [record.message for record in receive(receiver, 2)] == ["one", "two"]
+    plain = open_recorder(backend, receiver, recorder_bytes=0)
+    assert plain._emit_lines("debug", b"one\ntwo\n") == 8
+    assert is_quiet(receiver)
+    plain.close()
+    log.close()

@@ -1,5 +1,6 @@
 """A value is of its type, and of what that holds, whatever its class and methods say."""
 
+import inspect
 import logging
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -343,3 +344,17 @@ def test_a_dict_with_other_items(encoder_module: ModuleType, items: object) -> N
         with pytest.raises(TypeError) as caught:
             encoder.encode(6, "text", structured_data=data)
         assert str(caught.value).startswith(f"{field} must be a dict or ")
+
+
+def test_signatures_of_subclasses(encoder_module: ModuleType) -> None:
+    """One with a constructor of its own has its own signature."""
+
+    class Own(encoder_module.Encoder):  # type: ignore[misc, name-defined]
+        def __init__(self, name: str) -> None:
+            super().__init__(app_name=name)
+
+    class Plain(encoder_module.Encoder):  # type: ignore[misc, name-defined]
+        pass
+
+    assert list(inspect.signature(Own).parameters) == ["name"]
+    assert "app_name" in inspect.signature(Plain).parameters

@@ -25,6 +25,7 @@ from support.grammar import parse_rfc3164, parse_rfc5424, split_frames
 from support.receivers import LIMIT, Sink, check_counts, wait_until
 
 import syslogfast
+from syslogfast import handlers
 
 pytestmark = [pytest.mark.versions, pytest.mark.threads]
 
@@ -1400,3 +1401,29 @@ def test_the_end_of_logging(run_python, backend, udp) -> None:
     result = run_python(FORGOTTEN, f"udp://{host}:{port}", backend=backend)
     assert (result.stderr, result.returncode) == ("", 0)
     assert {data.rpartition(b" ")[2] for data in udp.read(2)} == {b"buffered", b"forgotten"}
+
+
+@try_each(
+    "address, expected",
+    [
+        (("h", "syslog"), True),
+        (("h", "no such service"), False),
+        (("h", "514"), True),
+        (("", 514), False),
+        (("h", None), False),
+        (("h", 65_536), False),
+        (("h", 0), False),
+        (("h",), False),
+        (514, False),
+        ("/no/such", True),
+        ("no/such", False),
+    ],
+)
+def test_what_an_address_is(address: object, expected: bool) -> None:
+    """As the standard library's handler takes it: a port may be the name of a service."""
+    assert handlers.is_address(address) is expected
+
+
+def test_the_port_of_a_service() -> None:
+    url = handlers.make_url(("h", "syslog"), None, None, None)
+    assert (url.host, url.port) == ("h", 514)

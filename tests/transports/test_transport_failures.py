@@ -791,3 +791,62 @@ def test_termination_that_python_has_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 def test_urls_that_are_wrong(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_url(url)
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise LookupError
+
+
+def test_a_url_that_has_no_repr() -> None:
+    with pytest.raises(TypeError, match="got <unprintable Unprintable>"):
+        syslogfast.connect(Unprintable())  # type: ignore[arg-type]
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EBADF])
+def test_events_of_the_network_that_are_lost(number: int) -> None:
+    """All is read anew then; where no more can come, changes are looked for without them."""
+    watch: Any = object.__new__(network.NetworkWatch)
+    closed: list[bool] = []
+    watch._is_closed = False
+    watch._closing = threading.Lock()
+    watch._events = events = SimpleNamespace(
+        settimeout=lambda _: None, recv=refuse(number), close=lambda: closed.append(True)
+    )
+    watch._wait_for_event(events, time.monotonic() - 1)  # its time is over
+    assert watch._events is events
+    watch._wait_for_event(events, time.monotonic() + PATIENCE)
+    assert bool(watch._events) == (number == errno.ENOBUFS) != bool(closed)
+
+
+def test_nobody_sends_what_is_recorded(log: Any) -> None:
+    """Until it is dumped."""
+    from syslogfast.transports.recorder import Recorder
+
+    ring = make_queue(b"recorded")
+    Recorder(ring, log._queue, log._sender).pump()
+    assert (ring.count, log._queue.count) == (1, 0)
+
+
+@pytest.mark.parametrize("is_main", [True, False])
+def test_threads_of_another_interpreter_end_with_it(
+    monkeypatch: pytest.MonkeyPatch, is_main: bool
+) -> None:
+    """Those of senders that are closed are waited for: an open one's never ends."""
+    joined: list[str] = []
+
+    def make(name: str, owner: object) -> Any:
+        return SimpleNamespace(
+            is_there=lambda: True, owner=lambda: owner, join=lambda: joined.append(name)
+        )
+
+    left = [make("closed", "closed"), make("open", "open")]
+    monkeypatch.setattr(threads, "_threads", left)
+    monkeypatch.setattr(threads, "has_ended", lambda: True)
+    monkeypatch.setattr(threads, "is_main_interpreter", lambda: is_main)
+    monkeypatch.setattr(threads, "is_open", lambda owner: owner == "open")
+    threads.join_threads()
+    assert joined == ([] if is_main else ["closed"])

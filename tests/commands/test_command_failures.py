@@ -538,6 +538,22 @@ def test_a_second_signal_ends_the_demo(
     )
 
 
+def test_the_demo_tells_how_its_collector_ended(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], keep_signals: None
+) -> None:
+    with Sink().listener as listener:
+        second = SimpleNamespace(
+            port=listener.getsockname()[1], received=0, malformed=0, has_ended=True
+        )
+        second.end = lambda timeout: "the collector was stopped"
+        monkeypatch.setattr(demo, "SecondProcess", lambda: second)
+        commands: dict[str, Any] = {}
+        cli.COMMANDS["demo"](commands)
+        options = commands["demo"].parse_args(["--emitters", "2", "--records", "2"])
+        assert demo.demonstrate(options) == 1
+    assert "the collector was stopped before the end" in capfd.readouterr().out
+
+
 def test_a_full_device_ends_the_demo(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

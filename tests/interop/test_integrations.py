@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import time
+import types
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -383,3 +384,17 @@ def test_a_wrong_timeout(module: ModuleType, timeout: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^timeout must be a number of seconds"):
         asyncio.run(emitter.drain(timeout))
     emitter.close()
+
+
+def test_a_span_beside_what_is_no_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left to who says what is wrong with it."""
+    context = types.SimpleNamespace(is_valid=True, trace_id=1, span_id=2)
+    span = types.SimpleNamespace(get_span_context=lambda: context)
+    api = types.SimpleNamespace(get_current_span=lambda: span)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", api)
+    trace = TraceElement("trace@32473")
+    ids = {"trace_id": f"{1:032x}", "span_id": f"{2:016x}"}
+    assert trace(None, None) == {"trace@32473": ids}
+    assert trace(5, None) == 5
+    context.is_valid = False
+    assert trace(None, None) is None

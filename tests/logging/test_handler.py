@@ -1427,3 +1427,14 @@ def test_what_an_address_is(address: object, expected: bool) -> None:
 def test_the_port_of_a_service() -> None:
     url = handlers.make_url(("h", "syslog"), None, None, None)
     assert (url.host, url.port) == ("h", 514)
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_failure_that_nothing_can_be_loaded_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], is_wanted: bool
+) -> None:
+    """For want of a descriptor: it is told all the same, if `logging` may tell of errors."""
+    monkeypatch.setitem(sys.modules, "syslogfast.transports.failure_report", None)
+    monkeypatch.setattr(logging, "raiseExceptions", is_wanted)
+    handlers.report_failure("tcp://h: refused")
+    assert ("tcp://h: refused" in capfd.readouterr().err) is is_wanted

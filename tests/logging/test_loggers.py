@@ -1527,6 +1527,46 @@ def test_a_key_of_the_cache_that_raises(
 
 
 @needs_compiled
+def test_a_key_of_the_cache_that_changes_the_logger(
+    log: logging.Logger, handler: syslogfast.SysLogHandler
+) -> None:
+    """The call is one of `logging`, by what is so afterwards."""
+
+    class Key:
+        def __hash__(self) -> int:
+            return logging.INFO
+
+        def __eq__(self, other: object) -> bool:
+            log.setLevel(logging.ERROR)
+            return False
+
+    assert become_fast(log)
+    take(handler)
+    log._cache.clear()  # type: ignore[attr-defined]
+    log._cache[Key()] = True  # type: ignore[attr-defined]
+    log.info("sold out")
+    assert take(handler) == []
+    assert log.level == logging.ERROR
+
+
+@needs_compiled
+def test_a_logger_that_is_not_there(log: logging.Logger) -> None:
+    assert loggers.explain("no.such.logger") == "there is no logger of that name"
+
+
+@needs_compiled
+def test_parts_of_a_record_that_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that is none, and functions of threads that somebody has replaced."""
+    from syslogfast.loggers import records
+
+    assert records.split_path("/srv/shop.py") == ("shop.py", "shop")
+    assert records.split_path(5) == (5, "Unknown module")  # type: ignore[arg-type, comparison-overlap]
+    assert records.list_thread_parts()[0] is threading.current_thread
+    monkeypatch.setattr(threading, "current_thread", functools.partial(threading.current_thread))
+    assert records.list_thread_parts()[:4] == (None,) * 4
+
+
+@needs_compiled
 def test_a_part_of_a_formatter_that_goes(
     log: logging.Logger, handler: syslogfast.SysLogHandler
 ) -> None:

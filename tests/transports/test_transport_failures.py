@@ -213,6 +213,10 @@ def test_nothing_to_send(collector: Any, tmp_path: pathlib.Path) -> None:
     assert transport.push(make_queue(b"x")) == 0
     transport.wait(PATIENCE)
     assert time.monotonic() >= transport._next_burst
+    transport._is_paced = False
+    began = time.monotonic()
+    transport.wait(PATIENCE)  # there is space
+    assert time.monotonic() - began < PATIENCE / 2
     transport.abort()
 
 
@@ -778,6 +782,21 @@ def test_termination_that_python_has_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(done) == 2
 
 
+def test_termination_is_not_given_back_by_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python sets handlers in the main thread alone: there is nothing left to be sent."""
+    tried: list[int] = []
+
+    def fail(number: int, action: object) -> None:
+        tried.append(number)
+        raise ValueError("signal only works in main thread of the main interpreter")
+
+    monkeypatch.setattr(termination.signal, "signal", fail)
+    monkeypatch.setattr(termination.signal, "getsignal", lambda _: termination.end_by_signal)
+    monkeypatch.setattr(termination, "_watched", {})
+    termination.unwatch(SimpleNamespace())  # type: ignore[arg-type]
+    assert tried == list(termination.SIGNALS)
+
+
 # --- URLs ----------------------------------------------------------------------------------------
 
 
@@ -820,6 +839,24 @@ def test_events_of_the_network_that_are_lost(number: int) -> None:
     assert watch._events is events
     watch._wait_for_event(events, time.monotonic() + PATIENCE)
     assert bool(watch._events) == (number == errno.ENOBUFS) != bool(closed)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("eth0 00000000 010200C0 0003 0 0 100 00000000 0 0 0", ("eth0", "192.0.2.1")),
+        ("eth0 00000000 0102XXC0 0003 0 0 100 00000000 0 0 0", (None, None)),
+        ("eth0 00000000", (None, None)),
+        ("eth0 00000000 010200C0 0002 0 0 100 00000000 0 0 0", (None, None)),
+    ],
+)
+def test_lines_of_the_routing_table(
+    monkeypatch: pytest.MonkeyPatch, line: str, expected: tuple[str | None, str | None]
+) -> None:
+    """One that is malformed counts as none."""
+    monkeypatch.setattr(network, "read_file", lambda _: f"Iface Destination\n{line}\n")
+    monkeypatch.setattr(network.sys, "byteorder", "little")
+    assert network.read_default_route() == expected
 
 
 def test_nobody_sends_what_is_recorded(log: Any) -> None:

@@ -2,13 +2,12 @@
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import builds
 from source_lines import Line, list_lines
+from unrun_lines import find_left_out, read_kept
 
 SEED = "1"
 MOST_OF_A_FILE = 6
@@ -179,15 +178,17 @@ def choose(count: int) -> list[Mutant]:
 
     Of each operator about as many, and of no file many more than of others.
     """
-    unrun = read_unrun()
+    unrun = set(read_kept().lines)  # a fault in them cannot be found
     chosen = []
     for of_c in (True, False):
         piles: dict[str, list[Mutant]] = {operator: [] for operator in OPERATORS}
         for file in list_sources():
             if is_c(file) is of_c:
+                left_out = find_left_out(file)
                 for mutant in list_mutants(file):
                     line = mutant.line
-                    if line not in unrun and line._replace(text="*") not in unrun:
+                    is_listed = line in unrun or line._replace(text="*") in unrun
+                    if not is_listed and mutant.number not in left_out:
                         piles[mutant.operator].append(mutant)
         for pile in piles.values():
             pile.sort(key=rank, reverse=True)
@@ -204,14 +205,3 @@ def choose(count: int) -> list[Mutant]:
                         number += 1
                         break
     return chosen
-
-
-def read_unrun() -> set[Line]:
-    """Return the lines that no test runs: a fault in them cannot be found."""
-    path = Path(__file__).parent / "coverage/unrun.toml"
-    entries = tomllib.loads(path.read_text("utf-8")).get("unrun", [])
-    return {
-        Line(entry["file"], entry.get("function", ""), text)
-        for entry in entries
-        for text in entry["lines"]
-    }

@@ -153,7 +153,10 @@ def test_a_terminal_that_tells_no_size(
     assert capfd.readouterr().err == f"\r{'x' * 79}\x1b[K"
 
 
-def test_counts_only_on_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_counts_only_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(printer, "COUNT_INTERVAL", 1e9)
     printed = printer.Printer(render.TextRenderer(coloured=False))
     counts = printer.CountLine()
     assert not counts.is_shown

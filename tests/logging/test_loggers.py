@@ -1458,16 +1458,10 @@ def write_from(log: logging.Logger, template: str, *args: object) -> None:
 
 def write_in_thread(log: logging.Logger, template: str, *args: object) -> None:
     """Call from a thread that has no frame of Python."""
-    done = threading.Event()
-
-    class Last:
-        def __str__(self) -> str:
-            done.set()
-            return ""
-
-    _thread.start_new_thread(log.info, (template + "%s", *args, Last()))
-    assert done.wait(20)
-    time.sleep(0.05)
+    handler: Any = log.handlers[0]
+    before = handler.stats["offered"]
+    _thread.start_new_thread(log.info, (template, *args))
+    assert wait_until(lambda: handler.stats["offered"] > before)
 
 
 SURROGATES: dict[str, Any] = {}

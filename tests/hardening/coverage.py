@@ -109,8 +109,8 @@ def map_lines(c: list[str], verbatim: dict[int, tuple[str, int]]) -> dict[int, t
 def count_c(tree: Path) -> dict[str, Counted]:
     """Return what gcov says of the files that the compiled modules are made of."""
     files: dict[str, Counted] = collections.defaultdict(lambda: Counted({}, {}))
-    for data in sorted((tree / "build").rglob("*.gcda")):
-        command = ["gcov", "--json-format", "--stdout", "--branch-probabilities", str(data)]
+    for notes in sorted((tree / "build").rglob("*.gcno")):  # beside them, what has been counted
+        command = ["gcov", "--json-format", "--stdout", "--branch-probabilities", str(notes)]
         report = subprocess.run(command, cwd=tree, capture_output=True, check=True).stdout
         for file in json.loads(report)["files"]:
             name = os.path.normpath(file["file"])

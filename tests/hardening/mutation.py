@@ -8,7 +8,7 @@ of these, others for each commit. `mutation/survivors.toml` has those that no te
 the reason why none has to.
 
 SYSLOGFAST_MUTATION_KEEP=1 writes found.json anew; SYSLOGFAST_MUTATION_ONLY=TEXT tries only the
-faults with that text in their names.
+faults with that text in their names, or one of several, a line each.
 """
 
 import concurrent.futures
@@ -34,6 +34,8 @@ COUNT = 150
 OF_A_COMMIT = 8
 SLOTS = 2
 MODULES = ("_encoder_c", "_lifecycle_c", "_logger_c")
+# What is unset is the same each time, and nothing that would do.
+FLAGS = ["-O0", "-g0", "-w", "-fPIC", "-ftrivial-auto-var-init=pattern"]
 MEMORY = 8 << 20  # KiB, of each process: a fault may have one ask for more and more
 ALL = [f"tests/{area}" for area in ("encoder", "emitter", "transports", "lifecycle", "logging")]
 ALL += [f"tests/{area}" for area in ("commands", "embedding", "packaging")]
@@ -88,14 +90,18 @@ class Slot:
         result = subprocess.run(command, cwd=self.tree, capture_output=True, text=True)
         if result.returncode:
             return library, result.stderr
-        # What only comments tell apart is compiled once.
-        code = re.sub(r"/\*.*?\*/", "", c.read_text("utf-8"), flags=re.S)
-        kept = folder / f"{hashlib.sha256(code.encode()).hexdigest()}.so"
+        # What is compiled has the headers, but no comments, nor what the preprocessor leaves out.
+        flags = [*FLAGS, *flags, c.name]
+        result = subprocess.run(
+            ["gcc", "-E", "-P", *flags], cwd=self.tree, capture_output=True, text=True
+        )
+        if result.returncode:
+            return library, result.stderr
+        digest = hashlib.sha256(f"{FLAGS}{result.stdout}".encode()).hexdigest()
+        kept = folder / f"{digest}.so"
         if not kept.exists():
-            command = ["gcc", "-O0", "-g0", "-w", "-fPIC", "-shared", *flags, "-o", str(library)]
-            result = subprocess.run(
-                [*command, str(c)], cwd=self.tree, capture_output=True, text=True
-            )
+            command = ["gcc", "-shared", "-o", str(library), *flags]
+            result = subprocess.run(command, cwd=self.tree, capture_output=True, text=True)
             if result.returncode:
                 return library, result.stderr
             shutil.copy(library, kept)
@@ -109,7 +115,15 @@ class Slot:
     def run(self, tests: list[str], seconds: float, *options: str) -> tuple[int | None, list[str]]:
         """Return the exit status, None if they did not end in time, and which have failed."""
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        command += ["nice", "-n", "10", "sh", "-c", f'ulimit -v {MEMORY} -c 0; exec "$@"', "sh"]
+        command += [
+            "nice",
+            "-n",
+            "10",
+            "sh",
+            "-c",
+            f'ulimit -v {MEMORY}; ulimit -c 0; exec "$@"',
+            "sh",
+        ]
         command += [str(self.python), "-Im", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [
             "-o",
@@ -308,7 +322,11 @@ def try_faults(seconds: float) -> dict[str, object]:
             for mutant in mutants.list_mutants(file)
         }
     if only:
-        chosen = [mutant for name, mutant in by_name.items() if only in name]
+        chosen = [
+            mutant
+            for name, mutant in by_name.items()
+            if any(text in name for text in only.splitlines())
+        ]
     elif is_short:
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=builds.ROOT, capture_output=True, text=True
@@ -364,7 +382,9 @@ def try_faults(seconds: float) -> dict[str, object]:
         for what in ("found", "survived", "same")
     }
     if os.environ.get("SYSLOGFAST_MUTATION_KEEP"):
-        new = {name: v["by"] for name, v in sorted(verdicts.items()) if v["verdict"] == "found"}
+        new = {name: by for name, by in found.items() if only and name not in verdicts}
+        new |= {name: v["by"] for name, v in verdicts.items() if v["verdict"] == "found"}
+        new = dict(sorted(new.items()))
         (DATA / "found.json").write_text(json.dumps(new, indent=1) + "\n", "utf-8")
     findings = [
         f"no test finds: {name}"

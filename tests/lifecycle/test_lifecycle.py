@@ -516,7 +516,7 @@ def find_smallest(module: ModuleType, protocol: str) -> int:
     size = 0
     while True:
         try:
-            module.Encoder(protocol=protocol, max_size=size)
+            make_emitter(module, protocol=protocol, max_size=size)
             return size
         except ValueError:
             size += 1

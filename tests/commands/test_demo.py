@@ -12,15 +12,17 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.each import try_each
 from support.grammar import Rfc5424Record, parse_rfc5424, split_frames
 
 from syslogfast import BACKEND
-from syslogfast.commands.demo import SecondProcess
+from syslogfast.commands.demo import ProgressWatch, SecondProcess
 
 pytestmark = pytest.mark.surroundings
 
@@ -75,6 +77,20 @@ def count_explained(lines: list[str]) -> int:
     found = [re.fullmatch(pattern, line) for line in lines]
     assert all(found), lines
     return sum(int(match[1]) for match in found if match)
+
+
+def test_a_collector_that_takes_nothing_is_noticed() -> None:
+    """Records are dropped, and none is sent between two looks."""
+    stats: dict[str, object] = {"sent": 5, "dropped": {}}
+    log: Any = types.SimpleNamespace(stats=stats)
+    watch = ProgressWatch(log, 100, None)
+    watch._line.is_due = lambda: True  # type: ignore[method-assign]
+    assert watch.look(10)
+    assert watch.look(20)
+    stats["dropped"] = {"full": 1}
+    stats["sent"] = 6
+    assert watch.look(30)
+    assert not watch.look(40)
 
 
 class Sink:

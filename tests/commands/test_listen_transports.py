@@ -533,6 +533,15 @@ def test_columns_of_a_narrow_terminal() -> None:
         assert (" h" + " " * 21 in printer.lines[1]) == padded
 
 
+def test_only_some_columns_are_as_wide_on_any_terminal() -> None:
+    """That of facility and severity, the third, is none of them."""
+    for width, padded in ((160, "user.err   "), (40, "user.err")):
+        printer = Printer(TextRenderer(coloured=False, width=width))
+        for data in (b"<13>1 - h x - - - y", b"<11>1 - h x - - - y"):
+            printer.add(data, "192.0.2.1:514")
+        assert printer.lines[1].startswith(f"192.0.2.1:514  -  {padded}  h  ")
+
+
 # --- what it bears -------------------------------------------------------------------------------
 
 

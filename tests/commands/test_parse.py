@@ -295,11 +295,14 @@ FRACTION = "TIME-SECFRAC must be 1 to 6 digits"
 DAY = "the day of TIMESTAMP must be one that its month has"
 SD_NAME = 'must be 1 to 32 printable ASCII characters other than = ] " and space'
 ELEMENT = "an SD-ELEMENT must go on with a space or end with ]"
+COLON = "TAG must be followed by a colon and a space"
 TAG = "TAG must be 1 to 32 letters, digits or . _ / -"
 PID = "PID must be 1 to 128 printable ASCII characters other than [ and ]"
 
 MALFORMED = [
     (b"", HERE, 0),
+    (b"<34>Oct 11 22:14:15 su:", COLON, 22),
+    (b"<34>Oct 11 22:14:15 su[1]x: text", COLON, 25),
     (b"34>1 - - - - - -", PRI, 0),
     (b"<>1 - - - - - -", PRI, 1),
     (b"<034>1 - - - - - -", PRI, 1),

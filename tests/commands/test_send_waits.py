@@ -10,10 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+import syslogfast
+from syslogfast.commands import delivery
 from syslogfast.commands.follow import FollowedFile
 from syslogfast.commands.interruption import Interruption
 from syslogfast.commands.lines import LineCutter, TextCheck
@@ -93,6 +97,29 @@ delivery.STALL_TIME = 0.1
 from syslogfast.cli import main
 sys.exit(main())
 """
+
+
+def test_the_pauses_of_an_open_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is near is there at once; what is far is looked for five times a second."""
+    pauses: list[float] = []
+
+    def note(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 12:
+            raise InterruptedError
+
+    monkeypatch.setattr(delivery, "sleep", note)
+    log: Any = syslogfast.connect("tcp://127.0.0.1:9")
+    worker = types.SimpleNamespace(open=lambda: None)  # which never gets anywhere
+    monkeypatch.setattr(log._sender, "_get_worker", lambda: worker)
+    interruption: Any = contextlib.nullcontext()
+    urls = log._sender.retry_policy.urls
+    opening = delivery.Delivery(log, urls, False, interruption, print, lambda what: None)
+    with pytest.raises(InterruptedError):
+        opening.open()
+    expected = [min(0.0005 * 2**number, delivery.LOOK_INTERVAL) for number in range(12)]
+    assert pauses == pytest.approx(expected)
+    assert pauses[-2:] == [delivery.LOOK_INTERVAL] * 2
 
 
 def test_a_hung_collector_can_be_interrupted(

@@ -116,6 +116,14 @@ def test_parts(module: ModuleType) -> None:
     assert (counts["offered"], counts["truncated"]) == (2, 0)
 
 
+def test_a_part_takes_all_the_space_there_is(module: ModuleType) -> None:
+    """Also where it has one character less than octets."""
+    for text in ("x" * 600, "\u00e9" + "x" * 600):
+        emitter = open_emitter(module, "split", max_size=SMALL)
+        emitter.info(text, time_ns=TIME)
+        assert len(take(emitter)[0]) == SMALL - 6  # as in test_parts
+
+
 def test_parts_end_at_a_blank(module: ModuleType) -> None:
     emitter = open_emitter(module, "split", max_size=SMALL)
     text = "seven x " * 100

@@ -779,6 +779,58 @@ def test_two_records_at_once_begin() -> None:
     assert "linger" in line.sender.calls or "drive" in line.sender.calls
 
 
+class WatchedQueue(queue_py.Queue):
+    """Notes what is changed, or counted, by a thread that has not got the lock."""
+
+    is_watched = False
+
+    def __init__(self, limit: int) -> None:
+        self.unlocked: list[str] = []
+        self.locked: list[str] = []
+        super().__init__(limit)
+        for _ in range(2):
+            self.put(b"x\n")
+        self.peek(True)
+        self.is_watched = True
+
+    def note(self, name: str) -> None:
+        if self.is_watched:
+            (self.locked if self._lock._is_owned() else self.unlocked).append(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("size", "truncations") or name.startswith("_"):
+            self.note(name)
+        super().__setattr__(name, value)
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ("_sent", "_dropped", "_truncated"):
+            self.note(name)
+        return super().__getattribute__(name)
+
+
+def test_the_twin_is_changed_under_its_lock() -> None:
+    """Another thread never finds a half of a change: a record that is in no count, say."""
+    calls: dict[str, Callable[[queue_py.Queue], object]] = {
+        "put": lambda queue: queue.put(b"y\n"),
+        "drop": lambda queue: queue.drop("full"),
+        "peek": lambda queue: queue.peek(),
+        "peek_records": lambda queue: queue.peek_records(),
+        "peek_run": lambda queue: queue.peek_run(100, 2, 100),
+        "sort": lambda queue: [queue.rewind(), queue.sort()],
+        "consume": lambda queue: queue.consume(2),
+        "rewind": lambda queue: queue.rewind(),
+        "drop_first": lambda queue: queue.drop_first("full"),
+        "drop_oldest": lambda queue: queue.drop_oldest(1 << 20),
+        "clear": lambda queue: queue.clear("closed"),
+        "count_all": lambda queue: queue.count_all(),
+    }
+    for name, call in calls.items():
+        queue = WatchedQueue(1 << 20)
+        call(queue)
+        assert (name, queue.unlocked) == (name, [])
+        assert queue.locked, name
+
+
 def test_peek_may_be_interrupted() -> None:
     """If a signal's handler logs while bytes are gathered for the transport, none is disturbed."""
     import sys

@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 from support.pairwise import take_turns
 
+from syslogfast._options import read_back
+
 TIME = 1_065_910_455_003_000_000
 PROTOCOLS = ["rfc5424", "rfc3164", "local"]
 FRAMINGS = [None, "octet", "lf", "nul"]
@@ -443,3 +445,21 @@ def test_an_exception_is_lost(compiled, run_python) -> None:
     pytest.importorskip("_testcapi", reason="this Python was built without _testcapi")
     result = run_python(LOST)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+# --- no second copy ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        (("web1", "shop", 42), 0b1111),
+        (("web1", None, "42"), 0b101),
+        ((None, None, None), 0),
+        (("web 1", "shop", 42), -1),
+        (("web1", 5.5, 42), -1),
+    ],
+)
+def test_names_that_can_be_read_are_not_kept(names: tuple[object, ...], given: int) -> None:
+    """10,000 encoders cost 10,000 prefixes, and no more."""
+    assert read_back(names, "web1 shop 42 - ") == given

@@ -225,6 +225,38 @@ def test_a_unix_stream_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) 
     assert len(found) > 2 * RING // 200
 
 
+def test_a_larger_buffer_stays_as_large(needs_c: None, tmp_path: pathlib.Path) -> None:
+    """What a program has made of it is all of use: root may force it, others have the most."""
+    growth = """
+import socket
+stream = socket.socket(fileno=os.dup(log._queue.descriptor))
+for option in (socket.SO_SNDBUF, 32):  # SO_SNDBUFFORCE
+    try:
+        stream.setsockopt(socket.SOL_SOCKET, option, 1 << 21)
+    except OSError:
+        pass
+print(stream.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF), flush=True)
+"""
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "log"))
+        deaf.listen()
+        deaf.settimeout(5)
+        code = PROGRAM + growth + "ctypes.string_at(0)"
+        code = code.replace('"%d in the basket', '"%d in the large basket' + " x" * 100)
+        options = {"level": "info", "recorder_bytes": 1 << 21, "protocol": "rfc5424"}
+        options["parts"] = {"network": False}
+        death = die(code, f"unix://{tmp_path}/log?framing=lf", **options)
+        connection, _ = deaf.accept()
+        with connection:
+            connection.settimeout(5)
+            received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert (death.status, death.stderr) == (-signal.SIGSEGV, "")
+    records = [parse_rfc5424(frame) for frame in split_frames(received, "lf")]
+    assert find_recorded(records, "CRASHED")[-1] == LAST
+    size = int(death.stdout.split()[-1])
+    assert len(received) > min(900_000, size // 8 * 5 - 20_000)
+
+
 def test_a_unix_socket_that_nobody_reads(needs_c: None, tmp_path: pathlib.Path) -> None:
     """It has space for eleven datagrams: those before, the newest, and the record of the crash."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
@@ -358,6 +390,26 @@ descend(300)
         die(code, collector.url, collector=collector, max_size=700)
         frame = collector.list_frames()[-1]
     assert 600 < len(frame) <= 700
+    assert re.search(rb", line \d+ in descend$", frame)
+
+
+def test_a_long_stack_has_space_beside_a_long_header(needs_c: None) -> None:
+    """4096 octets, whatever else is in the record."""
+    code = """
+import ctypes
+LIVE
+def descend(depth):
+    if depth:
+        return descend(depth - 1)
+    ctypes.string_at(0)
+descend(300)
+"""
+    elements = {"long@32473": {"text": "x" * 2000}}
+    with collect_crashes("lf") as collector:
+        die(code, collector.url, collector=collector, max_size=8192, structured_data=elements)
+        frame = collector.list_frames()[-1]
+    stack = frame.partition(b"x" * 2000)[2]
+    assert len(stack) > 3500  # it is shortened where lines are joined
     assert re.search(rb", line \d+ in descend$", frame)
 
 

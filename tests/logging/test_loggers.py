@@ -153,6 +153,41 @@ def test_uninstall_leaves_all_as_it_was(handler: syslogfast.SysLogHandler) -> No
 
 
 @needs_compiled
+@needs_compiled
+def test_nothing_is_left_of_an_install(log: logging.Logger) -> None:
+    """Each has a descriptor of its own tell of who reads `__dict__`."""
+
+    def count_descriptors() -> int:
+        gc.collect()
+        return sum(type(found) is types.GetSetDescriptorType for found in gc.get_objects())
+
+    counts = []
+    for _ in range(3):
+        loggers.uninstall()
+        loggers.install()
+        counts.append(count_descriptors())
+    assert counts == counts[:1] * 3
+
+
+@needs_compiled
+def test_loggers_are_converted_under_the_lock_of_logging(
+    log: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread's getLogger makes none amid that, which would be of the wrong class."""
+    convert = loggers.convert_all
+    has_lock = []
+
+    def convert_and_look(*classes: Any) -> None:
+        lock: Any = logging._lock  # type: ignore[attr-defined]
+        has_lock.append(lock._is_owned())
+        convert(*classes)
+
+    monkeypatch.setattr(loggers, "convert_all", convert_and_look)
+    loggers.uninstall()
+    loggers.install()
+    assert has_lock == [True, True]
+
+
 def test_a_logger_class_of_the_program_stays(log: logging.Logger) -> None:
     """One that was set before is left alone by both calls, and so are its loggers."""
     loggers.uninstall()
@@ -1189,6 +1224,36 @@ def test_changes_of_a_formatter(log: logging.Logger, handler: syslogfast.SysLogH
     del formatter.datefmt
     formatter.formatMessage = lambda record: "eight"
     assert write() == b"eight"
+
+
+@needs_compiled
+@pytest.mark.parametrize("part", ["formatter", "style"])
+def test_an_attribute_of_a_formatter_has_another_name(
+    log: logging.Logger, handler: syslogfast.SysLogHandler, part: str
+) -> None:
+    """Its value alone is not what `logging` asks for."""
+    formatter: Any = logging.Formatter("one %(message)s", "%H:%M", defaults={})
+    handler.setFormatter(formatter)
+    assert become_fast(log)
+    held: Any = formatter if part == "formatter" else formatter._style
+    name, value = list(vars(held).items())[-1]
+    assert name in ("datefmt", "_defaults")
+    delattr(held, name)
+    held.named_otherwise = value
+    assert not is_fast(lambda: log.warning("sold out"))
+
+
+@needs_compiled
+def test_the_last_priority_is_fast(log: logging.Logger) -> None:
+    """That is 191, of local7 and debug."""
+    last = make_handler(facility=syslogfast.Facility.LOCAL7)
+    log.handlers[:] = [last]
+    log.setLevel(logging.DEBUG)
+    try:
+        assert is_fast(lambda: log.debug("sold out"))
+        assert take(last)[-1] == b"<191 - - sold out"
+    finally:
+        last.close()
 
 
 @needs_compiled

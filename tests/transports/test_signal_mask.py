@@ -9,6 +9,7 @@ import pathlib
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from support.receivers import Sink, check_counts, url_of, wait_until
 
 import syslogfast
 from syslogfast.lifecycle import install
+from syslogfast.transports import signal_mask
 from syslogfast.transports.signal_mask import BlockedSignals, WithoutSigpipe
 from syslogfast.transports.threads import Thread
 
@@ -58,6 +60,24 @@ def masks() -> Iterator[dict[int, set[int]]]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     yield read_masks()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_a_system_without_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some have signals, but no `pthread_sigmask`: nothing can be blocked there."""
+    monkeypatch.setattr(signal_mask, "signals", types.SimpleNamespace(valid_signals=lambda: {1}))
+    numbers = signal_mask.list_asynchronous_signals()
+    assert numbers == {1}
+    with BlockedSignals(numbers) as entered:
+        assert entered is None
+
+
+def test_no_signals_take_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(signal_mask, "signals", types.SimpleNamespace(pthread_sigmask=fail))
+    with BlockedSignals(frozenset()) as entered:
+        assert entered is None
 
 
 def test_the_worker(masks: dict[int, set[int]]) -> None:

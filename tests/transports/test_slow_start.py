@@ -235,6 +235,19 @@ def test_transports_that_are_opened_later(
     assert read_numbers(receive_all(receiver)) == list(range(100))
 
 
+def test_what_waits_is_loaded_early(run_python: Connect, backend: str) -> None:
+    """A signal's handler that logs amid a later import would find half a module."""
+    code = """
+import sys, syslogfast
+log = syslogfast.connect("udp://127.0.0.1:9", linger=0)
+name = "syslogfast.transports.worker"
+before = name in sys.modules
+log._sender.retry_policy.enable_slow_start()
+print(before, name in sys.modules)
+"""
+    assert run_python(code, backend=backend).stdout == "False True\n"
+
+
 def test_a_collector_that_is_not_there(connect_once: Connect, receiver: socket.socket) -> None:
     """Refusals are counted as ever, and nothing hangs."""
     url = url_of(receiver)

@@ -119,6 +119,14 @@ def test_a_wrong_url_is_refused_by_name(text: str, rule: str) -> None:
     assert message.partition(f", got {text!r}")[2].partition("'")[0] in ("", ". Did you mean ")
 
 
+@pytest.mark.parametrize(("size", "is_proposed"), [(999, True), (1000, True), (1001, False)])
+def test_several_urls_are_proposed_up_to_a_length(size: int, is_proposed: bool) -> None:
+    text = "udp://a udp://".ljust(size, "b")
+    with pytest.raises(ValueError, match=r"^url must be one URL") as caught:
+        parse_url(text)
+    assert ("Did you mean 'udp://a', 'udp://bbb" in str(caught.value)) is is_proposed
+
+
 @pytest.mark.parametrize(
     "text",
     [

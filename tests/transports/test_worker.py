@@ -3,14 +3,18 @@
 Nothing that is queued may wait for another call, and nothing is lost or doubled meanwhile.
 """
 
+import functools
+import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.receivers import LIMIT, Sink, check_counts, find_free_port, url_of, wait_until
 
-from syslogfast.transports import retry
+from syslogfast.transports import drop_report, retry, threads, worker
+from syslogfast.transports.failback import Failback
 
 pytestmark = pytest.mark.usefixtures("no_thread_fails")
 
@@ -243,3 +247,123 @@ def test_what_is_loaded(run_python: Callable, linger: str, urls: list[str], part
     """Nobody pays for a part that is not needed; connect() loads the others, emit() nothing."""
     result = run_python(LOADED, linger, *urls)
     assert (result.stderr, result.stdout) == ("", f"{parts}\n{parts}\n")
+
+
+# --- the lock ------------------------------------------------------------------------------------
+
+
+def watch_lock(
+    monkeypatch: pytest.MonkeyPatch, sender: Any, owner: Any, *names: str
+) -> dict[str, list[bool]]:
+    """Return whether the thread had the sender's lock, for each call of these methods."""
+    has_lock: dict[str, list[bool]] = {name: [] for name in names}
+
+    def look(name: str, method: Callable, *arguments: object) -> object:
+        has_lock[name].append(sender.is_sending_here())
+        return method(*arguments)
+
+    for name in names:
+        method = functools.partial(look, name, getattr(owner, name))
+        monkeypatch.setattr(owner, name, method)
+    return has_lock
+
+
+def test_who_sends_has_the_lock(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker too: another thread never finds a transport that is half in use."""
+    emitter = connect_once(url_of(sink))
+    sender = emitter._sender
+    has_lock = watch_lock(monkeypatch, sender, sender, "_push", "_use_transport", "_enter")
+    for number in range(3):
+        emitter.info("%d", number)
+        assert emitter.flush()
+        if number == 1:
+            sender._transport._socket.shutdown(2)
+    emitter.close()
+    assert all(has_lock.values())
+    assert [name for name, found in has_lock.items() if not all(found)] == []
+
+
+def test_a_way_back_that_fails_has_the_lock(
+    connect_once: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it leaves behind is changed as a sender that is at work may find it."""
+    emitter = connect_once(f"tcp://127.0.0.1:{find_free_port()}", url_of(sink))
+    emitter.info("0")
+    assert emitter.flush()
+    sender = emitter._sender
+    has_lock = watch_lock(monkeypatch, sender, sender.retry_policy, "on_connected")
+    failback = Failback(sender)
+
+    def fail(former: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(failback, "_replace", fail)
+    failback._run(sender._transport)
+    assert has_lock == {"on_connected": [True]}
+
+
+def test_nothing_is_left_of_a_closed_transport(connect: Callable, sink: Sink) -> None:
+    """A signal's handler would write to its descriptor, which may be another file's by then."""
+    emitter = connect(url_of(sink))
+    emitter.info("0")
+    assert emitter.flush()
+    assert emitter._queue.descriptor >= 0
+    emitter.close()
+    assert (emitter._queue.descriptor, emitter._sender._transport) == (-1, None)
+
+
+def test_a_report_has_the_worker_woken_once(
+    connect_once: Callable, receiver: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has to know until when to rest: the next report must not wait for the next record."""
+    now = time.monotonic()
+    monkeypatch.setattr(drop_report, "monotonic", lambda: now)
+    emitter = connect_once(url_of(receiver), linger=0)
+    wakes: list[object] = []
+    monkeypatch.setattr(emitter._sender, "_wake_worker", lambda *how: wakes.append(how))
+    counts = []
+    for number in range(4):
+        emitter._queue.drop("full")
+        emitter.info("%d", number)
+        counts.append(len(wakes))
+    assert counts == [0, 1, 1, 1]  # the first report goes at once
+    now += drop_report.REPORT_INTERVAL
+    emitter.info("4")
+    emitter._queue.drop("full")
+    emitter.info("5")
+    assert len(wakes) == 2
+
+
+def test_space_is_made_where_no_thread_can_be_had(
+    connect: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for it sends himself, as soon as the transport takes more."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    received = bytearray()
+    sleeps: list[float] = []
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def read(seconds: float) -> None:
+        sleeps.append(seconds)
+        assert len(sleeps) < 1000
+        received.extend(os.read(reading, 1 << 20))
+
+    monkeypatch.setattr(threads.Thread, "start", fail)
+    monkeypatch.setattr(worker, "sleep", read)
+    try:
+        emitter = connect(f"fd://{writing}", overflow="block", queue_bytes=1 << 14, timeout=60)
+        for number in range(300):
+            emitter.info("%d %s", number, "x" * 1000)
+        stats = check_counts(emitter)
+        assert sleeps
+        assert (stats["offered"], stats["dropped"]) == (300, {})
+        received.extend(os.read(reading, 1 << 20))
+        emitter.close()
+    finally:
+        os.close(reading)
+        os.close(writing)

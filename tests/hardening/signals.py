@@ -22,7 +22,7 @@ if __name__ == "__main__":
     run_in_build()
 
 from properties.modules import load_modules
-from reentry import FLOWS, KINDS, Flow, try_flow
+from reentry import FLOWS, KINDS, Flow, InterruptedByError, try_flow
 
 HANG = 30.0  # seconds
 NEVER = 1 << 60
@@ -39,14 +39,23 @@ def build_interrupt(folder: str) -> Any:
     return ctypes.PyDLL(str(target))
 
 
-def count_or_interrupt(functions: Any, name: str, kind: Any, how: str, at: int) -> int:
-    """Return how many bytecodes the flow takes; the signal comes at one of them."""
+def count_or_interrupt(functions: Any, name: str, kind: Any, how: str, at: int) -> tuple[int, int]:
+    """Return how many bytecodes the flow takes, and behind which of them the handler was called.
+
+    at: the one from which on the signal is pending.
+    """
     import syslogfast
 
     package = str(Path(syslogfast.__file__).parent).encode()
     flow: Flow = kind(name, how)
-    signal.signal(signal.SIGUSR1, flow.interrupt)
-    count = 0
+    count = reached = 0
+
+    def interrupt(*given: object) -> None:
+        nonlocal reached
+        reached = reached or functions.count()
+        flow.interrupt(*given)
+
+    signal.signal(signal.SIGUSR1, interrupt)
 
     def run(act: Any) -> None:
         nonlocal count
@@ -54,7 +63,10 @@ def count_or_interrupt(functions: Any, name: str, kind: Any, how: str, at: int) 
         try:
             act()
         finally:
-            count = functions.end()
+            try:
+                count = functions.end()
+            except InterruptedByError:  # which came behind the last bytecode
+                count = functions.end()
 
     faulthandler.dump_traceback_later(HANG, exit=True)
     try:
@@ -66,11 +78,11 @@ def count_or_interrupt(functions: Any, name: str, kind: Any, how: str, at: int) 
         raise AssertionError(f"--at {name} {kind.__name__} {how} {at}: {error!r}") from error
     finally:
         faulthandler.cancel_dump_traceback_later()
-    return count
+    return count, reached
 
 
 def job(seconds: float) -> dict[str, object]:
-    tried = places = 0
+    tried = covered = total = 0
     pick = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder:
         functions = build_interrupt(folder)
@@ -78,20 +90,29 @@ def job(seconds: float) -> dict[str, object]:
         for name, kind, how in cases:
             end = time.monotonic() + seconds / len(cases)
             count_or_interrupt(functions, name, kind, how, NEVER)  # the first imports
-            count = count_or_interrupt(functions, name, kind, how, NEVER)
+            count, _ = count_or_interrupt(functions, name, kind, how, NEVER)
             assert count, "there are no bytecodes"
             order = list(range(1, count + 1))
             pick.shuffle(order)
+            # Those from which on the handler is called at the same place are one.
+            left = set(order)
             here = 0
             for at in order:
+                if at not in left:
+                    continue
                 if time.monotonic() > end:
                     break
-                count_or_interrupt(functions, name, kind, how, at)
+                _, reached = count_or_interrupt(functions, name, kind, how, at)
+                left.difference_update(range(at, max(at, reached) + 1))
                 here += 1
-            print(f"{name} {kind.__name__} {how}: {here} of {count} bytecodes", flush=True)
+            reached = count - len(left)
+            print(
+                f"{name} {kind.__name__} {how}: {here}, {reached} of {count} bytecodes", flush=True
+            )
             tried += here
-            places += count
-    return {"signals": tried, "bytecodes": places}
+            covered += reached
+            total += count
+    return {"signals": tried, "bytecodes": covered, "of": total}
 
 
 def repeat(name: str, flow: str, how: str, at: str) -> None:

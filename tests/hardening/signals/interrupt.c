@@ -37,6 +37,11 @@ void begin(const char *path, long at, int signal_number) {
     PyEval_SetTrace(trace, NULL);
 }
 
+/* Return how many there have been so far. */
+long count(void) {
+    return seen;
+}
+
 /* Return how many there were. */
 long end(void) {
     PyEval_SetTrace(NULL, NULL);

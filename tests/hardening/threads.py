@@ -41,7 +41,8 @@ ACCESS = re.compile(
 
 @functools.cache
 def read_lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if path.endswith(".c") else []
+    source = Path(path)
+    return source.read_text().splitlines() if source.suffix == ".c" and source.exists() else []
 
 
 def find_source(path: str, line: int) -> str:

@@ -3,12 +3,14 @@
 Which faults there are is said by mutants.py; which tests are tried first, by mutation/tests.toml,
 then all that are not slow. What has failed has to fail again, and to pass without the fault. The
 fault is in an environment of its own, and so are the processes: a namespace of theirs ends with the
-test run. `mutation/found.json` keeps which test has found which fault: the short form tries eight
-of these, others for each commit. `mutation/survivors.toml` has those that no test finds, each with
-the reason why none has to.
+test run. `mutation/found.json` keeps which test has found which fault, `mutation/steady.json` which
+of them it has found three times in a row: the short form tries eight of these, others for each
+commit. `mutation/survivors.toml` has those that no test finds, each with the reason why none has
+to.
 
-SYSLOGFAST_MUTATION_KEEP=1 writes found.json anew; SYSLOGFAST_MUTATION_ONLY=TEXT tries only the
-faults with that text in their names, or one of several, a line each.
+SYSLOGFAST_MUTATION_KEEP=1 writes found.json anew, and with SYSLOGFAST_MUTATION_TIMES=3 also
+steady.json. SYSLOGFAST_MUTATION_ONLY=TEXT tries only the faults with that text in their names, or
+one of several, a line each.
 """
 
 import concurrent.futures
@@ -32,6 +34,7 @@ from report import run_job
 DATA = Path(__file__).parent / "mutation"
 COUNT = 150
 OF_A_COMMIT = 8
+STEADY = 3  # times in a row
 SLOTS = 2
 MODULES = ("_encoder_c", "_lifecycle_c", "_logger_c")
 # What is unset is the same each time, and nothing that would do.
@@ -205,7 +208,7 @@ def list_tests(file: str) -> list[str]:
 class Trial:
     """What the faults of a run have in common."""
 
-    def __init__(self, slots: list[Slot], folder: Path) -> None:
+    def __init__(self, slots: list[Slot], folder: Path, chosen: list[Mutant]) -> None:
         self.slots: queue.Queue[Slot] = queue.Queue()
         for slot in slots:
             self.slots.put(slot)
@@ -213,7 +216,7 @@ class Trial:
         self.flags = read_flags(slots[0].tree, slots[0].python)
         self.folder = folder
         self.libraries = {}
-        for module in MODULES:
+        for module in {self.find_module(mutant.line.file) for mutant in chosen} - {""}:
             library, wrong = slots[0].compile(module, self.flags, folder)
             assert not wrong, wrong
             self.libraries[module] = library
@@ -223,6 +226,10 @@ class Trial:
         self.has_run_all = False
         self.passing: set[str] = set()
         self.failing: set[str] = set()  # without a fault, as they are in this environment
+
+    def find_module(self, file: str) -> str:
+        """Return the compiled module that a fault in this file is tried in; an empty one: none."""
+        return next((module for module in MODULES if file in self.parts[module]), "")
 
     def leave_out(self) -> list[str]:
         """Return the options that leave out what fails in this environment without a fault."""
@@ -268,11 +275,11 @@ class Trial:
     def put_and_try(self, slot: Slot, mutant: Mutant, tests: list[list[str]]) -> Verdict:
         """Put a fault into the slot, try these lists of tests, and take it out."""
         file = mutant.line.file
-        concerned = [module for module in MODULES if file in self.parts[module]][:1]
+        module = self.find_module(file)
         before = (slot.tree / file).read_text("utf-8")
         try:
             slot.put(file, mutants.apply(mutant))
-            for module in concerned:
+            if module:
                 library, wrong = slot.compile(module, self.flags, self.folder)
                 if wrong:
                     return {"verdict": "found", "by": "the compiler"}
@@ -286,7 +293,7 @@ class Trial:
             return {"verdict": "survived", "by": ""}
         finally:
             slot.put(file, before)
-            for module in concerned:
+            if module:
                 slot.install(module, self.libraries[module])
 
     def try_one(self, mutant: Mutant, tests: list[list[str]], is_thorough: bool) -> Verdict:
@@ -314,6 +321,7 @@ def try_faults(seconds: float) -> dict[str, object]:
     is_short = seconds < 600
     only = os.environ.get("SYSLOGFAST_MUTATION_ONLY", "")
     found: dict[str, str] = json.loads((DATA / "found.json").read_text("utf-8"))
+    steady: list[str] = json.loads((DATA / "steady.json").read_text("utf-8"))
     survivors = read_survivors()
     if is_short or only:
         by_name = {
@@ -331,7 +339,7 @@ def try_faults(seconds: float) -> dict[str, object]:
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=builds.ROOT, capture_output=True, text=True
         ).stdout
-        names = [name for name, by in found.items() if name in by_name and "::" in by]
+        names = [name for name in steady if name in by_name and "::" in found.get(name, "")]
         names.sort(key=lambda name: hashlib.sha256((commit + name).encode()).digest())
         chosen = [by_name[name] for name in names[:OF_A_COMMIT]]
         assert len(chosen) == OF_A_COMMIT
@@ -348,7 +356,7 @@ def try_faults(seconds: float) -> dict[str, object]:
     origin = interpreter.parents[2]
     folder = builds.FOLDER / "mutation-libraries"
     folder.mkdir(exist_ok=True)
-    trial = Trial([Slot(origin, origin / f"slot{i}") for i in range(SLOTS)], folder)
+    trial = Trial([Slot(origin, origin / f"slot{i}") for i in range(SLOTS)], folder, chosen)
     log = builds.FOLDER / "mutation.log"
     digest = (origin / "digest").read_text()
     known: dict[str, Verdict] = {}
@@ -358,6 +366,8 @@ def try_faults(seconds: float) -> dict[str, object]:
             if row["digest"] == digest:
                 known[row["fault"]] = row
     verdicts: dict[str, Verdict] = {}
+    times = int(os.environ.get("SYSLOGFAST_MUTATION_TIMES", "1"))
+    is_steady: dict[str, bool] = {}
 
     def try_and_tell(mutant: Mutant) -> None:
         name = str(mutant)
@@ -369,6 +379,9 @@ def try_faults(seconds: float) -> dict[str, object]:
         tests = [[by]] * ("::" in by) + [list_tests(mutant.line.file)]
         is_thorough = not is_short and name not in survivors
         verdicts[name] = verdict = trial.try_one(mutant, tests, is_thorough)
+        is_steady[name] = "::" in by and all(
+            trial.try_one(mutant, [[by]], False) == verdict for _ in range(times - 1)
+        )
         took = round(time.monotonic() - began)
         print(f"{took:4} s {verdict['verdict']:8} {name}  [{verdict['by']}]", flush=True)
         with log.open("a", encoding="utf-8") as file:
@@ -386,6 +399,10 @@ def try_faults(seconds: float) -> dict[str, object]:
         new |= {name: v["by"] for name, v in verdicts.items() if v["verdict"] == "found"}
         new = dict(sorted(new.items()))
         (DATA / "found.json").write_text(json.dumps(new, indent=1) + "\n", "utf-8")
+        kept = [name for name in steady if name in new and new[name] == found.get(name)]
+        if times >= STEADY:
+            kept = [name for name in new if is_steady.get(name, name in kept)]
+        (DATA / "steady.json").write_text(json.dumps(sorted(kept), indent=1) + "\n", "utf-8")
     findings = [
         f"no test finds: {name}"
         for name, verdict in verdicts.items()

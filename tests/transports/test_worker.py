@@ -336,6 +336,22 @@ def test_a_report_has_the_worker_woken_once(
     assert len(wakes) == 2
 
 
+def test_who_waits_looks_again_soon(
+    connect: Callable, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign of progress may be missed: it is no reason to wait until the deadline."""
+    delays: list[float] = []
+    waiting = connect(url_of(sink))._sender._get_worker()
+    monkeypatch.setattr(worker, "await_lock", lambda lock, seconds: delays.append(seconds))
+    monkeypatch.setattr(waiting, "wake", lambda is_urgent: True)
+    now = time.monotonic()
+    monkeypatch.setattr(worker, "monotonic", lambda: now)
+    assert waiting.wait(now + 60)
+    assert waiting.wait(now + worker.POLL_INTERVAL / 2)
+    assert not waiting.wait(now)
+    assert delays == pytest.approx([worker.POLL_INTERVAL, worker.POLL_INTERVAL / 2])
+
+
 def test_space_is_made_where_no_thread_can_be_had(
     connect: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

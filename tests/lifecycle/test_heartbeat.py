@@ -541,7 +541,7 @@ def test_a_day(install: Callable, receiver: socket.socket, monkeypatch: pytest.M
         thread._wakeup = real
         go.release(1000)
     assert after[0] - before[0] < 8 * beats  # bytes: no object is as small
-    assert after[1] - before[1] < 100
+    assert after[1] - before[1] < beats // 2  # blocks: what leaks does so at each beat
     assert beats * 60 <= now[0] - began <= (beats + 2) * 60
     stats = check_counts(emitter)
     assert stats["offered"] == stats["sent"] >= beats

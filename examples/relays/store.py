@@ -24,6 +24,8 @@ if __name__ == "__main__":
     file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     print("OK", flush=True)
     for line in sys.stdin.buffer:
+        if not line.endswith(b"\n"):
+            break  # rsyslog has died amid it: it would become the beginning of the next line
         try:
             store(file, line)
             print("OK", flush=True)

@@ -103,3 +103,13 @@ def test_what_is_not_confirmed(
     acknowledged, stored, _, _ = run(tmp_path, configuration[:start] + action, root)
     assert acknowledged == COUNT
     assert COUNT // 4 < stored < COUNT
+
+
+def test_a_collector_that_dies_amid_a_line(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The store keeps whole lines alone: the next one would be the end of what is left of it."""
+    stored = tmp_path / "records"
+    command = [sys.executable, "-I", str(root / "examples/relays/store.py"), str(stored)]
+    for given, confirmed in ((b"sold 1\nso", 1), (b"sold 2\nsold 3\n", 2), (b"sold", 0)):
+        said = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True).stdout
+        assert said == (1 + confirmed) * b"OK\n"  # the first: that it is ready
+    assert stored.read_bytes() == b"sold 1\nsold 2\nsold 3\n"

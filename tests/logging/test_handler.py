@@ -1403,6 +1403,19 @@ def test_the_end_of_logging(run_python, backend, udp) -> None:
     assert {data.rpartition(b" ")[2] for data in udp.read(2)} == {b"buffered", b"forgotten"}
 
 
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know the port of one service, for a bare system has no list of them."""
+
+    def find_port(name: str) -> int:
+        if name != "syslog":
+            raise OSError("service/proto not found")
+        return 514
+
+    monkeypatch.setattr(socket, "getservbyname", find_port)
+
+
+@pytest.mark.usefixtures("services")
 @try_each(
     "address, expected",
     [
@@ -1424,6 +1437,7 @@ def test_what_an_address_is(address: object, expected: bool) -> None:
     assert handlers.is_address(address) is expected
 
 
+@pytest.mark.usefixtures("services")
 def test_the_port_of_a_service() -> None:
     url = handlers.make_url(("h", "syslog"), None, None, None)
     assert (url.host, url.port) == ("h", 514)

@@ -380,12 +380,13 @@ class Stored(NamedTuple):
     numbers: collections.Counter[int]
     told: collections.Counter[str]
     cut: list[str]
+    marks: set[int]  # of the last records, which the main thread numbers
 
 
 def read_stored(data: bytes, findings: list[str]) -> dict[str, Stored]:
     """Return it by PROCID; all that is not valid, or not what was emitted, is a finding."""
     stored: dict[str, Stored] = collections.defaultdict(
-        lambda: Stored(collections.Counter(), collections.Counter(), [])
+        lambda: Stored(collections.Counter(), collections.Counter(), [], set())
     )
     for line in data.split(b"\n")[:-1]:
         try:
@@ -420,6 +421,8 @@ def read_stored(data: bytes, findings: list[str]) -> dict[str, Stored]:
                 if record.app_name == "tcp-lf":
                     found.cut.append(repr(line))
                     continue
+            if thread == THREADS:
+                found.marks.add(number)
         found.numbers[int(elements["meta"]["sequenceId"])] += 1
     return stored
 
@@ -600,8 +603,7 @@ def soak(seconds: float) -> dict[str, object]:
             found, more = account(program, answer, stored, breaks)
             findings += more
             figures[name] = " ".join(f"{key} {value}" for key, value in found.items())
-            marks = range(answer["stats"]["offered"] - MARKS + 1, answer["stats"]["offered"] + 1)
-            if not all(stored[str(answer["process"])].numbers[number] for number in marks):
+            if stored[str(answer["process"])].marks != set(range(MARKS)):
                 findings.append(
                     f"{name}: the last records have not arrived, though all was well again"
                 )

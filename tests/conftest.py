@@ -27,6 +27,7 @@ from support.receivers import (  # noqa: F401
     sink,
     small_sink,
 )
+from support.signal_actions import keep_signals  # noqa: F401
 
 import syslogfast
 

@@ -45,15 +45,6 @@ PATIENCE = 20  # seconds
 
 
 @pytest.fixture
-def keep_signals() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, action in zip(numbers, before, strict=True):
-        signal.signal(number, action)
-
-
-@pytest.fixture
 def stream_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -80,16 +80,6 @@ class Sink:
 
 
 @pytest.fixture
-def keep_signals() -> Iterator[None]:
-    """Give back what a command that runs in this process has signals do."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, action in zip(numbers, before, strict=True):
-        signal.signal(number, action)
-
-
-@pytest.fixture
 def sink() -> Iterator[Sink]:
     receiver = Sink()
     yield receiver

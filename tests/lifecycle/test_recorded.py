@@ -376,8 +376,7 @@ def crash(): inner()
     assert ("Fatal Python error" in death.stderr) == bool(faulthandler)
 
 
-def test_a_long_stack_is_cut_between_frames(needs_c: None) -> None:
-    code = """
+DESCEND = """
 import ctypes
 LIVE
 def descend(depth):
@@ -386,8 +385,11 @@ def descend(depth):
     ctypes.string_at(0)
 descend(300)
 """
+
+
+def test_a_long_stack_is_cut_between_frames(needs_c: None) -> None:
     with collect_crashes("udp") as collector:
-        die(code, collector.url, collector=collector, max_size=700)
+        die(DESCEND, collector.url, collector=collector, max_size=700)
         frame = collector.list_frames()[-1]
     assert 600 < len(frame) <= 700
     assert re.search(rb", line \d+ in descend$", frame)
@@ -395,18 +397,9 @@ descend(300)
 
 def test_a_long_stack_has_space_beside_a_long_header(needs_c: None) -> None:
     """4096 octets, whatever else is in the record."""
-    code = """
-import ctypes
-LIVE
-def descend(depth):
-    if depth:
-        return descend(depth - 1)
-    ctypes.string_at(0)
-descend(300)
-"""
     elements = {"long@32473": {"text": "x" * 2000}}
     with collect_crashes("lf") as collector:
-        die(code, collector.url, collector=collector, max_size=8192, structured_data=elements)
+        die(DESCEND, collector.url, collector=collector, max_size=8192, structured_data=elements)
         frame = collector.list_frames()[-1]
     stack = frame.partition(b"x" * 2000)[2]
     assert len(stack) > 3500  # it is shortened where lines are joined
